@@ -1,0 +1,48 @@
+//! The report as one HTML page that needs nothing but a browser.
+//!
+//! A report is mailed, archived and printed, so the page carries its own style and drawings, asks
+//! the network for nothing and runs no script; a content security policy in the page holds it to
+//! that. Prompts are hostile text: everything reaches the page through the template's escaping.
+//! Calibration, slices and what moves are not here yet; each will be one more section.
+
+mod axis;
+mod contents;
+mod convex_mix;
+mod frontier_plot;
+mod labels;
+mod number;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use minijinja::{
+    Environment, Error, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde,
+};
+
+pub(crate) use contents::{
+    Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind, OperatingPoint,
+    ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution, ValueRow, Verdict,
+    VerdictKind,
+};
+
+const PAGE: &str = "page.html";
+
+/// Renders `report` as one self-contained HTML page; the same report gives the same bytes.
+///
+/// # Errors
+/// When the template and the report disagree, which is a bug and not a property of the report.
+pub(crate) fn render_html(report: &Report) -> Result<String, Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_filter("quality", number::quality);
+    environment.add_filter("signed", number::signed);
+    environment.add_filter("cost", number::cost);
+    environment.add_filter("probability", number::probability);
+    environment.add_filter("count", number::count);
+    environment.add_filter("percent", number::percent);
+    environment.add_global("style", Value::from_safe_string(include_str!("page.css").to_owned()));
+    environment.add_template(PAGE, include_str!("page.html"))?;
+    environment.get_template(PAGE)?.render(Serde(view::of(report)))
+}

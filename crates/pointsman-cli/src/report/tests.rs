@@ -1,0 +1,271 @@
+use super::*;
+
+fn point(cost_usd: f64, quality: f64) -> CostQuality {
+    CostQuality { cost_usd, quality }
+}
+
+fn single(model: &str, cost_usd: f64, quality: f64) -> SingleModel {
+    SingleModel { model: model.to_owned(), cost_usd, quality }
+}
+
+fn empty_report() -> Report {
+    Report {
+        title: "Support traffic".to_owned(),
+        subtitle: "Two models".to_owned(),
+        simulated: false,
+        generated_by: GeneratedBy {
+            command: "pointsman evaluate".to_owned(),
+            version: "0.1.0".to_owned(),
+        },
+        verdict: Verdict { kind: VerdictKind::CannotTell, sentence: "No outcomes.".to_owned() },
+        warnings: Vec::new(),
+        frontier: None,
+        confidence: 0.95,
+        values: Vec::new(),
+        diagnostics: Vec::new(),
+        decisions: Vec::new(),
+        provenance: Vec::new(),
+    }
+}
+
+fn frontier() -> Frontier {
+    Frontier {
+        cost_source: "catalog prices".to_owned(),
+        sweep: vec![point(0.001, 0.66), point(0.003, 0.74), point(0.006, 0.77)],
+        singles: vec![single("small", 0.000_8, 0.62), single("large", 0.009, 0.78)],
+        oracle: Some(point(0.002, 0.86)),
+        operating_points: vec![OperatingPoint {
+            name: "balanced".to_owned(),
+            cost_usd: 0.003,
+            quality: 0.74,
+            quality_lower: 0.72,
+            quality_upper: 0.76,
+        }],
+        truth: None,
+    }
+}
+
+fn value_row() -> ValueRow {
+    ValueRow {
+        policy: "balanced".to_owned(),
+        estimator: "dr".to_owned(),
+        value: Some(0.7431),
+        lower: Some(0.7212),
+        upper: None,
+        interval_kind: IntervalKind::FiniteSample,
+        cost_usd: Some(0.002_96),
+        effective_n: Some(1_310.4),
+        note: String::new(),
+    }
+}
+
+fn decision(prompt_excerpt: &str) -> SampleDecision {
+    SampleDecision {
+        prompt_excerpt: prompt_excerpt.to_owned(),
+        chosen: "large".to_owned(),
+        reason: "Best within the budget.".to_owned(),
+        candidates: vec![Candidate {
+            model: "large".to_owned(),
+            quality: Some(0.8),
+            cost_usd: Some(0.009),
+            probability: 1.0,
+            excluded_by: None,
+        }],
+        terms: vec![
+            TermContribution { text: "integral".to_owned(), contribution: 0.04 },
+            TermContribution { text: "thanks".to_owned(), contribution: -0.01 },
+        ],
+    }
+}
+
+fn full_report() -> Report {
+    Report {
+        simulated: true,
+        frontier: Some(frontier()),
+        values: vec![value_row()],
+        diagnostics: vec![Diagnostic {
+            name: "rows".to_owned(),
+            value: "2,000".to_owned(),
+            meaning: "enough".to_owned(),
+        }],
+        warnings: vec!["Few rows.".to_owned()],
+        decisions: vec![decision("What is the integral of x?")],
+        provenance: vec![ProvenanceEntry { key: "seed".to_owned(), value: "7".to_owned() }],
+        ..empty_report()
+    }
+}
+
+fn rendered(report: &Report) -> String {
+    render_html(report).unwrap()
+}
+
+#[track_caller]
+fn check_has(page: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(page.contains(part), "the page lacks {part:?}");
+    }
+}
+
+#[track_caller]
+fn check_lacks(page: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(!page.contains(part), "the page has {part:?}");
+    }
+}
+
+#[test]
+fn a_full_page_has_every_section() {
+    let page = rendered(&full_report());
+    check_has(
+        &page,
+        &[
+            "Simulated data.",
+            "Cannot tell",
+            "Few rows.",
+            "id=\"frontier\"",
+            "plot-wide-title",
+            "plot-narrow-title",
+            "id=\"values\"",
+            "at least 0.721",
+            "$2.96",
+            "finite-sample",
+            "1,310",
+            "id=\"diagnostics\"",
+            "id=\"decisions\"",
+            "+0.040",
+            "−0.010",
+            "<dt>seed</dt><dd>7</dd>",
+        ],
+    );
+    check_lacks(&page, &["<script", "http://", "src=", "url(", "@import", "NaN", "undefined"]);
+}
+
+#[test]
+fn the_same_report_gives_the_same_bytes() {
+    assert_eq!(rendered(&full_report()), rendered(&full_report()));
+}
+
+#[test]
+fn empty_sections_are_omitted() {
+    let page = rendered(&empty_report());
+    check_has(&page, &["id=\"verdict\"", "id=\"provenance\"", "This data has no costs"]);
+    check_lacks(
+        &page,
+        &[
+            "Simulated data",
+            "id=\"values\"",
+            "id=\"diagnostics\"",
+            "id=\"decisions\"",
+            "class=\"warnings\"",
+            "<figure",
+            "<svg",
+        ],
+    );
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    const HOSTILE: &str =
+        "</style></title><script>alert('x')</script>\"><img src=x onerror=y>&amp;";
+    let text = || HOSTILE.to_owned();
+    let mut report = full_report();
+    report.title = text();
+    report.subtitle = text();
+    report.verdict.sentence = text();
+    report.warnings = vec![text()];
+    report.generated_by = GeneratedBy { command: text(), version: text() };
+    report.provenance = vec![ProvenanceEntry { key: text(), value: text() }];
+    report.diagnostics = vec![Diagnostic { name: text(), value: text(), meaning: text() }];
+    report.values[0].policy = text();
+    report.values[0].estimator = text();
+    report.values[0].note = text();
+    report.decisions = vec![decision(HOSTILE)];
+    report.decisions[0].chosen = text();
+    report.decisions[0].reason = text();
+    report.decisions[0].candidates[0].excluded_by = Some(text());
+    report.decisions[0].terms[0].text = text();
+    let mut hostile_frontier = frontier();
+    hostile_frontier.cost_source = text();
+    hostile_frontier.singles[0].model = "<script>alert(1)</script>".to_owned();
+    hostile_frontier.operating_points[0].name = "<img src=x>".to_owned();
+    report.frontier = Some(hostile_frontier);
+
+    let page = rendered(&report);
+    check_lacks(&page, &["<script", "<img", "\"><img"]);
+    assert_eq!(page.matches("</style>").count(), 1);
+    assert_eq!(page.matches("</title>").count(), 3); // the page and two plots
+    check_has(&page, &["&lt;script&gt;alert(&#x27;x&#x27;)", "&amp;amp;"]);
+}
+
+#[test]
+fn one_candidate_is_a_decision() {
+    let report = Report { decisions: vec![decision("Hello")], ..empty_report() };
+    check_has(&rendered(&report), &["<span class=\"tag\">chosen</span>", "1.000"]);
+}
+
+#[test]
+fn a_frontier_that_cannot_be_drawn_says_why() {
+    let free = Frontier {
+        sweep: vec![point(0.0, 0.7)],
+        singles: vec![single("small", 0.0, 0.62)],
+        oracle: None,
+        operating_points: Vec::new(),
+        ..frontier()
+    };
+    let nothing =
+        Frontier { sweep: vec![point(f64::NAN, 0.7)], singles: Vec::new(), ..free.clone() };
+    for (frontier, why) in [
+        (None, "This data has no costs"),
+        (Some(free), "Every cost in this data is zero"),
+        (Some(nothing), "there is nothing to draw"),
+    ] {
+        let page = rendered(&Report { frontier, ..empty_report() });
+        check_has(&page, &[why]);
+        check_lacks(&page, &["<figure"]);
+    }
+}
+
+#[test]
+fn points_that_cannot_be_drawn_are_counted() {
+    let mut broken = frontier();
+    broken.sweep.push(point(f64::INFINITY, 0.9));
+    broken.singles.push(single("unpriced", f64::NAN, 0.7));
+    broken.operating_points[0].quality_lower = f64::NAN;
+    broken.operating_points[0].quality_upper = f64::INFINITY;
+    let page = rendered(&Report { frontier: Some(broken), ..empty_report() });
+    check_has(&page, &["2 points without a finite cost and quality are not drawn", "no value"]);
+    check_lacks(&page, &["NaN", "inf\"", "inf "]);
+}
+
+#[test]
+fn degenerate_frontiers_are_drawn() {
+    let lonely = Frontier {
+        sweep: vec![point(0.002, 0.7)],
+        singles: vec![single("only", 0.002, 0.7)],
+        oracle: None,
+        operating_points: Vec::new(),
+        ..frontier()
+    };
+    let wide_spread = Frontier {
+        singles: vec![single("tiny", 0.000_01, 0.3), single("huge", 0.09, 0.8)],
+        ..frontier()
+    };
+    let page = rendered(&Report { frontier: Some(lonely), ..empty_report() });
+    check_has(&page, &["<figure", "only"]);
+    check_lacks(&page, &["class=\"mix\"", "NaN"]);
+    let page = rendered(&Report { frontier: Some(wide_spread), ..empty_report() });
+    check_has(&page, &["log scale", "polyline class=\"mix\""]);
+}
+
+#[test]
+fn values_may_be_missing() {
+    let mut row = value_row();
+    row.value = None;
+    row.lower = Some(f64::NAN);
+    row.upper = Some(f64::INFINITY);
+    row.cost_usd = None;
+    row.effective_n = None;
+    let page = rendered(&Report { values: vec![row], ..empty_report() });
+    check_has(&page, &["no value"]);
+    check_lacks(&page, &["NaN", "inf<"]);
+}

@@ -1,0 +1,116 @@
+//! What the template needs beside the report: places in drawings and decimals of columns.
+
+use serde::Serialize;
+
+use super::contents::{Frontier, Report, SampleDecision, ValueRow};
+use super::frontier_plot::{self, FrontierPlot, NARROW, NoPlot, WIDE};
+use super::{labels, number};
+
+/// The width of the bar of a contribution on each side of its zero, in units of its drawing.
+const HALF_BAR: f64 = 50.0;
+/// The width of the drawing of an interval in the table of values.
+const STRIP_WIDTH: f64 = 120.0;
+const STRIP_MARGIN: f64 = 6.0;
+
+/// The context of the template.
+#[derive(Debug, Serialize)]
+pub(super) struct PageView<'a> {
+    report: &'a Report,
+    plots: Vec<FrontierPlot>,
+    no_plot_because: Option<&'static str>,
+    n_left_out: usize,
+    strips: Vec<Strip>,
+    cost_decimals: usize,
+    decisions: Vec<DecisionView<'a>>,
+}
+
+/// One interval as a small drawing; places are in units of the drawing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Strip {
+    lower: f64,
+    upper: f64,
+    value: Option<f64>,
+}
+
+#[derive(Debug, Serialize)]
+struct DecisionView<'a> {
+    decision: &'a SampleDecision,
+    cost_decimals: usize,
+    bars: Vec<Bar>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Bar {
+    start: f64,
+    width: f64,
+}
+
+/// Prepares `report` for the template.
+pub(super) fn of(report: &Report) -> PageView<'_> {
+    let (drawing, n_left_out) = draw(report.frontier.as_ref());
+    let (plots, no_plot_because) = match drawing {
+        Ok(plots) => (plots, None),
+        Err(reason) => (Vec::new(), Some(reason.sentence())),
+    };
+    let frontier_costs = report.frontier.iter().flat_map(|frontier| {
+        let points = frontier.operating_points.iter().map(|point| point.cost_usd);
+        points.chain(frontier.singles.iter().map(|single| single.cost_usd))
+    });
+    let row_costs = report.values.iter().filter_map(|row| row.cost_usd);
+    PageView {
+        report,
+        plots,
+        no_plot_because,
+        n_left_out,
+        strips: strips(&report.values),
+        cost_decimals: number::cost_decimals(row_costs.chain(frontier_costs)),
+        decisions: report.decisions.iter().map(decision_view).collect(),
+    }
+}
+
+fn draw(frontier: Option<&Frontier>) -> (Result<Vec<FrontierPlot>, NoPlot>, usize) {
+    let Some(frontier) = frontier else { return (Err(NoPlot::NoCosts), 0) };
+    let (kept, n_left_out) = frontier_plot::drawable(frontier);
+    let plots = [WIDE, NARROW].iter().map(|sheet| frontier_plot::lay_out(&kept, sheet));
+    (plots.collect(), n_left_out)
+}
+
+/// All intervals on one common scale; an open end runs to the edge.
+fn strips(rows: &[ValueRow]) -> Vec<Strip> {
+    let ends = rows.iter().flat_map(|row| [row.lower, row.value, row.upper]).flatten();
+    let (low, high) = ends
+        .filter(|end| end.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end), high.max(end)));
+    let place = |quality: f64| {
+        let share = if low < high { (quality - low) / (high - low) } else { 0.5 };
+        labels::round(STRIP_MARGIN + (STRIP_WIDTH - 2.0 * STRIP_MARGIN) * share.clamp(0.0, 1.0))
+    };
+    let finite = |end: Option<f64>| end.filter(|end| end.is_finite());
+    rows.iter()
+        .map(|row| Strip {
+            lower: finite(row.lower).map_or(0.0, place),
+            upper: finite(row.upper).map_or(STRIP_WIDTH, place),
+            value: finite(row.value).map(place),
+        })
+        .collect()
+}
+
+fn decision_view(decision: &SampleDecision) -> DecisionView<'_> {
+    let costs = decision.candidates.iter().filter_map(|candidate| candidate.cost_usd);
+    let largest = decision
+        .terms
+        .iter()
+        .map(|term| term.contribution.abs())
+        .filter(|size| size.is_finite())
+        .fold(0.0, f64::max);
+    let bar = |contribution: f64| {
+        let share = contribution / largest;
+        let width = if share.is_finite() { labels::round(share.abs() * HALF_BAR) } else { 0.0 };
+        Bar { start: if contribution < 0.0 { HALF_BAR - width } else { HALF_BAR }, width }
+    };
+    DecisionView {
+        decision,
+        cost_decimals: number::cost_decimals(costs),
+        bars: decision.terms.iter().map(|term| bar(term.contribution)).collect(),
+    }
+}

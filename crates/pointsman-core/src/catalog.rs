@@ -1,0 +1,273 @@
+//! Models, the endpoints that serve them, and what those cost and allow.
+//!
+//! A catalog is written by people (TOML) or by importers (JSON); both have the same keys.
+//! [`Catalog::from_toml`] and [`Catalog::from_json`] check everything, so that a decision never
+//! meets a model without an endpoint or a price that is not a number.
+
+use crate::{
+    request::{CAPABILITY_NAMES, Capabilities, DataPolicy},
+    units::{OutOfRange, Price, Tokens},
+};
+
+/// All models that may be chosen, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Catalog {
+    models: Vec<Model>,
+}
+
+/// An LLM that can answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    /// The name that decisions and logs use.
+    pub id: String,
+    /// The most tokens of prompt and answer together; no limit known where `None`.
+    pub context_window: Option<Tokens>,
+    /// The most tokens of one answer; no limit known where `None`.
+    pub max_output_tokens: Option<Tokens>,
+    /// What it can do beyond text.
+    pub capabilities: Capabilities,
+    /// Where it can be called; at least one.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// A (model, provider) pair with its own price and policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// The provider's name.
+    pub provider: String,
+    /// Price of the prompt.
+    pub input: Price,
+    /// Price of the answer.
+    pub output: Price,
+    /// A smaller context window than the model's own, where the provider cuts it.
+    pub context_window: Option<Tokens>,
+    /// What the provider may do with prompts.
+    pub data_policy: DataPolicy,
+    /// Time to the first token, typically.
+    pub ttft_ms: Option<f64>,
+    /// Output tokens per second, typically.
+    pub tokens_per_second: Option<f64>,
+}
+
+/// Why a catalog cannot be used.
+#[expect(missing_docs, reason = "the message documents the fields")]
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// Not TOML, or not of this shape.
+    #[error("the catalog is not valid TOML of the expected shape: {message}")]
+    Toml { message: String },
+    /// Not JSON, or not of this shape.
+    #[error("the catalog is not valid JSON of the expected shape: {message}")]
+    Json { message: String },
+    /// No model at all.
+    #[error("the catalog lists no model; add at least one [[models]] table")]
+    Empty,
+    /// Two models share a name.
+    #[error("model `{model}` stands twice in the catalog; remove one")]
+    Duplicate { model: String },
+    /// Nowhere to call it.
+    #[error("model `{model}` has no endpoint; add a [[models.endpoints]] table with its prices")]
+    NoEndpoint { model: String },
+    /// A capability that no request can ask for.
+    #[error("model `{model}` claims the capability `{found}`; known are {known}", known = CAPABILITY_NAMES.join(", "))]
+    UnknownCapability { model: String, found: String },
+    /// A number that is not of its unit.
+    #[error("model `{model}`, provider `{provider}`: {key}: {source}")]
+    Number { model: String, provider: String, key: &'static str, source: OutOfRange },
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CatalogFile {
+    #[serde(default)]
+    models: Vec<ModelFile>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelFile {
+    id: String,
+    context_window: Option<u64>,
+    max_output_tokens: Option<u64>,
+    #[serde(default)]
+    capabilities: Vec<String>,
+    #[serde(default)]
+    endpoints: Vec<EndpointFile>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndpointFile {
+    provider: String,
+    input_usd_per_million: f64,
+    output_usd_per_million: f64,
+    context_window: Option<u64>,
+    #[serde(default)]
+    data_policy: DataPolicy,
+    ttft_ms: Option<f64>,
+    tokens_per_second: Option<f64>,
+}
+
+impl Catalog {
+    /// Reads the TOML form.
+    ///
+    /// # Errors
+    /// [`CatalogError`] where the text is not a catalog, or a value in it cannot be.
+    pub fn from_toml(text: &str) -> Result<Self, CatalogError> {
+        let file: CatalogFile = toml::from_str(text)
+            .map_err(|source| CatalogError::Toml { message: one_line(&source.to_string()) })?;
+        Self::try_from(file)
+    }
+
+    /// Reads the JSON form.
+    ///
+    /// # Errors
+    /// [`CatalogError`] where the text is not a catalog, or a value in it cannot be.
+    pub fn from_json(text: &str) -> Result<Self, CatalogError> {
+        let file: CatalogFile = serde_json::from_str(text)
+            .map_err(|source| CatalogError::Json { message: source.to_string() })?;
+        Self::try_from(file)
+    }
+
+    /// All models, in the order of the file.
+    pub fn models(&self) -> &[Model] {
+        &self.models
+    }
+
+    /// The model of that name.
+    pub fn find(&self, id: &str) -> Option<&Model> {
+        self.models.iter().find(|model| model.id == id)
+    }
+}
+
+impl TryFrom<CatalogFile> for Catalog {
+    type Error = CatalogError;
+
+    fn try_from(file: CatalogFile) -> Result<Self, CatalogError> {
+        let CatalogFile { models } = file;
+        if models.is_empty() {
+            return Err(CatalogError::Empty);
+        }
+        let mut checked: Vec<Model> = Vec::with_capacity(models.len());
+        for model in models {
+            if checked.iter().any(|known| known.id == model.id) {
+                return Err(CatalogError::Duplicate { model: model.id });
+            }
+            checked.push(check_model(model)?);
+        }
+        Ok(Self { models: checked })
+    }
+}
+
+fn check_model(file: ModelFile) -> Result<Model, CatalogError> {
+    let ModelFile { id, context_window, max_output_tokens, capabilities, endpoints } = file;
+    let mut known = Capabilities::NONE;
+    for name in capabilities {
+        known = known.with(Capabilities::named(&name).ok_or_else(|| {
+            CatalogError::UnknownCapability { model: id.clone(), found: name.clone() }
+        })?);
+    }
+    if endpoints.is_empty() {
+        return Err(CatalogError::NoEndpoint { model: id });
+    }
+    let endpoints =
+        endpoints.into_iter().map(|file| check_endpoint(&id, file)).collect::<Result<_, _>>()?;
+    Ok(Model {
+        id,
+        context_window: context_window.map(Tokens::new),
+        max_output_tokens: max_output_tokens.map(Tokens::new),
+        capabilities: known,
+        endpoints,
+    })
+}
+
+fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogError> {
+    let EndpointFile {
+        provider,
+        input_usd_per_million,
+        output_usd_per_million,
+        context_window,
+        data_policy,
+        ttft_ms,
+        tokens_per_second,
+    } = file;
+    let price = |dollars: f64, key: &'static str| {
+        Price::from_dollars_per_million(dollars).map_err(|source| CatalogError::Number {
+            model: model.to_owned(),
+            provider: provider.clone(),
+            key,
+            source,
+        })
+    };
+    let positive = |value: Option<f64>, key: &'static str| match value {
+        Some(value) if !(value.is_finite() && 0.0 < value) => Err(CatalogError::Number {
+            model: model.to_owned(),
+            provider: provider.clone(),
+            key,
+            source: OutOfRange::positive(value),
+        }),
+        Some(_) | None => Ok(value),
+    };
+    Ok(Endpoint {
+        input: price(input_usd_per_million, "input_usd_per_million")?,
+        output: price(output_usd_per_million, "output_usd_per_million")?,
+        context_window: context_window.map(Tokens::new),
+        data_policy,
+        ttft_ms: positive(ttft_ms, "ttft_ms")?,
+        tokens_per_second: positive(tokens_per_second, "tokens_per_second")?,
+        provider,
+    })
+}
+
+/// TOML errors span several lines with a picture of the source; a sentence has one.
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = r#"
+        [[models]]
+        id = "small"
+        context_window = 128000
+        capabilities = ["tools", "images"]
+        [[models.endpoints]]
+        provider = "harbour"
+        input_usd_per_million = 0.15
+        output_usd_per_million = 0.6
+        data_policy = "zero_retention"
+    "#;
+
+    #[test]
+    fn toml_and_json_say_the_same() {
+        let json = r#"{"models": [{"id": "small", "context_window": 128000,
+            "capabilities": ["tools", "images"], "endpoints": [{"provider": "harbour",
+            "input_usd_per_million": 0.15, "output_usd_per_million": 0.6,
+            "data_policy": "zero_retention"}]}]}"#;
+        assert_eq!(Catalog::from_toml(ONE).unwrap(), Catalog::from_json(json).unwrap());
+        let catalog = Catalog::from_toml(ONE).unwrap();
+        let endpoint = &catalog.find("small").unwrap().endpoints[0];
+        assert_eq!(endpoint.input, Price::from_nanos_per_million(150_000_000));
+        assert_eq!(endpoint.data_policy, DataPolicy::ZeroRetention);
+    }
+
+    #[track_caller]
+    fn check_refusal(text: &str, expected: &str) {
+        let message = Catalog::from_toml(text).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
+
+    #[test]
+    fn every_mistake_gets_a_sentence() {
+        check_refusal("", "lists no model");
+        check_refusal("models = 3", "not valid TOML");
+        check_refusal("[[models]]\nid = \"a\"", "has no endpoint");
+        check_refusal(&ONE.replace("images", "smell"), "claims the capability `smell`");
+        check_refusal(&ONE.replace("0.15", "-0.15"), "input_usd_per_million: -0.15 is not in");
+        check_refusal(&ONE.replace("id =", "name ="), "unknown field `name`");
+        check_refusal(&ONE.repeat(2), "stands twice");
+        check_refusal(&format!("{ONE}ttft_ms = 0.0"), "ttft_ms: 0 is not in");
+    }
+}

@@ -1,0 +1,203 @@
+//! Which models may answer a request at all. Applied before any score is looked at, by the same
+//! code in serving, training and evaluation; nothing can be traded against it.
+
+use crate::{
+    catalog::{Endpoint, Model},
+    request::{Capabilities, Constraints, DataPolicy, Request},
+    units::{Tokens, Usd},
+};
+use std::{borrow::Cow, fmt};
+
+/// Why a model may not answer. Exactly one reason is given: the first in this order.
+#[expect(missing_docs, reason = "each field is named and typed by its unit")]
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Exclusion {
+    /// The caller named it among those it does not want.
+    Denied,
+    /// The caller gave a list of models, and it is not on it.
+    NotAllowed,
+    /// It cannot do what the request needs.
+    Lacks { missing: Capabilities },
+    /// Prompt and answer do not fit.
+    ContextWindow { needed: Tokens, offered: Tokens },
+    /// The caller wants longer answers than it gives.
+    OutputLimit { asked: Tokens, offered: Tokens },
+    /// No provider that the caller accepts serves it.
+    Provider,
+    /// Every accepted provider is laxer with data than the caller allows.
+    DataPolicy { strictest: DataPolicy },
+    /// One answer is expected to cost more than the cap.
+    Cost { expected: Usd, cap: Usd },
+    /// One answer is expected to take longer than the cap.
+    Latency { expected_ms: f64, cap_ms: f64 },
+}
+
+impl fmt::Display for Exclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Denied => write!(f, "on the request's deny list"),
+            Self::NotAllowed => write!(f, "not on the request's allow list"),
+            Self::Lacks { missing } => {
+                write!(f, "cannot do {}", missing.names().collect::<Vec<_>>().join(", "))
+            }
+            Self::ContextWindow { needed, offered } => {
+                write!(f, "needs {} tokens of context, has {}", needed.get(), offered.get())
+            }
+            Self::OutputLimit { asked, offered } => {
+                write!(f, "asked for up to {} output tokens, gives {}", asked.get(), offered.get())
+            }
+            Self::Provider => write!(f, "no accepted provider serves it"),
+            Self::DataPolicy { strictest } => {
+                let offers = match strictest {
+                    DataPolicy::MayTrain => "may train on prompts",
+                    DataPolicy::NoTraining => "keeps prompts",
+                    DataPolicy::ZeroRetention => "keeps nothing",
+                };
+                write!(f, "its strictest accepted provider {offers}")
+            }
+            Self::Cost { expected, cap } => write!(f, "expected cost {expected} is over {cap}"),
+            Self::Latency { expected_ms, cap_ms } => {
+                write!(f, "expected latency {expected_ms:.0} ms is over {cap_ms:.0} ms")
+            }
+        }
+    }
+}
+
+/// Whether the caller's lists let a model through; needs no catalog.
+///
+/// # Errors
+/// The [`Exclusion`] that applies.
+pub fn check_name(model: &str, constraints: &Constraints<'_>) -> Result<(), Exclusion> {
+    if contains(&constraints.deny_models, model) {
+        return Err(Exclusion::Denied);
+    }
+    if !constraints.allow_models.is_empty() && !contains(&constraints.allow_models, model) {
+        return Err(Exclusion::NotAllowed);
+    }
+    Ok(())
+}
+
+/// Whether a model can take the request, by what the catalog says of it.
+///
+/// # Errors
+/// The [`Exclusion`] that applies.
+pub fn check_model(
+    model: &Model,
+    request: &Request<'_>,
+    input_tokens: Tokens,
+) -> Result<(), Exclusion> {
+    let missing = request.needs.missing_from(model.capabilities);
+    if !missing.is_empty() {
+        return Err(Exclusion::Lacks { missing });
+    }
+    check_window(model.context_window, request, input_tokens)?;
+    match (request.max_tokens, model.max_output_tokens) {
+        (Some(asked), Some(offered)) if offered < asked => {
+            Err(Exclusion::OutputLimit { asked, offered })
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+/// Whether an endpoint may be sent the request.
+///
+/// # Errors
+/// The [`Exclusion`] that applies.
+pub fn check_endpoint(
+    endpoint: &Endpoint,
+    request: &Request<'_>,
+    input_tokens: Tokens,
+) -> Result<(), Exclusion> {
+    let Constraints { allow_providers, deny_providers, data_policy, .. } = &request.constraints;
+    let is_allowed = allow_providers.is_empty() || contains(allow_providers, &endpoint.provider);
+    if !is_allowed || contains(deny_providers, &endpoint.provider) {
+        return Err(Exclusion::Provider);
+    }
+    if endpoint.data_policy < *data_policy {
+        return Err(Exclusion::DataPolicy { strictest: endpoint.data_policy });
+    }
+    check_window(endpoint.context_window, request, input_tokens)
+}
+
+fn check_window(
+    window: Option<Tokens>,
+    request: &Request<'_>,
+    input_tokens: Tokens,
+) -> Result<(), Exclusion> {
+    let output = request.max_tokens.map_or(0, Tokens::get);
+    let needed = Tokens::new(input_tokens.get().saturating_add(output));
+    match window {
+        Some(offered) if offered < needed => Err(Exclusion::ContextWindow { needed, offered }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn contains(list: &[Cow<'_, str>], name: &str) -> bool {
+    list.iter().any(|entry| entry == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    fn catalog() -> Catalog {
+        Catalog::from_toml(
+            r#"
+            [[models]]
+            id = "m"
+            context_window = 1000
+            max_output_tokens = 100
+            capabilities = ["tools"]
+            [[models.endpoints]]
+            provider = "p"
+            input_usd_per_million = 1.0
+            output_usd_per_million = 2.0
+            data_policy = "no_training"
+            context_window = 500
+            "#,
+        )
+        .unwrap()
+    }
+
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Request<'static>), input_tokens: u64, expected: Option<&str>) {
+        let catalog = catalog();
+        let model = &catalog.models()[0];
+        let mut request = Request::from_prompt("x");
+        change(&mut request);
+        let tokens = Tokens::new(input_tokens);
+        let found = check_name("m", &request.constraints)
+            .and_then(|()| check_model(model, &request, tokens))
+            .and_then(|()| check_endpoint(&model.endpoints[0], &request, tokens));
+        assert_eq!(found.err().map(|e| e.to_string()).as_deref(), expected);
+    }
+
+    #[test]
+    fn each_constraint_excludes_with_its_reason() {
+        let one = |name: &'static str| -> Cow<'static, [Cow<'static, str>]> {
+            Cow::Owned(vec![Cow::Borrowed(name)])
+        };
+        check(|_| (), 10, None);
+        check(|r| r.constraints.deny_models = one("m"), 10, Some("on the request's deny list"));
+        check(|r| r.constraints.allow_models = one("x"), 10, Some("not on the request's allow list"));
+        check(|r| r.constraints.allow_models = one("m"), 10, None);
+        check(|r| r.needs = Capabilities::IMAGES, 10, Some("cannot do images"));
+        check(|r| r.needs = Capabilities::TOOLS, 10, None);
+        check(|_| (), 1001, Some("needs 1001 tokens of context, has 1000"));
+        check(|_| (), 501, Some("needs 501 tokens of context, has 500"));
+        check(|r| r.max_tokens = Some(Tokens::new(90)), 410, None);
+        check(
+            |r| r.max_tokens = Some(Tokens::new(101)),
+            10,
+            Some("asked for up to 101 output tokens, gives 100"),
+        );
+        check(|r| r.constraints.deny_providers = one("p"), 10, Some("no accepted provider serves it"));
+        check(|r| r.constraints.allow_providers = one("q"), 10, Some("no accepted provider serves it"));
+        check(
+            |r| r.constraints.data_policy = DataPolicy::ZeroRetention,
+            10,
+            Some("its strictest accepted provider keeps prompts"),
+        );
+    }
+}

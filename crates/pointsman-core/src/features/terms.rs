@@ -1,0 +1,195 @@
+//! Words and pairs of words, hashed while the text is walked.
+//!
+//! A word is a run of letters, digits and bytes outside ASCII. Scripts that write without blanks
+//! would make a word of a sentence, so their characters are words of their own.
+
+use super::{Bigrams, FeatureSchema, Part};
+use crate::simd::{BLOCK, BlockMasks};
+use std::ops::Range;
+
+/// Odd constants with about half their bits set (from the fractional parts of √2, √3 and √5).
+const WORD_FACTOR: u64 = 0x6a09_e667_f3bc_c909;
+const PAIR_FACTOR: u64 = 0xbb67_ae85_84ca_a73b;
+const PART_SEEDS: [u64; 3] =
+    [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1];
+
+/// Turns words into buckets; remembers the word before.
+#[derive(Debug)]
+pub(super) struct Ngrams {
+    seed: u64,
+    shift: u32,
+    bigrams: Bigrams,
+    previous: Option<(u64, usize)>,
+}
+
+/// Walks one text.
+#[derive(Debug)]
+pub(super) struct TermReader<'a> {
+    /// The text as it was sent.
+    pub(super) text: &'a str,
+    /// The same, folded, with eight bytes of slack.
+    pub(super) folded: &'a [u8],
+    pub(super) ngrams: Ngrams,
+    /// Words met so far.
+    pub(super) n_words: u64,
+}
+
+/// Which buckets a request has already touched.
+#[derive(Debug)]
+pub(super) struct SeenBuckets {
+    bits: Vec<u64>,
+}
+
+impl SeenBuckets {
+    pub(super) fn new(n_buckets: usize) -> Self {
+        Self { bits: vec![0; n_buckets.div_ceil(64)] }
+    }
+
+    /// Whether the bucket is new.
+    #[inline]
+    pub(super) fn insert(&mut self, bucket: u32) -> bool {
+        let (word, bit) = (&mut self.bits[bucket as usize / 64], 1_u64 << (bucket % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    }
+
+    /// Makes the buckets new again, in time proportional to their number.
+    pub(super) fn forget(&mut self, buckets: &[u32]) {
+        for &bucket in buckets {
+            self.bits[bucket as usize / 64] = 0;
+        }
+    }
+}
+
+impl Ngrams {
+    pub(super) fn new(schema: FeatureSchema, part: Part) -> Self {
+        let seed = PART_SEEDS[match part {
+            Part::System => 0,
+            Part::Question => 1,
+            Part::History => 2,
+        }];
+        let shift = 64 - u32::from(schema.log2_buckets());
+        Self { seed, shift, bigrams: schema.bigrams(), previous: None }
+    }
+
+    #[inline]
+    fn word(&mut self, hash: u64, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+        visit(self.bucket(hash), span.clone());
+        if self.bigrams == Bigrams::With {
+            if let Some((before, start)) = self.previous {
+                let pair = fold(before.rotate_left(29) ^ hash, PAIR_FACTOR);
+                visit(self.bucket(pair), start..span.end);
+            }
+            self.previous = Some((hash, span.start));
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "at most 20 bits are left")]
+    fn bucket(&self, hash: u64) -> u32 {
+        (hash >> self.shift) as u32
+    }
+}
+
+impl TermReader<'_> {
+    /// Visits every term, in the order of the text.
+    #[inline]
+    pub(super) fn for_each_term(
+        &mut self,
+        masks: &[BlockMasks],
+        mut visit: impl FnMut(u32, Range<usize>),
+    ) {
+        let mut carry = 0;
+        let mut open = None;
+        for (block, mask) in masks.iter().enumerate() {
+            let mut edges = mask.word ^ (mask.word << 1 | carry);
+            carry = mask.word >> 63;
+            while edges != 0 {
+                let at = block * BLOCK + edges.trailing_zeros() as usize;
+                edges &= edges - 1;
+                match open.take() {
+                    None => open = Some(at),
+                    Some(start) => self.word(start..at, &mut visit),
+                }
+            }
+        }
+        if let Some(start) = open {
+            self.word(start..self.text.len(), &mut visit);
+        }
+    }
+
+    #[inline]
+    fn word(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+        let mut hash = self.ngrams.seed;
+        let mut non_ascii = 0;
+        let mut at = span.start;
+        while at < span.end {
+            let chunk = chunk_of(&self.folded[at..], span.end - at);
+            non_ascii |= chunk & 0x8080_8080_8080_8080;
+            hash = fold(hash ^ chunk, WORD_FACTOR);
+            at += 8;
+        }
+        if non_ascii == 0 {
+            self.n_words += 1;
+            self.ngrams.word(hash, span, visit);
+        } else {
+            self.other_script(span, visit);
+        }
+    }
+
+    /// A word with bytes outside ASCII: letters are folded by Unicode's rules, and characters of
+    /// scripts without blanks stand alone.
+    #[cold]
+    fn other_script(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+        let text = &self.text[span.clone()];
+        let mut run: Option<usize> = None;
+        for (offset, character) in text.char_indices() {
+            let at = span.start + offset;
+            if stands_alone(character) {
+                if let Some(start) = run.take() {
+                    self.folded_word(start..at, visit);
+                }
+                self.folded_word(at..at + character.len_utf8(), visit);
+            } else {
+                run = run.or(Some(at));
+            }
+        }
+        if let Some(start) = run {
+            self.folded_word(start..span.end, visit);
+        }
+    }
+
+    fn folded_word(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+        let mut hash = self.ngrams.seed;
+        let mut encoded = [0; 4];
+        for character in self.text[span.clone()].chars().flat_map(char::to_lowercase) {
+            let character = if character.is_ascii_digit() { '0' } else { character };
+            let bytes = character.encode_utf8(&mut encoded).as_bytes();
+            let value = bytes.iter().fold(0, |value: u64, &byte| value << 8 | u64::from(byte));
+            hash = fold(hash ^ value, WORD_FACTOR);
+        }
+        self.n_words += 1;
+        self.ngrams.word(hash, span, visit);
+    }
+}
+
+/// Han, Kana, Hangul and Thai characters, and what lies beyond the basic plane.
+fn stands_alone(character: char) -> bool {
+    matches!(u32::from(character), 0x0e00..=0x0eff | 0x3040..=0xd7ff | 0xf900..=0xfaff | 0x1_0000..)
+}
+
+/// Up to eight bytes from the front of `bytes`, the first `length` of them, as a number.
+#[inline]
+fn chunk_of(bytes: &[u8], length: usize) -> u64 {
+    let Some(&eight) = bytes.first_chunk::<8>() else { return 0 };
+    let all = u64::from_le_bytes(eight);
+    if 8 <= length { all } else { all & ((1 << (8 * length)) - 1) }
+}
+
+/// The high and the low half of a product, mixed: the top bits depend on all bits of `value`.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+fn fold(value: u64, factor: u64) -> u64 {
+    let product = u128::from(value) * u128::from(factor);
+    (product >> 64) as u64 ^ product as u64
+}

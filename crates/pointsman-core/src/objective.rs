@@ -1,0 +1,164 @@
+//! How quality, cost and latency are traded once the hard constraints are met.
+
+use crate::units::{Probability, Quality, Usd};
+
+/// What a policy strives for among the eligible models.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Objective {
+    /// The largest `quality − per_dollar · cost − per_second · latency`.
+    Tradeoff(Weights),
+    /// The cheapest model whose predicted quality reaches the floor; where none does, the best.
+    QualityFloor(Quality),
+    /// The best model whose expected cost keeps to the cap; where none does, the cheapest.
+    CostCap(Usd),
+}
+
+/// What a dollar and a second are worth, in quality points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Weights {
+    per_dollar: f64,
+    per_second: f64,
+}
+
+/// A weight that is negative or not a number.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("a weight of {value}; it must be zero or more, in quality points per dollar or second")]
+pub struct WeightError {
+    value: f64,
+}
+
+impl Weights {
+    /// Quality alone.
+    pub const NONE: Self = Self { per_dollar: 0.0, per_second: 0.0 };
+
+    /// Quality points per dollar and per second of latency.
+    ///
+    /// # Errors
+    /// [`WeightError`] for negatives and what is not finite.
+    pub fn new(per_dollar: f64, per_second: f64) -> Result<Self, WeightError> {
+        for value in [per_dollar, per_second] {
+            if !(value.is_finite() && 0.0 <= value) {
+                return Err(WeightError { value });
+            }
+        }
+        Ok(Self { per_dollar, per_second })
+    }
+}
+
+impl Default for Objective {
+    fn default() -> Self {
+        Self::Tradeoff(Weights::NONE)
+    }
+}
+
+/// What is expected of one model on one request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// Predicted quality; linear, so it may leave `[0, 1]` a little.
+    pub quality: f64,
+    /// Expected cost of the answer, where it can be known.
+    pub cost: Option<Usd>,
+    /// Expected time to the whole answer, where it can be known.
+    pub latency_ms: Option<f64>,
+}
+
+impl Objective {
+    /// The utility of one model, in quality points: higher is better.
+    ///
+    /// `dearest` is the largest expected cost among the eligible models. A floor or a cap is
+    /// written as a utility too, so that every explorer works with every objective: with a floor,
+    /// a model below it gets its shortfall as a negative number and one above it gets its
+    /// cheapness in `[0, 1]`; with a cap, a model above it gets its excess as a negative number
+    /// and one below it its quality, at least zero.
+    pub fn utility(&self, expected: &Expected, dearest: Usd) -> f64 {
+        let dollars = expected.cost.unwrap_or(Usd::ZERO).as_dollars();
+        let share_of_dearest =
+            if dearest == Usd::ZERO { 0.0 } else { dollars / dearest.as_dollars() };
+        match *self {
+            Self::Tradeoff(Weights { per_dollar, per_second }) => {
+                let seconds = expected.latency_ms.unwrap_or(0.0) / 1000.0;
+                expected.quality - per_dollar * dollars - per_second * seconds
+            }
+            Self::QualityFloor(floor) => {
+                let shortfall = floor.get() - expected.quality;
+                if 0.0 < shortfall { -shortfall } else { 1.0 - share_of_dearest }
+            }
+            Self::CostCap(cap) => {
+                if expected.cost.is_some_and(|cost| cap < cost) {
+                    -share_of_dearest
+                } else {
+                    expected.quality.max(0.0)
+                }
+            }
+        }
+    }
+}
+
+/// A named objective, calibrated on held-out data, with what it was worth there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OperatingPoint {
+    /// `economy`, `balanced`, `quality`, or a name of the user's own.
+    pub name: String,
+    /// Quality points per dollar.
+    pub per_dollar: f64,
+    /// Mean quality per request.
+    pub quality: Band,
+    /// Mean dollars per request; zero where costs are not known.
+    pub cost_usd: Band,
+}
+
+/// A value with its interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Band {
+    /// The estimate.
+    pub value: f64,
+    /// The interval's lower end.
+    pub lower: f64,
+    /// The interval's upper end.
+    pub upper: f64,
+    /// The interval's nominal coverage.
+    pub level: Probability,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(quality: f64, nanos: u64) -> Expected {
+        Expected { quality, cost: Some(Usd::from_nanos(nanos)), latency_ms: Some(2000.0) }
+    }
+
+    /// Which of three models an objective likes best: good and dear, middling, poor and cheap.
+    #[track_caller]
+    fn check_best(objective: Objective, best: usize) {
+        let models = [expected(0.9, 10_000_000), expected(0.8, 1_000_000), expected(0.3, 100_000)];
+        let utility = |model: &Expected| objective.utility(model, Usd::from_nanos(10_000_000));
+        let utilities: Vec<f64> = models.iter().map(utility).collect();
+        let found = (0..3).max_by(|&a, &b| utilities[a].total_cmp(&utilities[b])).unwrap();
+        assert_eq!(found, best, "{objective:?}: {utilities:?}");
+    }
+
+    #[test]
+    fn objectives_choose_as_they_say() {
+        let tradeoff = |per_dollar| Objective::Tradeoff(Weights::new(per_dollar, 0.0).unwrap());
+        let floor = |quality| Objective::QualityFloor(Quality::new(quality).unwrap());
+        let cap = |nanos| Objective::CostCap(Usd::from_nanos(nanos));
+        check_best(tradeoff(0.0), 0);
+        check_best(tradeoff(20.0), 1);
+        check_best(tradeoff(1e4), 2);
+        check_best(floor(0.85), 0);
+        check_best(floor(0.5), 1);
+        check_best(floor(0.1), 2);
+        check_best(floor(0.95), 0); // none reaches it: the best
+        check_best(cap(20_000_000), 0);
+        check_best(cap(2_000_000), 1);
+        check_best(cap(10), 2); // none keeps to it: the cheapest
+    }
+
+    #[test]
+    fn weights_must_be_usable() {
+        for bad in [-1.0, f64::NAN, f64::INFINITY] {
+            assert!(Weights::new(bad, 0.0).is_err() && Weights::new(0.0, bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Eligibility, scorer, objective and explorer together: from a request to a distribution over
+//! models, and one draw from it.
+
+use crate::{
+    catalog::{Catalog, Model},
+    eligibility::{self, Exclusion},
+    explorer::{self, Explorer},
+    features::Extractor,
+    objective::{Expected, Objective},
+    request::Request,
+    scorer::{LogLine, Scorer, Scores},
+    units::{Probability, Propensity, Tokens, Usd, as_float, len_as_float},
+};
+
+/// Output tokens assumed where none could be learned; [`CostBasis`] says so.
+pub const ASSUMED_OUTPUT_TOKENS: u64 = 500;
+
+/// Decides. Pure: the random number is an argument and the buffers are the caller's.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    scorer: Scorer,
+    models: Vec<PolicyModel>,
+    cost_basis: CostBasis,
+    objective: Objective,
+    explorer: Explorer,
+}
+
+#[derive(Debug, Clone)]
+struct PolicyModel {
+    id: String,
+    listed: Option<Model>,
+    output_tokens: Option<LogLine>,
+    cost_usd: Option<LogLine>,
+}
+
+/// Where expected costs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CostBasis {
+    /// The catalog's prices, input tokens and learned output tokens.
+    CatalogAndTokens,
+    /// The catalog's prices and [`ASSUMED_OUTPUT_TOKENS`]: no lengths were in the training data.
+    CatalogAndAssumedTokens,
+    /// Learned from the costs in the training data.
+    Learned,
+    /// Costs are not known; every model counts as free.
+    Unknown,
+}
+
+/// A catalog that does not go with the scorer.
+#[expect(missing_docs, reason = "the message documents the fields")]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// A learned model that cannot be called.
+    #[error("model `{model}` of the policy is not in the catalog; add it there, or train without it")]
+    NotInCatalog { model: String },
+    /// Names and scores do not go together.
+    #[error("{n_names} model names for a scorer of {n_scored} models")]
+    Names { n_names: usize, n_scored: usize },
+}
+
+/// No model may answer the request; the workspace's candidates hold each one's reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("none of the {n_models} models may answer this request")]
+pub struct NoEligibleModel {
+    n_models: usize,
+}
+
+/// One model's chances in one decision.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Candidate {
+    /// Why it may not answer; `None` for the eligible.
+    pub excluded_by: Option<Exclusion>,
+    /// The cheapest endpoint that may be used, by its place in the catalog.
+    pub endpoint: Option<usize>,
+    /// What is expected of its answer.
+    pub expected: Expected,
+    /// Expected output tokens, where they could be learned.
+    pub output_tokens: Option<f64>,
+    /// In quality points; negative infinity for the excluded.
+    pub utility: f64,
+    /// The probability with which it is drawn.
+    pub probability: f64,
+}
+
+/// One draw.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decision {
+    /// The drawn model, by its place in [`Policy::models`].
+    pub model: usize,
+    /// The probability with which it had been drawn.
+    pub propensity: Propensity,
+    /// Bytes of the request that were not read because it was too long.
+    pub n_bytes_cut: usize,
+}
+
+/// The buffers of one deciding thread. After the first decisions nothing in it grows.
+#[derive(Debug)]
+pub struct Workspace {
+    extractor: Extractor,
+    scores: Scores,
+    candidates: Vec<Candidate>,
+    utilities: Vec<f64>,
+    probabilities: Vec<f64>,
+}
+
+impl Workspace {
+    /// Buffers for a policy's decisions, large enough for any request.
+    pub fn new(policy: &Policy) -> Self {
+        let mut extractor = Extractor::new(policy.scorer.schema());
+        extractor.reserve();
+        let n_models = policy.models.len();
+        Self {
+            extractor,
+            scores: Scores::default(),
+            candidates: Vec::with_capacity(n_models),
+            utilities: Vec::with_capacity(n_models),
+            probabilities: Vec::with_capacity(n_models),
+        }
+    }
+
+    /// All models' chances in the last decision, in the order of [`Policy::models`].
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.candidates
+    }
+
+    /// The scores of the last decision.
+    pub fn scores(&self) -> &Scores {
+        &self.scores
+    }
+}
+
+impl Policy {
+    /// Puts a scorer to work for the models it was trained on.
+    ///
+    /// # Errors
+    /// [`PolicyError`] where a model is not in the catalog, or the names do not fit the scorer.
+    pub fn new(
+        scorer: Scorer,
+        models: &[String],
+        catalog: Option<&Catalog>,
+    ) -> Result<Self, PolicyError> {
+        let parts = scorer.parts();
+        if models.len() != parts.n_models {
+            let (n_names, n_scored) = (models.len(), parts.n_models);
+            return Err(PolicyError::Names { n_names, n_scored });
+        }
+        let line = |lines: &Option<Vec<LogLine>>, index: usize| lines.as_ref().map(|all| all[index]);
+        let put_to_work = |(index, id): (usize, &String)| {
+            let listed = match catalog {
+                Some(catalog) => Some(catalog.find(id).cloned().ok_or_else(|| {
+                    PolicyError::NotInCatalog { model: id.clone() }
+                })?),
+                None => None,
+            };
+            let output_tokens = line(&parts.output_tokens, index);
+            Ok(PolicyModel { id: id.clone(), listed, output_tokens, cost_usd: line(&parts.cost_usd, index) })
+        };
+        let cost_basis = match (catalog, &parts.output_tokens, &parts.cost_usd) {
+            (Some(_), Some(_), _) => CostBasis::CatalogAndTokens,
+            (Some(_), None, None) => CostBasis::CatalogAndAssumedTokens,
+            (Some(_), None, Some(_)) | (None, _, Some(_)) => CostBasis::Learned,
+            (None, _, None) => CostBasis::Unknown,
+        };
+        let models = models.iter().enumerate().map(put_to_work).collect::<Result<_, _>>()?;
+        let (objective, explorer) = (Objective::default(), Explorer::GREEDY);
+        Ok(Self { scorer, models, cost_basis, objective, explorer })
+    }
+
+    /// The same policy with another objective.
+    #[must_use]
+    pub fn with_objective(mut self, objective: Objective) -> Self {
+        self.objective = objective;
+        self
+    }
+
+    /// The same policy with another explorer.
+    #[must_use]
+    pub fn with_explorer(mut self, explorer: Explorer) -> Self {
+        self.explorer = explorer;
+        self
+    }
+
+    /// The names of the models, in the order of every per-model slice.
+    pub fn models(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.models.iter().map(|model| model.id.as_str())
+    }
+
+    /// Where expected costs come from.
+    pub fn cost_basis(&self) -> CostBasis {
+        self.cost_basis
+    }
+
+    /// The learned part.
+    pub fn scorer(&self) -> &Scorer {
+        &self.scorer
+    }
+
+    /// The provider of a candidate's endpoint.
+    pub fn provider(&self, model: usize, candidate: &Candidate) -> Option<&str> {
+        let listed = self.models[model].listed.as_ref()?;
+        Some(listed.endpoints[candidate.endpoint?].provider.as_str())
+    }
+
+    /// Decides one request: the model at quantile `draw` of the policy's distribution.
+    ///
+    /// The workspace's candidates afterwards hold every model's prediction, exclusion and
+    /// probability. Allocates nothing once the workspace has served a request.
+    ///
+    /// # Errors
+    /// [`NoEligibleModel`] where the constraints leave nothing; each candidate has its reason.
+    pub fn decide(
+        &self,
+        request: &Request<'_>,
+        draw: Probability,
+        workspace: &mut Workspace,
+    ) -> Result<Decision, NoEligibleModel> {
+        let n_bytes_cut = self.distribute(request, workspace)?;
+        let model = explorer::model_at(&workspace.probabilities, draw);
+        let Ok(propensity) = Propensity::new(workspace.probabilities[model].min(1.0)) else {
+            unreachable!("a drawn model had a probability")
+        };
+        Ok(Decision { model, propensity, n_bytes_cut })
+    }
+
+    /// The distribution over models for one request, left in the workspace's candidates; returns
+    /// how many bytes of the request were not read.
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub fn distribute(
+        &self,
+        request: &Request<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<usize, NoEligibleModel> {
+        let Workspace { extractor, scores, candidates, utilities, probabilities } = workspace;
+        let features = extractor.extract(request);
+        let n_bytes_cut = features.n_bytes_cut;
+        let input_tokens = self.input_tokens(request, features.n_bytes);
+        self.scorer.score(&features, scores);
+        candidates.clear();
+        for (model, &quality) in self.models.iter().zip(scores.quality()) {
+            candidates.push(self.candidate(model, request, input_tokens, (quality, scores.length())));
+        }
+        let eligible = || candidates.iter().filter(|candidate| candidate.excluded_by.is_none());
+        if eligible().next().is_none() {
+            return Err(NoEligibleModel { n_models: self.models.len() });
+        }
+        let dearest = eligible().filter_map(|c| c.expected.cost).max().unwrap_or(Usd::ZERO);
+        utilities.clear();
+        for candidate in candidates.iter_mut() {
+            if candidate.excluded_by.is_none() {
+                candidate.utility = self.objective.utility(&candidate.expected, dearest);
+            }
+            utilities.push(candidate.utility);
+        }
+        probabilities.clear();
+        probabilities.resize(utilities.len(), 0.0);
+        self.explorer.distribute(utilities, probabilities);
+        for (candidate, probability) in candidates.iter_mut().zip(probabilities) {
+            candidate.probability = *probability;
+        }
+        Ok(n_bytes_cut)
+    }
+
+    fn input_tokens(&self, request: &Request<'_>, n_bytes: usize) -> Tokens {
+        request.input_tokens.unwrap_or_else(|| {
+            let estimate = len_as_float(n_bytes) * self.scorer.parts().input_tokens_per_byte;
+            whole_tokens(estimate)
+        })
+    }
+
+    fn candidate(
+        &self,
+        model: &PolicyModel,
+        request: &Request<'_>,
+        input_tokens: Tokens,
+        (quality, length): (f32, f32),
+    ) -> Candidate {
+        let most = request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
+        let output_tokens = model.output_tokens.map(|line| line.at(length).min(most));
+        let mut candidate = Candidate {
+            excluded_by: None,
+            endpoint: None,
+            expected: Expected { quality: f64::from(quality), cost: None, latency_ms: None },
+            output_tokens,
+            utility: f64::NEG_INFINITY,
+            probability: 0.0,
+        };
+        candidate.excluded_by = eligibility::check_name(&model.id, &request.constraints)
+            .and_then(|()| match &model.listed {
+                Some(listed) => self.choose_endpoint(listed, request, input_tokens, &mut candidate),
+                None => Ok(()),
+            })
+            .and_then(|()| {
+                if self.cost_basis == CostBasis::Learned {
+                    let dollars = model.cost_usd.map_or(0.0, |line| line.at(length));
+                    candidate.expected.cost = Usd::from_dollars(dollars).ok();
+                }
+                check_caps(request, &candidate.expected)
+            })
+            .err();
+        candidate
+    }
+
+    /// Takes the cheapest endpoint that may be used; ties go to the first.
+    fn choose_endpoint(
+        &self,
+        listed: &Model,
+        request: &Request<'_>,
+        input_tokens: Tokens,
+        candidate: &mut Candidate,
+    ) -> Result<(), Exclusion> {
+        eligibility::check_model(listed, request, input_tokens)?;
+        let output_tokens = candidate.output_tokens.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS));
+        let mut last = Exclusion::Provider;
+        let mut cheapest: Option<(usize, Usd)> = None;
+        for (index, endpoint) in listed.endpoints.iter().enumerate() {
+            match eligibility::check_endpoint(endpoint, request, input_tokens) {
+                Err(Exclusion::Provider) => {}
+                Err(reason) => last = reason,
+                Ok(()) => {
+                    let cost = endpoint.input.of(input_tokens)
+                        + endpoint.output.of(whole_tokens(output_tokens));
+                    if cheapest.is_none_or(|(_, least)| cost < least) {
+                        cheapest = Some((index, cost));
+                    }
+                }
+            }
+        }
+        let Some((index, cost)) = cheapest else { return Err(last) };
+        let endpoint = &listed.endpoints[index];
+        candidate.endpoint = Some(index);
+        candidate.expected.cost = Some(cost);
+        candidate.expected.latency_ms = endpoint
+            .tokens_per_second
+            .map(|rate| endpoint.ttft_ms.unwrap_or(0.0) + 1000.0 * output_tokens / rate);
+        Ok(())
+    }
+}
+
+fn check_caps(request: &Request<'_>, expected: &Expected) -> Result<(), Exclusion> {
+    if let (Some(cap), Some(cost)) = (request.constraints.max_cost, expected.cost)
+        && cap < cost
+    {
+        return Err(Exclusion::Cost { expected: cost, cap });
+    }
+    match (request.constraints.max_latency_ms, expected.latency_ms) {
+        (Some(cap_ms), Some(expected_ms)) if cap_ms < expected_ms => {
+            Err(Exclusion::Latency { expected_ms, cap_ms })
+        }
+        (Some(_) | None, Some(_) | None) => Ok(()),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at both ends")]
+fn whole_tokens(estimate: f64) -> Tokens {
+    Tokens::new(estimate.ceil() as u64)
+}
+
+#[cfg(test)]
+mod tests;

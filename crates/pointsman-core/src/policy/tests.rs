@@ -1,0 +1,133 @@
+use super::*;
+use crate::{explorer::Rule, objective::Weights, scorer::tests::patterned};
+use proptest::prelude::*;
+use std::borrow::Cow;
+
+const PROMPT: &str = "Explain the difference between a mutex and a semaphore.";
+
+fn catalog(n_models: usize) -> Catalog {
+    let model = |index: usize| {
+        format!(
+            "[[models]]\nid = \"m{index}\"\ncontext_window = {}\n\
+             capabilities = [{}]\n[[models.endpoints]]\nprovider = \"east\"\n\
+             input_usd_per_million = {}.5\noutput_usd_per_million = {index}.0\n\
+             data_policy = \"no_training\"\nttft_ms = 100.0\ntokens_per_second = 50.0\n\
+             [[models.endpoints]]\nprovider = \"west\"\ninput_usd_per_million = {index}.0\n\
+             output_usd_per_million = {index}.0\n",
+            1000 * (index + 1),
+            if index % 2 == 0 { "\"tools\"" } else { "" },
+            index + 1,
+        )
+    };
+    Catalog::from_toml(&(0..n_models).map(model).collect::<String>()).unwrap()
+}
+
+fn names(n_models: usize) -> Vec<String> {
+    (0..n_models).map(|index| format!("m{index}")).collect()
+}
+
+fn policy(n_models: usize) -> Policy {
+    let scorer = Scorer::new(patterned(n_models, 10)).unwrap();
+    Policy::new(scorer, &names(n_models), Some(&catalog(n_models))).unwrap()
+}
+
+#[test]
+fn greedy_takes_the_model_of_highest_predicted_quality() {
+    let policy = policy(5);
+    let mut workspace = Workspace::new(&policy);
+    let request = Request::from_prompt(PROMPT);
+    let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+    let quality = workspace.scores().quality();
+    assert!(quality.iter().all(|other| *other <= quality[decision.model]));
+    assert_eq!(decision.propensity.get(), 1.0);
+}
+
+#[test]
+fn the_cheapest_accepted_provider_is_taken() {
+    let policy = policy(3);
+    let mut workspace = Workspace::new(&policy);
+    let mut request = Request::from_prompt(PROMPT);
+    policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+    let provider = |w: &Workspace| policy.provider(2, &w.candidates()[2]).map(str::to_owned);
+    assert_eq!(provider(&workspace).as_deref(), Some("west"));
+    request.constraints.data_policy = crate::request::DataPolicy::NoTraining;
+    policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+    assert_eq!(provider(&workspace).as_deref(), Some("east"));
+}
+
+#[test]
+fn an_impossible_request_names_every_models_reason() {
+    let policy = policy(4);
+    let mut workspace = Workspace::new(&policy);
+    let mut request = Request::from_prompt(PROMPT);
+    request.constraints.max_cost = Some(Usd::ZERO);
+    request.needs = crate::request::Capabilities::TOOLS;
+    request.constraints.deny_models = Cow::Owned(vec![Cow::Borrowed("m2")]);
+    request.constraints.allow_models = Cow::Owned(["m0", "m1", "m2"].map(Cow::Borrowed).to_vec());
+    request.input_tokens = Some(Tokens::new(900));
+    let error = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap_err();
+    assert_eq!(error.to_string(), "none of the 4 models may answer this request");
+    let reasons: Vec<String> =
+        workspace.candidates().iter().map(|c| c.excluded_by.unwrap().to_string()).collect();
+    insta::assert_snapshot!(reasons.join("\n"), @"");
+}
+
+#[test]
+fn a_model_that_is_not_in_the_catalog_is_an_error() {
+    let scorer = Scorer::new(patterned(3, 8)).unwrap();
+    let error = Policy::new(scorer, &names(3), Some(&catalog(2))).unwrap_err();
+    assert!(error.to_string().contains("model `m2` of the policy is not in the catalog"));
+}
+
+#[test]
+fn costs_come_from_where_the_basis_says() {
+    let line = LogLine { intercept: -5.0, slope: 0.0, least: 0.0, most: 1.0 };
+    for (has_catalog, has_tokens, has_cost, expected) in [
+        (true, true, true, CostBasis::CatalogAndTokens),
+        (true, false, false, CostBasis::CatalogAndAssumedTokens),
+        (true, false, true, CostBasis::Learned),
+        (false, true, true, CostBasis::Learned),
+        (false, true, false, CostBasis::Unknown),
+    ] {
+        let mut parts = patterned(2, 8);
+        parts.output_tokens = has_tokens.then(|| vec![line; 2]);
+        parts.cost_usd = has_cost.then(|| vec![line; 2]);
+        let catalog = has_catalog.then(|| catalog(2));
+        let policy =
+            Policy::new(Scorer::new(parts).unwrap(), &names(2), catalog.as_ref()).unwrap();
+        assert_eq!(policy.cost_basis(), expected);
+        let mut workspace = Workspace::new(&policy);
+        policy.decide(&Request::from_prompt(PROMPT), Probability::ZERO, &mut workspace).unwrap();
+        let cost = workspace.candidates()[0].expected.cost;
+        assert_eq!(cost.is_some(), expected != CostBasis::Unknown);
+    }
+}
+
+proptest! {
+    /// What is logged as the propensity is the probability that the draw was made with, and the
+    /// excluded are never drawn.
+    #[test]
+    fn decisions_are_drawn_as_they_say(
+        draw in 0.0..=1.0,
+        gamma in 0.0..500.0,
+        floor in 0.0..=0.5,
+        denied in 0_usize..6,
+        per_dollar in 0.0..1000.0,
+    ) {
+        let explorer =
+            Explorer::new(Rule::InverseGap { gamma }, Probability::new(floor).unwrap()).unwrap();
+        let objective = Objective::Tradeoff(Weights::new(per_dollar, 0.001).unwrap());
+        let policy = policy(6).with_explorer(explorer).with_objective(objective);
+        let mut workspace = Workspace::new(&policy);
+        let mut request = Request::from_prompt(PROMPT);
+        request.constraints.deny_models = Cow::Owned(vec![Cow::Owned(format!("m{denied}"))]);
+        let draw = Probability::new(draw).unwrap();
+        let decision = policy.decide(&request, draw, &mut workspace).unwrap();
+        let candidates = workspace.candidates();
+        prop_assert_ne!(decision.model, denied);
+        prop_assert_eq!(candidates[denied].probability, 0.0);
+        prop_assert_eq!(decision.propensity.get(), candidates[decision.model].probability.min(1.0));
+        let again = policy.decide(&request, draw, &mut workspace).unwrap();
+        prop_assert_eq!(decision, again);
+    }
+}

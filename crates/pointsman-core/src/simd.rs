@@ -1,0 +1,375 @@
+//! The two inner loops of a decision, with vector instructions where the machine has them.
+//!
+//! This is the only module of the workspace that may use `unsafe`: plain loops over the same data
+//! take two to ten times as long, because the compiler neither keeps the accumulators in registers
+//! nor prefetches rows that lie megabytes apart. Every kernel has a portable twin that gives the
+//! same integers, which is what a property test holds it to; integers also make the order of
+//! summation, and so the width of the registers, irrelevant to the result.
+
+#![expect(unsafe_code, reason = "the audited module: vector loads and prefetch, see above")]
+
+/// Bytes per scanned block: one bit each in a mask.
+pub(crate) const BLOCK: usize = 64;
+
+/// For 64 bytes of text, which of them are what; bit `i` speaks of byte `i`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct BlockMasks {
+    /// Letters, digits and all bytes outside ASCII.
+    pub(crate) word: u64,
+    /// `A` to `Z`.
+    pub(crate) upper: u64,
+    /// `0` to `9`.
+    pub(crate) digit: u64,
+    /// Bytes outside ASCII.
+    pub(crate) high: u64,
+    /// Blanks and control characters, line ends included.
+    pub(crate) space: u64,
+    /// Line feeds.
+    pub(crate) newline: u64,
+    /// What code has more of than prose: ``[\]^_` {|}~ <=>``.
+    pub(crate) code: u64,
+    /// `?`.
+    pub(crate) question: u64,
+}
+
+/// Fills `folded` with `text` in lower case and with every digit as `0`, and `masks` with one
+/// entry per block of 64 bytes; both are cleared first. Past its end, the text reads as blanks.
+pub(crate) fn scan(text: &[u8], folded: &mut Vec<u8>, masks: &mut Vec<BlockMasks>) {
+    folded.clear();
+    masks.clear();
+    let n_blocks = text.len().div_ceil(BLOCK);
+    // Eight bytes of slack let a word be loaded whole wherever it ends.
+    folded.resize(n_blocks * BLOCK + 8, b' ');
+    masks.reserve(n_blocks);
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") {
+        // SAFETY: the machine has AVX2.
+        unsafe { x86::scan(text, folded, masks) };
+        return;
+    }
+    scan_portable(text, folded, masks);
+}
+
+fn scan_portable(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) {
+    for (block, out) in text.chunks(BLOCK).zip(folded.chunks_mut(BLOCK)) {
+        let mut bytes = [b' '; BLOCK];
+        bytes[..block.len()].copy_from_slice(block);
+        let mut found = BlockMasks::default();
+        for (bit, &byte) in bytes.iter().enumerate() {
+            let (upper, digit) = (byte.is_ascii_uppercase(), byte.is_ascii_digit());
+            let high = 0x80 <= byte;
+            let word = byte.is_ascii_lowercase() || upper || digit || high;
+            let code = matches!(byte, 0x5b..=0x60 | 0x7b..=0x7e | 0x3c..=0x3e);
+            found.word |= u64::from(word) << bit;
+            found.upper |= u64::from(upper) << bit;
+            found.digit |= u64::from(digit) << bit;
+            found.high |= u64::from(high) << bit;
+            found.space |= u64::from(byte <= b' ') << bit;
+            found.newline |= u64::from(byte == b'\n') << bit;
+            found.code |= u64::from(code) << bit;
+            found.question |= u64::from(byte == b'?') << bit;
+            out[bit] = if digit { b'0' } else { byte.to_ascii_lowercase() };
+        }
+        masks.push(found);
+    }
+}
+
+/// One cache line, so that no row of a [`RowTable`] straddles two.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// One row of bytes per bucket: an `i8` weight per column, then, in the last two bytes, the
+/// bucket's squared inverse document frequency.
+#[derive(Debug, Clone)]
+pub(crate) struct RowTable {
+    lines: Vec<Line>,
+    stride: usize,
+    bucket_mask: u32,
+}
+
+/// Terms summed in 16 bits before they are moved to 32: 256 · 127 still fits.
+const TERMS_PER_FLUSH: usize = 256;
+
+/// How many rows ahead are prefetched.
+#[cfg(target_arch = "x86_64")]
+const PREFETCH_AHEAD: usize = 24;
+
+impl RowTable {
+    /// A table of zeros for `2^log2_buckets` buckets and `n_columns` weights each.
+    pub(crate) fn zeros(log2_buckets: u8, n_columns: usize) -> Self {
+        let needed = n_columns + 2;
+        let stride =
+            if needed <= 64 { needed.next_power_of_two().max(8) } else { needed.next_multiple_of(64) };
+        let n_buckets = 1_usize << log2_buckets;
+        let lines = vec![Line([0; 64]); (n_buckets * stride).div_ceil(64)];
+        Self { lines, stride, bucket_mask: (1_u32 << log2_buckets) - 1 }
+    }
+
+    /// Bytes per row; also the number of sums that [`Self::accumulate`] writes.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The bytes of one row.
+    pub(crate) fn row(&self, bucket: u32) -> &[u8] {
+        let start = self.offset(bucket);
+        &self.bytes()[start..start + self.stride]
+    }
+
+    /// The bytes of one row, to be written.
+    pub(crate) fn row_mut(&mut self, bucket: u32) -> &mut [u8] {
+        let (start, stride) = (self.offset(bucket), self.stride);
+        // SAFETY: `Line` is 64 plain bytes without padding, so the lines are one run of bytes.
+        let bytes = unsafe {
+            std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<u8>(), self.lines.len() * 64)
+        };
+        &mut bytes[start..start + stride]
+    }
+
+    fn bytes(&self) -> &[u8] {
+        // SAFETY: as in `row_mut`.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>(), self.lines.len() * 64) }
+    }
+
+    fn offset(&self, bucket: u32) -> usize {
+        (bucket & self.bucket_mask) as usize * self.stride
+    }
+
+    /// Adds up the rows of `terms` into `sums`, one per byte of a row, and returns the sum of the
+    /// squared inverse document frequencies. `sums` is overwritten; its last two entries, and
+    /// those of columns that the table does not have, mean nothing.
+    ///
+    /// # Panics
+    /// If `sums` is not one entry per byte of a row: a bug in the caller.
+    pub(crate) fn accumulate(&self, terms: &[u32], sums: &mut [i32]) -> u64 {
+        assert_eq!(sums.len(), self.stride, "one sum per byte of a row");
+        sums.fill(0);
+        #[cfg(target_arch = "x86_64")]
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the machine has AVX2.
+            return unsafe { x86::accumulate(self, terms, sums) };
+        }
+        self.accumulate_portable(terms, sums)
+    }
+
+    fn accumulate_portable(&self, terms: &[u32], sums: &mut [i32]) -> u64 {
+        let mut squared = 0;
+        for &term in terms {
+            let row = self.row(term);
+            for (sum, &weight) in sums.iter_mut().zip(row) {
+                *sum += i32::from(weight.cast_signed());
+            }
+            squared += u64::from(u16::from_le_bytes([row[self.stride - 2], row[self.stride - 1]]));
+        }
+        squared
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::{BLOCK, BlockMasks, PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH};
+    use std::arch::x86_64::{
+        __m128i, __m256i, _MM_HINT_T0, _mm_load_si128, _mm_loadl_epi64, _mm_prefetch,
+        _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8, _mm256_castsi256_si128,
+        _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32,
+        _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8, _mm256_setzero_si256, _mm256_storeu_si256,
+    };
+
+    /// # Safety
+    /// Needs AVX2.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn scan(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) {
+        let whole = text.len() / BLOCK;
+        for block in 0..whole {
+            let (from, to) = (&text[block * BLOCK..][..BLOCK], &mut folded[block * BLOCK..][..BLOCK]);
+            masks.push(scan_block(from, to));
+        }
+        let rest = &text[whole * BLOCK..];
+        if !rest.is_empty() {
+            let mut bytes = [b' '; BLOCK];
+            bytes[..rest.len()].copy_from_slice(rest);
+            masks.push(scan_block(&bytes, &mut folded[whole * BLOCK..][..BLOCK]));
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn scan_block(text: &[u8], folded: &mut [u8]) -> BlockMasks {
+        let low = scan_half(&text[..32], &mut folded[..32]);
+        let high = scan_half(&text[32..64], &mut folded[32..64]);
+        let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        BlockMasks {
+            word: join(low[0], high[0]),
+            upper: join(low[1], high[1]),
+            digit: join(low[2], high[2]),
+            high: join(low[3], high[3]),
+            space: join(low[4], high[4]),
+            newline: join(low[5], high[5]),
+            code: join(low[6], high[6]),
+            question: join(low[7], high[7]),
+        }
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn scan_half(text: &[u8], folded: &mut [u8]) -> [u32; 8] {
+        assert!(text.len() == 32 && folded.len() == 32, "half a block");
+        // SAFETY: 32 bytes are readable, as asserted.
+        let bytes = unsafe { _mm256_loadu_si256(text.as_ptr().cast::<__m256i>()) };
+        let splat = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
+        let equals = |byte: u8| _mm256_cmpeq_epi8(bytes, splat(byte));
+        // Signed comparison: bytes outside ASCII are negative, below every bound used here.
+        let above = |byte: u8| _mm256_cmpgt_epi8(bytes, splat(byte));
+        let within = |from: u8, to: u8| {
+            _mm256_and_si256(above(from - 1), _mm256_cmpgt_epi8(splat(to + 1), bytes))
+        };
+        let bits = |mask: __m256i| _mm256_movemask_epi8(mask).cast_unsigned();
+        let upper = within(b'A', b'Z');
+        let digit = within(b'0', b'9');
+        let letter = _mm256_or_si256(upper, within(b'a', b'z'));
+        let code = _mm256_or_si256(
+            within(0x3c, 0x3e),
+            // 0x7e + 1 is 0x7f, the largest signed byte, so the range may be closed above.
+            _mm256_or_si256(within(0x5b, 0x60), within(0x7b, 0x7e)),
+        );
+        let high = bits(bytes);
+        let lower = _mm256_or_si256(bytes, _mm256_and_si256(upper, splat(0x20)));
+        let out = _mm256_blendv_epi8(lower, splat(b'0'), digit);
+        // SAFETY: 32 bytes are writable, as asserted.
+        unsafe { _mm256_storeu_si256(folded.as_mut_ptr().cast::<__m256i>(), out) };
+        [
+            bits(_mm256_or_si256(letter, digit)) | high,
+            bits(upper),
+            bits(digit),
+            high,
+            !(bits(above(b' ')) | high),
+            bits(equals(b'\n')),
+            bits(code),
+            bits(equals(b'?')),
+        ]
+    }
+
+    /// # Safety
+    /// Needs AVX2; `sums` has one entry per byte of a row.
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn accumulate(table: &RowTable, terms: &[u32], sums: &mut [i32]) -> u64 {
+        match table.stride {
+            // SAFETY: AVX2 and the width of `sums` are the caller's promise; a row of 64·k bytes
+            // is walked in k lanes of 64.
+            8 => unsafe { lanes::<8>(table, terms, 0, sums) },
+            16 => unsafe { lanes::<16>(table, terms, 0, sums) },
+            32 => unsafe { lanes::<32>(table, terms, 0, sums) },
+            _ => {
+                let mut squared = 0;
+                for (lane, sums) in sums.chunks_exact_mut(64).enumerate() {
+                    // The last lane's last two bytes are the frequencies; the others' are weights.
+                    squared = unsafe { lanes::<64>(table, terms, lane * 64, sums) };
+                }
+                squared
+            }
+        }
+    }
+
+    /// Sums `WIDTH` bytes of each row, from byte `at` on. Returns the sum of the row's last two
+    /// bytes as a number where they are part of what was read, and something else otherwise.
+    #[target_feature(enable = "avx2")]
+    unsafe fn lanes<const WIDTH: usize>(
+        table: &RowTable,
+        terms: &[u32],
+        at: usize,
+        sums: &mut [i32],
+    ) -> u64 {
+        let base = table.lines.as_ptr().cast::<u8>();
+        let (stride, mask) = (table.stride, table.bucket_mask);
+        // SAFETY: the mask keeps the bucket inside the table, and `at + WIDTH` inside its row.
+        let row = |term: u32| unsafe { base.add((term & mask) as usize * stride + at) };
+        let mut squared = 0_u64;
+        for (index, chunk) in terms.chunks(TERMS_PER_FLUSH).enumerate() {
+            let mut totals = [_mm256_setzero_si256(); 4];
+            for (position, &term) in chunk.iter().enumerate() {
+                let ahead = index * TERMS_PER_FLUSH + position + PREFETCH_AHEAD;
+                if let Some(&next) = terms.get(ahead) {
+                    _mm_prefetch::<_MM_HINT_T0>(row(next).cast::<i8>());
+                }
+                let here = row(term);
+                // SAFETY: rows of 16 bytes and more start at multiples of 16 of an aligned table.
+                unsafe {
+                    if WIDTH == 8 {
+                        let weights = _mm_loadl_epi64(here.cast::<__m128i>());
+                        totals[0] = _mm256_add_epi16(totals[0], _mm256_cvtepi8_epi16(weights));
+                    }
+                    for (lane, total) in totals.iter_mut().enumerate().take(WIDTH / 16) {
+                        let weights = _mm_load_si128(here.add(lane * 16).cast::<__m128i>());
+                        *total = _mm256_add_epi16(*total, _mm256_cvtepi8_epi16(weights));
+                    }
+                    squared += u64::from(u16::from_le_bytes(
+                        here.add(WIDTH - 2).cast::<[u8; 2]>().read(),
+                    ));
+                }
+            }
+            flush::<WIDTH>(&totals, sums);
+        }
+        squared
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn flush<const WIDTH: usize>(totals: &[__m256i; 4], sums: &mut [i32]) {
+        let mut wide = [0_i32; 64];
+        for (lane, total) in totals.iter().enumerate() {
+            let halves = [_mm256_castsi256_si128(*total), _mm256_extracti128_si256::<1>(*total)];
+            for (half, &part) in halves.iter().enumerate() {
+                let from = lane * 16 + half * 8;
+                let to = wide[from..from + 8].as_mut_ptr().cast::<__m256i>();
+                // SAFETY: eight numbers are writable from there.
+                unsafe { _mm256_storeu_si256(to, _mm256_cvtepi16_epi32(part)) };
+            }
+        }
+        for (sum, part) in sums.iter_mut().zip(&wide[..WIDTH]) {
+            *sum += part;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The vector scan and the plain one see the same text.
+        #[test]
+        fn scans_agree(text in prop::collection::vec(any::<u8>(), 0..300)) {
+            let (mut folded, mut masks) = (Vec::new(), Vec::new());
+            scan(&text, &mut folded, &mut masks);
+            let mut plain_folded = vec![b' '; folded.len()];
+            let mut plain_masks = Vec::new();
+            scan_portable(&text, &mut plain_folded, &mut plain_masks);
+            prop_assert_eq!(folded, plain_folded);
+            prop_assert_eq!(masks, plain_masks);
+        }
+
+        /// The vector sums and the plain ones are the same integers, for every width of row.
+        #[test]
+        fn sums_agree(
+            n_columns in prop::sample::select(vec![1_usize, 3, 6, 7, 14, 15, 30, 33, 62, 63, 100, 190]),
+            terms in prop::collection::vec(0_u32..1 << 9, 0..700),
+            seed in any::<u8>(),
+        ) {
+            let mut table = RowTable::zeros(8, n_columns);
+            for bucket in 0..1_u32 << 8 {
+                let stride = table.stride();
+                for (column, byte) in table.row_mut(bucket).iter_mut().enumerate() {
+                    let mixed = (bucket as usize * 31 + column * 7 + usize::from(seed)) % 255;
+                    let weight = u8::try_from(mixed).unwrap();
+                    *byte = if column + 2 < stride && weight == 128 { 0 } else { weight };
+                }
+            }
+            let mut sums = vec![0; table.stride()];
+            let squared = table.accumulate(&terms, &mut sums);
+            let mut plain = vec![0; table.stride()];
+            let plain_squared = table.accumulate_portable(&terms, &mut plain);
+            prop_assert_eq!(squared, plain_squared);
+            prop_assert_eq!(&sums[..n_columns], &plain[..n_columns]);
+        }
+    }
+}

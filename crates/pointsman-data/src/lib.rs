@@ -1,0 +1,1 @@
+//! Everything tabular: outcome tables, traffic logs, joins, splits, simulation of logs.

@@ -1,0 +1,248 @@
+//! Worked examples, refusals, and the identities that hold between estimators.
+
+use super::*;
+use crate::rounds::RoundColumns;
+use proptest::prelude::*;
+
+const IPS: Estimator = Estimator::Ips { clip: None };
+const DR: Estimator = Estimator::Dr { clip: None };
+const ALL: [Estimator; 4] = [IPS, Estimator::Snips, DR, Estimator::Dm];
+
+fn clip(largest_weight: f64) -> Option<WeightClip> {
+    Some(WeightClip::new(largest_weight).unwrap())
+}
+
+/// Rows of (propensity, target, reward, predicted for the taken model, expected prediction).
+type Row = (f64, f64, f64, f64, f64);
+
+fn rounds(rows: &[Row]) -> LoggedRounds {
+    let column = |pick: fn(&Row) -> f64| rows.iter().map(pick).collect::<Vec<f64>>();
+    LoggedRounds::new(RoundColumns {
+        propensity: column(|row| row.0),
+        target: column(|row| row.1),
+        reward: column(|row| row.2),
+        predictions: Some(Predictions { taken: column(|row| row.3), expected: column(|row| row.4) }),
+        ..RoundColumns::default()
+    })
+    .unwrap()
+}
+
+fn measure(rows: &[Row], estimator: Estimator) -> Estimate {
+    estimate(&rounds(rows), estimator, ConfidenceLevel::P95).unwrap()
+}
+
+fn refuse(rows: &[Row], estimator: Estimator) -> EstimateError {
+    estimate(&rounds(rows), estimator, ConfidenceLevel::P95).unwrap_err()
+}
+
+/// Weights 2, 0.5 and 0. The fixed point of all worked examples below.
+const EXAMPLE: [Row; 3] =
+    [(0.5, 1.0, 1.0, 0.5, 0.5), (0.5, 0.25, 0.4, 0.2, 0.3), (0.25, 0.0, 0.8, 0.6, 0.1)];
+
+#[track_caller]
+fn check_example(estimator: Estimator, value: f64, std_error: f64) {
+    let found = measure(&EXAMPLE, estimator);
+    assert!((found.value - value).abs() < 1e-12, "{estimator}: value {}", found.value);
+    assert!((found.std_error - std_error).abs() < 1e-12, "{estimator}: error {}", found.std_error);
+    assert!(found.interval.contains(value), "{estimator}: {:?}", found.interval);
+}
+
+#[test]
+fn estimators_match_the_worked_example() {
+    // Per row 2, 0.2, 0: mean 2.2/3; squares 4.04 - 4.84/3; over 2, over 3.
+    check_example(IPS, 2.2 / 3.0, ((4.04 - 4.84 / 3.0) / 6.0_f64).sqrt());
+    // Clipped at 1: 1, 0.2, 0.
+    check_example(Estimator::Ips { clip: clip(1.0) }, 0.4, ((1.04 - 0.48) / 6.0_f64).sqrt());
+    // 2.2 / 2.5 = 0.88; (2 * 0.12)^2 + (0.5 * 0.48)^2 = 0.1152, times 3/2.
+    check_example(Estimator::Snips, 0.88, 0.1728_f64.sqrt() / 2.5);
+    // 0.5 + 2 * 0.5, 0.3 + 0.5 * 0.2, 0.1: 1.5, 0.4, 0.1.
+    check_example(DR, 2.0 / 3.0, ((2.42 - 4.0 / 3.0) / 6.0_f64).sqrt());
+    // Clipped at 1: 1.0, 0.4, 0.1.
+    check_example(Estimator::Dr { clip: clip(1.0) }, 0.5, ((1.17 - 0.75) / 6.0_f64).sqrt());
+    // 0.5, 0.3, 0.1.
+    check_example(Estimator::Dm, 0.3, (0.08 / 6.0_f64).sqrt());
+}
+
+#[test]
+fn an_estimate_says_what_it_is() {
+    let clipped = measure(&EXAMPLE, Estimator::Ips { clip: clip(1.0) });
+    assert!((clipped.share_clipped.unwrap() - 1.0 / 3.0).abs() < 1e-12);
+    assert_eq!(clipped.n_rows, 3);
+    assert_eq!(clipped.estimator.to_string(), "IPS clipped at 1");
+    assert_eq!(clipped.interval.method, IntervalMethod::NormalMean);
+    let ratio = measure(&EXAMPLE, Estimator::Snips);
+    assert_eq!(ratio.share_clipped, None);
+    assert_eq!(ratio.interval.method, IntervalMethod::NormalRatio);
+}
+
+#[test]
+fn a_clip_is_a_finite_number_above_zero() {
+    for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(WeightClip::new(bad).is_err(), "accepted {bad}");
+    }
+}
+
+/// One row of weight 3.2 would read as a value of 3.2 for a reward in [0, 1], with no spread.
+#[test]
+fn one_row_is_not_an_answer() {
+    for estimator in ALL {
+        assert_eq!(refuse(&[], estimator), EstimateError::NoRows);
+        assert_eq!(refuse(&[(0.25, 0.8, 1.0, 0.5, 0.4)], estimator), EstimateError::OneRow);
+    }
+}
+
+#[test]
+fn without_overlap_only_the_model_answers() {
+    let unseen = [(0.5, 0.0, 1.0, 0.5, 0.6), (0.5, 0.0, 0.0, 0.5, 0.4)];
+    for estimator in [IPS, Estimator::Snips, DR] {
+        assert_eq!(refuse(&unseen, estimator), EstimateError::NoOverlap { n_rows: 2 });
+    }
+    assert!((measure(&unseen, Estimator::Dm).value - 0.5).abs() < 1e-12);
+}
+
+/// The delta method would call this value exact.
+#[test]
+fn one_overlapping_row_has_no_ratio_interval() {
+    let rows = [(0.5, 0.5, 1.0, 0.5, 0.6), (0.5, 0.0, 0.0, 0.5, 0.4)];
+    let expected = EstimateError::OneOverlappingRow { n_rows: 2 };
+    assert_eq!(refuse(&rows, Estimator::Snips), expected);
+    assert!((measure(&rows, IPS).value - 0.5).abs() < 1e-12);
+}
+
+#[test]
+fn doubly_robust_and_direct_need_predictions() {
+    let bare = LoggedRounds::new(RoundColumns {
+        propensity: vec![0.5; 2],
+        target: vec![0.5; 2],
+        reward: vec![1.0, 0.0],
+        ..RoundColumns::default()
+    })
+    .unwrap();
+    for estimator in [DR, Estimator::Dm] {
+        let error = estimate(&bare, estimator, ConfidenceLevel::P95).unwrap_err();
+        assert_eq!(error, EstimateError::NoPredictions { estimator });
+    }
+    assert!(estimate(&bare, Estimator::Snips, ConfidenceLevel::P95).is_ok());
+}
+
+#[test]
+fn overflow_is_an_error_not_a_number() {
+    let rows = [(1e-300, 0.5, 1e100, 0.0, 0.0), (0.5, 0.5, 1.0, 0.0, 0.0)];
+    for estimator in [IPS, Estimator::Snips, DR] {
+        assert_eq!(refuse(&rows, estimator), EstimateError::NotFinite { estimator });
+    }
+    assert!((measure(&rows, Estimator::Ips { clip: clip(1.0) }).value / 5e99 - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn different_questions_do_not_merge() {
+    let mut left = PartialEstimate::of(&rounds(&EXAMPLE), IPS).unwrap();
+    for other in [Estimator::Snips, Estimator::Ips { clip: clip(2.0) }] {
+        let right = PartialEstimate::of(&rounds(&EXAMPLE), other).unwrap();
+        let error = EstimateError::DifferentEstimators { left: IPS, right: other };
+        assert_eq!(left.merge(&right), Err(error));
+    }
+    assert_eq!(left.n_rows, 3);
+}
+
+fn any_row() -> impl Strategy<Value = Row> {
+    (0.05..=1.0_f64, 0.01..=1.0_f64, -1.0..1.0_f64, -1.0..1.0_f64, -1.0..1.0_f64)
+}
+
+fn any_rows() -> impl Strategy<Value = Vec<Row>> {
+    prop::collection::vec(any_row(), 2..80)
+}
+
+proptest! {
+    /// Evaluating the logger on its own log gives back the plain mean and its plain error.
+    #[test]
+    fn on_policy_is_the_mean(rows in any_rows()) {
+        let rows: Vec<Row> = rows.iter().map(|row| (row.0, row.0, row.2, row.3, row.3)).collect();
+        let plain = Moments::of(&rows.iter().map(|row| row.2).collect::<Vec<f64>>());
+        for estimator in [IPS, Estimator::Snips, DR] {
+            let found = measure(&rows, estimator);
+            prop_assert!((found.value - plain.mean()).abs() < 1e-9);
+            prop_assert!((found.std_error - plain.std_error().unwrap()).abs() < 1e-9);
+        }
+    }
+
+    /// Paying every row more raises the value by as much and changes nothing else.
+    #[test]
+    fn shifting_rewards_shifts_the_value(rows in any_rows(), shift in -100.0..100.0_f64) {
+        let shifted: Vec<Row> = rows
+            .iter()
+            .map(|row| (row.0, row.1, row.2 + shift, row.3 + shift, row.4 + shift))
+            .collect();
+        for estimator in [Estimator::Snips, DR, Estimator::Dm] {
+            let (before, after) = (measure(&rows, estimator), measure(&shifted, estimator));
+            prop_assert!((after.value - before.value - shift).abs() < 1e-8);
+            prop_assert!((after.std_error - before.std_error).abs() < 1e-8);
+        }
+    }
+
+    /// The self-normalised value cannot leave the rewards it has seen.
+    #[test]
+    fn snips_stays_within_the_rewards(rows in any_rows()) {
+        let rewards = rows.iter().map(|row| row.2);
+        let (low, high) = rewards.fold((1.0_f64, -1.0_f64), |(low, high), it| (low.min(it), high.max(it)));
+        let value = measure(&rows, Estimator::Snips).value;
+        prop_assert!(low - 1e-9 <= value && value <= high + 1e-9);
+    }
+
+    /// With perfect predictions there is nothing to correct.
+    #[test]
+    fn perfect_predictions_make_dr_the_direct_method(rows in any_rows()) {
+        let perfect: Vec<Row> =
+            rows.iter().map(|row| (row.0, row.1, row.2, row.2, row.4)).collect();
+        let (dr, dm) = (measure(&perfect, DR), measure(&perfect, Estimator::Dm));
+        prop_assert!((dr.value - dm.value).abs() < 1e-12);
+        prop_assert!((dr.std_error - dm.std_error).abs() < 1e-12);
+    }
+
+    /// A reward model that predicts nothing leaves IPS.
+    #[test]
+    fn zero_predictions_make_dr_ips(rows in any_rows()) {
+        let blank: Vec<Row> = rows.iter().map(|row| (row.0, row.1, row.2, 0.0, 0.0)).collect();
+        prop_assert!((measure(&blank, DR).value - measure(&blank, IPS).value).abs() < 1e-12);
+    }
+
+    /// A clip above every weight is no clip.
+    #[test]
+    fn a_high_clip_changes_nothing(rows in any_rows()) {
+        for (plain, clipped) in [
+            (IPS, Estimator::Ips { clip: clip(1e6) }),
+            (DR, Estimator::Dr { clip: clip(1e6) }),
+        ] {
+            let clipped = measure(&rows, clipped);
+            prop_assert!((measure(&rows, plain).value - clipped.value).abs() < 1e-12);
+            prop_assert_eq!(clipped.share_clipped, Some(0.0));
+        }
+    }
+
+    /// The values per row have the estimate as their mean and its error as their error.
+    #[test]
+    fn influence_values_carry_the_estimate(rows in any_rows()) {
+        for estimator in ALL {
+            let influence = Moments::of(&influence_values(&rounds(&rows), estimator).unwrap());
+            let found = measure(&rows, estimator);
+            prop_assert!((influence.mean() - found.value).abs() < 1e-9);
+            prop_assert!((influence.std_error().unwrap() - found.std_error).abs() < 1e-9);
+        }
+    }
+
+    /// Sums over partitions give the estimate of the whole.
+    #[test]
+    fn partitions_merge(rows in any_rows(), cut in 0..80_usize) {
+        let (left, right) = rows.split_at(cut.min(rows.len()));
+        for estimator in [IPS, Estimator::Snips, DR, Estimator::Dm, Estimator::Dr { clip: clip(2.0) }] {
+            let mut merged = PartialEstimate::of(&rounds(left), estimator).unwrap();
+            merged.merge(&PartialEstimate::of(&rounds(right), estimator).unwrap()).unwrap();
+            let (merged, whole) =
+                (merged.finish(ConfidenceLevel::P95).unwrap(), measure(&rows, estimator));
+            prop_assert!((merged.value - whole.value).abs() < 1e-9);
+            prop_assert!((merged.std_error - whole.std_error).abs() < 1e-9);
+            prop_assert_eq!(merged.n_rows, whole.n_rows);
+            prop_assert_eq!(merged.share_clipped, whole.share_clipped);
+        }
+    }
+}

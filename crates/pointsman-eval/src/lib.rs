@@ -1,0 +1,38 @@
+//! Values of policies with intervals and diagnostics, from outcome tables and from logs.
+//!
+//! Two kinds of evidence, two ways in:
+//!
+//! * **A traffic log**, where one model answered each prompt: check its columns with
+//!   [`rounds::LoggedRounds`], estimate with [`estimators::estimate`], and print
+//!   [`diagnostics::diagnose`] beside the value. A log can fail to answer a question; then there
+//!   is an [`error::EstimateError`], never a NaN.
+//! * **An outcome table**, where every model answered every prompt: check it with
+//!   [`matrix::Outcomes`], measure with [`full`], [`frontier`] and [`calibration`], and ask
+//!   [`baselines::judge`] whether routing is worth it at all.
+//!
+//! Everything here is a pure function of its arguments. Sums run in row order, so the same rows
+//! give the same bits; what can be computed in parts has a state with a `merge`.
+
+pub mod rounds;
+
+pub mod estimators;
+
+pub mod diagnostics;
+
+pub mod matrix;
+
+pub mod full;
+
+pub mod frontier;
+
+pub mod calibration;
+
+pub mod baselines;
+
+pub mod interval;
+
+pub mod moments;
+
+pub mod error;
+
+mod normal;

@@ -1,0 +1,1 @@
+//! The traffic record: what was decided, with which propensity, and what came of it.

@@ -1,0 +1,1 @@
+//! Simulated worlds with known truth; for tests, benches and the sample only.

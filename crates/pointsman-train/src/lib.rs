@@ -1,0 +1,1 @@
+//! Learns a policy's scorer from full information or from a log, and chooses how much to trust it.
