@@ -4,7 +4,7 @@
 //! its cost. [`judge`] says so, says the opposite, or says that it cannot tell.
 
 use crate::{
-    error::{JudgeError, MatrixError},
+    error::{JudgeError, MatrixError, ValuesError},
     frontier::{Figures, SweepPoint, figures_of_points, hull, single_points},
     full::{MeanValue, paired_difference},
     interval::ConfidenceLevel,
@@ -161,13 +161,13 @@ pub fn judge(
     let singles = singles(outcomes);
     let is_affordable = |single: &SingleModel| match (single.cost_usd, policy_cost) {
         (Some(cost), Some(limit)) => cost <= limit + SAME_COST * limit.abs(),
-        (None | Some(_), None) | (None, Some(_)) => true,
+        (None, _) | (_, None) => true,
     };
-    let affordable: Vec<SingleModel> = singles.iter().copied().filter(is_affordable).collect();
-    let rival = match cheapest_of(&singles) {
-        Some(cheapest) if affordable.is_empty() => cheapest,
-        Some(_) | None => best_of(&affordable),
-    };
+    let affordable = singles.iter().copied().filter(is_affordable);
+    let rival = affordable
+        .reduce(|best, it| if is_better(&it, &best) { it } else { best })
+        .or_else(|| cheapest_of(&singles))
+        .unwrap_or_else(|| best_of(&singles));
     let picks = vec![rival.model_index; outcomes.quality().n_rows()];
     let rival_quality = outcomes.of_picks(&picks)?.quality;
     let difference = paired_difference(&policy.quality, &rival_quality, level)?;
@@ -181,23 +181,20 @@ pub fn judge(
     Ok(Judgement { verdict, rival, difference })
 }
 
-fn mean_cost(
-    policy: &PolicyOutcomes,
-    outcomes: &Outcomes<'_>,
-) -> Result<Option<f64>, MatrixError> {
+fn mean_cost(policy: &PolicyOutcomes, outcomes: &Outcomes<'_>) -> Result<Option<f64>, JudgeError> {
     let expected = outcomes.quality().n_rows();
     let lengths = [Some(policy.quality.len()), policy.cost_usd.as_ref().map(Vec::len)];
     if let Some(found) = lengths.into_iter().flatten().find(|&found| found != expected) {
-        return Err(MatrixError::Rows { found, expected });
+        return Err(MatrixError::Rows { found, expected }.into());
     }
     if policy.cost_usd.is_some() != outcomes.cost_usd().is_some() {
-        return Err(MatrixError::CostOnOneSide);
+        return Err(MatrixError::CostOnOneSide.into());
     }
     let Some(costs) = &policy.cost_usd else {
         return Ok(None);
     };
     match costs.iter().position(|cost| !cost.is_finite()) {
-        Some(row) => Err(MatrixError::NotFinite { row, column: 0, found: costs[row] }),
+        Some(row) => Err(ValuesError::NotFinite { row, found: costs[row] }.into()),
         None => Ok(Some(ordered_mean(costs))),
     }
 }
@@ -213,3 +210,43 @@ fn singles(outcomes: &Outcomes<'_>) -> Vec<SingleModel> {
         })
         .collect()
 }
+
+fn best_of(singles: &[SingleModel]) -> SingleModel {
+    let qualities: Vec<f64> = singles.iter().map(|single| single.quality).collect();
+    singles[first_best(&qualities)]
+}
+
+fn cheapest_of(singles: &[SingleModel]) -> Option<SingleModel> {
+    let priced = singles.iter().copied().filter(|single| single.cost_usd.is_some());
+    priced.reduce(|best, it| if it.cost_usd < best.cost_usd { it } else { best })
+}
+
+/// Whether `left` has more quality than `right`, or as much for less money.
+fn is_better(left: &SingleModel, right: &SingleModel) -> bool {
+    left.quality > right.quality
+        || (left.quality >= right.quality && left.cost_usd < right.cost_usd)
+}
+
+fn oracle(outcomes: &Outcomes<'_>) -> Means {
+    let n_rows = float_of(outcomes.quality().n_rows());
+    let Some(cost_usd) = outcomes.cost_usd() else {
+        let best = |row: &[f64]| row[first_best(row)];
+        let sum: f64 = outcomes.quality().rows().map(best).sum();
+        return Means { quality: sum / n_rows, cost_usd: None };
+    };
+    let (mut quality_sum, mut cost_sum) = (0.0, 0.0);
+    for (qualities, costs) in outcomes.quality().rows().zip(cost_usd.rows()) {
+        let mut best = first_best(qualities);
+        for (index, quality) in qualities.iter().enumerate() {
+            if *quality >= qualities[best] && costs[index] < costs[best] {
+                best = index;
+            }
+        }
+        quality_sum += qualities[best];
+        cost_sum += costs[best];
+    }
+    Means { quality: quality_sum / n_rows, cost_usd: Some(cost_sum / n_rows) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -22,10 +22,16 @@ pub enum SettingError {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum RoundsError {
     /// Columns of different lengths.
-    #[error("column {column} has {found} rows and column propensity has {expected}; join them by decision first")]
+    #[error(
+        "column {column} has {found} rows and column propensity has {expected}; join them by \
+         decision first"
+    )]
     Length { column: &'static str, found: usize, expected: usize },
     /// The logger cannot have drawn with this probability.
-    #[error("row {row}: propensity {found} is not in (0, 1]; drop the row and count why, never replace the number")]
+    #[error(
+        "row {row}: propensity {found} is not in (0, 1]; drop the row and count why, never \
+         replace the number"
+    )]
     Propensity { row: usize, found: f64 },
     /// A share that is none.
     #[error("row {row}: {column} {found} is not in [0, 1]; check the target policy's distribution")]
@@ -34,10 +40,16 @@ pub enum RoundsError {
     #[error("row {row}: {column} {found} is not a finite number; drop the row and count why")]
     NotFinite { row: usize, column: &'static str, found: f64 },
     /// More than the whole distribution.
-    #[error("row {row}: target {target} and unsupported mass {unsupported} add up to more than 1; the taken model is supported, so its share is not part of that mass")]
+    #[error(
+        "row {row}: target {target} and unsupported mass {unsupported} add up to more than 1; \
+         the taken model is supported, so its share is not part of that mass"
+    )]
     TooMuchMass { row: usize, target: f64, unsupported: f64 },
     /// The division overflows.
-    #[error("row {row}: the weight {target} / {propensity} is too large for a number; drop the row and count why")]
+    #[error(
+        "row {row}: the weight {target} / {propensity} is too large for a number; drop the row \
+         and count why"
+    )]
     Weight { row: usize, target: f64, propensity: f64 },
 }
 
@@ -49,22 +61,38 @@ pub enum EstimateError {
     #[error("the log has no graded row; widen the date range or the join window")]
     NoRows,
     /// A value without an interval is not reported.
-    #[error("the log has 1 graded row and an interval needs 2; widen the date range or the join window")]
+    #[error(
+        "the log has 1 graded row and an interval needs 2; widen the date range or the join window"
+    )]
     OneRow,
     /// The log says nothing about the target policy.
-    #[error("none of the {n_rows} rows took a model the target policy would take; log with exploration first")]
+    #[error(
+        "none of the {n_rows} rows took a model the target policy would take; log with \
+         exploration first"
+    )]
     NoOverlap { n_rows: usize },
     /// The self-normalised value is that row's reward, and nothing tells how far off it is.
-    #[error("1 of {n_rows} rows took a model the target policy would take and an interval needs 2; log with exploration first")]
+    #[error(
+        "1 of {n_rows} rows took a model the target policy would take and an interval needs 2; \
+         log with exploration first"
+    )]
     OneOverlappingRow { n_rows: usize },
     /// The estimator needs a reward model.
-    #[error("{estimator} needs predicted rewards and the rounds have none; give predictions or use SNIPS")]
+    #[error(
+        "{estimator} needs predicted rewards and the rounds have none; give predictions or use \
+         SNIPS"
+    )]
     NoPredictions { estimator: Estimator },
     /// The arithmetic left the range of numbers.
-    #[error("{estimator} is not a finite number: weights or rewards are too large; set a weight clip or rescale the rewards")]
+    #[error(
+        "{estimator} is not a finite number: weights or rewards are too large; set a weight \
+         clip or rescale the rewards"
+    )]
     NotFinite { estimator: Estimator },
     /// Parts of two different questions.
-    #[error("cannot merge sums of {left} with sums of {right}; use one estimator for all partitions")]
+    #[error(
+        "cannot merge sums of {left} with sums of {right}; use one estimator for all partitions"
+    )]
     DifferentEstimators { left: Estimator, right: Estimator },
 }
 
@@ -73,13 +101,20 @@ pub enum EstimateError {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum ValuesError {
     /// Too few to know their spread.
-    #[error("{n_rows} prompts are too few: an interval needs 2; check the filters of the outcome table")]
+    #[error(
+        "{n_rows} prompts are too few: an interval needs 2; check the filters of the outcome table"
+    )]
     TooFew { n_rows: usize },
     /// Pairs with one half missing.
-    #[error("{left} and {right} values cannot be paired; give both policies' values on the same prompts in the same order")]
+    #[error(
+        "{left} and {right} values cannot be paired; give both policies' values on the same \
+         prompts in the same order"
+    )]
     Length { left: usize, right: usize },
     /// A number that is none.
-    #[error("prompt {row}: value {found} is not a finite number; leave the prompt out for every policy")]
+    #[error(
+        "prompt {row}: value {found} is not a finite number; leave the prompt out for every policy"
+    )]
     NotFinite { row: usize, found: f64 },
     /// The arithmetic left the range of numbers.
     #[error("the mean of the values is too large for a number; rescale them")]
@@ -97,16 +132,24 @@ pub enum MatrixError {
     #[error("{found} numbers do not fill {n_rows} prompts by {n_models} models")]
     Length { found: usize, n_rows: usize, n_models: usize },
     /// A number that is none.
-    #[error("prompt {row}, model {column}: {found} is not a finite number; leave out prompts that a model did not answer")]
+    #[error(
+        "prompt {row}, model {column}: {found} is not a finite number; leave out prompts that a \
+         model did not answer"
+    )]
     NotFinite { row: usize, column: usize, found: f64 },
     /// Two matrices about different things.
-    #[error("a matrix of {left:?} (prompts, models) does not go with one of {right:?}; use the same prompts and models in the same order")]
+    #[error(
+        "a matrix of {left:?} (prompts, models) does not go with one of {right:?}; use the same \
+         prompts and models in the same order"
+    )]
     Shape { left: (usize, usize), right: (usize, usize) },
     /// A policy for other prompts.
     #[error("the policy has {found} rows and the matrix has {expected} prompts")]
     Rows { found: usize, expected: usize },
     /// A model that is not in the matrix.
-    #[error("prompt {row}: model {found} was picked and there are {n_models} models, counted from 0")]
+    #[error(
+        "prompt {row}: model {found} was picked and there are {n_models} models, counted from 0"
+    )]
     Pick { row: usize, found: usize, n_models: usize },
     /// Costs on one side only.
     #[error("only one of the two sides has costs; give costs to both, or to neither")]

@@ -174,10 +174,7 @@ fn largest_weight(clip: Option<WeightClip>) -> f64 {
     clip.map_or(f64::INFINITY, WeightClip::get)
 }
 
-fn predictions(
-    rounds: &LoggedRounds,
-    estimator: Estimator,
-) -> Result<&Predictions, EstimateError> {
+fn predictions(rounds: &LoggedRounds, estimator: Estimator) -> Result<&Predictions, EstimateError> {
     rounds.predictions().ok_or(EstimateError::NoPredictions { estimator })
 }
 
@@ -234,17 +231,17 @@ impl PartialEstimate {
     /// # Errors
     /// [`EstimateError::DifferentEstimators`] if `other` was made with another estimator or clip.
     pub fn merge(&mut self, other: &Self) -> Result<(), EstimateError> {
-        let differ = EstimateError::DifferentEstimators {
-            left: self.estimator,
-            right: other.estimator,
-        };
+        let differ =
+            EstimateError::DifferentEstimators { left: self.estimator, right: other.estimator };
         if self.estimator != other.estimator {
             return Err(differ);
         }
         match (&mut self.sums, &other.sums) {
             (Sums::Mean(ours), Sums::Mean(theirs)) => ours.merge(theirs),
             (Sums::Ratio(ours), Sums::Ratio(theirs)) => ours.merge(theirs),
-            (Sums::Mean(_), Sums::Ratio(_)) | (Sums::Ratio(_), Sums::Mean(_)) => return Err(differ),
+            (Sums::Mean(_), Sums::Ratio(_)) | (Sums::Ratio(_), Sums::Mean(_)) => {
+                return Err(differ);
+            }
         }
         self.n_rows += other.n_rows;
         self.n_overlapping += other.n_overlapping;
@@ -260,7 +257,9 @@ impl PartialEstimate {
         let estimator = self.estimator;
         self.check_overlap()?;
         let (value, std_error, method) = match &self.sums {
-            Sums::Mean(moments) => (moments.mean(), moments.std_error(), IntervalMethod::NormalMean),
+            Sums::Mean(moments) => {
+                (moments.mean(), moments.std_error(), IntervalMethod::NormalMean)
+            }
             Sums::Ratio(sums) => {
                 (sums.value(), sums.std_error(self.n_rows), IntervalMethod::NormalRatio)
             }

@@ -6,11 +6,11 @@
 //! beside, ties included. Their weakness: the sweep is scored on the rows it is read from, so
 //! `cost_to_match` picks its best point with hindsight, for every router alike.
 //!
-//! | figure | meaning |
-//! |---|---|
-//! | `quality` | mean quality of the chosen model when cost is ignored |
-//! | `frontier_area` | mean height of the hull over evenly spaced costs between the cheapest and the dearest single model |
-//! | `cost_to_match` | cheapest mean cost in the sweep with the quality of the best single model, as a share of that model's cost |
+//! * `quality`: mean quality of the chosen model when cost is ignored.
+//! * `frontier_area`: mean height of the hull over evenly spaced costs between those of the
+//!   cheapest and the dearest single model.
+//! * `cost_to_match`: the cheapest mean cost in the sweep that has the quality of the best single
+//!   model, as a share of that model's cost.
 //!
 //! Source: the area is AIQ of `RouterBench`, arXiv 2403.12031, on a fixed cost range.
 
@@ -132,14 +132,12 @@ pub fn figures_of_points(quality: f64, sweep: Vec<SweepPoint>, actual: &Outcomes
     }
 }
 
-/// The upper convex hull of `points` from the cheapest on: costs ascend, quality rises, slopes
-/// fall. A point that costs more and is worth no more is not on it; nor is one on a straight
-/// line between two others.
+/// The upper convex hull of `points`, all finite, from the cheapest on: costs ascend, quality
+/// rises, slopes fall. A point that costs more and is worth no more is not on it; nor is one on
+/// a straight line between two others.
 pub fn hull(points: &[CostQuality]) -> Vec<CostQuality> {
     let mut points = points.to_vec();
-    points.sort_by(|a, b| {
-        a.cost_usd.total_cmp(&b.cost_usd).then(a.quality.total_cmp(&b.quality))
-    });
+    points.sort_by(|a, b| a.cost_usd.total_cmp(&b.cost_usd).then(a.quality.total_cmp(&b.quality)));
     let mut upper: Vec<CostQuality> = Vec::new();
     let mut best = f64::NEG_INFINITY;
     for point in points {
@@ -228,7 +226,12 @@ impl Sweep {
     }
 
     /// Adds one prompt; both sides are the qualities and the costs of all models.
-    fn add_prompt(&mut self, weights: &[f64], predicted: (&[f64], &[f64]), actual: (&[f64], &[f64])) {
+    fn add_prompt(
+        &mut self,
+        weights: &[f64],
+        predicted: (&[f64], &[f64]),
+        actual: (&[f64], &[f64]),
+    ) {
         self.best_score.fill(f64::NEG_INFINITY);
         let predictions = predicted.0.iter().zip(predicted.1);
         let truths = actual.0.iter().zip(actual.1);

@@ -13,6 +13,7 @@
 //! Everything here is a pure function of its arguments. Sums run in row order, so the same rows
 //! give the same bits; what can be computed in parts has a state with a `merge`.
 
+// In reading order; rustfmt sorts within each group only.
 pub mod rounds;
 
 pub mod estimators;
@@ -25,14 +26,10 @@ pub mod full;
 
 pub mod frontier;
 
+pub mod baselines;
 pub mod calibration;
 
-pub mod baselines;
-
-pub mod interval;
-
-pub mod moments;
-
 pub mod error;
-
+pub mod interval;
+pub mod moments;
 mod normal;

@@ -46,7 +46,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The rows in order, each of shape `(n_models,)`.
-    pub fn rows(&self) -> impl Iterator<Item = &'a [f64]> {
+    pub fn rows(&self) -> impl Iterator<Item = &'a [f64]> + use<'a> {
         self.values.chunks_exact(self.n_models)
     }
 
@@ -109,13 +109,9 @@ impl<'a> Outcomes<'a> {
         if let Some(row) = picks.iter().position(|&pick| n_models <= pick) {
             return Err(MatrixError::Pick { row, found: picks[row], n_models });
         }
-        let picked = |matrix: Matrix<'_>| {
-            matrix.rows().zip(picks).map(|(row, &pick)| row[pick]).collect()
-        };
-        Ok(PolicyOutcomes {
-            quality: picked(self.quality),
-            cost_usd: self.cost_usd.map(picked),
-        })
+        let picked =
+            |matrix: Matrix<'_>| matrix.rows().zip(picks).map(|(row, &pick)| row[pick]).collect();
+        Ok(PolicyOutcomes { quality: picked(self.quality), cost_usd: self.cost_usd.map(picked) })
     }
 
     /// What a policy that draws model `column` with probability `shares[column]` would have had

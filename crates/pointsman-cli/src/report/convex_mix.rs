@@ -2,7 +2,7 @@
 //!
 //! Any point between two models can be had without looking at the prompt, so a policy earns its
 //! keep only above this line. It is the upper convex hull of the models, from the cheapest to
-//! the best. Source: the non-decreasing hull of RouterBench, arXiv 2403.12031.
+//! the best. Source: the non-decreasing hull of `RouterBench`, arXiv 2403.12031.
 
 use super::contents::CostQuality;
 

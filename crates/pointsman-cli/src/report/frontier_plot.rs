@@ -304,11 +304,22 @@ fn points_attribute(line: &[Spot]) -> String {
     line.iter().map(|spot| format!("{},{}", spot.x, spot.y)).collect::<Vec<_>>().join(" ")
 }
 
+/// A name of at most `max_chars`: first its provider goes, then its middle, since families
+/// differ in how names begin and sizes in how they end.
 fn shortened(name: &str, max_chars: usize) -> String {
-    if name.chars().count() <= max_chars {
+    let n_chars = |text: &str| text.chars().count();
+    if n_chars(name) <= max_chars {
         return name.to_owned();
     }
-    name.chars().take(max_chars.saturating_sub(1)).chain(['…']).collect()
+    let model = name.rsplit('/').next().filter(|model| !model.is_empty()).unwrap_or(name);
+    if n_chars(model) <= max_chars {
+        return model.to_owned();
+    }
+    let n_tail = max_chars / 2;
+    let n_head = max_chars.saturating_sub(n_tail + 1);
+    let head = model.chars().take(n_head);
+    let tail = model.chars().skip(n_chars(model) - n_tail);
+    head.chain(['…']).chain(tail).collect()
 }
 
 impl CostQuality {
@@ -338,5 +349,19 @@ impl Frontier {
             .chain(self.oracle)
             .chain(self.operating_points.iter().map(OperatingPoint::spot))
             .chain(self.truth.iter().flatten().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_keep_what_tells_them_apart() {
+        assert_eq!(shortened("gpt-5", 18), "gpt-5");
+        assert_eq!(shortened("openrouter/anthropic/claude-haiku-4.5", 18), "claude-haiku-4.5");
+        assert_eq!(shortened("llama-3.3-nemotron-super-49b", 18), "llama-3.…super-49b");
+        assert_eq!(shortened("名前名前名前名前", 4), "名…名前");
+        assert_eq!(shortened("ends-with-a-slash/", 9), "ends…ash/");
     }
 }

@@ -16,9 +16,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use minijinja::{
-    Environment, Error, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde,
-};
+use minijinja::{Environment, Error, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
 
 pub(crate) use contents::{
     Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind, OperatingPoint,

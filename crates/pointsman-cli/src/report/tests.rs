@@ -1,3 +1,5 @@
+//! The page as a whole: what is on it, what is not, and that no text becomes markup.
+
 use super::*;
 
 fn point(cost_usd: f64, quality: f64) -> CostQuality {

@@ -20,6 +20,8 @@ pub(super) struct PageView<'a> {
     no_plot_because: Option<&'static str>,
     n_left_out: usize,
     strips: Vec<Strip>,
+    /// The qualities at the two ends of every strip.
+    strip_ends: (f64, f64),
     cost_decimals: usize,
     decisions: Vec<DecisionView<'a>>,
 }
@@ -57,12 +59,14 @@ pub(super) fn of(report: &Report) -> PageView<'_> {
         points.chain(frontier.singles.iter().map(|single| single.cost_usd))
     });
     let row_costs = report.values.iter().filter_map(|row| row.cost_usd);
+    let ends = strip_ends(&report.values);
     PageView {
         report,
         plots,
         no_plot_because,
         n_left_out,
-        strips: strips(&report.values),
+        strips: strips(&report.values, ends),
+        strip_ends: ends,
         cost_decimals: number::cost_decimals(row_costs.chain(frontier_costs)),
         decisions: report.decisions.iter().map(decision_view).collect(),
     }
@@ -75,12 +79,15 @@ fn draw(frontier: Option<&Frontier>) -> (Result<Vec<FrontierPlot>, NoPlot>, usiz
     (plots.collect(), n_left_out)
 }
 
-/// All intervals on one common scale; an open end runs to the edge.
-fn strips(rows: &[ValueRow]) -> Vec<Strip> {
+/// The smallest and the largest quality in the table.
+fn strip_ends(rows: &[ValueRow]) -> (f64, f64) {
     let ends = rows.iter().flat_map(|row| [row.lower, row.value, row.upper]).flatten();
-    let (low, high) = ends
-        .filter(|end| end.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end), high.max(end)));
+    ends.filter(|end| end.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), end| (low.min(end), high.max(end)))
+}
+
+/// All intervals on one common scale; an open end runs to the edge.
+fn strips(rows: &[ValueRow], (low, high): (f64, f64)) -> Vec<Strip> {
     let place = |quality: f64| {
         let share = if low < high { (quality - low) / (high - low) } else { 0.5 };
         labels::round(STRIP_MARGIN + (STRIP_WIDTH - 2.0 * STRIP_MARGIN) * share.clamp(0.0, 1.0))

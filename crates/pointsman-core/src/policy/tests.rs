@@ -12,7 +12,7 @@ fn catalog(n_models: usize) -> Catalog {
              capabilities = [{}]\n[[models.endpoints]]\nprovider = \"east\"\n\
              input_usd_per_million = {}.5\noutput_usd_per_million = {index}.0\n\
              data_policy = \"no_training\"\nttft_ms = 100.0\ntokens_per_second = 50.0\n\
-             [[models.endpoints]]\nprovider = \"west\"\ninput_usd_per_million = {index}.0\n\
+             [[models.endpoints]]\nprovider = \"west\"\ninput_usd_per_million = {index}.1\n\
              output_usd_per_million = {index}.0\n",
             1000 * (index + 1),
             if index % 2 == 0 { "\"tools\"" } else { "" },
@@ -69,7 +69,12 @@ fn an_impossible_request_names_every_models_reason() {
     assert_eq!(error.to_string(), "none of the 4 models may answer this request");
     let reasons: Vec<String> =
         workspace.candidates().iter().map(|c| c.excluded_by.unwrap().to_string()).collect();
-    insta::assert_snapshot!(reasons.join("\n"), @"");
+    insta::assert_snapshot!(reasons.join("\n"), @r"
+    expected cost $0.000090 is over $0.000000
+    cannot do tools
+    on the request's deny list
+    not on the request's allow list
+    ");
 }
 
 #[test]

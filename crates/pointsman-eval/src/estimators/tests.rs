@@ -8,8 +8,12 @@ const IPS: Estimator = Estimator::Ips { clip: None };
 const DR: Estimator = Estimator::Dr { clip: None };
 const ALL: [Estimator; 4] = [IPS, Estimator::Snips, DR, Estimator::Dm];
 
-fn clip(largest_weight: f64) -> Option<WeightClip> {
-    Some(WeightClip::new(largest_weight).unwrap())
+fn clipped_ips(largest_weight: f64) -> Estimator {
+    Estimator::Ips { clip: WeightClip::new(largest_weight).ok() }
+}
+
+fn clipped_dr(largest_weight: f64) -> Estimator {
+    Estimator::Dr { clip: WeightClip::new(largest_weight).ok() }
 }
 
 /// Rows of (propensity, target, reward, predicted for the taken model, expected prediction).
@@ -21,7 +25,10 @@ fn rounds(rows: &[Row]) -> LoggedRounds {
         propensity: column(|row| row.0),
         target: column(|row| row.1),
         reward: column(|row| row.2),
-        predictions: Some(Predictions { taken: column(|row| row.3), expected: column(|row| row.4) }),
+        predictions: Some(Predictions {
+            taken: column(|row| row.3),
+            expected: column(|row| row.4),
+        }),
         ..RoundColumns::default()
     })
     .unwrap()
@@ -52,20 +59,20 @@ fn estimators_match_the_worked_example() {
     // Per row 2, 0.2, 0: mean 2.2/3; squares 4.04 - 4.84/3; over 2, over 3.
     check_example(IPS, 2.2 / 3.0, ((4.04 - 4.84 / 3.0) / 6.0_f64).sqrt());
     // Clipped at 1: 1, 0.2, 0.
-    check_example(Estimator::Ips { clip: clip(1.0) }, 0.4, ((1.04 - 0.48) / 6.0_f64).sqrt());
+    check_example(clipped_ips(1.0), 0.4, ((1.04 - 0.48) / 6.0_f64).sqrt());
     // 2.2 / 2.5 = 0.88; (2 * 0.12)^2 + (0.5 * 0.48)^2 = 0.1152, times 3/2.
     check_example(Estimator::Snips, 0.88, 0.1728_f64.sqrt() / 2.5);
     // 0.5 + 2 * 0.5, 0.3 + 0.5 * 0.2, 0.1: 1.5, 0.4, 0.1.
     check_example(DR, 2.0 / 3.0, ((2.42 - 4.0 / 3.0) / 6.0_f64).sqrt());
     // Clipped at 1: 1.0, 0.4, 0.1.
-    check_example(Estimator::Dr { clip: clip(1.0) }, 0.5, ((1.17 - 0.75) / 6.0_f64).sqrt());
+    check_example(clipped_dr(1.0), 0.5, ((1.17 - 0.75) / 6.0_f64).sqrt());
     // 0.5, 0.3, 0.1.
     check_example(Estimator::Dm, 0.3, (0.08 / 6.0_f64).sqrt());
 }
 
 #[test]
 fn an_estimate_says_what_it_is() {
-    let clipped = measure(&EXAMPLE, Estimator::Ips { clip: clip(1.0) });
+    let clipped = measure(&EXAMPLE, clipped_ips(1.0));
     assert!((clipped.share_clipped.unwrap() - 1.0 / 3.0).abs() < 1e-12);
     assert_eq!(clipped.n_rows, 3);
     assert_eq!(clipped.estimator.to_string(), "IPS clipped at 1");
@@ -131,13 +138,13 @@ fn overflow_is_an_error_not_a_number() {
     for estimator in [IPS, Estimator::Snips, DR] {
         assert_eq!(refuse(&rows, estimator), EstimateError::NotFinite { estimator });
     }
-    assert!((measure(&rows, Estimator::Ips { clip: clip(1.0) }).value / 5e99 - 1.0).abs() < 1e-9);
+    assert!((measure(&rows, clipped_ips(1.0)).value / 5e99 - 1.0).abs() < 1e-9);
 }
 
 #[test]
 fn different_questions_do_not_merge() {
     let mut left = PartialEstimate::of(&rounds(&EXAMPLE), IPS).unwrap();
-    for other in [Estimator::Snips, Estimator::Ips { clip: clip(2.0) }] {
+    for other in [Estimator::Snips, clipped_ips(2.0)] {
         let right = PartialEstimate::of(&rounds(&EXAMPLE), other).unwrap();
         let error = EstimateError::DifferentEstimators { left: IPS, right: other };
         assert_eq!(left.merge(&right), Err(error));
@@ -184,7 +191,8 @@ proptest! {
     #[test]
     fn snips_stays_within_the_rewards(rows in any_rows()) {
         let rewards = rows.iter().map(|row| row.2);
-        let (low, high) = rewards.fold((1.0_f64, -1.0_f64), |(low, high), it| (low.min(it), high.max(it)));
+        let low = rewards.clone().fold(1.0, f64::min);
+        let high = rewards.fold(-1.0, f64::max);
         let value = measure(&rows, Estimator::Snips).value;
         prop_assert!(low - 1e-9 <= value && value <= high + 1e-9);
     }
@@ -210,8 +218,8 @@ proptest! {
     #[test]
     fn a_high_clip_changes_nothing(rows in any_rows()) {
         for (plain, clipped) in [
-            (IPS, Estimator::Ips { clip: clip(1e6) }),
-            (DR, Estimator::Dr { clip: clip(1e6) }),
+            (IPS, clipped_ips(1e6)),
+            (DR, clipped_dr(1e6)),
         ] {
             let clipped = measure(&rows, clipped);
             prop_assert!((measure(&rows, plain).value - clipped.value).abs() < 1e-12);
@@ -234,7 +242,7 @@ proptest! {
     #[test]
     fn partitions_merge(rows in any_rows(), cut in 0..80_usize) {
         let (left, right) = rows.split_at(cut.min(rows.len()));
-        for estimator in [IPS, Estimator::Snips, DR, Estimator::Dm, Estimator::Dr { clip: clip(2.0) }] {
+        for estimator in [IPS, Estimator::Snips, DR, Estimator::Dm, clipped_dr(2.0)] {
             let mut merged = PartialEstimate::of(&rounds(left), estimator).unwrap();
             merged.merge(&PartialEstimate::of(&rounds(right), estimator).unwrap()).unwrap();
             let (merged, whole) =

@@ -64,6 +64,10 @@ pub(super) fn bank(name: &str) -> Option<&'static [&'static str]> {
         "city_code" => &["osl", "lis", "gdn", "trn", "cph", "vlc"],
         "hour" => &["0‹0..9›", "1‹0..9›", "2‹0..3›"],
         "minute" => &["‹10..59›", "0‹0..9›"],
+        "english" => super::language::ENGLISH,
+        "french" => super::language::FRENCH,
+        "german" => super::language::GERMAN,
+        "spanish" => super::language::SPANISH,
         _ => return None,
     })
 }
@@ -77,7 +81,6 @@ const FIRST_NAMES: &[&str] = &[
 
 const LAST_NAMES: &[&str] = &[
     "Abendroth",
-    "Achterberg",
     "Bellini",
     "Brandt",
     "Castell",
@@ -90,7 +93,6 @@ const LAST_NAMES: &[&str] = &[
     "Haddad",
     "Holm",
     "Iversen",
-    "Jansky",
     "Kessler",
     "Koval",
     "Lindqvist",
@@ -111,7 +113,6 @@ const LAST_NAMES: &[&str] = &[
     "Valdez",
     "Weiss",
     "Yilmaz",
-    "Zeman",
 ];
 
 const FIRM_FIRST: &[&str] = &[
@@ -148,7 +149,6 @@ const QUALITIES: &[&str] = &[
     "smart",
     "silent",
     "portable",
-    "heavy-duty",
     "waterproof",
     "wireless",
     "adjustable",
@@ -172,7 +172,6 @@ const THINGS: &[&str] = &[
     "thermostat",
     "bicycle light",
     "headset",
-    "scale",
     "toaster",
     "water filter",
     "projector",
@@ -180,7 +179,6 @@ const THINGS: &[&str] = &[
     "suitcase",
     "printer",
     "door lock",
-    "fan",
     "radio",
 ];
 
@@ -191,7 +189,7 @@ const CITIES: &[&str] = &[
 
 const REGIONS: &[&str] = &[
     "the northern region",
-    "the coast",
+    "the coastal towns",
     "the capital",
     "the eastern districts",
     "the islands",
@@ -243,12 +241,9 @@ const ROLES: &[&str] = &[
     "store owner",
     "plant engineer",
     "editor",
-    "paralegal",
     "data analyst",
-    "dispatcher",
     "student",
     "architect",
-    "volunteer",
 ];
 
 const INDUSTRIES: &[&str] = &[
@@ -285,7 +280,6 @@ const HOBBIES: &[&str] = &[
     "chess",
     "pottery",
     "trail running",
-    "choir singing",
     "repairing old radios",
     "gardening",
     "sketching",
@@ -319,7 +313,6 @@ const ANIMALS: &[&str] = &[
     "a lost otter",
     "a donkey",
     "a very small owl",
-    "a fox",
 ];
 
 const PLACES: &[&str] = &[
@@ -346,10 +339,8 @@ const SERVICES: &[&str] = &[
     "payments",
     "gateway",
     "scheduler",
-    "thumbnails",
     "inventory",
     "exports",
-    "webhooks",
 ];
 
 const TABLES: &[&str] = &[
@@ -362,10 +353,8 @@ const TABLES: &[&str] = &[
     "employees",
     "tickets",
     "subscriptions",
-    "stock_moves",
     "reviews",
     "payments",
-    "visits",
     "contracts",
 ];
 
@@ -380,8 +369,6 @@ const COLUMNS: &[&str] = &[
     "priority",
     "warehouse_id",
     "currency",
-    "closed_at",
-    "channel",
     "rating",
     "unit_price",
     "country",

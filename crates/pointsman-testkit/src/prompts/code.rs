@@ -66,7 +66,7 @@ pub(super) const BUG_FIXING: Grammar = Grammar {
         "Rust\n```rust\nlet guard = state.lock().unwrap();\nlet ‹object› = guard.‹function›();\nsend(‹object›, ‹2..60›).await;\n```",
     ],
     openings: &[
-        "What is wrong with this ‹topic›\n",
+        "What is wrong here? ‹topic›\n",
         "Find the bug. ‹topic›\n",
         "‹first_name› reviewed this and says it fails for ‹2..40› ‹object›: ‹topic›\n",
         "Please fix my code from the ‹service› repository. ‹topic›\n",

@@ -4,33 +4,24 @@ use super::{Grammar, Layout};
 
 pub(super) const TRANSLATION: Grammar = Grammar {
     topics: &[
-        "from German into English",
-        "from Spanish into English",
-        "from French into English",
-        "from English into German",
-        "from English into Spanish",
-        "from English into French",
-        "from Spanish into German",
-        "from French into Spanish, for a legal notice",
+        "from German into English: \"‹german› ‹‹german›|‹german› ‹german›|‹german› ‹german› ‹german››\"",
+        "from Spanish into English: \"‹spanish› ‹‹spanish›|‹spanish› ‹spanish›|‹spanish› ‹spanish› ‹spanish››\"",
+        "from French into English: \"‹french› ‹‹french›|‹french› ‹french›|‹french› ‹french› ‹french››\"",
+        "from English into German: \"‹english› ‹‹english›|‹english› ‹english›|‹english› ‹english› ‹english››\"",
+        "from English into Spanish: \"‹english› ‹‹english›|‹english› ‹english›|‹english› ‹english› ‹english››\"",
+        "from English into French: \"‹english› ‹‹english›|‹english› ‹english›|‹english› ‹english› ‹english››\"",
+        "from Spanish into German: \"‹spanish› ‹‹spanish›|‹spanish› ‹spanish›|‹spanish› ‹spanish› ‹spanish››\"",
+        "from French into Spanish, for a legal notice: \"‹french› ‹‹french›|‹french› ‹french› ‹french››\"",
     ],
     openings: &[
-        "Translate ‹topic›:",
-        "Please translate this note by ‹person› ‹topic›.",
-        "A text for ‹company›, to be translated ‹topic›:",
-        "How would you say this (‹topic›)?",
+        "Translate ‹topic›",
+        "Please translate a note by ‹person› ‹topic›",
+        "A text for ‹company›, to be translated ‹topic›",
+        "How would you translate this ‹topic›",
     ],
     layout: Layout::Prose,
-    material: &[
-        "‹Der Zug nach ‹city› fährt um ‹clock› ab.|El tren a ‹city› sale a las ‹clock›.|Le train pour ‹city› part à ‹clock›.|The train to ‹city› leaves at ‹clock›.›",
-        "‹Wir haben ‹3..90› Stück bestellt.|Hemos pedido ‹3..90› piezas.|Nous avons commandé ‹3..90› pièces.|We ordered ‹3..90› pieces.›",
-        "‹Bitte antworten Sie bis ‹weekday›.|Responda antes del ‹weekday›, por favor.|Merci de répondre avant ‹weekday›.|Please answer before ‹weekday›.›",
-        "‹Das Wetter war schlecht, aber die Suppe war gut.|Hacía mal tiempo, pero la sopa estaba rica.|Il faisait mauvais, mais la soupe était bonne.|The weather was bad but the soup was good.›",
-        "‹Meine Schwester wohnt seit ‹2..20› Jahren dort.|Mi hermana vive allí desde hace ‹2..20› años.|Ma sœur y habite depuis ‹2..20› ans.|My sister has lived there for ‹2..20› years.›",
-        "‹Die Rechnung über ‹money› ist noch offen.|La factura de ‹money› sigue pendiente.|La facture de ‹money› reste à payer.|The bill of ‹money› is still open.›",
-        "‹Der Schlüssel liegt unter der blauen Kiste.|La llave está debajo de la caja azul.|La clé se trouve sous la caisse bleue.|The key is under the blue crate.›",
-        "‹Leider ist das Gerät ‹product› defekt.|El aparato ‹product› no funciona.|L'appareil ‹product› est en panne.|The ‹product› is out of order.›",
-    ],
-    n_material: (1, 5),
+    material: &[],
+    n_material: (0, 0),
     plain_demands: &[
         "Keep the numbers as they are.",
         "Use a ‹tone› tone.",
@@ -93,3 +84,55 @@ pub(super) const CREATIVE_WRITING: Grammar = Grammar {
     ],
     closings: &["Surprise me.", "No moral, please.", "‹first_name› will read it aloud."],
 };
+
+/// Sentences to be translated from German.
+pub(super) const GERMAN: &[&str] = &[
+    "Der Zug nach ‹city› fährt um ‹clock› ab.",
+    "Wir haben ‹3..90› Stück bestellt und ‹2..9› erhalten.",
+    "Bitte antworten Sie bis ‹Montag|Mittwoch|Freitag›.",
+    "Das Wetter war schlecht, aber die Suppe war gut.",
+    "Meine Schwester wohnt seit ‹2..20› Jahren dort.",
+    "Die Rechnung ‹order› ist noch offen.",
+    "Der Schlüssel liegt unter der blauen Kiste.",
+    "‹first_name› hätte gern ‹2..9› Fahrkarten nach ‹city›.",
+    "Leider ist das Gerät schon wieder defekt.",
+];
+
+/// Sentences to be translated from Spanish.
+pub(super) const SPANISH: &[&str] = &[
+    "El tren a ‹city› sale a las ‹8..19›:‹10..59›.",
+    "Hemos pedido ‹3..90› piezas y recibido ‹2..9›.",
+    "Responda antes del ‹lunes|jueves|viernes›, por favor.",
+    "Hacía mal tiempo, pero la sopa estaba rica.",
+    "Mi hermana vive allí desde hace ‹2..20› años.",
+    "La factura ‹order› sigue pendiente.",
+    "La llave está debajo de la caja azul.",
+    "‹first_name› quisiera ‹2..9› billetes para ‹city›.",
+    "Por desgracia, el aparato no funciona otra vez.",
+];
+
+/// Sentences to be translated from French.
+pub(super) const FRENCH: &[&str] = &[
+    "Le train pour ‹city› part à ‹8..19› h ‹10..59›.",
+    "Nous avons commandé ‹3..90› pièces et reçu ‹2..9›.",
+    "Merci de répondre avant ‹lundi|mardi|jeudi›.",
+    "Il faisait mauvais, mais la soupe était bonne.",
+    "Ma sœur y habite depuis ‹2..20› ans.",
+    "La facture ‹order› reste à payer.",
+    "La clé se trouve sous la caisse bleue.",
+    "‹first_name› voudrait ‹2..9› billets pour ‹city›.",
+    "Malheureusement, l'appareil est de nouveau en panne.",
+];
+
+/// Sentences to be translated from English.
+pub(super) const ENGLISH: &[&str] = &[
+    "The train to ‹city› leaves at ‹clock›.",
+    "We ordered ‹3..90› pieces and received ‹2..9›.",
+    "Please answer before ‹weekday›.",
+    "The weather was bad but the soup was good.",
+    "My sister has lived there for ‹2..20› years.",
+    "The bill of ‹money› is still open.",
+    "The key is under the blue crate.",
+    "‹first_name› would like ‹2..9› tickets to ‹city›.",
+    "Sadly the ‹thing› is out of order again.",
+];

@@ -123,6 +123,8 @@ impl Task {
 enum Layout {
     Prose,
     Lines,
+    /// As in a log, where lines begin with their time.
+    SortedLines,
 }
 
 /// The sentences one kind of task is made of; all of them templates.
@@ -179,9 +181,9 @@ pub(crate) fn compose(task: Task, turn: u32, setting: &Setting, draws: Draws) ->
 
     let mut writer = Writer::new(setting, grammar.topics[topic], draws);
     if 0 < turn {
-        writer.write(choose(&mut writer.draws, FOLLOW_UPS));
+        writer.write_one_of(FOLLOW_UPS);
     }
-    writer.write(choose(&mut writer.draws, grammar.openings));
+    writer.write_one_of(grammar.openings);
     write_material(grammar, traits.is_long, &mut writer);
 
     let hard = distinct(&mut writer.draws, grammar.hard_demands.len(), n_hard);
@@ -191,6 +193,7 @@ pub(crate) fn compose(task: Task, turn: u32, setting: &Setting, draws: Draws) ->
     traits.hard_demands.extend(hard.iter().map(|&at| count(at)));
     write_demands(&mut demands, &mut writer);
     write_closing(grammar, &mut writer);
+    writer.text.truncate(writer.text.trim_end().len());
     (writer.text, traits)
 }
 
@@ -200,12 +203,13 @@ fn write_material(grammar: &Grammar, is_long: bool, writer: &mut Writer<'_>) {
     }
     let separator = match grammar.layout {
         Layout::Prose => " ",
-        Layout::Lines => "\n",
+        Layout::Lines | Layout::SortedLines => "\n",
     };
     let n_pieces = writer.draws.between(grammar.n_material.0, grammar.n_material.1);
     let min_bytes = if is_long { writer.draws.position(900) + 1700 } else { 0 };
     let mut order = distinct(&mut writer.draws, grammar.material.len(), grammar.material.len());
     let mut n_written = 0;
+    let start = writer.text.len();
     while n_written < n_pieces || writer.text.len() < min_bytes {
         if order.is_empty() {
             order = distinct(&mut writer.draws, grammar.material.len(), grammar.material.len());
@@ -215,7 +219,13 @@ fn write_material(grammar: &Grammar, is_long: bool, writer: &mut Writer<'_>) {
         writer.write(grammar.material[at]);
         n_written += 1;
     }
-    if n_pieces != 0 || is_long {
+    if let Layout::SortedLines = grammar.layout {
+        let mut lines: Vec<String> =
+            writer.text.split_off(start).lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        writer.text.push_str(&lines.join("\n"));
+    }
+    if 0 < n_written {
         writer.text.push('\n');
     }
 }
@@ -227,7 +237,11 @@ fn write_demands(demands: &mut [&str], writer: &mut Writer<'_>) {
     }
     let as_list = 2 < demands.len() && writer.draws.chance(0.4);
     for demand in demands {
-        writer.text.push_str(if as_list { "\n- " } else { " " });
+        if as_list {
+            writer.text.push_str(if writer.text.ends_with('\n') { "- " } else { "\n- " });
+        } else {
+            push_space(&mut writer.text);
+        }
         writer.write(demand);
     }
     if as_list {
@@ -238,17 +252,19 @@ fn write_demands(demands: &mut [&str], writer: &mut Writer<'_>) {
 fn write_closing(grammar: &Grammar, writer: &mut Writer<'_>) {
     let at = writer.draws.position(grammar.closings.len());
     if writer.draws.chance(0.5) {
-        writer.text.push(' ');
+        push_space(&mut writer.text);
         writer.write(grammar.closings[at]);
     }
     while writer.text.len() < MIN_PROMPT_BYTES {
-        writer.text.push(' ');
+        push_space(&mut writer.text);
         writer.write(grammar.closings[(at + 1) % grammar.closings.len()]);
     }
 }
 
-fn choose(draws: &mut Draws, templates: &'static [&'static str]) -> &'static str {
-    draws.choice(templates)
+fn push_space(text: &mut String) {
+    if !text.ends_with('\n') {
+        text.push(' ');
+    }
 }
 
 /// `n` different positions below `length`, in random order; all of them when `length` is less.

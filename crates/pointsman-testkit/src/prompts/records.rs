@@ -109,7 +109,7 @@ pub(super) const LOG_ANALYSIS: Grammar = Grammar {
         "What explains ‹topic› here?",
         "On call at ‹company›, ‹topic›. These lines look relevant:",
     ],
-    layout: Layout::Lines,
+    layout: Layout::SortedLines,
     material: &[
         "‹hour›:‹minute›:‹minute› INFO ‹host› request served in ‹8..900› ms",
         "‹hour›:‹minute›:‹minute› WARN ‹host› retry ‹1..5› of 5 to ‹service›",

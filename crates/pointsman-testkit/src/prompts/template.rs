@@ -60,11 +60,16 @@ impl<'a> Writer<'a> {
         self.text.push_str(rest);
     }
 
+    /// Appends one of `templates`, all equally likely.
+    pub(super) fn write_one_of(&mut self, templates: &[&str]) {
+        let chosen = self.draws.choice(templates);
+        self.write(chosen);
+    }
+
     fn fill(&mut self, slot: &str) {
         let alternatives = split_outside_slots(slot);
         if 1 < alternatives.len() {
-            let chosen = self.draws.choice(&alternatives);
-            return self.write(chosen);
+            return self.write_one_of(&alternatives);
         }
         if let Some((low, high)) = number_range(slot) {
             let number = self.draws.between(low, high);
@@ -76,10 +81,7 @@ impl<'a> Writer<'a> {
             "product" => self.text.push_str(&self.setting.product),
             "topic" => self.write(self.topic),
             _ => match bank(slot) {
-                Some(entries) => {
-                    let chosen = self.draws.choice(entries);
-                    self.write(chosen);
-                }
+                Some(entries) => self.write_one_of(entries),
                 None => self.text.extend([OPEN.to_string().as_str(), slot, "›"]),
             },
         }

@@ -1,0 +1,236 @@
+//! The model card: everything in an artifact that is not a tensor.
+
+use super::digest;
+use crate::{
+    features::{Bigrams, FeatureSchema, SCHEMA_VERSION},
+    objective::{Band, OperatingPoint},
+    units::Probability,
+};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// What people and programs read about a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Card {
+    /// The policy's name.
+    pub name: String,
+    /// How text becomes terms.
+    pub schema: FeatureSchema,
+    /// The models, in the order of the scorer's columns.
+    pub models: Vec<String>,
+    /// Named objectives with what they were worth on held-out data; the first is the default.
+    pub operating_points: Vec<OperatingPoint>,
+    /// What held-out data says about routing at all.
+    pub standing: Standing,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// What held-out data says about the policy against the best single model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The model that was best alone.
+    pub best_single: String,
+    /// One sentence for people.
+    pub sentence: String,
+}
+
+/// What a policy was trained on, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provenance {
+    /// Full information or a log.
+    pub origin: Origin,
+    /// SHA-256 over the rows that were used, in order.
+    pub data_digest: String,
+    /// Distinct requests.
+    pub n_requests: u64,
+    /// Outcomes of one model on one request.
+    pub n_outcomes: u64,
+    /// Seeds every random choice of the run.
+    pub seed: u64,
+    /// The version of Pointsman that trained it.
+    pub version: String,
+    /// What was chosen on held-out data, and what for, in the order of the names.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// What kind of data a policy was trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Every model's outcome on every request.
+    OutcomeTable,
+    /// One model's outcome per request, with propensities.
+    TrafficLog,
+}
+
+impl Card {
+    /// The keyed id of a training row: the first eight bytes of the SHA-256 over the data's digest
+    /// and the row's own id. Without the data, ids say nothing about prompts.
+    pub fn row_id(&self, row: &str) -> u64 {
+        row_id(&self.provenance.data_digest, row)
+    }
+}
+
+/// As [`Card::row_id`], before there is a card.
+pub(crate) fn row_id(data_digest: &str, row: &str) -> u64 {
+    let mut hasher = Sha256::new();
+    hasher.update(data_digest.as_bytes());
+    hasher.update([0]);
+    hasher.update(row.as_bytes());
+    let hash = hasher.finalize();
+    hash[..8].iter().fold(0, |id, &byte| id << 8 | u64::from(byte))
+}
+
+/// The card as it is written. Its first field must stay the first: see [`digest::PREFIX`].
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CardWire {
+    sha256: String,
+    pub(super) format_version: u32,
+    pub(super) feature_schema: SchemaWire,
+    name: String,
+    models: Vec<String>,
+    operating_points: Vec<PointWire>,
+    standing: StandingWire,
+    provenance: ProvenanceWire,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SchemaWire {
+    pub(super) version: u32,
+    log2_buckets: u8,
+    bigrams: bool,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PointWire {
+    name: String,
+    quality_points_per_usd: f64,
+    quality: BandWire,
+    cost_usd: BandWire,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BandWire {
+    value: f64,
+    lower: f64,
+    upper: f64,
+    level: f64,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StandingWire {
+    best_single: String,
+    sentence: String,
+}
+
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProvenanceWire {
+    origin: Origin,
+    data_sha256: String,
+    n_requests: u64,
+    n_outcomes: u64,
+    seed: u64,
+    version: String,
+    settings: BTreeMap<String, String>,
+}
+
+/// The artifact format that this build writes and reads.
+pub(super) const FORMAT_VERSION: u32 = 1;
+
+impl From<&Card> for CardWire {
+    fn from(card: &Card) -> Self {
+        let Card { name, schema, models, operating_points, standing, provenance } = card;
+        Self {
+            sha256: digest::BLANK.to_owned(),
+            format_version: FORMAT_VERSION,
+            feature_schema: SchemaWire {
+                version: SCHEMA_VERSION,
+                log2_buckets: schema.log2_buckets(),
+                bigrams: schema.bigrams() == Bigrams::With,
+            },
+            name: name.clone(),
+            models: models.clone(),
+            operating_points: operating_points.iter().map(PointWire::from).collect(),
+            standing: StandingWire {
+                best_single: standing.best_single.clone(),
+                sentence: standing.sentence.clone(),
+            },
+            provenance: ProvenanceWire {
+                origin: provenance.origin,
+                data_sha256: provenance.data_digest.clone(),
+                n_requests: provenance.n_requests,
+                n_outcomes: provenance.n_outcomes,
+                seed: provenance.seed,
+                version: provenance.version.clone(),
+                settings: provenance.settings.clone(),
+            },
+        }
+    }
+}
+
+impl From<&OperatingPoint> for PointWire {
+    fn from(point: &OperatingPoint) -> Self {
+        let band = |band: &Band| BandWire {
+            value: band.value,
+            lower: band.lower,
+            upper: band.upper,
+            level: band.level.get(),
+        };
+        Self {
+            name: point.name.clone(),
+            quality_points_per_usd: point.per_dollar,
+            quality: band(&point.quality),
+            cost_usd: band(&point.cost_usd),
+        }
+    }
+}
+
+impl TryFrom<CardWire> for Card {
+    type Error = String;
+
+    fn try_from(wire: CardWire) -> Result<Self, String> {
+        let SchemaWire { version: _, log2_buckets, bigrams } = wire.feature_schema;
+        let bigrams = if bigrams { Bigrams::With } else { Bigrams::Without };
+        let points = wire.operating_points.into_iter().map(OperatingPoint::try_from);
+        Ok(Self {
+            name: wire.name,
+            schema: FeatureSchema::new(log2_buckets, bigrams).map_err(|error| error.to_string())?,
+            models: wire.models,
+            operating_points: points.collect::<Result<_, _>>()?,
+            standing: Standing {
+                best_single: wire.standing.best_single,
+                sentence: wire.standing.sentence,
+            },
+            provenance: Provenance {
+                origin: wire.provenance.origin,
+                data_digest: wire.provenance.data_sha256,
+                n_requests: wire.provenance.n_requests,
+                n_outcomes: wire.provenance.n_outcomes,
+                seed: wire.provenance.seed,
+                version: wire.provenance.version,
+                settings: wire.provenance.settings,
+            },
+        })
+    }
+}
+
+impl TryFrom<PointWire> for OperatingPoint {
+    type Error = String;
+
+    fn try_from(wire: PointWire) -> Result<Self, String> {
+        let band = |band: BandWire| {
+            let BandWire { value, lower, upper, level } = band;
+            let level = Probability::new(level).map_err(|error| error.to_string())?;
+            Ok::<_, String>(Band { value, lower, upper, level })
+        };
+        let (quality, cost_usd) = (band(wire.quality)?, band(wire.cost_usd)?);
+        Ok(Self { name: wire.name, per_dollar: wire.quality_points_per_usd, quality, cost_usd })
+    }
+}

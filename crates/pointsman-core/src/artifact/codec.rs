@@ -1,0 +1,250 @@
+//! Bytes to artifact and back.
+
+use super::{
+    Artifact, ArtifactError, Card,
+    card::{CardWire, FORMAT_VERSION},
+    digest,
+};
+use crate::{
+    features::{Extractor, N_DENSE, SCHEMA_VERSION},
+    request::Request,
+    scorer::{LogLine, Scorer, ScorerParts, Scores},
+};
+use safetensors::{
+    SafeTensors,
+    tensor::{Dtype, TensorView, serialize},
+};
+use std::collections::HashMap;
+
+const METADATA_KEY: &str = "pointsman";
+
+/// The inputs whose scores every artifact carries, to be computed again wherever it is loaded.
+/// They are ours, so that no artifact holds anybody's prompt.
+pub const GOLDEN_PROMPTS: [&str; 5] = [
+    "",
+    "What is the capital of France?",
+    "Write a Rust function that parses \"key=value\" pairs & returns a HashMap<String, u64>.",
+    "Berechne 12,5 % von 4.800 € und erkläre jeden Schritt. 合計はいくらですか？",
+    "Summarise the following minutes in three bullet points, keep all names and dates, and list \
+     open questions at the end. The meeting began at 09:30; the budget for 2031 was approved.",
+];
+
+pub(super) fn encode(
+    card: &Card,
+    parts: &ScorerParts,
+    row_ids: &[u64],
+) -> Result<Vec<u8>, ArtifactError> {
+    if card.models.len() != parts.n_models || card.schema != parts.schema {
+        return Err(malformed("the card and the scorer are of different policies"));
+    }
+    let scorer = Scorer::new(parts.clone())?;
+    let (columns, buckets) = (parts.n_models + 1, parts.schema.n_buckets());
+    let golden = golden_scores(&scorer);
+    let mut tensors = vec![
+        tensor("terms.weights", Dtype::I8, &[buckets, columns], |out| {
+            out.extend(parts.term_weights.iter().map(|weight| weight.cast_unsigned()));
+        }),
+        tensor("terms.squared_idf", Dtype::U16, &[buckets], |out| {
+            out.extend(parts.squared_idf.iter().flat_map(|idf| idf.to_le_bytes()));
+        }),
+        floats("terms.scales", &[columns], &parts.scales),
+        floats("intercepts", &[columns], &parts.intercepts),
+        floats("dense.weights", &[N_DENSE, columns], &parts.dense_weights),
+        floats("golden.scores", &[GOLDEN_PROMPTS.len(), columns], &golden),
+        doubles("input_tokens_per_byte", &[1], &[parts.input_tokens_per_byte]),
+        tensor("training.row_ids", Dtype::U64, &[row_ids.len()], |out| {
+            out.extend(row_ids.iter().flat_map(|id| id.to_le_bytes()));
+        }),
+    ];
+    for (name, lines) in [("output_tokens", &parts.output_tokens), ("cost_usd", &parts.cost_usd)] {
+        if let Some(lines) = lines {
+            let rows: Vec<f64> =
+                lines.iter().flat_map(|l| [l.intercept, l.slope, l.least, l.most]).collect();
+            tensors.push(doubles(name, &[lines.len(), 4], &rows));
+        }
+    }
+    let json = serde_json::to_string(&CardWire::from(card)).map_err(malformed)?;
+    let views = tensors
+        .iter()
+        .map(|Tensor { name, dtype, shape, bytes }| {
+            Ok((*name, TensorView::new(*dtype, shape.clone(), bytes).map_err(malformed)?))
+        })
+        .collect::<Result<Vec<_>, ArtifactError>>()?;
+    let metadata = HashMap::from([(METADATA_KEY.to_owned(), json)]);
+    let mut bytes = serialize(views, Some(metadata)).map_err(malformed)?;
+    if digest::written(&bytes) != Some(digest::BLANK) {
+        return Err(malformed("the header does not start with the digest"));
+    }
+    digest::seal(&mut bytes);
+    Ok(bytes)
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
+    let written = digest::written(bytes).ok_or(ArtifactError::NotAnArtifact)?;
+    let found = digest::compute(bytes);
+    if found != written {
+        return Err(ArtifactError::Damaged { found, written: written.to_owned() });
+    }
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
+    let json = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+    let json = json.ok_or(ArtifactError::NotAnArtifact)?;
+    check_versions(json)?;
+    let wire: CardWire = serde_json::from_str(json).map_err(malformed)?;
+    let card = Card::try_from(wire).map_err(malformed)?;
+    let tensors = SafeTensors::deserialize(bytes).map_err(malformed)?;
+    let (columns, buckets) = (card.models.len() + 1, card.schema.n_buckets());
+    let read = Reader { tensors: &tensors };
+    let parts = ScorerParts {
+        schema: card.schema,
+        n_models: card.models.len(),
+        term_weights: read
+            .bytes("terms.weights", Dtype::I8, &[buckets, columns])?
+            .iter()
+            .map(|byte| byte.cast_signed())
+            .collect(),
+        squared_idf: read
+            .numbers("terms.squared_idf", Dtype::U16, &[buckets], u16::from_le_bytes)?,
+        scales: read.floats("terms.scales", &[columns])?,
+        intercepts: read.floats("intercepts", &[columns])?,
+        dense_weights: read.floats("dense.weights", &[N_DENSE, columns])?,
+        output_tokens: read.lines("output_tokens", card.models.len())?,
+        cost_usd: read.lines("cost_usd", card.models.len())?,
+        input_tokens_per_byte: read
+            .numbers("input_tokens_per_byte", Dtype::F64, &[1], f64::from_le_bytes)?[0],
+    };
+    let golden = read.floats("golden.scores", &[GOLDEN_PROMPTS.len(), columns])?;
+    let n_rows = read.tensor("training.row_ids")?.shape().iter().product();
+    let row_ids = read.numbers("training.row_ids", Dtype::U64, &[n_rows], u64::from_le_bytes)?;
+    if !row_ids.is_sorted() {
+        return Err(malformed("`training.row_ids` is not sorted"));
+    }
+    let scorer = Scorer::new(parts)?;
+    check_golden(&scorer, &golden)?;
+    Ok(Artifact { card, digest: found, scorer, row_ids })
+}
+
+/// Versions come before the rest of the card, which another version may have changed.
+fn check_versions(json: &str) -> Result<(), ArtifactError> {
+    #[derive(serde::Deserialize)]
+    struct Versions {
+        format_version: u32,
+        feature_schema: Schema,
+    }
+    #[derive(serde::Deserialize)]
+    struct Schema {
+        version: u32,
+    }
+    let Versions { format_version, feature_schema } =
+        serde_json::from_str(json).map_err(malformed)?;
+    if format_version != FORMAT_VERSION {
+        let (found, expected) = (format_version, FORMAT_VERSION);
+        return Err(ArtifactError::FormatVersion { found, expected });
+    }
+    if feature_schema.version != SCHEMA_VERSION {
+        let (found, expected) = (feature_schema.version, SCHEMA_VERSION);
+        return Err(ArtifactError::FeatureSchema { found, expected });
+    }
+    Ok(())
+}
+
+/// The golden inputs' scores, shape `(n_golden, n_models + 1)`.
+fn golden_scores(scorer: &Scorer) -> Vec<f32> {
+    let mut extractor = Extractor::new(scorer.schema());
+    let mut scores = Scores::default();
+    let mut all = Vec::new();
+    for prompt in GOLDEN_PROMPTS {
+        scorer.score(&extractor.extract(&Request::from_prompt(prompt)), &mut scores);
+        all.extend_from_slice(scores.quality());
+        all.push(scores.length());
+    }
+    all
+}
+
+fn check_golden(scorer: &Scorer, written: &[f32]) -> Result<(), ArtifactError> {
+    let n_columns = scorer.n_models() + 1;
+    for (index, (found, expected)) in golden_scores(scorer).into_iter().zip(written).enumerate() {
+        if found.to_bits() != expected.to_bits() {
+            let (index, column) = (index / n_columns, index % n_columns);
+            return Err(ArtifactError::Golden { index, column, found, expected: *expected });
+        }
+    }
+    Ok(())
+}
+
+struct Tensor {
+    name: &'static str,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+fn tensor(
+    name: &'static str,
+    dtype: Dtype,
+    shape: &[usize],
+    fill: impl FnOnce(&mut Vec<u8>),
+) -> Tensor {
+    let mut bytes = Vec::new();
+    fill(&mut bytes);
+    Tensor { name, dtype, shape: shape.to_vec(), bytes }
+}
+
+fn floats(name: &'static str, shape: &[usize], values: &[f32]) -> Tensor {
+    tensor(name, Dtype::F32, shape, |out| out.extend(values.iter().flat_map(|v| v.to_le_bytes())))
+}
+
+fn doubles(name: &'static str, shape: &[usize], values: &[f64]) -> Tensor {
+    tensor(name, Dtype::F64, shape, |out| out.extend(values.iter().flat_map(|v| v.to_le_bytes())))
+}
+
+/// Takes tensors out of a file, each of exactly the kind and shape that is expected.
+struct Reader<'a> {
+    tensors: &'a SafeTensors<'a>,
+}
+
+impl<'a> Reader<'a> {
+    fn tensor(&self, name: &str) -> Result<TensorView<'a>, ArtifactError> {
+        self.tensors.tensor(name).map_err(|error| malformed(format!("`{name}`: {error}")))
+    }
+
+    fn bytes(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&'a [u8], ArtifactError> {
+        let found = self.tensor(name)?;
+        if found.dtype() != dtype || found.shape() != shape {
+            let (kind, extent) = (found.dtype(), found.shape());
+            return Err(malformed(format!(
+                "`{name}` is {kind:?} of shape {extent:?} where {dtype:?} of {shape:?} is needed"
+            )));
+        }
+        Ok(found.data())
+    }
+
+    fn numbers<T, const N: usize>(
+        &self,
+        name: &str,
+        dtype: Dtype,
+        shape: &[usize],
+        parse: impl Fn([u8; N]) -> T,
+    ) -> Result<Vec<T>, ArtifactError> {
+        let (chunks, _) = self.bytes(name, dtype, shape)?.as_chunks::<N>();
+        Ok(chunks.iter().map(|chunk| parse(*chunk)).collect())
+    }
+
+    fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ArtifactError> {
+        self.numbers(name, Dtype::F32, shape, f32::from_le_bytes)
+    }
+
+    fn lines(&self, name: &str, n_models: usize) -> Result<Option<Vec<LogLine>>, ArtifactError> {
+        if self.tensors.tensor(name).is_err() {
+            return Ok(None);
+        }
+        let values = self.numbers(name, Dtype::F64, &[n_models, 4], f64::from_le_bytes)?;
+        let (rows, _) = values.as_chunks::<4>();
+        let line =
+            |&[intercept, slope, least, most]: &[f64; 4]| LogLine { intercept, slope, least, most };
+        Ok(Some(rows.iter().map(line).collect()))
+    }
+}
+
+fn malformed(message: impl ToString) -> ArtifactError {
+    ArtifactError::Malformed { message: message.to_string() }
+}

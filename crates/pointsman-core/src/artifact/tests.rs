@@ -1,0 +1,132 @@
+use super::*;
+use crate::{
+    features::Extractor,
+    objective::{Band, OperatingPoint},
+    request::Request,
+    scorer::{Scores, tests::patterned},
+    units::Probability,
+};
+use proptest::prelude::*;
+use std::{collections::BTreeMap, sync::LazyLock};
+
+fn small() -> Artifact {
+    let parts = patterned(3, 8);
+    let band =
+        |value: f64| Band { value, lower: value - 0.1, upper: value + 0.1, level: Probability::new(0.95).unwrap() };
+    let card = Card {
+        name: "test \"quoted\"".to_owned(),
+        schema: parts.schema,
+        models: ["a", "b", "ü"].map(str::to_owned).to_vec(),
+        operating_points: vec![OperatingPoint {
+            name: "balanced".to_owned(),
+            per_dollar: 0.1 + 0.2,
+            quality: band(0.7),
+            cost_usd: band(0.3),
+        }],
+        standing: Standing { best_single: "a".to_owned(), sentence: "Route.".to_owned() },
+        provenance: Provenance {
+            origin: Origin::OutcomeTable,
+            data_digest: "d".repeat(64),
+            n_requests: 10,
+            n_outcomes: 30,
+            seed: 7,
+            version: "0.1.0".to_owned(),
+            settings: BTreeMap::from([("penalty".to_owned(), "10".to_owned())]),
+        },
+    };
+    Artifact::new(card, Scorer::new(parts).unwrap(), vec![1, 5, 9]).unwrap()
+}
+
+static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| small().to_bytes().unwrap());
+
+#[test]
+fn what_is_written_is_read_back_and_written_the_same() {
+    let read = Artifact::from_bytes(&BYTES).unwrap();
+    let original = small();
+    assert_eq!(read.card(), original.card());
+    assert_eq!(read.scorer().parts(), original.scorer().parts());
+    assert_eq!(read.digest(), original.digest());
+    assert_eq!(read.to_bytes().unwrap(), *BYTES);
+    assert!(read.was_trained_on(5) && !read.was_trained_on(6));
+}
+
+#[test]
+fn it_opens_as_plain_safetensors() {
+    let tensors = safetensors::SafeTensors::deserialize(&BYTES).unwrap();
+    assert_eq!(tensors.tensor("terms.weights").unwrap().shape(), [256, 4]);
+}
+
+#[test]
+fn every_truncation_is_refused() {
+    for length in 0..BYTES.len() {
+        assert!(Artifact::from_bytes(&BYTES[..length]).is_err(), "accepted {length} bytes");
+    }
+    let mut longer = BYTES.clone();
+    longer.push(0);
+    assert!(Artifact::from_bytes(&longer).is_err());
+}
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let mut bytes = BYTES.clone();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[at] ^= 1 << bit;
+            assert!(Artifact::from_bytes(&bytes).is_err(), "accepted bit {bit} of byte {at}");
+            bytes[at] ^= 1 << bit;
+        }
+    }
+}
+
+/// Changes the header's text (to the same length) and makes the digest hold again.
+fn forged(from: &str, to: &str) -> Result<Artifact, ArtifactError> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = BYTES.clone();
+    let at = bytes.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+    bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+    digest::seal(&mut bytes);
+    Artifact::from_bytes(&bytes)
+}
+
+#[test]
+fn each_fault_has_its_sentence() {
+    let message = |found: Result<Artifact, ArtifactError>| found.unwrap_err().to_string();
+    let cases = [
+        (message(Artifact::from_bytes(b"PAR1 something else")), "not a Pointsman policy file"),
+        (message(Artifact::from_bytes(&BYTES[..BYTES.len() - 9])), "the file is damaged"),
+        (message(forged(r#"\"format_version\":1"#, r#"\"format_version\":2"#)), "format version 2"),
+        (message(forged(r#"{\"version\":1,"#, r#"{\"version\":9,"#)), "feature schema 9"),
+        (message(forged(r#"\"models\":[\"a\","#, r#"\"models\":[\"a\"  "#)), "does not follow"),
+        (message(forged(r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#)), "`terms.weights` is I8"),
+        (message(forged(r#"\"n_requests\""#, r#"\"n_requestz\""#)), "unknown field"),
+    ];
+    for (found, expected) in cases {
+        assert!(found.contains(expected), "{found}");
+    }
+}
+
+#[test]
+fn a_machine_that_computes_otherwise_is_found_out() {
+    let mut bytes = BYTES.clone();
+    let tensors = safetensors::SafeTensors::deserialize(&BYTES).unwrap();
+    let golden = tensors.tensor("golden.scores").unwrap().data().as_ptr().addr();
+    bytes[golden - BYTES.as_ptr().addr()] ^= 1;
+    digest::seal(&mut bytes);
+    let message = Artifact::from_bytes(&bytes).unwrap_err().to_string();
+    assert!(message.starts_with("golden input 0 scores"), "{message}");
+}
+
+proptest! {
+    /// An artifact that went through a file scores to the same bits.
+    #[test]
+    fn scores_survive_the_file(text in "\\PC{0,200}") {
+        let request = Request::from_prompt(&text);
+        let score = |artifact: &Artifact| {
+            let mut extractor = Extractor::new(artifact.scorer().schema());
+            let mut scores = Scores::default();
+            artifact.scorer().score(&extractor.extract(&request), &mut scores);
+            scores.quality().iter().map(|quality| quality.to_bits()).collect::<Vec<_>>()
+        };
+        prop_assert_eq!(score(&small()), score(&Artifact::from_bytes(&BYTES).unwrap()));
+    }
+}

@@ -1,0 +1,6 @@
+//! What only whole evaluations can show.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot build its world should stop")]
+
+mod coverage;
+mod reference;
