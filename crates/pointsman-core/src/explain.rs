@@ -51,7 +51,7 @@ pub fn explain(
     let n_columns = parts.n_models + 1;
 
     let mut extractor = Extractor::new(scorer.schema());
-    let dense = *extractor.extract(request).dense;
+    let dense = parts.dense_scaling.apply(extractor.extract(request).dense);
     let dense = DENSE_NAMES.iter().enumerate().map(|(index, name)| Effect {
         source: (*name).to_owned(),
         quality: against_mean(&|m| {

@@ -2,7 +2,8 @@
 //! answer.
 //!
 //! A score is linear in the terms of the request, weighted by their inverse document frequency and
-//! divided by the length of that vector, and in the dense features. Weights of terms are 8-bit
+//! divided by the length of that vector, and in the standardised dense features, which are kept
+//! within three standard deviations so that a freak request cannot run away with a score. Weights of terms are 8-bit
 //! integers with one scale per column, so their sum is exact and the same in any order; all that
 //! is done in floating point is done in a fixed order without fused operations. That is why the
 //! same artifact gives the same bits in training, evaluation and serving, on every machine.
@@ -36,14 +37,41 @@ pub struct ScorerParts {
     pub scales: Vec<f32>,
     /// Shape `(n_models + 1,)`.
     pub intercepts: Vec<f32>,
-    /// Shape `(N_DENSE, n_models + 1)`, row after row.
+    /// Shape `(N_DENSE, n_models + 1)`, row after row; per standard deviation.
     pub dense_weights: Vec<f32>,
+    /// How dense features are standardised.
+    pub dense_scaling: DenseScaling,
     /// Output tokens per model, where they could be learned.
     pub output_tokens: Option<Vec<LogLine>>,
     /// Dollars per answer and model, where they could be learned.
     pub cost_usd: Option<Vec<LogLine>>,
     /// Input tokens per byte of text, as seen in the training data.
     pub input_tokens_per_byte: f64,
+}
+
+/// How dense features are standardised: `(value − centre) · factor`, kept within
+/// [`DENSE_LIMIT`]. A factor of zero leaves a feature out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DenseScaling {
+    /// Shape `(N_DENSE,)`: the mean in the training data.
+    pub centres: [f32; N_DENSE],
+    /// Shape `(N_DENSE,)`: one over the standard deviation in the training data.
+    pub factors: [f32; N_DENSE],
+}
+
+/// Standardised dense features are kept within this many standard deviations.
+pub const DENSE_LIMIT: f32 = 3.0;
+
+impl DenseScaling {
+    /// The standardised features.
+    pub fn apply(&self, dense: &[f32; N_DENSE]) -> [f32; N_DENSE] {
+        let mut scaled = [0.0; N_DENSE];
+        for (index, scaled) in scaled.iter_mut().enumerate() {
+            let value = (dense[index] - self.centres[index]) * self.factors[index];
+            *scaled = value.clamp(-DENSE_LIMIT, DENSE_LIMIT);
+        }
+        scaled
+    }
 }
 
 /// A quantity that grows exponentially with the length column: `exp(intercept + slope · length)`,
@@ -157,8 +185,9 @@ impl Scorer {
         scores.sums.resize(self.table.stride(), 0);
         scores.columns.clear();
         scores.columns.extend_from_slice(&self.parts.intercepts);
+        let dense = self.parts.dense_scaling.apply(features.dense);
         for (value, weights) in
-            features.dense.iter().zip(self.parts.dense_weights.chunks_exact(n_columns))
+            dense.iter().zip(self.parts.dense_weights.chunks_exact(n_columns))
         {
             for (column, weight) in scores.columns.iter_mut().zip(weights) {
                 *column += value * weight;
@@ -205,6 +234,7 @@ fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
         scales,
         intercepts,
         dense_weights,
+        dense_scaling: DenseScaling { centres, factors },
         output_tokens,
         cost_usd,
         input_tokens_per_byte,
@@ -235,6 +265,8 @@ fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
     finite("scales", scales)?;
     finite("intercepts", intercepts)?;
     finite("dense_weights", dense_weights)?;
+    finite("dense_scaling", centres)?;
+    finite("dense_scaling", factors)?;
     if let Some(index) = squared_idf.iter().position(|&idf| idf == 0) {
         return Err(ScorerError::Value { part: "squared_idf", index, value: 0.0 });
     }
@@ -289,6 +321,10 @@ pub(crate) mod tests {
             scales: (0..n_columns).map(|i| 0.001 + step(i) / 10.0).collect(),
             intercepts: (0..n_columns).map(|i| 0.5 + step(i)).collect(),
             dense_weights: (0..N_DENSE * n_columns).map(|i| step(i) - 0.03).collect(),
+            dense_scaling: DenseScaling {
+                centres: std::array::from_fn(step),
+                factors: std::array::from_fn(|i| 0.5 + step(i)),
+            },
             output_tokens: Some(vec![
                 LogLine { intercept: 5.0, slope: 1.0, least: 1.0, most: 4000.0 };
                 n_models
@@ -303,10 +339,11 @@ pub(crate) mod tests {
         let n_columns = parts.n_models + 1;
         let squared: f64 = features.terms.iter().map(|&t| f64::from(parts.squared_idf[t as usize])).sum();
         let length = (squared / SQUARED_IDF_STEPS).sqrt();
+        let scaled = parts.dense_scaling.apply(features.dense);
         (0..n_columns)
             .map(|column| {
                 let dense: f64 = (0..N_DENSE)
-                    .map(|d| f64::from(features.dense[d]) * f64::from(parts.dense_weights[d * n_columns + column]))
+                    .map(|d| f64::from(scaled[d]) * f64::from(parts.dense_weights[d * n_columns + column]))
                     .sum();
                 let terms: i64 = features
                     .terms

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     features::{Extractor, N_DENSE, SCHEMA_VERSION},
     request::Request,
-    scorer::{LogLine, Scorer, ScorerParts, Scores},
+    scorer::{DenseScaling, LogLine, Scorer, ScorerParts, Scores},
 };
 use safetensors::{
     SafeTensors,
@@ -50,6 +50,8 @@ pub(super) fn encode(
         floats("terms.scales", &[columns], &parts.scales),
         floats("intercepts", &[columns], &parts.intercepts),
         floats("dense.weights", &[N_DENSE, columns], &parts.dense_weights),
+        floats("dense.centres", &[N_DENSE], &parts.dense_scaling.centres),
+        floats("dense.factors", &[N_DENSE], &parts.dense_scaling.factors),
         floats("golden.scores", &[GOLDEN_PROMPTS.len(), columns], &golden),
         doubles("input_tokens_per_byte", &[1], &[parts.input_tokens_per_byte]),
         tensor("training.row_ids", Dtype::U64, &[row_ids.len()], |out| {
@@ -107,6 +109,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         scales: read.floats("terms.scales", &[columns])?,
         intercepts: read.floats("intercepts", &[columns])?,
         dense_weights: read.floats("dense.weights", &[N_DENSE, columns])?,
+        dense_scaling: DenseScaling {
+            centres: read.dense("dense.centres")?,
+            factors: read.dense("dense.factors")?,
+        },
         output_tokens: read.lines("output_tokens", card.models.len())?,
         cost_usd: read.lines("cost_usd", card.models.len())?,
         input_tokens_per_byte: read
@@ -231,6 +237,10 @@ impl<'a> Reader<'a> {
 
     fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, ArtifactError> {
         self.numbers(name, Dtype::F32, shape, f32::from_le_bytes)
+    }
+
+    fn dense(&self, name: &str) -> Result<[f32; N_DENSE], ArtifactError> {
+        self.floats(name, &[N_DENSE])?.try_into().map_err(|_| malformed(name))
     }
 
     fn lines(&self, name: &str, n_models: usize) -> Result<Option<Vec<LogLine>>, ArtifactError> {

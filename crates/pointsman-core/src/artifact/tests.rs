@@ -96,7 +96,7 @@ fn each_fault_has_its_sentence() {
         (message(Artifact::from_bytes(&BYTES[..BYTES.len() - 9])), "the file is damaged"),
         (message(forged(r#"\"format_version\":1"#, r#"\"format_version\":2"#)), "format version 2"),
         (message(forged(r#"{\"version\":1,"#, r#"{\"version\":9,"#)), "feature schema 9"),
-        (message(forged(r#"\"models\":[\"a\","#, r#"\"models\":[\"a\"  "#)), "does not follow"),
+        (message(forged(r#"\"models\":[\"a\","#, r#"\"models\":[\"a\" "#)), "does not follow"),
         (message(forged(r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#)), "`terms.weights` is I8"),
         (message(forged(r#"\"n_requests\""#, r#"\"n_requestz\""#)), "unknown field"),
     ];

@@ -4,9 +4,9 @@
 //! Serving, training and evaluation call the one function here. The weakness of hashing is that
 //! two terms may share a bucket; at 2¹⁸ buckets and a few hundred terms it is rare enough.
 //!
-//! Trivial edits should not move a decision, so text is folded while it is read: case, the digits
-//! of numbers, white space and punctuation between words do not count as terms. What is lost that
-//! way and matters (how much code, how many digits) is in the dense features.
+//! Trivial edits should not move a decision far, so text is folded while it is read: case, the
+//! digits of numbers, white space and how often a term occurs do not count. What is lost that way
+//! and matters (how much code, how many digits) is in the dense features.
 
 mod terms;
 
@@ -41,11 +41,11 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub const DENSE_NAMES: [&str; N_DENSE] = [
     "log bytes",
     "log words",
-    "word length",
+    "log word length",
     "capitals",
     "digits",
     "punctuation",
-    "line feeds",
+    "log line feeds",
     "brackets and backticks",
     "other scripts",
     "log question marks",
@@ -298,11 +298,11 @@ fn dense(request: &Request<'_>, counts: &Counts, n_bytes_cut: usize) -> [f32; N_
     [
         log1p(counts.bytes),
         log1p(counts.words),
-        crate::features::share(counts.word_bytes, counts.words),
+        log(counts.bytes, counts.words),
         share(counts.upper),
         share(counts.digit),
         share(punctuation),
-        share(counts.newline),
+        log1p(counts.newline),
         share(counts.code),
         share(counts.high),
         log1p(counts.question),
@@ -320,6 +320,13 @@ fn dense(request: &Request<'_>, counts: &Counts, n_bytes_cut: usize) -> [f32; N_
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
 fn share(count: u64, total: u64) -> f32 {
     if total == 0 { 0.0 } else { (crate::units::as_float(count) / crate::units::as_float(total)) as f32 }
+}
+
+/// The logarithm of a ratio that is at least one.
+#[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
+fn log(count: u64, total: u64) -> f32 {
+    let ratio = crate::units::as_float(count) / crate::units::as_float(total.max(1));
+    libm::log(ratio.max(1.0)) as f32
 }
 
 /// By `libm`, so that every platform gets the same bits.

@@ -1,7 +1,8 @@
 //! Words and pairs of words, hashed while the text is walked.
 //!
 //! A word is a run of letters, digits and bytes outside ASCII. Scripts that write without blanks
-//! would make a word of a sentence, so their characters are words of their own.
+//! would make a word of a sentence, so their characters are words of their own. Each punctuation
+//! mark is a term by itself and ends no pair: code, lists and mathematics show in it.
 
 use super::{Bigrams, FeatureSchema, Part};
 use crate::simd::{BLOCK, BlockMasks};
@@ -85,6 +86,11 @@ impl Ngrams {
         }
     }
 
+    #[inline]
+    fn mark(&self, byte: u8, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+        visit(self.bucket(fold(self.seed ^ u64::from(byte), PAIR_FACTOR)), span);
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "at most 20 bits are left")]
     fn bucket(&self, hash: u64) -> u32 {
         (hash >> self.shift) as u32
@@ -104,6 +110,7 @@ impl TermReader<'_> {
         for (block, mask) in masks.iter().enumerate() {
             let mut edges = mask.word ^ (mask.word << 1 | carry);
             carry = mask.word >> 63;
+            let mut marks = !(mask.word | mask.space);
             while edges != 0 {
                 let at = block * BLOCK + edges.trailing_zeros() as usize;
                 edges &= edges - 1;
@@ -111,6 +118,11 @@ impl TermReader<'_> {
                     None => open = Some(at),
                     Some(start) => self.word(start..at, &mut visit),
                 }
+            }
+            while marks != 0 {
+                let at = block * BLOCK + marks.trailing_zeros() as usize;
+                marks &= marks - 1;
+                self.ngrams.mark(self.folded[at], at..at + 1, &mut visit);
             }
         }
         if let Some(start) = open {
