@@ -1,1 +1,24 @@
 //! Everything tabular: outcome tables, traffic logs, joins, splits, simulation of logs.
+//!
+//! An *outcome table* says what every model made of every prompt; a *traffic log* says what one
+//! drawn model made of each request. Both are read in batches, and the texts are handed over once
+//! and forgotten, so that memory does not grow with the prompts. This is the only crate that knows
+//! Polars; what leaves it are plain vectors.
+
+mod columns;
+mod error;
+mod files;
+mod hash;
+mod parquet;
+mod scale;
+mod text;
+
+mod matrix;
+mod parts;
+mod table;
+
+pub use error::DataError;
+pub use hash::{keyed_draw, prompt_group};
+pub use matrix::OutcomeMatrix;
+pub use parts::{TrainTest, train_test_parts};
+pub use table::{OutcomeTable, Prompt, ReadOptions, TableOutcome, read_outcomes};

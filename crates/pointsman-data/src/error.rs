@@ -1,0 +1,95 @@
+//! Why a table or a log cannot be read or written: one sentence that names the file and the row.
+
+use std::{io, path::PathBuf};
+
+/// Why there is no table and no log. Rows that are merely unusable are counted instead.
+#[expect(missing_docs, reason = "the message documents the fields")]
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A pattern matched nothing.
+    #[error("no file matches `{pattern}`; check the path, or quote the pattern")]
+    NoMatch { pattern: String },
+    /// A pattern that is none.
+    #[error("`{pattern}` is not a file pattern: {reason}")]
+    Pattern { pattern: String, reason: String },
+    /// A folder in place of a file.
+    #[error("`{}` is a folder; pass its files, for example `{}/*.parquet`", path.display(), path.display())]
+    Folder { path: PathBuf },
+    /// The operating system refused.
+    #[error("`{}` cannot be read", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// Neither a known extension nor a known beginning.
+    #[error("`{}` is neither Parquet, CSV nor NDJSON; name it .parquet, .csv or .ndjson", path.display())]
+    UnknownFormat { path: PathBuf },
+    /// A file of zero bytes, or without a row.
+    #[error("`{}` is empty; a table or log needs at least one row", path.display())]
+    Empty { path: PathBuf },
+    /// Rows, but none that can be used.
+    #[error("none of the {n_rows} rows in `{}` can be used: {reasons}", path.display())]
+    NothingUsable { path: PathBuf, n_rows: u64, reasons: String },
+    /// The bytes that every Parquet file begins with are not there.
+    #[error("`{}` is not a Parquet file; its first bytes are not `PAR1`", path.display())]
+    NotParquet { path: PathBuf },
+    /// The bytes that every Parquet file ends with are not there.
+    #[error("`{}` is cut off: a Parquet file ends in `PAR1`; copy it again", path.display())]
+    Truncated { path: PathBuf },
+    /// Polars could not read it.
+    #[error("`{}` is damaged or in a form that cannot be read: {reason}", path.display())]
+    Damaged { path: PathBuf, reason: String },
+    /// Text in another encoding.
+    #[error("`{}` is not UTF-8 (row {row}); convert it first, for example with iconv", path.display())]
+    NotUtf8 { path: PathBuf, row: u64 },
+    /// A column that has to be there.
+    #[error("`{}` has no column `{column}`; its columns are {found}", path.display())]
+    MissingColumn { path: PathBuf, column: &'static str, found: String },
+    /// A column of a type that cannot hold such values.
+    #[error("column `{column}` of `{}` has type {found}; it has to hold {expected}", path.display())]
+    WrongType { path: PathBuf, column: String, found: String, expected: &'static str },
+    /// One value that does not fit its column.
+    #[error("column `{column}` of `{}` holds {value} in row {row}; it has to be {expected}", path.display())]
+    BadValue { path: PathBuf, column: String, row: u64, value: String, expected: &'static str },
+    /// A grade that is off the scale.
+    #[error("`{}`: quality {value} of {subject} (row {row}) is outside [{low}, {high}]; {advice}", path.display())]
+    Quality {
+        path: PathBuf,
+        value: f64,
+        subject: String,
+        row: u64,
+        low: f64,
+        high: f64,
+        advice: String,
+    },
+    /// Cost, latency or tokens below zero, or NaN.
+    #[error("`{}`: {column} {value} of {subject} (row {row}) is not a number from zero up", path.display())]
+    Negative { path: PathBuf, column: &'static str, value: f64, subject: String, row: u64 },
+    /// A scale whose ends are equal, turned round or not finite.
+    #[error("the quality range {low}..{high} has no width; its first number is the worst grade, its second the best")]
+    QualityRange { low: f64, high: f64 },
+    /// One id for two prompts.
+    #[error("prompt_id `{id}` stands for one prompt in `{}` and for another in `{}`; make the ids differ", first.display(), second.display())]
+    PromptIdReused { id: String, first: PathBuf, second: PathBuf },
+    /// More than the indices can count.
+    #[error("there are more than {limit} {what}; split the data")]
+    TooMany { what: &'static str, limit: u64 },
+    /// Nothing to choose among.
+    #[error("{0}; routing needs at least two")]
+    TooFewModels(String),
+    /// A propensity by which nothing can be divided.
+    #[error("`{}`: propensity {value} of decision `{id}` (row {row}) is not in (0, 1]; a log must hold the probability with which the model was drawn", path.display())]
+    Propensity { path: PathBuf, value: f64, id: String, row: u64 },
+    /// A decision that contradicts itself.
+    #[error("`{}`: decision `{id}` (row {row}) {problem}", path.display())]
+    Decision { path: PathBuf, id: String, row: u64, problem: String },
+    /// A record that cannot be read.
+    #[error("`{}` holds a record that cannot be read: {reason}", path.display())]
+    Record { path: PathBuf, reason: String },
+    /// A file name that says no format to write.
+    #[error("`{}` does not say what to write; end it in .ndjson or .parquet", path.display())]
+    UnknownTarget { path: PathBuf },
+    /// The operating system or Polars refused to write.
+    #[error("`{}` cannot be written: {reason}", path.display())]
+    Unwritable { path: PathBuf, reason: String },
+    /// A setting of a simulation that has no meaning.
+    #[error("{0}")]
+    Simulation(String),
+}

@@ -1,0 +1,101 @@
+//! From paths and patterns to files in a fixed order, each with its format.
+
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::{Path, PathBuf},
+};
+
+use crate::error::DataError;
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Columns, by Apache Parquet.
+    Parquet,
+    /// Comma-separated values with a header.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// One file to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) format: Format,
+}
+
+/// The files that `paths` name, patterns replaced by what they match in alphabetical order.
+pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, DataError> {
+    let mut sources = Vec::new();
+    for path in paths {
+        for file in expand(path)? {
+            sources.push(Source { format: format_of(&file)?, path: file });
+        }
+    }
+    if sources.is_empty() {
+        return Err(DataError::NoMatch { pattern: String::new() });
+    }
+    Ok(sources)
+}
+
+fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let pattern = path.to_string_lossy().into_owned();
+    if path.exists() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    if !pattern.contains(['*', '?', '[']) {
+        return Err(DataError::NoMatch { pattern });
+    }
+    let matches = glob::glob(&pattern).map_err(|error| DataError::Pattern {
+        pattern: pattern.clone(),
+        reason: error.msg.to_owned(),
+    })?;
+    let mut files = Vec::new();
+    for entry in matches {
+        let file = entry.map_err(|error| DataError::Unreadable {
+            path: error.path().to_path_buf(),
+            source: error.into(),
+        })?;
+        files.push(file);
+    }
+    if files.is_empty() {
+        return Err(DataError::NoMatch { pattern });
+    }
+    Ok(files)
+}
+
+/// The format by extension, else by the first byte; what can be seen to be wrong is an error.
+fn format_of(path: &Path) -> Result<Format, DataError> {
+    let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
+    if path.is_dir() {
+        return Err(DataError::Folder { path: path.to_path_buf() });
+    }
+    let mut file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if length == 0 {
+        return Err(DataError::Empty { path: path.to_path_buf() });
+    }
+    let mut head = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut head).map_err(unreadable)?;
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let format = match (extension.as_str(), head.as_slice()) {
+        ("parquet" | "pq", _) | (_, b"PAR1") => Format::Parquet,
+        ("csv", _) => Format::Csv,
+        ("ndjson" | "jsonl", _) | (_, [b'{', ..]) => Format::Ndjson,
+        _ => return Err(DataError::UnknownFormat { path: path.to_path_buf() }),
+    };
+    if format == Format::Parquet {
+        if head != b"PAR1" {
+            return Err(DataError::NotParquet { path: path.to_path_buf() });
+        }
+        file.seek(SeekFrom::Start(length.saturating_sub(4))).map_err(unreadable)?;
+        let mut tail = Vec::new();
+        file.read_to_end(&mut tail).map_err(unreadable)?;
+        if tail != b"PAR1" || length < 12 {
+            return Err(DataError::Truncated { path: path.to_path_buf() });
+        }
+    }
+    Ok(format)
+}

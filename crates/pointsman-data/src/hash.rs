@@ -1,0 +1,220 @@
+//! Hashes that mean the same on every machine and in every version: groups, draws, digests.
+//!
+//! Equal prompts must fall on the same side of a split whatever their case and white space, and a
+//! simulated draw must not depend on the order of the rows. Neither hash is meant to keep secrets.
+
+use sha2::{Digest as _, Sha256};
+
+const WORD_SEED: u64 = 0x9E37_79B9_7F4A_7C15;
+const WORD_FACTOR: u64 = 0xD6E8_FEB8_6659_FD93;
+
+/// The group of a prompt: a hash of its text in lower case with every run of white space as one
+/// blank and none at the ends, so that trivial edits share a group.
+///
+/// The folding is Python's `" ".join(text.lower().split())`.
+pub fn prompt_group(text: &str) -> u64 {
+    Folder::default().group([text].into_iter())
+}
+
+/// A uniform number in `[0, 1)` that depends on `seed` and `key` alone.
+pub fn keyed_draw(seed: u64, key: &str) -> f64 {
+    let mut sha = Sha256::new();
+    sha.update(seed.to_le_bytes());
+    sha.update(key.as_bytes());
+    let digest = sha.finalize();
+    let bits = digest.iter().take(8).fold(0u64, |bits, &byte| bits << 8 | u64::from(byte));
+    pointsman_core::units::as_float(bits >> 11) / pointsman_core::units::as_float(1 << 53)
+}
+
+/// A hash of `bytes` as they are.
+pub(crate) fn bytes_group(bytes: &[u8]) -> u64 {
+    let mut state = WORD_SEED;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        state = step(state, u64::from_le_bytes(*word));
+    }
+    let mut tail = [0; 8];
+    for (to, from) in tail.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    state = step(state, u64::from_le_bytes(tail));
+    let mut bits = step(state, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ bits >> 31
+}
+
+const fn step(state: u64, word: u64) -> u64 {
+    let mixed = (state ^ word).wrapping_mul(WORD_FACTOR);
+    mixed ^ mixed >> 32
+}
+
+/// Folds texts into one buffer that is used again, so that a row costs no allocation.
+#[derive(Debug, Default)]
+pub(crate) struct Folder {
+    folded: Vec<u8>,
+}
+
+impl Folder {
+    /// The group of `texts` one after the other, as if a blank stood between them.
+    pub(crate) fn group<'a>(&mut self, texts: impl Iterator<Item = &'a str>) -> u64 {
+        self.folded.clear();
+        for text in texts {
+            if text.is_ascii() {
+                self.push_ascii(text.as_bytes());
+            } else {
+                self.push_words(&text.to_lowercase());
+            }
+        }
+        if self.folded.last() == Some(&b' ') {
+            self.folded.pop();
+        }
+        bytes_group(&self.folded)
+    }
+
+    /// Appends `text` folded, with one blank after it; branches on no byte.
+    fn push_ascii(&mut self, text: &[u8]) {
+        let start = self.folded.len();
+        self.folded.resize(start + text.len() + 1, b' ');
+        let Some(folded) = self.folded.get_mut(start..) else { return };
+        let (mut length, mut after_blank) = (0, true);
+        for &byte in text {
+            let is_blank = is_python_blank(char::from(byte));
+            if let Some(slot) = folded.get_mut(length) {
+                *slot = if is_blank { b' ' } else { byte.to_ascii_lowercase() };
+            }
+            length += usize::from(!(is_blank && after_blank));
+            after_blank = is_blank;
+        }
+        let ends_in_word = !after_blank;
+        if let (true, Some(slot)) = (ends_in_word, folded.get_mut(length)) {
+            *slot = b' ';
+        }
+        self.folded.truncate(start + length + usize::from(ends_in_word));
+    }
+
+    fn push_words(&mut self, lower: &str) {
+        for word in lower.split(is_python_blank).filter(|word| !word.is_empty()) {
+            self.folded.extend_from_slice(word.as_bytes());
+            self.folded.push(b' ');
+        }
+    }
+}
+
+/// White space as Python's `str.split` sees it: Unicode's, and four separators of ASCII.
+fn is_python_blank(character: char) -> bool {
+    matches!(character, ' ' | '\t'..='\r' | '\u{1c}'..='\u{1f}')
+        || (!character.is_ascii() && character.is_whitespace())
+}
+
+/// The SHA-256 of rows, fed field by field; every field says where it ends.
+#[derive(Clone)]
+pub(crate) struct RowDigest {
+    sha: Sha256,
+    pending: Vec<u8>,
+}
+
+impl RowDigest {
+    pub(crate) fn new() -> Self {
+        Self { sha: Sha256::new(), pending: Vec::with_capacity(PENDING_BYTES) }
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.word(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn number(&mut self, number: Option<f64>) {
+        // No value that is stored is NaN, so that its bits can stand for "none".
+        self.word(number.map_or(u64::MAX, f64::to_bits));
+    }
+
+    pub(crate) fn word(&mut self, word: u64) {
+        self.bytes(&word.to_le_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if PENDING_BYTES < self.pending.len() + bytes.len() {
+            self.sha.update(&self.pending);
+            self.pending.clear();
+        }
+        if PENDING_BYTES < bytes.len() {
+            self.sha.update(bytes);
+        } else {
+            self.pending.extend_from_slice(bytes);
+        }
+    }
+
+    pub(crate) fn hex(mut self) -> String {
+        self.sha.update(&self.pending);
+        self.sha.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
+            for nibble in [byte >> 4, byte & 15] {
+                hex.extend(char::from_digit(u32::from(nibble), 16));
+            }
+            hex
+        })
+    }
+}
+
+/// Many small fields are cheaper hashed together.
+const PENDING_BYTES: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slow_fold(text: &str) -> String {
+        text.to_lowercase().split(is_python_blank).filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[track_caller]
+    fn check_same(a: &str, b: &str, same: bool) {
+        assert_eq!(prompt_group(a) == prompt_group(b), same, "{a:?} and {b:?}");
+    }
+
+    #[test]
+    fn case_and_white_space_do_not_split_a_group() {
+        //         a                   b                    same
+        check_same("What is  Rust?", " what is\nrust? ", true);
+        check_same("a\u{1f}b", "A b", true);
+        check_same("\u{c4}pfel \u{a0} rot", "\u{e4}pfel rot", true);
+        check_same("a b", "ab", false);
+        check_same("", "a", false);
+        check_same("", "  \n", true);
+    }
+
+    #[test]
+    fn groups_and_draws_stay_what_they_are() {
+        assert_eq!(format!("{:016x}", prompt_group("Hello  World")), "");
+        insta::assert_snapshot!(keyed_draw(7, "p1"), @"");
+    }
+
+    #[test]
+    fn draws_are_uniform_and_keyed() {
+        let draws: Vec<f64> = (0..10_000).map(|i| keyed_draw(1, &i.to_string())).collect();
+        let mean = draws.iter().sum::<f64>() / 10_000.0;
+        assert!((mean - 0.5).abs() < 0.01, "{mean}");
+        assert!(draws.iter().all(|draw| (0.0..1.0).contains(draw)));
+        assert!((keyed_draw(1, "a") - keyed_draw(2, "a")).abs() > 0.0);
+    }
+
+    #[test]
+    fn a_digest_knows_where_fields_end() {
+        let hex = |fields: &[&str]| {
+            let mut digest = RowDigest::new();
+            fields.iter().for_each(|field| digest.text(field));
+            digest.hex()
+        };
+        assert_ne!(hex(&["ab", "c"]), hex(&["a", "bc"]));
+        assert_eq!(hex(&["a"]).len(), 64);
+    }
+
+    proptest! {
+        /// The fast way for ASCII and the slow way for the rest fold alike.
+        #[test]
+        fn folding_is_pythons(text in "[ -~\\s\\x1c-\\x1f]{0,60}") {
+            prop_assert_eq!(prompt_group(&text), bytes_group(slow_fold(&text).as_bytes()));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Parquet and CSV files as a sequence of frames that fit into memory together with the rest.
+//!
+//! Writers put anything from a hundred to a million rows into a row group, and texts repeat or do
+//! not. Batches are therefore cut by what their columns weigh uncompressed, not by row groups.
+
+use std::{fs::File, path::Path, sync::Arc};
+
+use polars::prelude::*;
+
+use crate::{columns::Batch, error::DataError};
+
+/// Uncompressed bytes that one batch may hold, about.
+const BATCH_BYTES: usize = 48 << 20;
+/// Rows that one batch may hold.
+const BATCH_ROWS: usize = 1 << 17;
+/// Rows that a batch holds however heavy they are.
+const MIN_BATCH_ROWS: usize = 2048;
+
+/// Which columns a reader takes, and which it cannot do without: one of each group.
+pub(crate) struct Wanted {
+    pub(crate) columns: &'static [&'static str],
+    pub(crate) required: &'static [&'static [&'static str]],
+}
+
+impl Wanted {
+    /// Refuses a file in which all columns of a required group are missing.
+    pub(crate) fn check(&self, path: &Path, found: &[&str]) -> Result<(), DataError> {
+        for group in self.required {
+            let missing = !group.iter().any(|column| found.contains(column));
+            if let (true, [first, ..]) = (missing, group) {
+                return Err(DataError::MissingColumn {
+                    path: path.to_path_buf(),
+                    column: first,
+                    found: found.join(", "),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn present(&self, found: &[&str]) -> Vec<String> {
+        let is_there = |column: &&&str| found.contains(*column);
+        self.columns.iter().filter(is_there).map(|&column| column.to_owned()).collect()
+    }
+}
+
+/// Hands the rows of a Parquet file to `on_batch`, batch after batch.
+pub(crate) fn read_parquet(
+    path: &Path,
+    wanted: &Wanted,
+    on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let damaged = |error: PolarsError| DataError::Damaged {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    };
+    let open = || {
+        let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
+        File::open(path).map_err(unreadable).map(ParquetReader::new)
+    };
+    let mut first = open()?;
+    let metadata = Arc::clone(first.get_metadata().map_err(damaged)?);
+    let schema = first.schema().map_err(damaged)?;
+    let found: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
+    wanted.check(path, &found)?;
+    let columns = wanted.present(&found);
+
+    let groups = metadata.row_groups.iter().map(|group| {
+        let is_wanted = |name: &str| columns.iter().any(|column| column == name);
+        let bytes = group
+            .parquet_columns()
+            .iter()
+            .filter(|chunk| {
+                chunk.descriptor().path_in_schema.first().is_some_and(|name| is_wanted(name))
+            })
+            .map(|chunk| usize::try_from(chunk.uncompressed_size()).unwrap_or_default())
+            .sum();
+        (group.num_rows(), bytes)
+    });
+    for (start, n_rows) in batches(groups) {
+        let mut reader = open()?;
+        reader.set_metadata(Arc::clone(&metadata));
+        let frame = reader
+            .with_columns(Some(columns.clone()))
+            .with_slice(Some((start, n_rows)))
+            .read_parallel(ParallelStrategy::RowGroups)
+            .finish()
+            .map_err(damaged)?;
+        let n_before = u64::try_from(start).unwrap_or(u64::MAX);
+        on_batch(&Batch { path, n_before, frame: &frame })?;
+    }
+    Ok(())
+}
+
+/// Cuts row groups of `(rows, bytes)` into batches of `(first row, rows)`: small groups are read
+/// together, large ones in parts.
+fn batches(groups: impl Iterator<Item = (usize, usize)>) -> Vec<(usize, usize)> {
+    let mut batches = Vec::new();
+    let (mut start, mut rows, mut bytes) = (0, 0, 0);
+    for (group_rows, group_bytes) in groups.filter(|&(rows, _)| 0 < rows) {
+        if 0 < rows && (BATCH_BYTES < bytes + group_bytes || BATCH_ROWS < rows + group_rows) {
+            batches.push((start, rows));
+            (start, rows, bytes) = (start + rows, 0, 0);
+        }
+        let by_bytes = group_bytes.div_ceil(BATCH_BYTES).min(group_rows.div_ceil(MIN_BATCH_ROWS));
+        let n_parts = by_bytes.max(group_rows.div_ceil(BATCH_ROWS));
+        if n_parts < 2 {
+            (rows, bytes) = (rows + group_rows, bytes + group_bytes);
+            continue;
+        }
+        let end = start + group_rows;
+        while start < end {
+            let part = group_rows.div_ceil(n_parts).min(end - start);
+            batches.push((start, part));
+            start += part;
+        }
+    }
+    if 0 < rows {
+        batches.push((start, rows));
+    }
+    batches
+}
+
+/// Hands the rows of a CSV file to `on_batch` at once, every column as text.
+///
+/// The whole file is in memory: a table that is too large for that belongs into Parquet.
+pub(crate) fn read_csv(
+    path: &Path,
+    wanted: &Wanted,
+    on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let read = |options: CsvReadOptions| {
+        let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
+        let file = File::open(path).map_err(unreadable)?;
+        options.into_reader_with_file_handle(file).finish().map_err(|error| {
+            let (path, reason) = (path.to_path_buf(), error.to_string());
+            if reason.to_lowercase().contains("utf") {
+                return DataError::NotUtf8 { path, row: 1 };
+            }
+            DataError::Damaged { path, reason }
+        })
+    };
+    let texts = || CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
+    let header = read(texts().with_n_rows(Some(0)))?;
+    let found: Vec<&str> =
+        header.get_column_names().into_iter().map(PlSmallStr::as_str).collect();
+    wanted.check(path, &found)?;
+    let columns = wanted.present(&found).into_iter().map(PlSmallStr::from).collect();
+    let frame = read(texts().with_columns(Some(columns)).with_rechunk(true))?;
+    if frame.height() == 0 {
+        return Ok(());
+    }
+    on_batch(&Batch { path, n_before: 0, frame: &frame })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_batches(groups: &[(usize, usize)], expected: &[(usize, usize)]) {
+        assert_eq!(batches(groups.iter().copied()), expected, "{groups:?}");
+    }
+
+    #[test]
+    fn batches_weigh_about_the_same() {
+        const MIB: usize = 1 << 20;
+        check_batches(&[], &[]);
+        check_batches(&[(0, 0), (10, MIB)], &[(0, 10)]);
+        check_batches(&[(10, MIB), (20, MIB)], &[(0, 30)]); // small ones together
+        check_batches(&[(10, 40 * MIB), (20, 40 * MIB)], &[(0, 10), (10, 20)]);
+        check_batches(&[(300_000, 96 * MIB)], &[(0, 100_000), (100_000, 100_000), (200_000, 100_000)]);
+        check_batches(&[(10, MIB), (100_000, 96 * MIB), (5, 1)], &[(0, 10), (10, 50_000), (50_010, 50_000), (100_010, 5)]);
+        check_batches(&[(3, 500 * MIB)], &[(0, 3)]); // heavy rows are read all the same
+    }
+}

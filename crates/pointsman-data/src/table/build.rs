@@ -1,0 +1,305 @@
+//! Rows in, table out: interning, checking, counting, hashing.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use pointsman_core::request::{Message, Request};
+
+use super::{OutcomeTable, Prompt, TableOutcome};
+use crate::{
+    columns::MessagesColumn,
+    error::DataError,
+    hash::{Folder, RowDigest, bytes_group},
+    scale::{Place, Scale, not_negative, whole},
+    text::{ROLES, request_of},
+};
+
+/// One row as a reader hands it over: types are right, values are not checked.
+pub(super) struct Row<'a> {
+    /// The row in the file, from 1.
+    pub(super) number: u64,
+    pub(super) prompt_id: Option<&'a str>,
+    pub(super) text: TextCell<'a>,
+    pub(super) model: Option<&'a str>,
+    pub(super) quality: Option<f64>,
+    pub(super) cost_usd: Option<f64>,
+    pub(super) input_tokens: Option<f64>,
+    pub(super) output_tokens: Option<f64>,
+    pub(super) latency_ms: Option<f64>,
+    pub(super) task: Option<&'a str>,
+    pub(super) split: Option<&'a str>,
+    pub(super) fold: Option<f64>,
+}
+
+/// A text that is only looked at in the first row of its prompt.
+pub(super) enum TextCell<'a> {
+    /// One user message; empty where the cell is.
+    Prompt(&'a str),
+    /// The conversation in that row of the column.
+    Messages(&'a MessagesColumn, usize),
+    /// A conversation as JSON.
+    Json(String),
+}
+
+impl TextCell<'_> {
+    fn messages(&self) -> Option<Vec<Message<'_>>> {
+        match self {
+            Self::Prompt(text) => Some(Request::from_prompt(text).messages.into_owned()),
+            Self::Messages(column, row) => column.get(*row),
+            Self::Json(json) => crate::text::messages_from_json(json),
+        }
+    }
+}
+
+/// The most prompts and models that the indices can count.
+const MOST_PROMPTS: u64 = 1 << 32;
+const MOST_MODELS: u64 = 1 << 16;
+
+/// An [`OutcomeTable`] in the making; models are numbered by appearance until the end.
+pub(super) struct TableBuilder<'f> {
+    on_prompt: &'f mut dyn FnMut(usize, &Request<'_>),
+    scale: Scale,
+    files: Vec<Arc<Path>>,
+    n_rows_in_file: u64,
+    prompt_of: HashMap<String, u32>,
+    model_of: HashMap<String, u16>,
+    /// By prompt, the last file it was seen in, to compare the texts of one id in two files.
+    file_of: Vec<usize>,
+    seen: HashSet<(u32, u16)>,
+    models: Vec<String>,
+    prompts: Vec<Prompt>,
+    outcomes: Vec<TableOutcome>,
+    dropped: BTreeMap<&'static str, u64>,
+    n_rows_read: u64,
+    digest: RowDigest,
+    folder: Folder,
+    last_prompt: Option<u32>,
+}
+
+impl<'f> TableBuilder<'f> {
+    pub(super) fn new(
+        quality_range: (f64, f64),
+        on_prompt: &'f mut dyn FnMut(usize, &Request<'_>),
+    ) -> Result<Self, DataError> {
+        Ok(Self {
+            on_prompt,
+            scale: Scale::new(quality_range)?,
+            files: Vec::new(),
+            n_rows_in_file: 0,
+            prompt_of: HashMap::new(),
+            model_of: HashMap::new(),
+            file_of: Vec::new(),
+            seen: HashSet::new(),
+            models: Vec::new(),
+            prompts: Vec::new(),
+            outcomes: Vec::new(),
+            dropped: BTreeMap::new(),
+            n_rows_read: 0,
+            digest: RowDigest::new(),
+            folder: Folder::default(),
+            last_prompt: None,
+        })
+    }
+
+    /// Names the file of the rows that follow.
+    pub(super) fn begin_file(&mut self, path: &Path) {
+        self.files.push(Arc::from(path));
+        self.n_rows_in_file = 0;
+    }
+
+    /// Refuses a file without rows.
+    pub(super) fn end_file(&mut self, path: &Path) -> Result<(), DataError> {
+        if self.n_rows_in_file == 0 {
+            return Err(DataError::Empty { path: path.to_path_buf() });
+        }
+        Ok(())
+    }
+
+    /// Takes one row, or counts why not.
+    pub(super) fn push(&mut self, row: &Row<'_>) -> Result<(), DataError> {
+        self.n_rows_read += 1;
+        self.n_rows_in_file += 1;
+        let (id, model, quality) = match (row.prompt_id, row.model, row.quality) {
+            (None, _, _) => return self.drop_row("prompt_id is null"),
+            (_, None, _) => return self.drop_row("model is null"),
+            (_, _, None) => return self.drop_row("quality is null"),
+            (Some(id), Some(model), Some(quality)) => (id, model, quality),
+        };
+        let file = self.files.last().map_or_else(|| Arc::from(Path::new("")), Arc::clone);
+        let subject = || format!("prompt `{id}`, model `{model}`");
+        let place = Place { path: &file, row: row.number, subject: &subject };
+        let quality = self.scale.quality(quality, &place)?;
+        let cost_usd = not_negative(row.cost_usd, "cost_usd", &place)?;
+        let latency_ms = not_negative(row.latency_ms, "latency_ms", &place)?;
+        let input_tokens = whole(row.input_tokens, "input_tokens", u32::MAX, &place)?;
+        let output_tokens = whole(row.output_tokens, "output_tokens", u32::MAX, &place)?;
+
+        let model_index = self.model(model)?;
+        let prompt = self.prompt(id, row, &place)?;
+        if !self.seen.insert((prompt, model_index)) {
+            return self.drop_row("duplicate of an earlier row");
+        }
+        self.digest.word(u64::from(prompt));
+        self.digest.text(model);
+        for number in [Some(quality), cost_usd, latency_ms] {
+            self.digest.number(number);
+        }
+        for count in [input_tokens, output_tokens] {
+            self.digest.word(count.map_or(u64::MAX, u64::from));
+        }
+        self.outcomes.push(TableOutcome {
+            prompt,
+            model: model_index,
+            quality,
+            cost_usd,
+            input_tokens,
+            output_tokens,
+            latency_ms,
+        });
+        Ok(())
+    }
+
+    /// The table; `path` stands for the files in an error.
+    pub(super) fn finish(mut self, path: &Path) -> Result<OutcomeTable, DataError> {
+        let dropped: BTreeMap<String, u64> =
+            self.dropped.iter().map(|(&reason, &n)| (reason.to_owned(), n)).collect();
+        if self.outcomes.is_empty() {
+            let reasons: Vec<_> = dropped.iter().map(|(why, n)| format!("{why} ({n})")).collect();
+            return Err(DataError::NothingUsable {
+                path: path.to_path_buf(),
+                n_rows: self.n_rows_read,
+                reasons: reasons.join(", "),
+            });
+        }
+        let mut models = self.models.clone();
+        models.sort_unstable();
+        let mut sorted_index = vec![0u16; models.len()];
+        for (index, model) in (0u16..).zip(&models) {
+            let appeared = self.model_of.get(model).map(|&index| usize::from(index));
+            if let Some(slot) = appeared.and_then(|appeared| sorted_index.get_mut(appeared)) {
+                *slot = index;
+            }
+        }
+        for outcome in &mut self.outcomes {
+            outcome.model = sorted_index.get(usize::from(outcome.model)).copied().unwrap_or(0);
+        }
+        Ok(OutcomeTable {
+            models,
+            prompts: self.prompts,
+            outcomes: self.outcomes,
+            dropped,
+            n_rows_read: self.n_rows_read,
+            digest: self.digest.hex(),
+        })
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it ends `push`, which can fail")]
+    fn drop_row(&mut self, reason: &'static str) -> Result<(), DataError> {
+        *self.dropped.entry(reason).or_default() += 1;
+        Ok(())
+    }
+
+    fn model(&mut self, name: &str) -> Result<u16, DataError> {
+        if let Some(&index) = self.model_of.get(name) {
+            return Ok(index);
+        }
+        let index = u16::try_from(self.models.len())
+            .map_err(|_| DataError::TooMany { what: "models", limit: MOST_MODELS })?;
+        self.models.push(name.to_owned());
+        self.model_of.insert(name.to_owned(), index);
+        Ok(index)
+    }
+
+    /// The index of the prompt; its text is handed over where it is new.
+    fn prompt(&mut self, id: &str, row: &Row<'_>, place: &Place<'_>) -> Result<u32, DataError> {
+        let file = self.files.len();
+        let repeated = self.last_prompt.filter(|&index| self.id_at(index) == Some(id));
+        let known = repeated.or_else(|| self.prompt_of.get(id).copied());
+        self.last_prompt = known;
+        let seen_in = known.and_then(|index| self.file_of.get(as_index(index)).copied());
+        if let (Some(index), Some(seen_in)) = (known, seen_in)
+            && seen_in == file
+        {
+            return Ok(index);
+        }
+        let messages = row.text.messages().ok_or_else(|| DataError::BadValue {
+            path: place.path.to_path_buf(),
+            column: "messages".to_owned(),
+            row: row.number,
+            value: "something else".to_owned(),
+            expected: ROLES,
+        })?;
+        let is_empty = messages.iter().all(|message| message.text.trim().is_empty());
+        let group = if is_empty {
+            bytes_group(id.as_bytes())
+        } else {
+            self.folder.group(messages.iter().map(|message| &*message.text))
+        };
+        if let (Some(index), Some(seen_in)) = (known, seen_in) {
+            return self.known_elsewhere(index, (seen_in, file), (group, is_empty));
+        }
+        let fold = whole(row.fold, "fold", u32::from(u8::MAX), place)?;
+        let prompt = Prompt {
+            id: id.to_owned(),
+            task: row.task.map(str::to_owned),
+            split: row.split.map(str::to_owned),
+            fold: fold.and_then(|fold| u8::try_from(fold).ok()),
+            group,
+            is_empty,
+        };
+        let request = request_of(messages);
+        self.add_prompt(prompt, &request)
+    }
+
+    fn add_prompt(&mut self, prompt: Prompt, request: &Request<'_>) -> Result<u32, DataError> {
+        let index = u32::try_from(self.prompts.len())
+            .map_err(|_| DataError::TooMany { what: "prompts", limit: MOST_PROMPTS })?;
+        self.digest.text(&prompt.id);
+        for message in request.messages.iter() {
+            self.digest.text(&message.text);
+        }
+        for field in [&prompt.task, &prompt.split] {
+            self.digest.text(field.as_deref().unwrap_or_default());
+        }
+        self.digest.word(prompt.fold.map_or(u64::MAX, u64::from));
+        (self.on_prompt)(self.prompts.len(), request);
+        self.prompt_of.insert(prompt.id.clone(), index);
+        self.prompts.push(prompt);
+        self.file_of.push(self.files.len());
+        self.last_prompt = Some(index);
+        Ok(index)
+    }
+
+    /// The index of a prompt that an earlier file had too, if it is the same prompt.
+    fn known_elsewhere(
+        &mut self,
+        index: u32,
+        (first, second): (usize, usize),
+        (group, is_empty): (u64, bool),
+    ) -> Result<u32, DataError> {
+        if let Some(prompt) = self.prompts.get(as_index(index))
+            && (prompt.group, prompt.is_empty) != (group, is_empty)
+        {
+            let path = |file: usize| {
+                self.files.get(file - 1).map_or_else(PathBuf::new, |path| path.to_path_buf())
+            };
+            let id = prompt.id.clone();
+            return Err(DataError::PromptIdReused { id, first: path(first), second: path(second) });
+        }
+        if let Some(slot) = self.file_of.get_mut(as_index(index)) {
+            *slot = second;
+        }
+        Ok(index)
+    }
+
+    fn id_at(&self, index: u32) -> Option<&str> {
+        self.prompts.get(as_index(index)).map(|prompt| prompt.id.as_str())
+    }
+}
+
+fn as_index(index: u32) -> usize {
+    usize::try_from(index).unwrap_or(usize::MAX)
+}

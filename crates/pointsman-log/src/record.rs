@@ -1,0 +1,399 @@
+//! The wire types of the traffic record, version 1.
+//!
+//! A one-way door: fields may be added, never renamed, and never change their unit. Unknown
+//! fields are ignored on reading, so that an old reader takes a newer log; absent options are
+//! not written. What a record must hold beyond its shape stands in [`crate::check`].
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use pointsman_core::{
+    request::{Capabilities, Message, Request, Role},
+    units::Tokens,
+};
+use serde::{Deserialize, Serialize, Serializer};
+
+/// The version that is written, and the only one that is read.
+pub const VERSION: u32 = 1;
+
+/// One line of a traffic log.
+///
+/// Written as an object that begins with `"v":1,"kind":"decision"`. It is read by
+/// [`crate::ndjson::read`], which looks at the version before it looks at anything else.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Record {
+    /// A model was drawn.
+    Decision(Box<DecisionRecord>),
+    /// Something came of it.
+    Outcome(Box<OutcomeRecord>),
+}
+
+/// One draw from a policy, with all that is needed to evaluate another policy on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// Names the decision; outcomes refer to it. `UUIDv7` where Pointsman made it.
+    pub id: String,
+    /// When it was made, in milliseconds since 1970 UTC.
+    pub ts_ms: u64,
+    /// The conversation it belongs to; rows of one conversation are never split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// Its place in the conversation, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn: Option<u32>,
+    /// On whose behalf.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// What else the caller said about the request.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// What was asked.
+    pub request: RequestRecord,
+    /// Every model that was considered, the excluded ones too.
+    pub candidates: Vec<CandidateRecord>,
+    /// The candidate that was drawn, which need not be the model that answered.
+    pub drawn: String,
+    /// How likely that draw had been.
+    pub propensity: PropensityRecord,
+    /// The random number behind the draw, in `[0, 1]`, so that it can be replayed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub draw: Option<f64>,
+    /// The operating point or objective that was in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub objective: Option<String>,
+    /// Who decided.
+    pub policy: PolicyRecord,
+    /// How long the decision took, in nanoseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision_ns: Option<u64>,
+}
+
+/// What was asked, in full or only in numbers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The conversation, oldest first; absent where prompts are not logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Vec<MessageRecord>>,
+    /// The characters of text in all messages.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chars: Option<u64>,
+    /// The prompt's length in tokens, as the caller or the provider counted it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// How many tools were offered.
+    #[serde(default)]
+    pub tools: u32,
+    /// What came besides text: `image`, `audio`, `file`. The names of other capabilities that the
+    /// answer needed (`json_schema`, `reasoning`) stand here too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modalities: Vec<String>,
+    /// The most output tokens that the caller accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u64>,
+}
+
+/// One message of a conversation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageRecord {
+    /// Who speaks.
+    pub role: RoleRecord,
+    /// The text of all its text parts.
+    pub content: String,
+}
+
+/// Who speaks in a [`MessageRecord`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleRecord {
+    /// Instructions of the application; `developer` is read as this.
+    #[serde(alias = "developer")]
+    System,
+    /// The person, or the program, that asks.
+    User,
+    /// A model's earlier answer.
+    Assistant,
+    /// What a tool returned; the older `function` is read as this.
+    #[serde(alias = "function")]
+    Tool,
+}
+
+/// One model that was considered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CandidateRecord {
+    /// Its name in the catalog.
+    pub model: String,
+    /// The probability that the policy gave it, in `[0, 1]`; all candidates sum to one.
+    pub probability: f64,
+    /// The quality that was predicted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<f64>,
+    /// The cost that was predicted, in dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// The time to the whole answer that was predicted, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
+    /// The hard constraint that ruled it out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub excluded_by: Option<String>,
+}
+
+/// How likely the draw had been.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PropensityRecord {
+    /// The probability of the drawn model, in `(0, 1]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Where the value comes from.
+    pub kind: PropensityKind,
+}
+
+/// How much a propensity can be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PropensityKind {
+    /// The number that was sampled from.
+    Exact,
+    /// Fitted afterwards, from the log itself.
+    Estimated,
+    /// The policy had no choice: its own best model, always.
+    Deterministic,
+    /// Nobody wrote it down.
+    Unknown,
+}
+
+/// Who decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyRecord {
+    /// A name for people.
+    pub name: String,
+    /// The SHA-256 of the artifact, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// What came of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OutcomeRecord {
+    /// The [`DecisionRecord::id`] that it belongs to.
+    pub decision_id: String,
+    /// When it was known, in milliseconds since 1970 UTC.
+    pub ts_ms: u64,
+    /// The model that answered; differs from the drawn one after a failover.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served_model: Option<String>,
+    /// The provider that answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Whether there was a usable answer.
+    pub status: Status,
+    /// The model that had failed before the served one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fallback_from: Option<String>,
+    /// The tokens that were billed.
+    #[serde(default, skip_serializing_if = "UsageRecord::is_empty")]
+    pub usage: UsageRecord,
+    /// What it cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<CostRecord>,
+    /// The time to the whole answer, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ms: Option<f64>,
+    /// The time to the first token, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttft_ms: Option<f64>,
+    /// How good the answer was, by any number of measures.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricRecord>,
+}
+
+/// Whether there was a usable answer. A failure is an outcome, not missing data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The model answered.
+    Ok,
+    /// No usable answer; tokens may still have been billed.
+    Failed,
+}
+
+/// Billed tokens, each count as the provider reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UsageRecord {
+    /// Prompt tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<u64>,
+    /// Answer tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
+    /// Prompt tokens that were read from the provider's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_read: Option<u64>,
+    /// Prompt tokens that were written to the provider's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_write: Option<u64>,
+    /// Tokens of hidden reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<u64>,
+}
+
+/// What an answer cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CostRecord {
+    /// In dollars.
+    pub value: f64,
+    /// Who said so, such as `provider` or `catalog`.
+    pub source: String,
+}
+
+/// One measure of how good an answer was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricRecord {
+    /// What was measured, such as `quality`.
+    pub name: String,
+    /// The number, in the metric's own unit.
+    pub value: f64,
+    /// Who measured it, such as `judge` or `user`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What it speaks of.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+/// What a metric speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// This one answer.
+    #[default]
+    Request,
+    /// The whole conversation up to here.
+    Episode,
+}
+
+impl RequestRecord {
+    /// The request as the decision sees it, borrowed from this record.
+    ///
+    /// `None` where the prompt was not logged. The caller's own constraints are not part of the
+    /// record: what they ruled out stands in [`CandidateRecord::excluded_by`]. Modalities that
+    /// are not known are passed over.
+    pub fn to_request(&self) -> Option<Request<'_>> {
+        let messages = self.messages.as_ref()?.iter().map(MessageRecord::to_message).collect();
+        let tools = if self.tools == 0 { Capabilities::NONE } else { Capabilities::TOOLS };
+        let needs = self
+            .modalities
+            .iter()
+            .filter_map(|name| capability_of(name))
+            .fold(tools, Capabilities::with);
+        Some(Request {
+            messages: Cow::Owned(messages),
+            needs,
+            n_tools: self.tools,
+            max_tokens: self.max_tokens.map(Tokens::new),
+            input_tokens: self.input_tokens.map(Tokens::new),
+            ..Request::default()
+        })
+    }
+}
+
+impl MessageRecord {
+    fn to_message(&self) -> Message<'_> {
+        Message { role: self.role.into(), text: Cow::Borrowed(&self.content) }
+    }
+}
+
+/// What a model must be able to do for `modality`: the name of a modality or of a capability.
+fn capability_of(modality: &str) -> Option<Capabilities> {
+    match modality {
+        "image" => Some(Capabilities::IMAGES),
+        "file" => Some(Capabilities::FILES),
+        other => Capabilities::named(other),
+    }
+}
+
+impl From<RoleRecord> for Role {
+    fn from(role: RoleRecord) -> Self {
+        match role {
+            RoleRecord::System => Self::System,
+            RoleRecord::User => Self::User,
+            RoleRecord::Assistant => Self::Assistant,
+            RoleRecord::Tool => Self::Tool,
+        }
+    }
+}
+
+impl UsageRecord {
+    /// Whether no count is known.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Decision(body) => {
+                Line { v: VERSION, kind: "decision", body: &**body }.serialize(serializer)
+            }
+            Self::Outcome(body) => {
+                Line { v: VERSION, kind: "outcome", body: &**body }.serialize(serializer)
+            }
+        }
+    }
+}
+
+/// A record with its envelope, in the order in which it is written.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    v: u32,
+    kind: &'static str,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_needs(tools: u32, modalities: &[&str], expected: &[&str]) {
+        let record = RequestRecord {
+            messages: Some(Vec::new()),
+            tools,
+            modalities: modalities.iter().map(|&name| name.to_owned()).collect(),
+            ..RequestRecord::default()
+        };
+        let needs = record.to_request().unwrap().needs;
+        assert_eq!(needs.names().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn modalities_become_needs() {
+        check_needs(0, &[], &[]);
+        check_needs(0, &["text"], &[]);
+        check_needs(2, &[], &["tools"]);
+        check_needs(0, &["image", "audio", "file"], &["images", "audio", "files"]);
+        check_needs(0, &["reasoning", "json_schema"], &["json_schema", "reasoning"]);
+    }
+
+    #[test]
+    fn a_request_is_borrowed_from_its_record() {
+        let record: RequestRecord = serde_json::from_str(
+            r#"{"messages":[{"role":"developer","content":"Be brief."},{"role":"user","content":"Hi"}],
+                "input_tokens":7,"max_tokens":20,"from_the_future":[1]}"#,
+        )
+        .unwrap();
+        let request = record.to_request().unwrap();
+        let said: Vec<_> = request.messages.iter().map(|m| (m.role, &*m.text)).collect();
+        assert_eq!(said, [(Role::System, "Be brief."), (Role::User, "Hi")]);
+        assert!(request.messages.iter().all(|m| matches!(m.text, Cow::Borrowed(_))));
+        assert_eq!(request.input_tokens, Some(Tokens::new(7)));
+        assert_eq!(request.max_tokens, Some(Tokens::new(20)));
+    }
+
+    #[test]
+    fn without_messages_there_is_no_request() {
+        let record = RequestRecord { chars: Some(12), ..RequestRecord::default() };
+        assert!(record.to_request().is_none());
+    }
+}

@@ -1,0 +1,170 @@
+//! Fits of many columns, run in blocks of a fixed width so that inner loops have fixed bounds.
+
+use crate::{
+    kernel::Kernel,
+    solve::{Path, ridge_path},
+};
+use pointsman_core::features::N_DENSE;
+
+/// Targets and weights of several columns, each of shape `(n_rows, n_columns)`, row after row.
+#[derive(Debug, Clone)]
+pub(crate) struct Columns {
+    pub(crate) n_columns: usize,
+    pub(crate) target: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
+}
+
+/// How much effort a fit took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Effort {
+    /// Passes over the matrix, summed over blocks.
+    pub(crate) n_iterations: usize,
+    /// Columns that had not converged at the end.
+    pub(crate) n_unconverged: usize,
+}
+
+/// Weights of all columns, as a scorer needs them.
+#[derive(Debug, Clone)]
+pub(crate) struct Fitted {
+    /// Buckets with weights, in ascending order.
+    pub(crate) buckets: Vec<u32>,
+    /// Shape `(buckets, n_columns)`, already times the inverse document frequency.
+    pub(crate) terms: Vec<f32>,
+    /// Shape `(N_DENSE, n_columns)`, per standard deviation.
+    pub(crate) dense: Vec<f32>,
+    /// Shape `(n_columns,)`: the prediction before a column's mean is added.
+    pub(crate) offsets: Vec<f32>,
+}
+
+/// The width of blocks for so many columns.
+fn width(n_columns: usize) -> usize {
+    match n_columns {
+        0..=8 => 8,
+        9..=16 => 16,
+        _ => 32,
+    }
+}
+
+impl Columns {
+    /// Predictions of every row at every strength, each of shape `(n_rows, n_columns)`, without
+    /// the effect of terms that occur in one row alone.
+    pub(crate) fn predictions(&self, kernel: &Kernel, strengths: &[f64]) -> (Vec<Vec<f32>>, Effort) {
+        match width(self.n_columns) {
+            8 => self.predictions_in_blocks::<8>(kernel, strengths),
+            16 => self.predictions_in_blocks::<16>(kernel, strengths),
+            _ => self.predictions_in_blocks::<32>(kernel, strengths),
+        }
+    }
+
+    /// The weights that are the mean of the strengths' weights by `shares`, of shape
+    /// `(strengths, n_columns)`.
+    pub(crate) fn fit(&self, kernel: &Kernel, strengths: &[f64], shares: &[Vec<f64>]) -> (Fitted, Effort) {
+        match width(self.n_columns) {
+            8 => self.fit_in_blocks::<8>(kernel, strengths, shares),
+            16 => self.fit_in_blocks::<16>(kernel, strengths, shares),
+            _ => self.fit_in_blocks::<32>(kernel, strengths, shares),
+        }
+    }
+
+    fn predictions_in_blocks<const B: usize>(
+        &self,
+        kernel: &Kernel,
+        strengths: &[f64],
+    ) -> (Vec<Vec<f32>>, Effort) {
+        let mut effort = Effort::default();
+        let mut all = vec![vec![0.0; self.target.len()]; strengths.len()];
+        for from in (0..self.n_columns).step_by(B) {
+            let path = self.solve::<B>(kernel, strengths, from, &mut effort);
+            for (out, dual) in all.iter_mut().zip(&path.duals) {
+                let predicted = kernel.predict(&kernel.transposed(dual));
+                for (out, row) in out.chunks_exact_mut(self.n_columns).zip(&predicted) {
+                    for (out, value) in out[from..].iter_mut().zip(row) {
+                        *out = *value;
+                    }
+                }
+            }
+        }
+        (all, effort)
+    }
+
+    fn fit_in_blocks<const B: usize>(
+        &self,
+        kernel: &Kernel,
+        strengths: &[f64],
+        shares: &[Vec<f64>],
+    ) -> (Fitted, Effort) {
+        let mut effort = Effort::default();
+        let n_columns = self.n_columns;
+        let mut rows: Vec<(u32, Vec<f32>)> = Vec::new();
+        let mut fitted = Fitted {
+            buckets: Vec::new(),
+            terms: Vec::new(),
+            dense: vec![0.0; N_DENSE * n_columns],
+            offsets: vec![0.0; n_columns],
+        };
+        for from in (0..n_columns).step_by(B) {
+            let path = self.solve::<B>(kernel, strengths, from, &mut effort);
+            let dual = averaged(&path.duals, shares, from);
+            let weights = kernel.transposed(&dual);
+            let put = |out: &mut [f32], values: &[f32; B]| {
+                for (out, value) in out[from..].iter_mut().zip(values) {
+                    *out = *value;
+                }
+            };
+            for (out, values) in fitted.dense.chunks_exact_mut(n_columns).zip(&weights.dense()) {
+                put(out, values);
+            }
+            put(&mut fitted.offsets, &weights.offset());
+            let mut index = 0;
+            kernel.for_each_weight(&weights, &dual, |bucket, values| {
+                if from == 0 {
+                    rows.push((bucket, vec![0.0; n_columns]));
+                }
+                put(&mut rows[index].1, &values);
+                index += 1;
+            });
+        }
+        rows.sort_unstable_by_key(|(bucket, _)| *bucket);
+        for (bucket, weights) in rows {
+            fitted.buckets.push(bucket);
+            fitted.terms.extend_from_slice(&weights);
+        }
+        (fitted, effort)
+    }
+
+    fn solve<const B: usize>(
+        &self,
+        kernel: &Kernel,
+        strengths: &[f64],
+        from: usize,
+        effort: &mut Effort,
+    ) -> Path<B> {
+        let block = |values: &[f32]| -> Vec<[f32; B]> {
+            let row = |row: &[f32]| std::array::from_fn(|c| row.get(from + c).copied().unwrap_or(0.0));
+            values.chunks_exact(self.n_columns).map(row).collect()
+        };
+        let path = ridge_path(kernel, &block(&self.target), &block(&self.weights), strengths);
+        effort.n_iterations += path.n_iterations;
+        effort.n_unconverged += path.n_unconverged;
+        path
+    }
+}
+
+fn averaged<const B: usize>(
+    duals: &[Vec<[f32; B]>],
+    shares: &[Vec<f64>],
+    from: usize,
+) -> Vec<[f32; B]> {
+    let mut mean = vec![[0.0; B]; duals.first().map_or(0, Vec::len)];
+    for (dual, shares) in duals.iter().zip(shares) {
+        let share: [f32; B] = std::array::from_fn(|c| {
+            shares.get(from + c).map_or(0.0, |share| crate::outcomes::narrow(*share))
+        });
+        for (mean, row) in mean.iter_mut().zip(dual) {
+            for c in 0..B {
+                mean[c] += share[c] * row[c];
+            }
+        }
+    }
+    mean
+}

@@ -1,0 +1,292 @@
+//! Products with the centred, scaled feature matrix of the training rows and with its transpose.
+//!
+//! Row `i` of the matrix holds `idf_t / length_i` for each of its terms and the standardised dense
+//! features times [`DENSE_SCALE`]; columns are centred by their means over all rows. A term's
+//! entry is a product of a number of the term and one of the row, so the inner loops only add.
+//!
+//! A term that occurs in one row alone couples it with no other row: in `X Xᵀ` it adds to the
+//! diagonal. Such terms, most of all terms, are left out of the products, are not centred, and get
+//! their weights at the end.
+
+use crate::{design::Design, outcomes::narrow};
+use pointsman_core::{
+    features::{N_DENSE, inverse_document_frequency},
+    scorer::{DenseScaling, SQUARED_IDF_STEPS},
+    units::len_as_float,
+};
+use rayon::prelude::*;
+
+/// What a standard deviation of a dense feature weighs against a whole text of terms.
+pub(crate) const DENSE_SCALE: f32 = 0.15;
+
+/// Rows or terms that one parallel task takes; the sums inside a task are in order, so the result
+/// does not depend on the number of threads.
+const TASK: usize = 512;
+
+/// The feature matrix of some rows of a design.
+#[derive(Debug)]
+pub(crate) struct Kernel {
+    n_rows: usize,
+    /// Per bucket of the schema: its squared inverse document frequency, as artifacts store it.
+    pub(crate) squared_idf: Vec<u16>,
+    pub(crate) dense_scaling: DenseScaling,
+    /// Buckets with two rows and more, the most frequent first.
+    buckets: Vec<u32>,
+    /// Terms that occur once: row and bucket.
+    single: Vec<(u32, u32)>,
+    idf: Vec<f32>,
+    term_means: Vec<f32>,
+    row_starts: Vec<usize>,
+    row_terms: Vec<u32>,
+    term_starts: Vec<usize>,
+    term_rows: Vec<u32>,
+    /// One over the length of each row's vector of inverse document frequencies.
+    row_factors: Vec<f32>,
+    single_squares: Vec<f32>,
+    dense: Vec<[f32; N_DENSE]>,
+    dense_means: [f32; N_DENSE],
+}
+
+/// Weights of `B` columns, in the coordinates of a [`Kernel`].
+#[derive(Debug, Clone)]
+pub(crate) struct Weights<const B: usize> {
+    terms: Vec<[f32; B]>,
+    dense: [[f32; B]; N_DENSE],
+    /// `mean of x · weights`, which predictions subtract.
+    at_mean: [f32; B],
+}
+
+impl Kernel {
+    /// The matrix of the given rows of a design.
+    pub(crate) fn new(design: &Design, rows: &[u32]) -> Self {
+        let n_buckets = design.schema().n_buckets();
+        let mut frequency = vec![0_u32; n_buckets];
+        for &row in rows {
+            for &term in design.terms(row as usize) {
+                frequency[term as usize] += 1;
+            }
+        }
+        let squared_idf: Vec<u16> = squared_idf(rows.len(), &frequency);
+        let mut buckets: Vec<u32> =
+            (0_u32..).zip(&frequency).filter(|(_, n)| 1 < **n).map(|(bucket, _)| bucket).collect();
+        buckets.sort_by_key(|&bucket| (u32::MAX - frequency[bucket as usize], bucket));
+        let mut place = vec![u32::MAX; n_buckets];
+        for (index, &bucket) in (0_u32..).zip(&buckets) {
+            place[bucket as usize] = index;
+        }
+        let idf_of = |bucket: u32| unit_idf(squared_idf[bucket as usize]);
+        let mut kernel = Self {
+            n_rows: rows.len(),
+            dense_scaling: DenseScaling { centres: [0.0; N_DENSE], factors: [0.0; N_DENSE] },
+            idf: buckets.iter().map(|&bucket| narrow(idf_of(bucket))).collect(),
+            term_means: Vec::new(),
+            single: Vec::new(),
+            row_starts: Vec::with_capacity(rows.len() + 1),
+            row_terms: Vec::new(),
+            term_starts: Vec::new(),
+            term_rows: Vec::new(),
+            row_factors: Vec::with_capacity(rows.len()),
+            single_squares: vec![0.0; rows.len()],
+            dense: Vec::new(),
+            dense_means: [0.0; N_DENSE],
+            buckets,
+            squared_idf,
+        };
+        kernel.row_starts.push(0);
+        for (index, &row) in (0_u32..).zip(rows) {
+            kernel.push_row(index, design.terms(row as usize), &place);
+        }
+        kernel.transpose();
+        kernel.scale_dense(design, rows);
+        kernel
+    }
+
+    fn push_row(&mut self, index: u32, terms: &[u32], place: &[u32]) {
+        let squared: f64 = terms.iter().map(|&t| f64::from(self.squared_idf[t as usize])).sum();
+        let squared = squared / SQUARED_IDF_STEPS;
+        self.row_factors.push(if squared == 0.0 { 0.0 } else { narrow(1.0 / squared.sqrt()) });
+        for &term in terms {
+            let index_of_term = place[term as usize];
+            if index_of_term == u32::MAX {
+                self.single.push((index, term));
+                let idf = unit_idf(self.squared_idf[term as usize]);
+                self.single_squares[index as usize] += narrow(idf * idf / squared);
+            } else {
+                self.row_terms.push(index_of_term);
+            }
+        }
+        self.row_starts.push(self.row_terms.len());
+    }
+
+    fn transpose(&mut self) {
+        let mut starts = vec![0_usize; self.buckets.len() + 1];
+        for &term in &self.row_terms {
+            starts[term as usize + 1] += 1;
+        }
+        for term in 0..self.buckets.len() {
+            starts[term + 1] += starts[term];
+        }
+        let mut next = starts.clone();
+        let mut rows = vec![0_u32; self.row_terms.len()];
+        let mut sums = vec![0.0_f64; self.buckets.len()];
+        for (row, span) in (0_u32..).zip(self.row_starts.windows(2)) {
+            for &term in &self.row_terms[span[0]..span[1]] {
+                rows[next[term as usize]] = row;
+                next[term as usize] += 1;
+                sums[term as usize] += f64::from(self.row_factors[row as usize]);
+            }
+        }
+        let n = len_as_float(self.n_rows.max(1));
+        self.term_means =
+            sums.iter().zip(&self.idf).map(|(sum, idf)| narrow(sum * f64::from(*idf) / n)).collect();
+        self.term_starts = starts;
+        self.term_rows = rows;
+    }
+
+    fn scale_dense(&mut self, design: &Design, rows: &[u32]) {
+        let n = len_as_float(rows.len().max(1));
+        for index in 0..N_DENSE {
+            let value = |row: &u32| f64::from(design.dense(*row as usize)[index]);
+            let mean = rows.iter().map(value).sum::<f64>() / n;
+            let variance = rows.iter().map(|row| (value(row) - mean).powi(2)).sum::<f64>() / n;
+            self.dense_scaling.centres[index] = narrow(mean);
+            let is_constant = variance.sqrt() <= 1e-6 * mean.abs().max(1e-6);
+            self.dense_scaling.factors[index] =
+                if is_constant { 0.0 } else { narrow(1.0 / variance.sqrt()) };
+        }
+        self.dense = rows
+            .iter()
+            .map(|&row| self.dense_scaling.apply(design.dense(row as usize)).map(|z| z * DENSE_SCALE))
+            .collect();
+        for index in 0..N_DENSE {
+            let sum: f64 = self.dense.iter().map(|row| f64::from(row[index])).sum();
+            self.dense_means[index] = narrow(sum / n);
+        }
+    }
+
+    /// How many rows the matrix has.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// `Xᵀ U` without the terms that occur once; `dual` is `U`, shape `(n_rows, B)`.
+    pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
+        let scaled: Vec<[f32; B]> =
+            dual.iter().zip(&self.row_factors).map(|(row, factor)| row.map(|v| v * factor)).collect();
+        let total = dual.iter().fold([0.0; B], add);
+        let mut terms = vec![[0.0; B]; self.buckets.len()];
+        terms.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
+            for (offset, out) in chunk.iter_mut().enumerate() {
+                let term = task * TASK + offset;
+                let rows = &self.term_rows[self.term_starts[term]..self.term_starts[term + 1]];
+                let sum = gather(&scaled, rows);
+                let (idf, mean) = (self.idf[term], self.term_means[term]);
+                *out = std::array::from_fn(|c| idf * sum[c] - mean * total[c]);
+            }
+        });
+        let mut dense = [[0.0; B]; N_DENSE];
+        for (row, values) in dual.iter().zip(&self.dense) {
+            for (out, value) in dense.iter_mut().zip(values) {
+                *out = std::array::from_fn(|c| out[c] + value * row[c]);
+            }
+        }
+        for (out, mean) in dense.iter_mut().zip(&self.dense_means) {
+            *out = std::array::from_fn(|c| out[c] - mean * total[c]);
+        }
+        let mut at_mean = [0.0; B];
+        for (weights, mean) in
+            terms.iter().zip(&self.term_means).chain(dense.iter().zip(&self.dense_means))
+        {
+            at_mean = std::array::from_fn(|c| at_mean[c] + mean * weights[c]);
+        }
+        Weights { terms, dense, at_mean }
+    }
+
+    /// `X W` for all rows, without the terms that occur once.
+    pub(crate) fn predict<const B: usize>(&self, weights: &Weights<B>) -> Vec<[f32; B]> {
+        let scaled: Vec<[f32; B]> =
+            weights.terms.iter().zip(&self.idf).map(|(row, idf)| row.map(|v| v * idf)).collect();
+        let mut out = vec![[0.0; B]; self.n_rows];
+        out.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
+            for (offset, out) in chunk.iter_mut().enumerate() {
+                let row = task * TASK + offset;
+                let terms = &self.row_terms[self.row_starts[row]..self.row_starts[row + 1]];
+                let sum = gather(&scaled, terms);
+                let factor = self.row_factors[row];
+                *out = std::array::from_fn(|c| factor * sum[c] - weights.at_mean[c]);
+                for (value, weights) in self.dense[row].iter().zip(&weights.dense) {
+                    *out = std::array::from_fn(|c| out[c] + value * weights[c]);
+                }
+            }
+        });
+        out
+    }
+
+    /// The diagonal that the terms that occur once add to `X Xᵀ`, shape `(n_rows,)`.
+    pub(crate) fn single_squares(&self) -> &[f32] {
+        &self.single_squares
+    }
+
+    /// Hands the final weights over, in the units of a scorer: `visit(bucket, weights)` for each
+    /// term, the weights already times the term's inverse document frequency.
+    pub(crate) fn for_each_weight<const B: usize>(
+        &self,
+        weights: &Weights<B>,
+        dual: &[[f32; B]],
+        mut visit: impl FnMut(u32, [f32; B]),
+    ) {
+        for ((&bucket, row), idf) in self.buckets.iter().zip(&weights.terms).zip(&self.idf) {
+            visit(bucket, row.map(|weight| weight * idf));
+        }
+        for &(row, bucket) in &self.single {
+            let squared_idf = f64::from(self.squared_idf[bucket as usize]) / SQUARED_IDF_STEPS;
+            let factor = narrow(squared_idf) * self.row_factors[row as usize];
+            visit(bucket, dual[row as usize].map(|value| value * factor));
+        }
+    }
+}
+
+impl<const B: usize> Weights<B> {
+    /// Weights of the standardised dense features.
+    pub(crate) fn dense(&self) -> [[f32; B]; N_DENSE] {
+        self.dense.map(|row| row.map(|weight| weight * DENSE_SCALE))
+    }
+
+    /// The prediction of a row with no term and mean dense features, before the column's mean.
+    pub(crate) fn offset(&self) -> [f32; B] {
+        self.at_mean.map(|value| -value)
+    }
+}
+
+fn gather<const B: usize>(rows: &[[f32; B]], indices: &[u32]) -> [f32; B] {
+    let mut sum = [0.0; B];
+    for &index in indices {
+        let row = &rows[index as usize];
+        for c in 0..B {
+            sum[c] += row[c];
+        }
+    }
+    sum
+}
+
+fn add<const B: usize>(left: [f32; B], right: &[f32; B]) -> [f32; B] {
+    std::array::from_fn(|c| left[c] + right[c])
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and (ln 2^32 + 1)^2 = 538 in steps of 1/256 would not fit; capped, and said"
+)]
+fn squared_idf(n_rows: usize, frequency: &[u32]) -> Vec<u16> {
+    // Below exp(15) = 3 million rows nothing is capped.
+    let steps = |n: &u32| {
+        let idf = inverse_document_frequency(n_rows, *n as usize);
+        (idf * idf * SQUARED_IDF_STEPS).round().clamp(1.0, f64::from(u16::MAX)) as u16
+    };
+    frequency.iter().map(steps).collect()
+}
+
+fn unit_idf(squared: u16) -> f64 {
+    (f64::from(squared) / SQUARED_IDF_STEPS).sqrt()
+}

@@ -1,0 +1,223 @@
+//! How far each strength of regularisation is trusted, by the worth of its policy on held-out rows.
+//!
+//! Strengths are not compared by squared error, which is mostly about how hard a prompt is; what
+//! matters is which model is chosen. For each strength, the utility of its choices less that of
+//! the best constant choice is averaged over rows and over a sweep of the weight on cost; one
+//! standard error is taken off; and the strengths, with the constant predictor among them at
+//! exactly zero, share the final weights by a softmax whose temperature shrinks with the data.
+//!
+//! From a log, the utility of a choice is its doubly robust estimate with constant predictions.
+//! Source: Dudík, Erhan, Langford & Li, "Doubly Robust Policy Evaluation and Optimization",
+//! Statistical Science 29 (2014); averaging by exponential weights: Leung & Barron, IEEE Trans.
+//! Inf. Theory 52 (2006).
+
+use crate::outcomes::{Logged, Outcomes};
+use pointsman_core::units::len_as_float;
+use rayon::prelude::*;
+
+/// The sweep of weights on cost, over the dearest model's mean cost.
+const SWEEP_FROM: f64 = -1.5;
+const SWEEP_TO: f64 = 1.0;
+const SWEEP_POINTS: usize = 8;
+
+/// Softmax temperature times the square root of the number of rows.
+const TEMPERATURE: f64 = 0.25;
+
+/// What choices are worth on the training rows.
+#[derive(Debug)]
+pub(crate) struct Yardstick<'a> {
+    /// Quality of all models on the yardstick's rows, or the log's draws.
+    pub(crate) outcomes: &'a Outcomes,
+    /// The rows of `outcomes` that are used, in order.
+    pub(crate) rows: &'a [u32],
+    /// Mean quality of each model.
+    pub(crate) mean_quality: Vec<f64>,
+    /// Mean cost of each model in dollars; zeros where costs are not known.
+    pub(crate) mean_cost: Vec<f64>,
+    /// In a log, each row's weight in its doubly robust correction.
+    correction: Vec<f64>,
+}
+
+impl<'a> Yardstick<'a> {
+    pub(crate) fn new(
+        outcomes: &'a Outcomes,
+        rows: &'a [u32],
+        (mean_quality, mean_cost): (Vec<f64>, Vec<f64>),
+    ) -> Self {
+        let correction = outcomes.draws().map_or_else(Vec::new, |log| corrections(log, rows, &mean_quality));
+        Self { outcomes, rows, mean_quality, mean_cost, correction }
+    }
+
+    /// How many models there are.
+    pub(crate) fn n_models(&self) -> usize {
+        self.mean_quality.len()
+    }
+
+    /// Quality and cost that choosing `model` would have had on the `index`-th row; in a log, an
+    /// unbiased estimate of them, which may lie outside their ranges.
+    pub(crate) fn outcome(&self, index: usize, model: usize) -> (f64, f64) {
+        let row = self.rows[index] as usize;
+        let known_cost = |at: usize| {
+            self.outcomes.cost_usd().map(|costs| costs[at]).filter(|cost| cost.is_finite())
+        };
+        let at = row * self.n_models() + model;
+        let Some(log) = self.outcomes.draws() else {
+            let quality = f64::from(self.outcomes.quality(row)[model]);
+            return (quality, known_cost(at).unwrap_or(self.mean_cost[model]));
+        };
+        let (quality, cost) = (self.mean_quality[model], self.mean_cost[model]);
+        if usize::from(log.taken[row]) != model {
+            return (quality, cost);
+        }
+        let correction = self.correction[index];
+        let seen = f64::from(self.outcomes.quality(row)[model]);
+        let cost_seen = known_cost(at).unwrap_or(cost);
+        (quality + correction * (seen - quality), cost + correction * (cost_seen - cost))
+    }
+
+    /// The weights on cost that strengths are compared at.
+    pub(crate) fn sweep(&self) -> Vec<f64> {
+        let dearest = self.mean_cost.iter().copied().fold(0.0, f64::max);
+        let mut sweep = vec![0.0];
+        if 0.0 < dearest {
+            for point in 0..SWEEP_POINTS {
+                let share = len_as_float(point) / len_as_float(SWEEP_POINTS - 1);
+                sweep.push(libm::exp10(SWEEP_FROM + share * (SWEEP_TO - SWEEP_FROM)) / dearest);
+            }
+        }
+        sweep
+    }
+}
+
+/// `(1 / p) · n / Σ_{rows of the model} 1 / p`: sums to `n` over each model's rows.
+fn corrections(log: &Logged, rows: &[u32], mean_quality: &[f64]) -> Vec<f64> {
+    let mut totals = vec![0.0; mean_quality.len()];
+    for &row in rows {
+        totals[usize::from(log.taken[row as usize])] += 1.0 / log.propensity[row as usize];
+    }
+    let n = len_as_float(rows.len());
+    let one = |&row: &u32| {
+        let row = row as usize;
+        n / (log.propensity[row] * totals[usize::from(log.taken[row])])
+    };
+    rows.iter().map(one).collect()
+}
+
+/// The model with the highest `quality − weight · cost`; ties go to the first.
+pub(crate) fn best(quality: &[f64], cost: &[f64], weight: f64) -> usize {
+    let mut best = 0;
+    let mut highest = f64::NEG_INFINITY;
+    for (model, (quality, cost)) in quality.iter().zip(cost).enumerate() {
+        let utility = quality - weight * cost;
+        if highest < utility {
+            (best, highest) = (model, utility);
+        }
+    }
+    best
+}
+
+/// What held-out rows say of one strength.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StrengthValue {
+    /// The strength of the regularisation; `None` is the constant predictor.
+    pub strength: Option<f64>,
+    /// Mean utility over the constant choice, in quality points.
+    pub gain: f64,
+    /// Its standard error.
+    pub std_error: f64,
+    /// The share of the final weights.
+    pub share: f64,
+}
+
+/// One strength's predictions on rows that its fit did not see.
+pub(crate) struct HeldOut<'p> {
+    /// Predicted quality, shape `(n_rows, n_models)`.
+    pub(crate) quality: &'p (dyn Fn(usize, &mut [f64]) + Sync),
+    /// Predicted cost, the same.
+    pub(crate) cost: &'p (dyn Fn(usize, &mut [f64]) + Sync),
+}
+
+/// Mean gain over the constant choice and its standard error.
+pub(crate) fn gain(yardstick: &Yardstick<'_>, held_out: &HeldOut<'_>) -> (f64, f64) {
+    let n_models = yardstick.n_models();
+    let sweep = yardstick.sweep();
+    let gains: Vec<f64> = (0..yardstick.rows.len())
+        .into_par_iter()
+        .map(|index| {
+            let (mut quality, mut cost) = (vec![0.0; n_models], vec![0.0; n_models]);
+            (held_out.quality)(index, &mut quality);
+            (held_out.cost)(index, &mut cost);
+            let mut total = 0.0;
+            for &weight in &sweep {
+                let chosen = best(&quality, &cost, weight);
+                let constant = best(&yardstick.mean_quality, &cost, weight);
+                if chosen != constant {
+                    let worth = |model| {
+                        let (quality, cost) = yardstick.outcome(index, model);
+                        quality - weight * cost
+                    };
+                    total += worth(chosen) - worth(constant);
+                }
+            }
+            total / len_as_float(sweep.len())
+        })
+        .collect();
+    mean_and_error(&gains)
+}
+
+/// The mean of some values and its standard error.
+pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
+    let n = len_as_float(values.len().max(1));
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / n / n).sqrt())
+}
+
+/// Shares of the strengths from their gains, the constant predictor's being last.
+pub(crate) fn shares(strengths: &[f64], gains: &[(f64, f64)], n_rows: usize) -> Vec<StrengthValue> {
+    let candidates: Vec<(Option<f64>, f64, f64)> = strengths
+        .iter()
+        .zip(gains)
+        .map(|(strength, (gain, error))| (Some(*strength), *gain, *error))
+        .chain([(None, 0.0, 0.0)])
+        .collect();
+    let careful = |(_, gain, error): &(Option<f64>, f64, f64)| gain - error;
+    let highest = candidates.iter().map(careful).fold(f64::NEG_INFINITY, f64::max);
+    let temperature = TEMPERATURE / len_as_float(n_rows.max(1)).sqrt();
+    let raw: Vec<f64> =
+        candidates.iter().map(|one| libm::exp((careful(one) - highest) / temperature)).collect();
+    let total: f64 = raw.iter().sum();
+    candidates
+        .iter()
+        .zip(raw)
+        .map(|(&(strength, gain, std_error), raw)| {
+            StrengthValue { strength, gain, std_error, share: raw / total }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_follow_careful_gains() {
+        let values = shares(&[1.0, 10.0], &[(0.02, 0.001), (0.01, 0.02)], 10_000);
+        assert!((values.iter().map(|value| value.share).sum::<f64>() - 1.0).abs() < 1e-12);
+        assert!(0.99 < values[0].share, "{values:?}");
+        assert!(values[1].share < values[2].share, "a noisy gain is worth less than none");
+    }
+
+    #[test]
+    fn without_any_gain_the_constant_predictor_takes_over() {
+        let values = shares(&[1.0, 10.0], &[(-0.01, 0.004), (0.001, 0.006)], 4000);
+        assert_eq!(values[2].strength, None);
+        assert!(0.7 < values[2].share, "{values:?}");
+    }
+
+    #[test]
+    fn the_first_of_equals_is_chosen() {
+        assert_eq!(best(&[0.5, 0.7, 0.7], &[1.0, 1.0, 1.0], 0.0), 1);
+        assert_eq!(best(&[0.5, 0.7, 0.7], &[0.0, 9.0, 9.0], 1.0), 0);
+    }
+}

@@ -1,0 +1,176 @@
+use super::*;
+use crate::{design::DesignBuilder, outcomes::LoggedOutcome};
+use pointsman_core::{
+    features::{Bigrams, FeatureSchema},
+    request::Request,
+    scorer::{Scorer, Scores},
+    units::Propensity,
+};
+use pointsman_testkit::{Draws, Stream, World};
+
+struct Sample {
+    design: Design,
+    outcomes: Outcomes,
+    groups: Vec<u64>,
+    truth: Vec<Vec<f64>>,
+}
+
+enum Seen {
+    All,
+    OnePerRow,
+}
+
+fn sample(n_rows: u64, seen: &Seen) -> Sample {
+    let world = World::new(11);
+    let n_models = world.n_models();
+    let mut design = DesignBuilder::new(FeatureSchema::new(14, Bigrams::With).unwrap());
+    let (mut quality, mut cost, mut tokens, mut rows) = (vec![], vec![], vec![], vec![]);
+    let (mut groups, mut truth) = (vec![], vec![]);
+    for index in 0..n_rows {
+        let request = world.request(index);
+        design.push(&Request::from_prompt(&request.prompt));
+        groups.push(index / 5);
+        truth.push(world.truth(&request).iter().map(|t| t.expected_quality).collect());
+        let outcomes = world.outcomes(&request);
+        let taken = Draws::keyed(5, Stream::Logging, &[index]).position(n_models);
+        rows.push(LoggedOutcome {
+            taken: u16::try_from(taken).unwrap(),
+            propensity: Propensity::new(1.0 / len_as_float(n_models)).unwrap(),
+            quality: narrow(outcomes[taken].quality),
+            cost_usd: Some(pointsman_core::units::as_float(outcomes[taken].cost_nanodollars) / 1e9),
+            output_tokens: u32::try_from(outcomes[taken].output_tokens).ok(),
+        });
+        for outcome in outcomes {
+            quality.push(narrow(outcome.quality));
+            cost.push(pointsman_core::units::as_float(outcome.cost_nanodollars) / 1e9);
+            tokens.push(narrow(pointsman_core::units::as_float(outcome.output_tokens)));
+        }
+    }
+    let outcomes = match seen {
+        Seen::All => Outcomes::full(n_models, quality, Some(cost), Some(tokens)).unwrap(),
+        Seen::OnePerRow => Outcomes::logged(n_models, &rows).unwrap(),
+    };
+    Sample { design: design.finish(), outcomes, groups, truth }
+}
+
+fn fit(sample: &Sample, rows: &[u32], regularisation: Regularisation) -> Trained {
+    let set = TrainingSet {
+        design: &sample.design,
+        outcomes: &sample.outcomes,
+        groups: &sample.groups,
+        input_tokens: &vec![None; sample.groups.len()],
+        rows,
+    };
+    train(&set, &TrainConfig::new(1, regularisation).unwrap(), &|_| ()).unwrap()
+}
+
+/// Mean true quality of the best-scored model, and of the best single one, on rows not trained on.
+fn test_values(sample: &Sample, trained: &Trained, from: usize) -> (f64, f64) {
+    let scorer = Scorer::new(trained.parts.clone()).unwrap();
+    let mut scores = Scores::default();
+    let n = len_as_float(sample.truth.len() - from);
+    let mut routed = 0.0;
+    let mut singles = vec![0.0; scorer.n_models()];
+    for row in from..sample.truth.len() {
+        scorer.score(&sample.design.features(row), &mut scores);
+        let quality: Vec<f64> = scores.quality().iter().map(|q| f64::from(*q)).collect();
+        routed += sample.truth[row][crate::select::best(&quality, &quality, 0.0)];
+        for (single, truth) in singles.iter_mut().zip(&sample.truth[row]) {
+            *single += truth;
+        }
+    }
+    let best_single = singles.iter().copied().fold(0.0, f64::max);
+    (routed / n, best_single / n)
+}
+
+#[test]
+fn routing_beats_the_best_single_model_in_a_world_where_it_can() {
+    let sample = sample(3000, &Seen::All);
+    let trained = fit(&sample, &(0..2000).collect::<Vec<_>>(), Regularisation::HeldOut);
+    assert_eq!(trained.n_unconverged, 0);
+    let (routed, best_single) = test_values(&sample, &trained, 2000);
+    assert!(best_single + 0.008 < routed, "{routed} against {best_single}");
+    let report = trained.held_out.unwrap();
+    assert!(0.0 < report.gain.0 && report.operating_points.len() == 3);
+    let balanced = &report.operating_points[0];
+    assert!(balanced.cost_usd.value < report.best_single_cost);
+}
+
+#[test]
+fn a_log_teaches_a_policy_that_is_no_worse_than_the_best_single_model() {
+    let sample = sample(4000, &Seen::OnePerRow);
+    let trained = fit(&sample, &(0..3000).collect::<Vec<_>>(), Regularisation::HeldOut);
+    let (routed, best_single) = test_values(&sample, &trained, 3000);
+    assert!(best_single - 0.005 < routed, "{routed} against {best_single}");
+}
+
+#[test]
+fn noise_teaches_nothing() {
+    let mut sample = sample(1500, &Seen::All);
+    // Every model's quality on a row becomes that on another, unrelated one.
+    let n_models = sample.outcomes.n_models();
+    let quality: Vec<f32> =
+        (0..1500).flat_map(|row| sample.outcomes.quality((row * 701 + 13) % 1500).to_vec()).collect();
+    sample.outcomes = Outcomes::full(n_models, quality, None, None).unwrap();
+    let trained = fit(&sample, &(0..1500).collect::<Vec<_>>(), Regularisation::HeldOut);
+    let constant = trained.strengths.last().unwrap();
+    assert_eq!(constant.strength, None);
+    assert!(0.3 < constant.share, "{:?}", trained.strengths);
+}
+
+#[test]
+fn the_same_set_gives_the_same_bits_on_any_number_of_threads() {
+    let sample = sample(400, &Seen::All);
+    let rows: Vec<u32> = (0..400).collect();
+    let on = |n_threads| {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n_threads)
+            .build()
+            .unwrap()
+            .install(|| fit(&sample, &rows, Regularisation::HeldOut).parts)
+    };
+    let (one, three) = (on(1), on(3));
+    assert_eq!(one, three);
+}
+
+#[test]
+fn lengths_make_costs_per_request_and_keep_their_mean() {
+    let sample = sample(1200, &Seen::All);
+    let trained = fit(&sample, &(0..1200).collect::<Vec<_>>(), Regularisation::HeldOut);
+    let lines = trained.parts.cost_usd.clone().unwrap();
+    assert!(0.1 < lines[0].slope, "{lines:?}");
+    let scorer = Scorer::new(trained.parts.clone()).unwrap();
+    let mut scores = Scores::default();
+    for (model, line) in lines.iter().enumerate() {
+        let predicted: f64 = (0..1200)
+            .map(|row| {
+                scorer.score(&sample.design.features(row), &mut scores);
+                line.at(scores.length())
+            })
+            .sum();
+        let ratio = predicted / 1200.0 / trained.mean_cost[model];
+        assert!((0.9..1.15).contains(&ratio), "model {model}: {ratio}");
+    }
+}
+
+#[test]
+fn sets_that_cannot_teach_are_refused() {
+    let sample = sample(60, &Seen::All);
+    let with = |rows: &[u32], groups: &[u64]| {
+        let set = TrainingSet {
+            design: &sample.design,
+            outcomes: &sample.outcomes,
+            groups,
+            input_tokens: &[None; 60],
+            rows,
+        };
+        train(&set, &TrainConfig::new(1, Regularisation::HeldOut).unwrap(), &|_| ()).unwrap_err()
+    };
+    let all: Vec<u32> = (0..60).collect();
+    assert_eq!(with(&all[..5], &sample.groups), TrainError::TooFewRows { found: 5, least: 20 });
+    assert_eq!(with(&all, &[7; 60]), TrainError::TooFewGroups { found: 1, least: 8 });
+    assert!(matches!(with(&all, &[7; 3]), TrainError::Length { column: "groups", .. }));
+    for bad in [0.0, -1.0, f64::NAN] {
+        assert!(TrainConfig::new(1, Regularisation::Fixed(bad)).is_err());
+    }
+}
