@@ -1,1 +1,70 @@
-fn main() {}
+//! The command line: hands columns from one crate to the next, and speaks to people.
+//!
+//! Exit codes: 0 fine; 1 the gate says hold or cannot tell; 2 could not run, with one sentence
+//! that says what to do.
+
+mod commands;
+mod evaluation;
+mod files;
+mod load;
+mod policy_flags;
+mod report;
+mod routers;
+mod screen;
+mod wording;
+
+use clap::{Parser, Subcommand};
+use screen::Screen;
+use std::process::ExitCode;
+
+/// Learns from your own LLM traffic which model should answer which prompt, proves it offline,
+/// and decides in microseconds.
+#[derive(Debug, Parser)]
+#[command(name = "pointsman", version, max_term_width = 100)]
+struct Cli {
+    /// No progress on standard error.
+    #[arg(long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Everything once, on the sample: learn, evaluate, report, decide.
+    Demo(commands::demo::Args),
+    /// A bandit log from an outcome table, with exact propensities.
+    Simulate(commands::simulate::Args),
+    /// Learns a policy from a log or an outcome table.
+    Train(commands::train::Args),
+    /// Cross-validated routers on outcome tables, with baselines.
+    Benchmark(commands::benchmark::Args),
+    /// What policies would have done, on an outcome table or a log.
+    Evaluate(commands::evaluate::Args),
+    /// One decision; the request on standard input.
+    Route(commands::route::Args),
+    /// The model card of a policy file.
+    Inspect(commands::inspect::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let screen = Screen::new(cli.quiet);
+    let done = match cli.command {
+        Command::Demo(args) => commands::demo::run(&args, &screen),
+        Command::Simulate(args) => commands::simulate::run(&args, &screen),
+        Command::Train(args) => commands::train::run(&args, &screen),
+        Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
+        Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
+        Command::Route(args) => commands::route::run(&args, &screen),
+        Command::Inspect(args) => commands::inspect::run(&args, &screen),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if screen::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            screen.error(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -16,14 +16,23 @@ pub(crate) const BLOCK: usize = 64;
 pub(crate) struct BlockMasks {
     /// Letters, digits and all bytes outside ASCII.
     pub(crate) word: u64,
+    /// Punctuation: neither of a word nor blank.
+    pub(crate) mark: u64,
+}
+
+/// How many bytes of a text are what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ByteCounts {
+    /// Letters, digits and all bytes outside ASCII.
+    pub(crate) word: u64,
+    /// Neither of a word nor blank.
+    pub(crate) mark: u64,
     /// `A` to `Z`.
     pub(crate) upper: u64,
     /// `0` to `9`.
     pub(crate) digit: u64,
     /// Bytes outside ASCII.
     pub(crate) high: u64,
-    /// Blanks and control characters, line ends included.
-    pub(crate) space: u64,
     /// Line feeds.
     pub(crate) newline: u64,
     /// What code has more of than prose: ``[\]^_` {|}~ <=>``.
@@ -32,46 +41,81 @@ pub(crate) struct BlockMasks {
     pub(crate) question: u64,
 }
 
-/// Fills `folded` with `text` in lower case and with every digit as `0`, and `masks` with one
-/// entry per block of 64 bytes; both are cleared first. Past its end, the text reads as blanks.
-pub(crate) fn scan(text: &[u8], folded: &mut Vec<u8>, masks: &mut Vec<BlockMasks>) {
-    folded.clear();
-    masks.clear();
-    let n_blocks = text.len().div_ceil(BLOCK);
-    // Eight bytes of slack let a word be loaded whole wherever it ends.
-    folded.resize(n_blocks * BLOCK + 8, b' ');
-    masks.reserve(n_blocks);
-    #[cfg(target_arch = "x86_64")]
-    if std::arch::is_x86_feature_detected!("avx2") {
-        // SAFETY: the machine has AVX2.
-        unsafe { x86::scan(text, folded, masks) };
-        return;
-    }
-    scan_portable(text, folded, masks);
+/// A computation that [`at_best`] compiles twice. Its `run` and all that is hot in it must be
+/// `#[inline(always)]`: what is not is compiled once, for any machine.
+pub(crate) trait Job {
+    /// What it computes.
+    type Output;
+
+    /// Computes it.
+    fn run(self) -> Self::Output;
 }
 
-fn scan_portable(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) {
+/// Runs `job` with the instructions of a machine from 2013 on where there is one: counting and
+/// finding bits, wide products and rounding are then one instruction each. Integers and fused
+/// operations do not come into it, so the result is the same to the bit.
+#[inline]
+pub(crate) fn at_best<J: Job>(job: J) -> J::Output {
+    #[cfg(target_arch = "x86_64")]
+    if x86::is_available() {
+        // SAFETY: the machine has the instructions.
+        return unsafe { x86::run(job) };
+    }
+    job.run()
+}
+
+/// Writes `text` to `folded` in lower case and with every digit as `0`, and to `masks` one entry
+/// per block of 64 bytes; past its end, the text reads as blanks up to the end of the block.
+/// `folded` is only ever grown, and has two words' length of slack, so that a word can be loaded
+/// whole wherever it ends.
+pub(crate) fn scan(
+    text: &[u8],
+    folded: &mut Vec<u8>,
+    masks: &mut Vec<BlockMasks>,
+) -> ByteCounts {
+    masks.clear();
+    let n_blocks = text.len().div_ceil(BLOCK);
+    let needed = n_blocks * BLOCK + SLACK;
+    if folded.len() < needed {
+        folded.resize(needed, b' ');
+    }
+    masks.reserve(n_blocks);
+    #[cfg(target_arch = "x86_64")]
+    if x86::is_available() {
+        // SAFETY: the machine has the instructions.
+        return unsafe { x86::scan(text, folded, masks) };
+    }
+    scan_portable(text, folded, masks)
+}
+
+/// Bytes that may be read past the last block of a folded text.
+pub(crate) const SLACK: usize = 16;
+
+fn scan_portable(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) -> ByteCounts {
+    let mut counts = ByteCounts::default();
     for (block, out) in text.chunks(BLOCK).zip(folded.chunks_mut(BLOCK)) {
-        let mut bytes = [b' '; BLOCK];
-        bytes[..block.len()].copy_from_slice(block);
         let mut found = BlockMasks::default();
-        for (bit, &byte) in bytes.iter().enumerate() {
-            let (upper, digit) = (byte.is_ascii_uppercase(), byte.is_ascii_digit());
-            let high = 0x80 <= byte;
+        out.fill(b' ');
+        for ((bit, &byte), out) in block.iter().enumerate().zip(out) {
+            let (upper, digit, high) = (byte.is_ascii_uppercase(), byte.is_ascii_digit(), 0x80 <= byte);
             let word = byte.is_ascii_lowercase() || upper || digit || high;
+            let mark = !word && b' ' < byte;
             let code = matches!(byte, 0x5b..=0x60 | 0x7b..=0x7e | 0x3c..=0x3e);
             found.word |= u64::from(word) << bit;
-            found.upper |= u64::from(upper) << bit;
-            found.digit |= u64::from(digit) << bit;
-            found.high |= u64::from(high) << bit;
-            found.space |= u64::from(byte <= b' ') << bit;
-            found.newline |= u64::from(byte == b'\n') << bit;
-            found.code |= u64::from(code) << bit;
-            found.question |= u64::from(byte == b'?') << bit;
-            out[bit] = if digit { b'0' } else { byte.to_ascii_lowercase() };
+            found.mark |= u64::from(mark) << bit;
+            counts.word += u64::from(word);
+            counts.mark += u64::from(mark);
+            counts.upper += u64::from(upper);
+            counts.digit += u64::from(digit);
+            counts.high += u64::from(high);
+            counts.newline += u64::from(byte == b'\n');
+            counts.code += u64::from(code);
+            counts.question += u64::from(byte == b'?');
+            *out = if digit { b'0' } else { byte.to_ascii_lowercase() };
         }
         masks.push(found);
     }
+    counts
 }
 
 /// One cache line, so that no row of a [`RowTable`] straddles two.
@@ -146,7 +190,7 @@ impl RowTable {
         assert_eq!(sums.len(), self.stride, "one sum per byte of a row");
         sums.fill(0);
         #[cfg(target_arch = "x86_64")]
-        if std::arch::is_x86_feature_detected!("avx2") {
+        if x86::is_available() {
             // SAFETY: the machine has AVX2.
             return unsafe { x86::accumulate(self, terms, sums) };
         }
@@ -168,84 +212,170 @@ impl RowTable {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK, BlockMasks, PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH};
+    use super::{BLOCK, BlockMasks, ByteCounts, Job, PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH};
     use std::arch::x86_64::{
-        __m128i, __m256i, _MM_HINT_T0, _mm_load_si128, _mm_loadl_epi64, _mm_prefetch,
-        _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8, _mm256_castsi256_si128,
-        _mm256_cmpeq_epi8, _mm256_cmpgt_epi8, _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32,
-        _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256,
-        _mm256_set1_epi8, _mm256_setzero_si256, _mm256_storeu_si256,
+        __m128i, __m256i, _MM_HINT_T0, _mm_load_si128, _mm_loadl_epi64, _mm_loadu_si128,
+        _mm_prefetch, _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8,
+        _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8,
+        _mm256_cmpgt_epi8, _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, _mm256_extracti128_si256,
+        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
+        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16,
+        _mm256_storeu_si256,
     };
 
+    /// Whether the machine has what the functions of this module are compiled for.
+    #[inline]
+    pub(super) fn is_available() -> bool {
+        std::arch::is_x86_feature_detected!("avx2")
+            && std::arch::is_x86_feature_detected!("bmi1")
+            && std::arch::is_x86_feature_detected!("bmi2")
+            && std::arch::is_x86_feature_detected!("lzcnt")
+            && std::arch::is_x86_feature_detected!("popcnt")
+    }
+
     /// # Safety
-    /// Needs AVX2.
-    #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn scan(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) {
-        let whole = text.len() / BLOCK;
-        for block in 0..whole {
-            let (from, to) = (&text[block * BLOCK..][..BLOCK], &mut folded[block * BLOCK..][..BLOCK]);
-            masks.push(scan_block(from, to));
+    /// Needs what [`is_available`] looks for.
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    pub(super) unsafe fn run<J: Job>(job: J) -> J::Output {
+        job.run()
+    }
+
+    /// # Safety
+    /// Needs what [`is_available`] looks for.
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    pub(super) unsafe fn scan(
+        text: &[u8],
+        folded: &mut [u8],
+        masks: &mut Vec<BlockMasks>,
+    ) -> ByteCounts {
+        let mut counts = ByteCounts::default();
+        let (blocks, rest) = text.as_chunks::<BLOCK>();
+        let (folded, _) = folded.as_chunks_mut::<BLOCK>();
+        for (block, out) in blocks.iter().zip(&mut *folded) {
+            masks.push(scan_block(block, out, &mut counts));
         }
-        let rest = &text[whole * BLOCK..];
         if !rest.is_empty() {
-            let mut bytes = [b' '; BLOCK];
-            bytes[..rest.len()].copy_from_slice(rest);
-            masks.push(scan_block(&bytes, &mut folded[whole * BLOCK..][..BLOCK]));
+            let mut block = [b' '; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            masks.push(scan_block(&block, &mut folded[blocks.len()], &mut counts));
         }
+        counts
     }
 
-    #[target_feature(enable = "avx2")]
-    fn scan_block(text: &[u8], folded: &mut [u8]) -> BlockMasks {
-        let low = scan_half(&text[..32], &mut folded[..32]);
-        let high = scan_half(&text[32..64], &mut folded[32..64]);
-        let join = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
-        BlockMasks {
-            word: join(low[0], high[0]),
-            upper: join(low[1], high[1]),
-            digit: join(low[2], high[2]),
-            high: join(low[3], high[3]),
-            space: join(low[4], high[4]),
-            newline: join(low[5], high[5]),
-            code: join(low[6], high[6]),
-            question: join(low[7], high[7]),
-        }
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    fn scan_block(
+        text: &[u8; BLOCK],
+        folded: &mut [u8; BLOCK],
+        counts: &mut ByteCounts,
+    ) -> BlockMasks {
+        let (low, high) = (&text[..32], &text[32..]);
+        let (low_out, high_out) = folded.split_at_mut(32);
+        let (low, high) = (scan_half(low, low_out), scan_half(high, high_out));
+        let [word, blank, upper, digit, beyond, newline, code, question] =
+            std::array::from_fn(|class| u64::from(low[class]) | u64::from(high[class]) << 32);
+        let mark = !(word | blank);
+        counts.word += u64::from(word.count_ones());
+        counts.mark += u64::from(mark.count_ones());
+        counts.upper += u64::from(upper.count_ones());
+        counts.digit += u64::from(digit.count_ones());
+        counts.high += u64::from(beyond.count_ones());
+        counts.newline += u64::from(newline.count_ones());
+        counts.code += u64::from(code.count_ones());
+        counts.question += u64::from(question.count_ones());
+        BlockMasks { word, mark }
     }
 
-    #[target_feature(enable = "avx2")]
+    /// Letters `a` to `o`, in either case: the sign bit, which is what masks are made of.
+    const A_TO_O: u8 = 0x80;
+    /// Letters `p` to `z`: a shift by one away from it.
+    const P_TO_Z: u8 = 0x40;
+    /// Digits: a shift by two away.
+    const DIGIT: u8 = 0x20;
+    /// The four rectangles of the byte table that code is recognised by.
+    const CODE: [u8; 4] = [1, 2, 4, 8];
+
+    /// What class a byte may have by its higher half, and by its lower half; it has those that
+    /// both say. Bytes outside ASCII look up zero.
+    ///
+    /// Source: Langdale & Lemire, "Parsing gigabytes of JSON per second", VLDB J. 28 (2019).
+    const BY_HIGH: [u8; 16] = {
+        let mut table = [0; 16];
+        table[3] = DIGIT | CODE[0]; // < = >
+        table[4] = A_TO_O;
+        table[5] = P_TO_Z | CODE[0] | CODE[1] | CODE[2]; // [ \ ] ^ _
+        table[6] = A_TO_O | CODE[3]; // `
+        table[7] = P_TO_Z | CODE[0] | CODE[1]; // { | } ~
+        table
+    };
+    const BY_LOW: [u8; 16] = {
+        let mut table = [0; 16];
+        let mut low = 0;
+        while low < 16 {
+            if 0 < low {
+                table[low] |= A_TO_O;
+            }
+            if low <= 10 {
+                table[low] |= P_TO_Z;
+            }
+            if low <= 9 {
+                table[low] |= DIGIT;
+            }
+            low += 1;
+        }
+        table[0xc] |= CODE[0];
+        table[0xd] |= CODE[0];
+        table[0xe] |= CODE[0];
+        table[0xb] |= CODE[1];
+        table[0xf] |= CODE[2];
+        table[0x0] |= CODE[3];
+        table
+    };
+
+    /// Masks of 32 bytes: word, blank, capitals, digits, beyond ASCII, line feeds, code, `?`.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
     fn scan_half(text: &[u8], folded: &mut [u8]) -> [u32; 8] {
         assert!(text.len() == 32 && folded.len() == 32, "half a block");
-        // SAFETY: 32 bytes are readable, as asserted.
-        let bytes = unsafe { _mm256_loadu_si256(text.as_ptr().cast::<__m256i>()) };
-        let splat = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
-        let equals = |byte: u8| _mm256_cmpeq_epi8(bytes, splat(byte));
-        // Signed comparison: bytes outside ASCII are negative, below every bound used here.
-        let above = |byte: u8| _mm256_cmpgt_epi8(bytes, splat(byte));
-        let within = |from: u8, to: u8| {
-            _mm256_and_si256(above(from - 1), _mm256_cmpgt_epi8(splat(to + 1), bytes))
+        // SAFETY: 32 bytes are readable, as asserted; tables are of 16 bytes.
+        let (bytes, by_high, by_low) = unsafe {
+            (
+                _mm256_loadu_si256(text.as_ptr().cast::<__m256i>()),
+                _mm_loadu_si128(BY_HIGH.as_ptr().cast::<__m128i>()),
+                _mm_loadu_si128(BY_LOW.as_ptr().cast::<__m128i>()),
+            )
         };
+        let (by_high, by_low) =
+            (_mm256_broadcastsi128_si256(by_high), _mm256_broadcastsi128_si256(by_low));
+        let splat = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
         let bits = |mask: __m256i| _mm256_movemask_epi8(mask).cast_unsigned();
-        let upper = within(b'A', b'Z');
-        let digit = within(b'0', b'9');
-        let letter = _mm256_or_si256(upper, within(b'a', b'z'));
-        let code = _mm256_or_si256(
-            within(0x3c, 0x3e),
-            // 0x7e + 1 is 0x7f, the largest signed byte, so the range may be closed above.
-            _mm256_or_si256(within(0x5b, 0x60), within(0x7b, 0x7e)),
+        let high_half = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), splat(0x0f));
+        let class = _mm256_and_si256(
+            _mm256_shuffle_epi8(by_high, high_half),
+            _mm256_shuffle_epi8(by_low, bytes),
         );
-        let high = bits(bytes);
-        let lower = _mm256_or_si256(bytes, _mm256_and_si256(upper, splat(0x20)));
+        let letter = _mm256_or_si256(class, _mm256_add_epi8(class, class));
+        let digit = _mm256_slli_epi16::<2>(class);
+        // Bit 5 is what tells lower case from upper; the sign bit moves there by a shift of two.
+        let case = _mm256_and_si256(_mm256_srli_epi16::<2>(letter), splat(0x20));
+        let lower = _mm256_or_si256(bytes, case);
         let out = _mm256_blendv_epi8(lower, splat(b'0'), digit);
         // SAFETY: 32 bytes are writable, as asserted.
         unsafe { _mm256_storeu_si256(folded.as_mut_ptr().cast::<__m256i>(), out) };
+        let (letters, digits, beyond) = (bits(letter), bits(digit), bits(bytes));
+        let not_code =
+            _mm256_cmpeq_epi8(_mm256_and_si256(class, splat(0x0f)), _mm256_setzero_si256());
+        // Signed comparison: bytes outside ASCII are negative, so below the bound too.
+        let up_to_blank = bits(_mm256_cmpgt_epi8(splat(b' ' + 1), bytes));
         [
-            bits(_mm256_or_si256(letter, digit)) | high,
-            bits(upper),
-            bits(digit),
-            high,
-            !(bits(above(b' ')) | high),
-            bits(equals(b'\n')),
-            bits(code),
-            bits(equals(b'?')),
+            letters | digits | beyond,
+            up_to_blank & !beyond,
+            letters & !bits(_mm256_slli_epi16::<2>(bytes)),
+            digits,
+            beyond,
+            bits(_mm256_cmpeq_epi8(bytes, splat(b'\n'))),
+            !bits(not_code),
+            bits(_mm256_cmpeq_epi8(bytes, splat(b'?'))),
         ]
     }
 
@@ -340,12 +470,13 @@ mod tests {
         #[test]
         fn scans_agree(text in prop::collection::vec(any::<u8>(), 0..300)) {
             let (mut folded, mut masks) = (Vec::new(), Vec::new());
-            scan(&text, &mut folded, &mut masks);
+            let counts = scan(&text, &mut folded, &mut masks);
             let mut plain_folded = vec![b' '; folded.len()];
             let mut plain_masks = Vec::new();
-            scan_portable(&text, &mut plain_folded, &mut plain_masks);
+            let plain_counts = scan_portable(&text, &mut plain_folded, &mut plain_masks);
             prop_assert_eq!(folded, plain_folded);
             prop_assert_eq!(masks, plain_masks);
+            prop_assert_eq!(counts, plain_counts);
         }
 
         /// The vector sums and the plain ones are the same integers, for every width of row.

@@ -41,7 +41,7 @@ pub enum DataError {
     NotUtf8 { path: PathBuf, row: u64 },
     /// A column that has to be there.
     #[error("`{}` has no column `{column}`; its columns are {found}", path.display())]
-    MissingColumn { path: PathBuf, column: &'static str, found: String },
+    MissingColumn { path: PathBuf, column: String, found: String },
     /// A column of a type that cannot hold such values.
     #[error("column `{column}` of `{}` has type {found}; it has to hold {expected}", path.display())]
     WrongType { path: PathBuf, column: String, found: String, expected: &'static str },
@@ -63,7 +63,9 @@ pub enum DataError {
     #[error("`{}`: {column} {value} of {subject} (row {row}) is not a number from zero up", path.display())]
     Negative { path: PathBuf, column: &'static str, value: f64, subject: String, row: u64 },
     /// A scale whose ends are equal, turned round or not finite.
-    #[error("the quality range {low}..{high} has no width; its first number is the worst grade, its second the best")]
+    #[error(
+        "the quality range {low}..{high} has no width; its first number is the worst grade, its second the best"
+    )]
     QualityRange { low: f64, high: f64 },
     /// One id for two prompts.
     #[error("prompt_id `{id}` stands for one prompt in `{}` and for another in `{}`; make the ids differ", first.display(), second.display())]
@@ -83,6 +85,9 @@ pub enum DataError {
     /// A record that cannot be read.
     #[error("`{}` holds a record that cannot be read: {reason}", path.display())]
     Record { path: PathBuf, reason: String },
+    /// A log cannot be CSV, which has no lists.
+    #[error("`{}` is CSV, which cannot hold a traffic log; bring it as NDJSON or Parquet", path.display())]
+    CsvLog { path: PathBuf },
     /// A file name that says no format to write.
     #[error("`{}` does not say what to write; end it in .ndjson or .parquet", path.display())]
     UnknownTarget { path: PathBuf },

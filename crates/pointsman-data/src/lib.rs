@@ -17,8 +17,18 @@ mod matrix;
 mod parts;
 mod table;
 
+mod log;
+mod simulate;
+mod writer;
+
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
+pub use log::{LogOptions, LoggedRow, TrafficLog, read_log};
 pub use matrix::OutcomeMatrix;
 pub use parts::{TrainTest, train_test_parts};
+pub use simulate::{
+    LoggerKind, ModelTruth, SimulateOptions, SimulatedPart, SimulationSummary,
+    logging_distribution, simulate,
+};
 pub use table::{OutcomeTable, Prompt, ReadOptions, TableOutcome, read_outcomes};
+pub use writer::LogWriter;

@@ -53,8 +53,10 @@ impl OutcomeTable {
         };
         let (models, models_left_out) = (names(&kept), names(&left_out));
         if models.len() < 2 {
-            let some = models.first().map_or("no model".to_owned(), |m| format!("one model (`{m}`)"));
-            let text = format!("the table has {some} with answers to more than 95 % of its prompts");
+            let some =
+                models.first().map_or("no model".to_owned(), |m| format!("one model (`{m}`)"));
+            let text =
+                format!("the table has {some} with answers to more than 95 % of its prompts");
             return Err(DataError::TooFewModels(text));
         }
         let (prompts, row_of_prompt) = self.complete_prompts(&model_column, models.len());

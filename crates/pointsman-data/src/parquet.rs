@@ -17,12 +17,12 @@ const BATCH_ROWS: usize = 1 << 17;
 const MIN_BATCH_ROWS: usize = 2048;
 
 /// Which columns a reader takes, and which it cannot do without: one of each group.
-pub(crate) struct Wanted {
-    pub(crate) columns: &'static [&'static str],
-    pub(crate) required: &'static [&'static [&'static str]],
+pub(crate) struct Wanted<'a> {
+    pub(crate) columns: &'a [&'a str],
+    pub(crate) required: &'a [&'a [&'a str]],
 }
 
-impl Wanted {
+impl Wanted<'_> {
     /// Refuses a file in which all columns of a required group are missing.
     pub(crate) fn check(&self, path: &Path, found: &[&str]) -> Result<(), DataError> {
         for group in self.required {
@@ -30,7 +30,7 @@ impl Wanted {
             if let (true, [first, ..]) = (missing, group) {
                 return Err(DataError::MissingColumn {
                     path: path.to_path_buf(),
-                    column: first,
+                    column: (*first).to_owned(),
                     found: found.join(", "),
                 });
             }
@@ -47,7 +47,7 @@ impl Wanted {
 /// Hands the rows of a Parquet file to `on_batch`, batch after batch.
 pub(crate) fn read_parquet(
     path: &Path,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
     on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let damaged = |error: PolarsError| DataError::Damaged {
@@ -126,7 +126,7 @@ fn batches(groups: impl Iterator<Item = (usize, usize)>) -> Vec<(usize, usize)> 
 /// The whole file is in memory: a table that is too large for that belongs into Parquet.
 pub(crate) fn read_csv(
     path: &Path,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
     on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     let read = |options: CsvReadOptions| {
@@ -140,10 +140,10 @@ pub(crate) fn read_csv(
             DataError::Damaged { path, reason }
         })
     };
-    let texts = || CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
+    let texts =
+        || CsvReadOptions::default().with_has_header(true).with_infer_schema_length(Some(0));
     let header = read(texts().with_n_rows(Some(0)))?;
-    let found: Vec<&str> =
-        header.get_column_names().into_iter().map(PlSmallStr::as_str).collect();
+    let found: Vec<&str> = header.get_column_names().into_iter().map(PlSmallStr::as_str).collect();
     wanted.check(path, &found)?;
     let columns = wanted.present(&found).into_iter().map(PlSmallStr::from).collect();
     let frame = read(texts().with_columns(Some(columns)).with_rechunk(true))?;
@@ -169,8 +169,14 @@ mod tests {
         check_batches(&[(0, 0), (10, MIB)], &[(0, 10)]);
         check_batches(&[(10, MIB), (20, MIB)], &[(0, 30)]); // small ones together
         check_batches(&[(10, 40 * MIB), (20, 40 * MIB)], &[(0, 10), (10, 20)]);
-        check_batches(&[(300_000, 96 * MIB)], &[(0, 100_000), (100_000, 100_000), (200_000, 100_000)]);
-        check_batches(&[(10, MIB), (100_000, 96 * MIB), (5, 1)], &[(0, 10), (10, 50_000), (50_010, 50_000), (100_010, 5)]);
+        check_batches(
+            &[(300_000, 96 * MIB)],
+            &[(0, 100_000), (100_000, 100_000), (200_000, 100_000)],
+        );
+        check_batches(
+            &[(10, MIB), (100_000, 96 * MIB), (5, 1)],
+            &[(0, 10), (10, 50_000), (50_010, 50_000), (100_010, 5)],
+        );
         check_batches(&[(3, 500 * MIB)], &[(0, 3)]); // heavy rows are read all the same
     }
 }

@@ -56,9 +56,7 @@ pub fn train_test_parts(table: &OutcomeTable, matrix: &OutcomeMatrix) -> Vec<Tra
         let of_fold = |&fold| part(&prompts, |prompt| side(prompt.fold == Some(fold)));
         return folds.iter().map(of_fold).collect();
     }
-    (0..N_FOLDS)
-        .map(|fold| part(&prompts, |prompt| side(prompt.group % N_FOLDS == fold)))
-        .collect()
+    (0..N_FOLDS).map(|fold| part(&prompts, |prompt| side(prompt.group % N_FOLDS == fold))).collect()
 }
 
 fn part(prompts: &[&Prompt], side: impl Fn(&Prompt) -> Side) -> TrainTest {
@@ -68,7 +66,9 @@ fn part(prompts: &[&Prompt], side: impl Fn(&Prompt) -> Side) -> TrainTest {
     for (row, prompt) in (0u32..).zip(prompts) {
         match side(prompt) {
             Side::Test => parts.test.push(row),
-            Side::Train if !prompt.is_empty && tested.contains(&prompt.group) => parts.n_leaked += 1,
+            Side::Train if !prompt.is_empty && tested.contains(&prompt.group) => {
+                parts.n_leaked += 1;
+            }
             Side::Train => parts.train.push(row),
             Side::Unused => {}
         }

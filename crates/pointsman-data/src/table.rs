@@ -91,7 +91,7 @@ pub struct TableOutcome {
     pub latency_ms: Option<f64>,
 }
 
-const WANTED: Wanted = Wanted {
+const WANTED: Wanted<'static> = Wanted {
     columns: &[
         "prompt_id",
         "prompt",

@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn messages_are_read_in_the_shapes_of_the_wild() {
         check_texts(r#"[{"role":"user","content":"a\nb"}]"#, Some(&["a\nb"]));
-        check_texts(r#"[{"role":"developer","content":"x"},{"role":"human","content":null}]"#, Some(&["x", ""]));
+        check_texts(
+            r#"[{"role":"developer","content":"x"},{"role":"human","content":null}]"#,
+            Some(&["x", ""]),
+        );
         check_texts(
             r#"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"},{"type":"text","text":"b"}]}]"#,
             Some(&["ab"]),

@@ -1,5 +1,5 @@
 //! The real tables, where they are present: the same rows as the reference baselines.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it skipped and measured")]
+#![expect(clippy::print_stdout, reason = "a test says what it skipped and measured")]
 
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ fn the_same_rows_as_the_baselines() {
         assert_eq!(n_test, expected["n_test"], "{name}");
         assert_eq!(matrix.models.len(), expected["n_models"], "{name}");
         assert_eq!(matrix.cost_usd.is_some(), expected["has_cost"], "{name}");
-        eprintln!(
+        println!(
             "{name}: {} rows, {n_prompts} prompts, {n_bytes} bytes, {n_test} x {}, leaked {}, dropped {:?}, peak {} MiB",
             table.n_rows_read,
             matrix.models.len(),

@@ -55,6 +55,21 @@ impl DesignBuilder {
 }
 
 impl Design {
+    /// The given rows alone, in their order.
+    #[must_use]
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let mut selected = DesignBuilder::new(self.schema).design;
+        for &row in rows {
+            let row = row as usize;
+            selected.terms.extend_from_slice(self.terms(row));
+            selected.starts.push(selected.terms.len());
+            selected.dense.push(self.dense[row]);
+            selected.n_bytes.push(self.n_bytes[row]);
+        }
+        selected.n_requests_cut = self.n_requests_cut;
+        selected
+    }
+
     /// How text became terms.
     pub fn schema(&self) -> FeatureSchema {
         self.schema

@@ -12,7 +12,7 @@ mod terms;
 
 use crate::{
     request::{Capabilities, Message, Request, Role},
-    simd::{self, BlockMasks},
+    simd::{self, BlockMasks, ByteCounts, Job},
     units::len_as_float,
 };
 use terms::{Ngrams, SeenBuckets, TermReader};
@@ -65,6 +65,12 @@ pub const N_DENSE: usize = 18;
 /// Text beyond this many bytes of one part of a request (system prompt, last user message,
 /// history) is read head and tail only.
 pub const MAX_BYTES_PER_PART: usize = 32 * 1024;
+
+/// How many variants [`Part`] has.
+const N_PARTS: usize = 3;
+
+/// A byte is at most one word, which is a term and, with the word before, another.
+const MOST_TERMS_PER_BYTE: usize = 2;
 
 /// A bucket count that no schema has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -139,7 +145,9 @@ pub struct Extractor {
     folded: Vec<u8>,
     masks: Vec<BlockMasks>,
     seen: SeenBuckets,
+    /// The first `n_terms` count.
     terms: Vec<u32>,
+    n_terms: usize,
     dense: [f32; N_DENSE],
 }
 
@@ -148,14 +156,7 @@ pub struct Extractor {
 struct Counts {
     bytes: u64,
     words: u64,
-    word_bytes: u64,
-    upper: u64,
-    digit: u64,
-    high: u64,
-    space: u64,
-    newline: u64,
-    code: u64,
-    question: u64,
+    classes: ByteCounts,
 }
 
 impl Extractor {
@@ -167,6 +168,7 @@ impl Extractor {
             masks: Vec::new(),
             seen: SeenBuckets::new(schema.n_buckets()),
             terms: Vec::new(),
+            n_terms: 0,
             dense: [0.0; N_DENSE],
         }
     }
@@ -178,15 +180,15 @@ impl Extractor {
 
     /// Reads one request.
     pub fn extract(&mut self, request: &Request<'_>) -> Features<'_> {
-        self.seen.forget(&self.terms);
-        self.terms.clear();
+        self.seen.forget(&self.terms[..self.n_terms]);
+        self.n_terms = 0;
         let mut counts = Counts::default();
         let n_bytes_cut = for_each_piece(&request.messages, |part, text| {
             self.read(part, text, &mut counts);
         });
         self.dense = dense(request, &counts, n_bytes_cut);
         Features {
-            terms: &self.terms,
+            terms: &self.terms[..self.n_terms],
             dense: &self.dense,
             n_bytes: request.n_bytes(),
             n_bytes_cut,
@@ -195,28 +197,57 @@ impl Extractor {
 
     /// Reserves what the longest requests can need, so that even the first one allocates nothing.
     pub fn reserve(&mut self) {
-        let most = MAX_BYTES_PER_PART + 2 * simd::BLOCK;
-        self.folded.reserve(most);
+        let most = MAX_BYTES_PER_PART + simd::BLOCK + simd::SLACK;
+        self.folded.resize(most, b' ');
         self.masks.reserve(most / simd::BLOCK);
-        self.terms.reserve(3 * most);
+        let most = N_PARTS * MOST_TERMS_PER_BYTE * MAX_BYTES_PER_PART;
+        self.terms.resize(most.max(self.terms.len()), 0);
     }
 
     fn read(&mut self, part: Part, text: &str, counts: &mut Counts) {
-        simd::scan(text.as_bytes(), &mut self.folded, &mut self.masks);
-        counts.add_masks(text.len(), &self.masks);
-        let mut reader = TermReader {
+        let found = simd::scan(text.as_bytes(), &mut self.folded, &mut self.masks);
+        let reader = TermReader {
             text,
             folded: &self.folded,
             ngrams: Ngrams::new(self.schema, part),
             n_words: 0,
         };
-        let (seen, terms) = (&mut self.seen, &mut self.terms);
-        reader.for_each_term(&self.masks, |bucket, _span| {
-            if seen.insert(bucket) {
-                terms.push(bucket);
-            }
+        let most = self.n_terms + MOST_TERMS_PER_BYTE * text.len();
+        if self.terms.len() < most {
+            self.terms.resize(most, 0);
+        }
+        let (seen, terms) = (&mut self.seen, &mut self.terms[self.n_terms..]);
+        let (n_terms, n_words) =
+            simd::at_best(Reading { reader, masks: &self.masks, seen, terms });
+        self.n_terms += n_terms;
+        counts.add(text.len(), &found, n_words);
+    }
+}
+
+/// One text, about to be read.
+struct Reading<'a> {
+    reader: TermReader<'a>,
+    masks: &'a [BlockMasks],
+    seen: &'a mut SeenBuckets,
+    /// Where new terms go; long enough for all of them.
+    terms: &'a mut [u32],
+}
+
+impl Job for Reading<'_> {
+    /// How many terms were new, and how many words there were.
+    type Output = (usize, u64);
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) -> (usize, u64) {
+        let Self { mut reader, masks, seen, terms } = self;
+        let mut n_terms = 0;
+        reader.for_each_term(masks, |bucket, _span| {
+            // Written in any case and kept if new: whether it is cannot be predicted.
+            terms[n_terms] = bucket;
+            n_terms += usize::from(seen.insert(bucket));
         });
-        counts.words += reader.n_words;
+        (n_terms, reader.n_words)
     }
 }
 
@@ -273,39 +304,36 @@ pub fn for_each_piece<'m>(
 }
 
 impl Counts {
-    fn add_masks(&mut self, n_bytes: usize, masks: &[BlockMasks]) {
+    fn add(&mut self, n_bytes: usize, found: &ByteCounts, n_words: u64) {
         self.bytes += n_bytes as u64;
-        for mask in masks {
-            self.word_bytes += u64::from(mask.word.count_ones());
-            self.upper += u64::from(mask.upper.count_ones());
-            self.digit += u64::from(mask.digit.count_ones());
-            self.high += u64::from(mask.high.count_ones());
-            self.space += u64::from(mask.space.count_ones());
-            self.newline += u64::from(mask.newline.count_ones());
-            self.code += u64::from(mask.code.count_ones());
-            self.question += u64::from(mask.question.count_ones());
-        }
-        // The last block is filled up with blanks.
-        self.space -= (masks.len() * simd::BLOCK - n_bytes) as u64;
+        self.words += n_words;
+        self.classes.word += found.word;
+        self.classes.mark += found.mark;
+        self.classes.upper += found.upper;
+        self.classes.digit += found.digit;
+        self.classes.high += found.high;
+        self.classes.newline += found.newline;
+        self.classes.code += found.code;
+        self.classes.question += found.question;
     }
 }
 
 fn dense(request: &Request<'_>, counts: &Counts, n_bytes_cut: usize) -> [f32; N_DENSE] {
     let share = |count: u64| share(count, counts.bytes);
-    let punctuation = counts.bytes - counts.word_bytes - counts.space;
+    let classes = &counts.classes;
     let n_of = |role| request.messages.iter().filter(|message| message.role == role).count() as u64;
     let needs = |what: Capabilities| if what.missing_from(request.needs).is_empty() { 1.0 } else { 0.0 };
     [
         log1p(counts.bytes),
         log1p(counts.words),
         log(counts.bytes, counts.words),
-        share(counts.upper),
-        share(counts.digit),
-        share(punctuation),
-        log1p(counts.newline),
-        share(counts.code),
-        share(counts.high),
-        log1p(counts.question),
+        share(classes.upper),
+        share(classes.digit),
+        share(classes.mark),
+        log1p(classes.newline),
+        share(classes.code),
+        share(classes.high),
+        log1p(classes.question),
         log1p(request.messages.len() as u64),
         if n_of(Role::System) == 0 { 0.0 } else { 1.0 },
         log1p(n_of(Role::User)),

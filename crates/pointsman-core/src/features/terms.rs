@@ -28,7 +28,7 @@ pub(super) struct Ngrams {
 pub(super) struct TermReader<'a> {
     /// The text as it was sent.
     pub(super) text: &'a str,
-    /// The same, folded, with eight bytes of slack.
+    /// The same, folded, with slack after it.
     pub(super) folded: &'a [u8],
     pub(super) ngrams: Ngrams,
     /// Words met so far.
@@ -47,7 +47,8 @@ impl SeenBuckets {
     }
 
     /// Whether the bucket is new.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     pub(super) fn insert(&mut self, bucket: u32) -> bool {
         let (word, bit) = (&mut self.bits[bucket as usize / 64], 1_u64 << (bucket % 64));
         let is_new = *word & bit == 0;
@@ -74,7 +75,8 @@ impl Ngrams {
         Self { seed, shift, bigrams: schema.bigrams(), previous: None }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn word(&mut self, hash: u64, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
         visit(self.bucket(hash), span.clone());
         if self.bigrams == Bigrams::With {
@@ -86,7 +88,8 @@ impl Ngrams {
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn mark(&self, byte: u8, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
         visit(self.bucket(fold(self.seed ^ u64::from(byte), PAIR_FACTOR)), span);
     }
@@ -98,50 +101,57 @@ impl Ngrams {
 }
 
 impl TermReader<'_> {
-    /// Visits every term, in the order of the text.
-    #[inline]
+    /// Visits every term, in the order of the text; of each block of it, words that end there
+    /// come before marks.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     pub(super) fn for_each_term(
         &mut self,
         masks: &[BlockMasks],
         mut visit: impl FnMut(u32, Range<usize>),
     ) {
-        let mut carry = 0;
-        let mut open = None;
+        let (mut carry, mut start) = (0, 0);
         for (block, mask) in masks.iter().enumerate() {
-            let mut edges = mask.word ^ (mask.word << 1 | carry);
-            carry = mask.word >> 63;
-            let mut marks = !(mask.word | mask.space);
-            while edges != 0 {
-                let at = block * BLOCK + edges.trailing_zeros() as usize;
-                edges &= edges - 1;
-                match open.take() {
-                    None => open = Some(at),
-                    Some(start) => self.word(start..at, &mut visit),
-                }
+            let at = |bits: u64| block * BLOCK + bits.trailing_zeros() as usize;
+            let before = mask.word << 1 | carry;
+            let (mut starts, mut ends) = (mask.word & !before, before & !mask.word);
+            if carry == 0 {
+                start = at(starts);
+                starts &= starts.wrapping_sub(1);
             }
+            carry = mask.word >> 63;
+            while ends != 0 {
+                self.word(start..at(ends), &mut visit);
+                ends &= ends - 1;
+                start = at(starts);
+                starts &= starts.wrapping_sub(1);
+            }
+            let mut marks = mask.mark;
             while marks != 0 {
-                let at = block * BLOCK + marks.trailing_zeros() as usize;
+                let at = at(marks);
                 marks &= marks - 1;
                 self.ngrams.mark(self.folded[at], at..at + 1, &mut visit);
             }
         }
-        if let Some(start) = open {
+        if carry == 1 {
             self.word(start..self.text.len(), &mut visit);
         }
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn word(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
-        let mut hash = self.ngrams.seed;
-        let mut non_ascii = 0;
-        let mut at = span.start;
+        let mut chunk = chunk_of(&self.folded[span.start..], span.len());
+        let mut hash = fold(self.ngrams.seed ^ chunk, WORD_FACTOR);
+        let mut all = chunk;
+        let mut at = span.start + 8;
         while at < span.end {
-            let chunk = chunk_of(&self.folded[at..], span.end - at);
-            non_ascii |= chunk & 0x8080_8080_8080_8080;
+            chunk = chunk_of(&self.folded[at..], span.end - at);
             hash = fold(hash ^ chunk, WORD_FACTOR);
+            all |= chunk;
             at += 8;
         }
-        if non_ascii == 0 {
+        if all & 0x8080_8080_8080_8080 == 0 {
             self.n_words += 1;
             self.ngrams.word(hash, span, visit);
         } else {
@@ -190,16 +200,17 @@ fn stands_alone(character: char) -> bool {
     matches!(u32::from(character), 0x0e00..=0x0eff | 0x3040..=0xd7ff | 0xf900..=0xfaff | 0x1_0000..)
 }
 
-/// Up to eight bytes from the front of `bytes`, the first `length` of them, as a number.
-#[inline]
+/// The first eight bytes of `bytes`, or the first `length` of them if that is less, as a number.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
 fn chunk_of(bytes: &[u8], length: usize) -> u64 {
     let Some(&eight) = bytes.first_chunk::<8>() else { return 0 };
-    let all = u64::from_le_bytes(eight);
-    if 8 <= length { all } else { all & ((1 << (8 * length)) - 1) }
+    u64::from_le_bytes(eight) & u64::MAX >> (64 - 8 * length.min(8))
 }
 
 /// The high and the low half of a product, mixed: the top bits depend on all bits of `value`.
-#[inline]
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
 #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
 fn fold(value: u64, factor: u64) -> u64 {
     let product = u128::from(value) * u128::from(factor);

@@ -14,7 +14,7 @@ use crate::{error::DataError, parquet::Wanted};
 /// Pushes every line of the file; blank lines are skipped but counted as rows of the file.
 pub(super) fn read(
     path: &Path,
-    wanted: &Wanted,
+    wanted: &Wanted<'_>,
     builder: &mut TableBuilder<'_>,
 ) -> Result<(), DataError> {
     let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
@@ -98,10 +98,8 @@ impl<'a> Line<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(f64::from(u8::from(*flag)))),
             Some(value) => {
-                let number = match value {
-                    Value::String(text) => text.trim().parse().ok(),
-                    other => other.as_f64(),
-                };
+                let written = value.as_str().and_then(|text| text.trim().parse().ok());
+                let number = written.or_else(|| value.as_f64());
                 number.map(Some).ok_or_else(|| self.bad(column, value, "a number"))
             }
         }

@@ -1,0 +1,70 @@
+//! A decision allocates nothing once its workspace exists.
+
+use pointsman_benches::{
+    allocations::{Counting, n_allocations},
+    policy::{Prices, policy},
+    text::{Kind, Writer},
+};
+use pointsman_core::{
+    policy::Workspace,
+    request::{Capabilities, Constraints, Message, Request, Role},
+    units::{Probability, Tokens},
+};
+use std::borrow::Cow;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Texts from one byte to more than is read of a part, of either kind, and some outside ASCII.
+fn texts() -> Vec<String> {
+    let writer = Writer::new();
+    let mut texts = vec!["?".to_owned(), "Grüße aus 東京, на всякий случай 🙂 ".repeat(40)];
+    for (key, n_bytes) in (0..).zip([1, 63, 64, 65, 200, 2_048, 9_000, 33_000, 100_000]) {
+        texts.push(writer.write(Kind::Prose, n_bytes, key));
+        texts.push(writer.write(Kind::Code, n_bytes, key));
+    }
+    texts
+}
+
+#[test]
+fn decisions_allocate_nothing() {
+    let texts = texts();
+    let conversations: Vec<[Message<'_>; 4]> = (0..texts.len())
+        .map(|index| {
+            let text = |offset: usize| Cow::Borrowed(&*texts[(index + offset) % texts.len()]);
+            [
+                Message { role: Role::System, text: text(3) },
+                Message { role: Role::User, text: text(1) },
+                Message { role: Role::Assistant, text: text(2) },
+                Message { role: Role::User, text: text(0) },
+            ]
+        })
+        .collect();
+    let denied = [Cow::Borrowed("vendor/model-3"), Cow::Borrowed("nobody")];
+    for (n_models, prices) in [(8, Prices::Catalog), (32, Prices::Catalog), (32, Prices::Learned)] {
+        let policy = policy(n_models, prices).unwrap();
+        let mut workspace = Workspace::new(&policy);
+        let warm_up = Request::default();
+        policy.decide(&warm_up, Probability::ZERO, &mut workspace).unwrap();
+        for (index, conversation) in conversations.iter().enumerate() {
+            for from in [0, 3] {
+                let request = Request {
+                    messages: Cow::Borrowed(&conversation[from..]),
+                    needs: [Capabilities::NONE, Capabilities::TOOLS][index % 2],
+                    max_tokens: [None, Some(Tokens::new(300))][index % 2],
+                    constraints: Constraints {
+                        deny_models: Cow::Borrowed(&denied[..index % 3]),
+                        ..Constraints::default()
+                    },
+                    ..Request::default()
+                };
+                let draw = Probability::new(0.9).unwrap();
+                let before = n_allocations();
+                let decision = policy.decide(&request, draw, &mut workspace);
+                let n = n_allocations() - before;
+                assert!(decision.is_ok());
+                assert_eq!(n, 0, "{n_models} models, {prices:?}, conversation {index} from {from}");
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `pointsman evaluate`: what policies would have done, on an outcome table or a log.
+
+use crate::{
+    evaluation::{self, Settings},
+    files,
+    load::{self, QualityRange},
+    policy_flags::{PolicyFlags, optional_catalog},
+    report::{Report, ValueRow, render_html},
+    screen::{self, Screen},
+    wording,
+};
+use anyhow::{Context, Result};
+use pointsman_eval::interval::ConfidenceLevel;
+use std::{fmt::Write, path::PathBuf};
+
+/// Flags of `evaluate`.
+#[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("source").required(true).args(["log", "table"])))]
+pub(crate) struct Args {
+    /// Traffic logs (NDJSON or Parquet; files or patterns).
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    log: Vec<PathBuf>,
+    /// Outcome tables (Parquet, CSV or NDJSON; files or patterns).
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    table: Vec<PathBuf>,
+    /// Policy files; the verdict is about the first.
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    policy: Vec<PathBuf>,
+    /// Models and prices (TOML or JSON).
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    flags: PolicyFlags,
+    /// The nominal coverage of intervals.
+    #[arg(long, default_value_t = 0.95)]
+    confidence: f64,
+    /// Also use rows that a policy was trained on, which flatters it.
+    #[arg(long)]
+    include_trained: bool,
+    /// The scale that quality is given in; `0..1` where not given.
+    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    quality_range: Option<QualityRange>,
+    /// The metric of a log that is its quality; `quality` where not given.
+    #[arg(long, value_name = "NAME")]
+    quality_metric: Option<String>,
+    /// Also write the report as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Also write the report as Markdown.
+    #[arg(long, value_name = "FILE")]
+    md: Option<PathBuf>,
+    /// Also write the report as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
+    screen.make_way_for(args.json.as_deref());
+    let catalog = optional_catalog(args.catalog.as_deref())?;
+    let load = |path: &PathBuf| args.flags.load(path, catalog.as_ref());
+    let settings = Settings {
+        policies: args.policy.iter().map(load).collect::<Result<_>>()?,
+        level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
+        include_trained: args.include_trained,
+        command: std::env::args().collect::<Vec<_>>().join(" "),
+    };
+    let report = if args.log.is_empty() {
+        let options = load::read_options(args.quality_range);
+        evaluation::table::evaluate(&args.table, &options, &settings, screen)?
+    } else {
+        let options = load::log_options(args.quality_range, args.quality_metric.as_deref());
+        evaluation::logged::evaluate(&args.log, &options, &settings, screen)?
+    };
+    screen.say(&text(&report))?;
+    if let Some(path) = &args.html {
+        files::write(path, render_html(&report)?.as_bytes())?;
+        screen.say(&format!("wrote {}", path.display()))?;
+    }
+    if let Some(path) = &args.md {
+        files::write(path, markdown(&report).as_bytes())?;
+        screen.say(&format!("wrote {}", path.display()))?;
+    }
+    screen.json(args.json.as_deref(), &serde_json::to_value(&report)?)
+}
+
+/// The report on a terminal: verdict first.
+pub(crate) fn text(report: &Report) -> String {
+    let mut text = format!("{}\n{}\n\n", report.verdict.sentence, report.subtitle);
+    let header = ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
+    text.push_str(&screen::table(header, report.values.iter().map(cells)));
+    for diagnostic in &report.diagnostics {
+        // Writing to a string cannot fail.
+        drop(write!(text, "\n  {}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning));
+    }
+    for warning in &report.warnings {
+        drop(write!(text, "\n! {warning}"));
+    }
+    text
+}
+
+fn cells(row: &ValueRow) -> [String; 5] {
+    let value = match (row.value, row.lower, row.upper) {
+        (Some(value), Some(lower), Some(upper)) => wording::with_interval(value, lower, upper),
+        (Some(_) | None, Some(_) | None, Some(_) | None) => "no value".to_owned(),
+    };
+    [
+        row.policy.clone(),
+        row.estimator.clone(),
+        value,
+        row.cost_usd.map_or_else(|| "-".to_owned(), wording::per_thousand),
+        row.effective_n.map_or_else(|| "-".to_owned(), |n| format!("{n:.0}")),
+    ]
+}
+
+/// The report as Markdown, for a pull request.
+fn markdown(report: &Report) -> String {
+    let mut text = format!("## {}\n\n**{}**\n\n{}\n", report.title, report.verdict.sentence, report.subtitle);
+    text.push_str("\n| policy | estimator | quality | per 1,000 requests | effective rows |\n|---|---|---|---|---|\n");
+    for row in &report.values {
+        drop(writeln!(text, "| {} |", cells(row).join(" | ")));
+    }
+    text.push('\n');
+    for diagnostic in &report.diagnostics {
+        drop(writeln!(text, "* {}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning));
+    }
+    for warning in &report.warnings {
+        drop(writeln!(text, "* ⚠ {warning}"));
+    }
+    let level = 100.0 * report.confidence;
+    drop(writeln!(text, "\nIntervals are asymptotic, at {level:.0} %. `{}`", report.generated_by.command));
+    text
+}

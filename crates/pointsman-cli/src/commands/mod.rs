@@ -1,0 +1,9 @@
+//! One file per command.
+
+pub(crate) mod benchmark;
+pub(crate) mod demo;
+pub(crate) mod evaluate;
+pub(crate) mod inspect;
+pub(crate) mod route;
+pub(crate) mod simulate;
+pub(crate) mod train;

@@ -1,0 +1,201 @@
+//! `pointsman route`: one decision; the request on standard input.
+
+use crate::{
+    policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
+    screen::Screen,
+    wording,
+};
+use anyhow::{Context, Result, bail};
+use pointsman_core::{
+    explain::{Explanation, explain},
+    policy::{Candidate, CostBasis, Decision, Workspace},
+    request::Request,
+    units::{Probability, Usd},
+};
+use pointsman_log::body::ChatBody;
+use serde_json::{Value, json};
+use std::{
+    io::{self, Read},
+    path::PathBuf,
+};
+
+/// The largest request that is read from standard input.
+const MAX_REQUEST_BYTES: u64 = 64 << 20;
+
+/// How many terms an explanation shows.
+const TERMS_SHOWN: usize = 8;
+
+/// Flags of `route`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The policy file.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Models and prices (TOML or JSON).
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    flags: PolicyFlags,
+    /// The random number of the draw, from 0 to 1; matters only with `--explore`.
+    #[arg(long, default_value_t = 0.0)]
+    draw: f64,
+    /// Say which words moved the decision.
+    #[arg(long)]
+    explain: bool,
+    /// Also write the decision as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
+    screen.make_way_for(args.json.as_deref());
+    let catalog = optional_catalog(args.catalog.as_deref())?;
+    let loaded = args.flags.load(&args.policy, catalog.as_ref())?;
+    let draw = Probability::new(args.draw).context("--draw")?;
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_REQUEST_BYTES + 1).read_to_end(&mut bytes)?;
+    if MAX_REQUEST_BYTES < bytes.len() as u64 {
+        bail!("the request on standard input is over 64 MiB; send a shorter one");
+    }
+    let body;
+    let request = if bytes.trim_ascii_start().starts_with(b"{") {
+        body = ChatBody::from_json(&bytes).context("standard input")?;
+        body.to_request()
+    } else {
+        let text = std::str::from_utf8(&bytes).context("standard input is not UTF-8 text")?;
+        if text.trim().is_empty() {
+            bail!("standard input is empty; send a prompt, or a chat body in JSON");
+        }
+        Request::from_prompt(text)
+    };
+    let mut workspace = Workspace::new(&loaded.policy);
+    let Ok(decision) = loaded.policy.decide(&request, draw, &mut workspace) else {
+        bail!("no model may answer this request: {}", reasons(&loaded, workspace.candidates()));
+    };
+    let explanation = args.explain.then(|| {
+        let made = (workspace.candidates(), workspace.scores());
+        explain(&loaded.policy, &request, decision.model, made)
+    });
+    describe(&loaded, &decision, workspace.candidates(), screen)?;
+    if let Some(explanation) = &explanation {
+        describe_explanation(explanation, name_of(&loaded, decision.model), screen)?;
+    }
+    screen.json(
+        args.json.as_deref(),
+        &decision_json(&loaded, &decision, workspace.candidates(), explanation.as_ref()),
+    )
+}
+
+fn name_of(loaded: &LoadedPolicy, model: usize) -> &str {
+    loaded.policy.models().nth(model).unwrap_or_default()
+}
+
+fn reasons(loaded: &LoadedPolicy, candidates: &[Candidate]) -> String {
+    let reason = |(name, candidate): (&str, &Candidate)| {
+        candidate.excluded_by.map(|excluded| format!("{name} {excluded}"))
+    };
+    let all: Vec<String> = loaded.policy.models().zip(candidates).filter_map(reason).collect();
+    all.join("; ")
+}
+
+fn describe(
+    loaded: &LoadedPolicy,
+    decision: &Decision,
+    candidates: &[Candidate],
+    screen: &Screen,
+) -> Result<()> {
+    let chosen = name_of(loaded, decision.model);
+    let at = loaded
+        .policy
+        .provider(decision.model, &candidates[decision.model])
+        .map_or_else(String::new, |provider| format!(" at {provider}"));
+    screen.say(&format!(
+        "{chosen}{at} (objective {}, propensity {:.4})",
+        loaded.objective,
+        decision.propensity.get()
+    ))?;
+    let basis = loaded.policy.cost_basis();
+    let cost = |cost: Option<Usd>| {
+        cost.map_or_else(|| "-".to_owned(), |cost| wording::per_thousand(cost.as_dollars()))
+    };
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|&a, &b| candidates[b].utility.total_cmp(&candidates[a].utility));
+    let rows = order.into_iter().map(|model| {
+        let candidate = &candidates[model];
+        [
+            name_of(loaded, model).to_owned(),
+            wording::quality(candidate.expected.quality),
+            cost(candidate.expected.cost),
+            format!("{:.4}", candidate.probability),
+            candidate.excluded_by.map_or_else(String::new, |reason| reason.to_string()),
+        ]
+    });
+    screen.table(["model", "quality", "per 1,000 requests", "probability", "excluded"], rows)?;
+    screen.say(match basis {
+        CostBasis::CatalogAndTokens => "costs: catalog prices and learned output tokens",
+        CostBasis::CatalogAndAssumedTokens => {
+            "costs: catalog prices and 500 output tokens, since no lengths were in the training data"
+        }
+        CostBasis::Learned => "costs: learned from the training data",
+        CostBasis::Unknown => "costs: not known, so every model counts as free",
+    })?;
+    if 0 < decision.n_bytes_cut {
+        let n = wording::length(decision.n_bytes_cut);
+        screen.say(&format!("{n} bytes in the middle of the request were not read"))?;
+    }
+    Ok(())
+}
+
+fn describe_explanation(explanation: &Explanation, chosen: &str, screen: &Screen) -> Result<()> {
+    let Explanation { lead, standing, terms, dense } = explanation;
+    screen.say(&format!(
+        "\n{chosen} leads the mean of the eligible models by {lead:+.4}, of which {standing:+.4} on any request:"
+    ))?;
+    let shown = terms.iter().take(TERMS_SHOWN).map(|effect| {
+        [format!("`{}`", wording::excerpt(&effect.source, 40)), format!("{:+.4}", effect.quality)]
+    });
+    let others = dense
+        .iter()
+        .take(TERMS_SHOWN / 2)
+        .map(|effect| [effect.source.clone(), format!("{:+.4}", effect.quality)]);
+    screen.table(["words and shape of the request", "effect"], shown.chain(others))
+}
+
+fn decision_json(
+    loaded: &LoadedPolicy,
+    decision: &Decision,
+    candidates: &[Candidate],
+    explanation: Option<&Explanation>,
+) -> Value {
+    let candidate = |(model, candidate): (usize, &Candidate)| {
+        json!({
+            "model": name_of(loaded, model),
+            "provider": loaded.policy.provider(model, candidate),
+            "quality": candidate.expected.quality,
+            "cost_usd": candidate.expected.cost.map(Usd::as_dollars),
+            "latency_ms": candidate.expected.latency_ms,
+            "output_tokens": candidate.output_tokens,
+            "probability": candidate.probability,
+            "excluded_by": candidate.excluded_by.map(|reason| reason.to_string()),
+        })
+    };
+    let effects = |effects: &[pointsman_core::explain::Effect]| -> Vec<Value> {
+        effects.iter().map(|e| json!({"source": e.source, "quality": e.quality})).collect()
+    };
+    json!({
+        "model": name_of(loaded, decision.model),
+        "provider": loaded.policy.provider(decision.model, &candidates[decision.model]),
+        "propensity": decision.propensity.get(),
+        "objective": loaded.objective,
+        "policy": {"name": loaded.artifact.card().name, "digest": loaded.artifact.digest()},
+        "candidates": candidates.iter().enumerate().map(candidate).collect::<Vec<_>>(),
+        "n_bytes_cut": decision.n_bytes_cut,
+        "explanation": explanation.map(|e| json!({
+            "lead": e.lead,
+            "standing": e.standing,
+            "terms": effects(&e.terms),
+            "dense": effects(&e.dense),
+        })),
+    })
+}

@@ -1,0 +1,107 @@
+//! `pointsman simulate`: a bandit log from an outcome table, under a stated logging policy.
+
+use crate::{
+    load::{self, QualityRange},
+    screen::Screen,
+    wording,
+};
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use pointsman_data::{LoggerKind, SimulateOptions, SimulatedPart, SimulationSummary, simulate};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Flags of `simulate`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Outcome tables (Parquet, CSV or NDJSON; files or patterns).
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    table: Vec<PathBuf>,
+    /// The policy that draws the models, by their mean quality.
+    #[arg(long, value_enum, default_value_t = Logger::Softmax)]
+    logger: Logger,
+    /// How fast softmax falls with quality.
+    #[arg(long, default_value_t = 0.1, value_name = "QUALITY")]
+    temperature: f64,
+    /// The share of uniform draws, of softmax and epsilon-greedy alike.
+    #[arg(long, default_value_t = 0.1)]
+    epsilon: f64,
+    /// Log only the training part of this test part (by `split`, or by `fold`), counted from zero.
+    #[arg(long, value_name = "PART")]
+    train_of: Option<usize>,
+    /// Seeds the draws.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The scale that quality is given in; `0..1` where not given.
+    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    quality_range: Option<QualityRange>,
+    /// Where the log goes: `.ndjson` or `.parquet`; the truth goes beside it.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Also write what was simulated as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// A logging policy, as the flag spells it.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Logger {
+    /// Probabilities follow the models' means.
+    Softmax,
+    /// The best model, but for a share of uniform draws.
+    EpsilonGreedy,
+    /// Every model alike.
+    Uniform,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
+    screen.make_way_for(args.json.as_deref());
+    if !(args.temperature.is_finite() && 0.0 < args.temperature) {
+        bail!("--temperature {}: it must be a finite number above zero", args.temperature);
+    }
+    if !(0.0..=1.0).contains(&args.epsilon) {
+        bail!("--epsilon {}: it must be a share from 0 to 1", args.epsilon);
+    }
+    let logger = match args.logger {
+        Logger::Softmax => {
+            LoggerKind::Softmax { temperature: args.temperature, uniform_share: args.epsilon }
+        }
+        Logger::EpsilonGreedy => LoggerKind::EpsilonGreedy { epsilon: args.epsilon },
+        Logger::Uniform => LoggerKind::Uniform,
+    };
+    let options = SimulateOptions {
+        logger,
+        seed: args.seed,
+        part: args.train_of.map_or(SimulatedPart::All, SimulatedPart::TrainOf),
+        read: load::read_options(args.quality_range),
+    };
+    let summary = simulate(&args.table, &options, &args.out)?;
+    describe(&summary, args, screen)?;
+    screen.json(
+        args.json.as_deref(),
+        &json!({"log": args.out, "truth": summary.truth_path, "n_decisions": summary.n_prompts}),
+    )
+}
+
+fn describe(summary: &SimulationSummary, args: &Args, screen: &Screen) -> Result<()> {
+    screen.say(&format!(
+        "simulated {} decisions among {} models with exact propensities",
+        wording::length(summary.n_prompts),
+        summary.models.len(),
+    ))?;
+    let rows = summary.models.iter().map(|model| {
+        [
+            model.model.clone(),
+            format!("{:.4}", model.probability),
+            wording::quality(model.quality),
+            wording::count(model.n_drawn),
+        ]
+    });
+    screen.table(["model", "probability", "true quality", "drawn"], rows)?;
+    screen.say(&format!(
+        "wrote {} and, kept aside, the truth in {}",
+        args.out.display(),
+        summary.truth_path.display()
+    ))
+}

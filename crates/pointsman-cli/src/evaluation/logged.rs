@@ -1,0 +1,306 @@
+//! Evaluation from a log: one model's outcome is known per request, with the probability that it
+//! had been drawn with.
+
+use super::{Recorder, Settings, Used, diagnostic, provenance, used_rows, value_row};
+use crate::{
+    report::{Diagnostic, GeneratedBy, Report, ValueRow, Verdict, VerdictKind},
+    screen::Screen,
+    wording,
+};
+use anyhow::{Result, bail};
+use pointsman_core::units::len_as_float;
+use pointsman_data::{LogOptions, TrafficLog, read_log};
+use pointsman_eval::{
+    diagnostics::{Diagnostics, diagnose},
+    estimators::{Estimate, Estimator, estimate, influence_values},
+    full::{mean_value, paired_difference},
+    rounds::{LoggedRounds, Predictions, RoundColumns},
+};
+use std::path::PathBuf;
+
+/// Evaluates policies on a log.
+pub(crate) fn evaluate(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    settings: &Settings,
+    screen: &Screen,
+) -> Result<Report> {
+    let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
+    let bar = screen.progress("deciding", 0);
+    let log = read_log(paths, options, &mut |_, request| {
+        recorders.iter_mut().for_each(|recorder| recorder.push(request));
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str()));
+    let used = used_rows(&recorders, ids, settings.include_trained);
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
+             use later decisions, or pass --include-trained",
+            used.rows.len(),
+            log.rows.len()
+        );
+    }
+    let mut values = logged_rows(&log, &used, settings)?;
+    let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
+    let mut verdict = None;
+    for (loaded, recorder) in settings.policies.iter().zip(&recorders) {
+        let target = Target::of_policy(recorder, &log);
+        let rounds = rounds(&log, &used, &target, Reward::Quality)?;
+        let found = diagnose(&rounds, None);
+        warnings.extend(found.warnings.iter().map(|w| format!("`{}`: {w}", loaded.name)));
+        diagnostics.extend(policy_diagnostics(&loaded.name, &found));
+        let cost = mean_cost(&log, &used, &target, settings);
+        let mut rows = estimates(&loaded.name, &rounds, cost, settings);
+        for row in &mut rows {
+            row.effective_n = Some(found.effective_n);
+            row.note.clone_from(&loaded.objective);
+        }
+        if verdict.is_none() {
+            verdict = Some(against_logged(&loaded.name, &rounds, &found, settings)?);
+        }
+        rows.append(&mut values);
+        values = rows;
+    }
+    for model in 0..log.models.len() {
+        values.extend(single_row(&log, &used, model, settings)?);
+    }
+    let Some(verdict) = verdict else { bail!("no policy to evaluate") };
+    Ok(Report {
+        title: "What the policy would have done".to_owned(),
+        subtitle: format!("{} logged decisions, estimated off-policy", wording::length(used.rows.len())),
+        simulated: false,
+        generated_by: GeneratedBy {
+            command: settings.command.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        verdict,
+        warnings,
+        frontier: None,
+        confidence: settings.level.get(),
+        values,
+        diagnostics,
+        decisions: Vec::new(),
+        provenance: provenance(
+            settings,
+            &[
+                ("log", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")),
+                ("log sha256", log.digest.clone()),
+            ],
+        ),
+    })
+}
+
+/// What is averaged.
+#[derive(Debug, Clone, Copy)]
+enum Reward {
+    Quality,
+    CostUsd,
+}
+
+/// A policy's probabilities over the log's models, per row of the log.
+struct Target {
+    /// Of the model that was drawn.
+    of_drawn: Vec<f64>,
+    /// On models that the logger could not have drawn.
+    unsupported: Vec<f64>,
+    /// Predicted quality of the drawn model and of the policy's choice, where the policy knows
+    /// every model of the log.
+    predictions: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+impl Target {
+    fn of_policy(recorder: &Recorder<'_>, log: &TrafficLog) -> Self {
+        let places = recorder.places(&log.models);
+        let n_models = log.models.len();
+        let knows_all = places.iter().all(Option::is_some);
+        let mut target = Self {
+            of_drawn: Vec::with_capacity(log.rows.len()),
+            unsupported: Vec::with_capacity(log.rows.len()),
+            predictions: knows_all.then(|| (Vec::new(), Vec::new())),
+        };
+        for (index, row) in log.rows.iter().enumerate() {
+            let probability = &recorder.probability[recorder.span(index)];
+            let logger = &log.probabilities[index * n_models..][..n_models];
+            let of = |model: usize| places[model].map_or(0.0, |place| probability[place]);
+            let supported: f64 =
+                (0..n_models).filter(|&model| 0.0 < logger[model]).map(of).sum();
+            let total: f64 = probability.iter().sum();
+            target.of_drawn.push(of(usize::from(row.taken)));
+            target.unsupported.push((total - supported).clamp(0.0, 1.0));
+            if let Some((drawn, expected)) = &mut target.predictions {
+                let quality = &recorder.quality[recorder.span(index)];
+                drawn.push(places[usize::from(row.taken)].map_or(0.0, |place| quality[place]));
+                expected.push(probability.iter().zip(quality).map(|(p, q)| p * q).sum());
+            }
+        }
+        target
+    }
+
+    fn of_model(log: &TrafficLog, model: usize) -> Self {
+        let n_models = log.models.len();
+        let is_drawn = |row: &pointsman_data::LoggedRow| usize::from(row.taken) == model;
+        let could = |row: &[f32]| if 0.0 < row[model] { 0.0 } else { 1.0 };
+        Self {
+            of_drawn: log.rows.iter().map(|row| if is_drawn(row) { 1.0 } else { 0.0 }).collect(),
+            unsupported: log.probabilities.chunks_exact(n_models).map(could).collect(),
+            predictions: None,
+        }
+    }
+}
+
+fn rounds(log: &TrafficLog, used: &Used, target: &Target, reward: Reward) -> Result<LoggedRounds> {
+    let gather = |all: &[f64]| -> Vec<f64> { used.rows.iter().map(|&row| all[row]).collect() };
+    let rows = || used.rows.iter().map(|&row| &log.rows[row]);
+    let columns = RoundColumns {
+        propensity: rows().map(|row| row.propensity).collect(),
+        target: gather(&target.of_drawn),
+        reward: match reward {
+            Reward::Quality => rows().map(|row| row.quality).collect(),
+            Reward::CostUsd => rows().map(|row| row.cost_usd.unwrap_or(f64::NAN)).collect(),
+        },
+        predictions: match (reward, &target.predictions) {
+            (Reward::Quality, Some((taken, expected))) => {
+                Some(Predictions { taken: gather(taken), expected: gather(expected) })
+            }
+            (Reward::Quality | Reward::CostUsd, Some(_) | None) => None,
+        },
+        unsupported_mass: Some(gather(&target.unsupported)),
+        dropped: log.dropped.clone(),
+    };
+    Ok(LoggedRounds::new(columns)?)
+}
+
+/// The policy's mean cost by SNIPS, where every row has one.
+fn mean_cost(log: &TrafficLog, used: &Used, target: &Target, settings: &Settings) -> Option<f64> {
+    let is_known = used.rows.iter().all(|&row| log.rows[row].cost_usd.is_some());
+    let rounds = is_known.then(|| rounds(log, used, target, Reward::CostUsd))?.ok()?;
+    estimate(&rounds, Estimator::Snips, settings.level).ok().map(|estimate| estimate.value)
+}
+
+/// Doubly robust first, since it is the tightest where predictions are any good.
+fn estimates(
+    name: &str,
+    rounds: &LoggedRounds,
+    cost: Option<f64>,
+    settings: &Settings,
+) -> Vec<ValueRow> {
+    let estimators = [Estimator::Dr { clip: None }, Estimator::Snips, Estimator::Ips { clip: None }];
+    let row = |estimator: Estimator| match estimate(rounds, estimator, settings.level) {
+        Ok(Estimate { value, interval, .. }) => {
+            value_row(name, &estimator.to_string(), (value, &interval), cost)
+        }
+        Err(reason) => ValueRow {
+            policy: name.to_owned(),
+            estimator: estimator.to_string(),
+            value: None,
+            lower: None,
+            upper: None,
+            interval_kind: crate::report::IntervalKind::Absent,
+            cost_usd: None,
+            effective_n: None,
+            note: reason.to_string(),
+        },
+    };
+    estimators.into_iter().map(row).collect()
+}
+
+/// The value that the log itself realised.
+fn logged_rows(log: &TrafficLog, used: &Used, settings: &Settings) -> Result<Vec<ValueRow>> {
+    let quality: Vec<f64> = used.rows.iter().map(|&row| log.rows[row].quality).collect();
+    let value = mean_value(&quality, settings.level)?;
+    let costs: Option<Vec<f64>> = used.rows.iter().map(|&row| log.rows[row].cost_usd).collect();
+    let cost = costs.map(|costs| costs.iter().sum::<f64>() / len_as_float(costs.len()));
+    Ok(vec![value_row("as logged", "mean", (value.value, &value.interval), cost)])
+}
+
+fn single_row(
+    log: &TrafficLog,
+    used: &Used,
+    model: usize,
+    settings: &Settings,
+) -> Result<Option<ValueRow>> {
+    let target = Target::of_model(log, model);
+    let rounds = rounds(log, used, &target, Reward::Quality)?;
+    let Ok(found) = estimate(&rounds, Estimator::Snips, settings.level) else { return Ok(None) };
+    let cost = mean_cost(log, used, &target, settings);
+    let name = format!("always {}", log.models[model]);
+    let mut row = value_row(&name, "SNIPS", (found.value, &found.interval), cost);
+    row.effective_n = Some(diagnose(&rounds, None).effective_n);
+    Ok(Some(row))
+}
+
+/// The policy against what was logged, on the same rows.
+fn against_logged(
+    name: &str,
+    rounds: &LoggedRounds,
+    found: &Diagnostics,
+    settings: &Settings,
+) -> Result<Verdict> {
+    let estimator = if rounds.predictions().is_some() { Estimator::Dr { clip: None } } else { Estimator::Snips };
+    let say = |kind, sentence: String| Ok(Verdict { kind, sentence });
+    if let Some(share) = found.unsupported_mass_share.filter(|share| 1e-9 < *share) {
+        return say(
+            VerdictKind::CannotTell,
+            format!(
+                "Cannot tell: {:.1} % of what `{name}` would choose are models that the log could not have drawn.",
+                100.0 * share
+            ),
+        );
+    }
+    let Ok(values) = influence_values(rounds, estimator) else {
+        let sentence = format!("Cannot tell: the log never drew what `{name}` would choose.");
+        return say(VerdictKind::CannotTell, sentence);
+    };
+    let difference = paired_difference(&values, rounds.reward(), settings.level)?;
+    let (lower, upper) = (difference.interval.lower, difference.interval.upper);
+    let numbers = format!(
+        "quality {:+.4} [{lower:+.4}, {upper:+.4}] against what was logged ({estimator})",
+        difference.value
+    );
+    if 0.0 < lower {
+        say(VerdictKind::Route, format!("Route with `{name}`: {numbers}."))
+    } else if upper < 0.0 {
+        say(VerdictKind::CannotTell, format!("Keep what you have: `{name}` is worse, {numbers}."))
+    } else {
+        say(VerdictKind::CannotTell, format!("Cannot tell yet: {numbers}."))
+    }
+}
+
+fn log_diagnostics(log: &TrafficLog, used: &Used) -> Vec<Diagnostic> {
+    let mut all = vec![
+        diagnostic("decisions read", wording::count(log.n_decisions_read), "in all files"),
+        diagnostic("decisions used", wording::length(used.rows.len()), "with outcome and propensity"),
+        diagnostic("without outcome", wording::count(log.n_without_outcome), "missing, not counted as failures"),
+    ];
+    for (reason, n) in &log.dropped {
+        all.push(diagnostic("rows dropped", wording::count(*n), reason));
+    }
+    all
+}
+
+fn policy_diagnostics(name: &str, found: &Diagnostics) -> Vec<Diagnostic> {
+    let named = |what: &str| format!("`{name}`: {what}");
+    let mut all = vec![
+        diagnostic(
+            &named("effective rows"),
+            format!("{:.0}", found.effective_n),
+            "rows' worth of information about this policy (Kish)",
+        ),
+        diagnostic(
+            &named("largest weight"),
+            format!("{:.2}", found.largest_weight),
+            "how much one row can count",
+        ),
+    ];
+    if let Some(weight) = &found.mean_weight {
+        let value = format!("{:.4} (z = {:+.2})", weight.mean, weight.z_score);
+        all.push(diagnostic(&named("mean weight"), value, "1 where propensities are right"));
+    }
+    if let Some(share) = found.unsupported_mass_share {
+        let value = format!("{:.2} %", 100.0 * share);
+        all.push(diagnostic(&named("unsupported"), value, "of its choices, models the log could not have drawn"));
+    }
+    all
+}

@@ -1,0 +1,170 @@
+//! What policies would have done, on an outcome table or on a log, as one report.
+
+pub(crate) mod logged;
+pub(crate) mod table;
+
+use crate::{
+    policy_flags::LoadedPolicy,
+    report::{Diagnostic, IntervalKind, ProvenanceEntry, ValueRow},
+    wording,
+};
+use pointsman_core::{
+    artifact::Artifact,
+    policy::{Policy, Workspace},
+    request::Request,
+};
+use pointsman_eval::interval::{ConfidenceLevel, Interval};
+
+/// What is evaluated, and how.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) policies: Vec<LoadedPolicy>,
+    pub(crate) level: ConfidenceLevel,
+    /// Also use rows that a policy was trained on.
+    pub(crate) include_trained: bool,
+    /// The command, for the report.
+    pub(crate) command: String,
+}
+
+/// One policy's distributions and predictions over all requests of a source, in its order.
+#[derive(Debug)]
+struct Recorder<'p> {
+    policy: &'p Policy,
+    artifact: &'p Artifact,
+    workspace: Workspace,
+    n_models: usize,
+    /// Shape `(n_requests, n_models)`, all zeros where no model may answer.
+    probability: Vec<f64>,
+    quality: Vec<f64>,
+    cost_usd: Vec<f64>,
+}
+
+impl<'p> Recorder<'p> {
+    fn new(loaded: &'p LoadedPolicy) -> Self {
+        let policy = &loaded.policy;
+        Self {
+            policy,
+            artifact: &loaded.artifact,
+            workspace: Workspace::new(policy),
+            n_models: policy.models().len(),
+            probability: Vec::new(),
+            quality: Vec::new(),
+            cost_usd: Vec::new(),
+        }
+    }
+
+    /// Decides the next request. A request that no model may answer leaves a row of zeros.
+    fn push(&mut self, request: &Request<'_>) {
+        // The error says no more than the row of zeros does.
+        drop(self.policy.distribute(request, &mut self.workspace));
+        for candidate in self.workspace.candidates() {
+            self.probability.push(candidate.probability.min(1.0));
+            self.quality.push(candidate.expected.quality);
+            let cost = candidate.expected.cost.map_or(0.0, pointsman_core::units::Usd::as_dollars);
+            self.cost_usd.push(cost);
+        }
+    }
+
+    fn span(&self, request: usize) -> std::ops::Range<usize> {
+        request * self.n_models..(request + 1) * self.n_models
+    }
+
+    /// Whether any model may answer the request.
+    fn can_answer(&self, request: usize) -> bool {
+        self.probability[self.span(request)].iter().any(|&probability| 0.0 < probability)
+    }
+
+    /// Whether the policy was trained on the row.
+    fn was_trained_on(&self, row: &str) -> bool {
+        self.artifact.was_trained_on(self.artifact.card().row_id(row))
+    }
+
+    /// For each of `models`, its place among the policy's.
+    fn places(&self, models: &[String]) -> Vec<Option<usize>> {
+        models.iter().map(|name| self.policy.models().position(|known| known == name)).collect()
+    }
+}
+
+/// Rows that take part, and how many do not.
+#[derive(Debug, Default)]
+struct Used {
+    rows: Vec<usize>,
+    n_trained_on: u64,
+    n_unanswerable: u64,
+}
+
+/// The rows that every policy can answer and none was trained on.
+fn used_rows<'r>(
+    recorders: &[Recorder<'_>],
+    requests: impl Iterator<Item = (usize, &'r str)>,
+    include_trained: bool,
+) -> Used {
+    let mut used = Used::default();
+    for (request, id) in requests {
+        if !include_trained && recorders.iter().any(|recorder| recorder.was_trained_on(id)) {
+            used.n_trained_on += 1;
+        } else if recorders.iter().all(|recorder| recorder.can_answer(request)) {
+            used.rows.push(request);
+        } else {
+            used.n_unanswerable += 1;
+        }
+    }
+    used
+}
+
+impl Used {
+    /// What was set aside, for people.
+    fn sentences(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        if 0 < self.n_trained_on {
+            let n = wording::count(self.n_trained_on);
+            sentences.push(format!("{n} rows were set aside: a policy was trained on them"));
+        }
+        if 0 < self.n_unanswerable {
+            let n = wording::count(self.n_unanswerable);
+            sentences.push(format!("{n} requests were set aside: a policy has no eligible model for them"));
+        }
+        sentences
+    }
+}
+
+/// A row of the value table.
+fn value_row(
+    policy: &str,
+    estimator: &str,
+    (value, interval): (f64, &Interval),
+    cost_usd: Option<f64>,
+) -> ValueRow {
+    ValueRow {
+        policy: policy.to_owned(),
+        estimator: estimator.to_owned(),
+        value: Some(value),
+        lower: Some(interval.lower),
+        upper: Some(interval.upper),
+        interval_kind: IntervalKind::Asymptotic,
+        cost_usd,
+        effective_n: None,
+        note: String::new(),
+    }
+}
+
+fn diagnostic(name: &str, value: String, meaning: &str) -> Diagnostic {
+    Diagnostic { name: name.to_owned(), value, meaning: meaning.to_owned() }
+}
+
+/// Where the policies come from.
+fn provenance(settings: &Settings, source: &[(&str, String)]) -> Vec<ProvenanceEntry> {
+    let entry = |key: &str, value: String| ProvenanceEntry { key: key.to_owned(), value };
+    let mut entries: Vec<ProvenanceEntry> =
+        source.iter().map(|(key, value)| entry(key, value.clone())).collect();
+    for loaded in &settings.policies {
+        let card = loaded.artifact.card();
+        entries.push(entry(&format!("policy `{}`", loaded.name), loaded.artifact.digest().to_owned()));
+        entries.push(entry(&format!("objective of `{}`", loaded.name), loaded.objective.clone()));
+        entries.push(entry(
+            &format!("training data of `{}`", loaded.name),
+            format!("{} requests, {}", wording::count(card.provenance.n_requests), card.provenance.data_digest),
+        ));
+    }
+    entries
+}

@@ -1,0 +1,309 @@
+//! Evaluation with full information: every model's outcome is known, so values are plain means.
+
+use super::{Recorder, Settings, diagnostic, provenance, used_rows, value_row};
+use crate::{
+    report::{
+        CostQuality, Frontier, GeneratedBy, OperatingPoint, Report, SingleModel, ValueRow,
+        Verdict, VerdictKind,
+    },
+    screen::Screen,
+    wording,
+};
+use anyhow::{Result, bail};
+use pointsman_data::{OutcomeMatrix, OutcomeTable, ReadOptions, read_outcomes};
+use pointsman_eval::{
+    baselines::{self, Baselines, Judgement, baselines, judge},
+    frontier::figures,
+    full::mean_value,
+    matrix::{Matrix, Outcomes, PolicyOutcomes},
+};
+use std::path::PathBuf;
+
+/// The rows of a table that take part, dense.
+struct Rows {
+    n: usize,
+    quality: Vec<f64>,
+    cost_usd: Option<Vec<f64>>,
+}
+
+/// One policy on those rows.
+struct OnRows {
+    shares: Vec<f64>,
+    predicted_quality: Vec<f64>,
+    predicted_cost: Vec<f64>,
+}
+
+/// Evaluates policies on an outcome table.
+pub(crate) fn evaluate(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    settings: &Settings,
+    screen: &Screen,
+) -> Result<Report> {
+    let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
+    let bar = screen.progress("deciding", 0);
+    let table = read_outcomes(paths, options, &mut |_, request| {
+        recorders.iter_mut().for_each(|recorder| recorder.push(request));
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    let matrix = table.matrix()?;
+    check_models(&recorders, settings, &matrix)?;
+    let requests = matrix.prompts.iter().map(|&prompt| prompt as usize);
+    let ids = requests.map(|prompt| (prompt, table.prompts[prompt].id.as_str()));
+    let used = used_rows(&recorders, ids, settings.include_trained);
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} prompts are left to evaluate on: the rest were in a policy's training data; \
+             use held-out prompts, or pass --include-trained",
+            used.rows.len(),
+            matrix.prompts.len()
+        );
+    }
+    let rows = select(&matrix, &used.rows);
+    let n_models = matrix.models.len();
+    let cost = rows.cost_usd.as_deref().map(|cost| Matrix::new(cost, rows.n, n_models)).transpose()?;
+    let actual = Outcomes::new(Matrix::new(&rows.quality, rows.n, n_models)?, cost)?;
+    let known = baselines(&actual);
+
+    let mut values = Vec::new();
+    let mut first: Option<(Judgement, PolicyOutcomes, OnRows)> = None;
+    for (loaded, recorder) in settings.policies.iter().zip(&recorders) {
+        let on_rows = on_rows(recorder, &matrix, &used.rows);
+        let outcomes = actual.of_shares(Matrix::new(&on_rows.shares, rows.n, n_models)?)?;
+        let value = mean_value(&outcomes.quality, settings.level)?;
+        let mean_cost = outcomes.point().map(|point| point.cost_usd);
+        let mut row = value_row(&loaded.name, "full information", (value.value, &value.interval), mean_cost);
+        row.note.clone_from(&loaded.objective);
+        values.push(row);
+        let judgement = judge(&outcomes, &actual, settings.level)?;
+        if first.is_none() {
+            first = Some((judgement, outcomes, on_rows));
+        }
+    }
+    values.extend(baseline_rows(&matrix, &rows, &known, settings)?);
+    let Some((judgement, outcomes, on_rows)) = first else { bail!("no policy to evaluate") };
+    let verdict = verdict(&settings.policies[0].name, &judgement, &outcomes, &matrix.models);
+    let frontier = frontier(&matrix, &actual, &on_rows, &known)?.map(|mut frontier| {
+        frontier.operating_points.extend(point_of(&values[0]));
+        frontier
+    });
+    Ok(Report {
+        title: "What the policy would have done".to_owned(),
+        subtitle: format!(
+            "{} prompts on which every one of {n_models} models was tried",
+            wording::length(rows.n)
+        ),
+        simulated: false,
+        generated_by: GeneratedBy {
+            command: settings.command.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        },
+        verdict,
+        warnings: used.sentences(),
+        frontier,
+        confidence: settings.level.get(),
+        values,
+        diagnostics: diagnostics(&table, &matrix, rows.n),
+        decisions: Vec::new(),
+        provenance: provenance(
+            settings,
+            &[
+                ("outcome table", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")),
+                ("table sha256", table.digest.clone()),
+            ],
+        ),
+    })
+}
+
+fn check_models(recorders: &[Recorder<'_>], settings: &Settings, matrix: &OutcomeMatrix) -> Result<()> {
+    for (recorder, loaded) in recorders.iter().zip(&settings.policies) {
+        let unknown: Vec<&str> =
+            recorder.policy.models().filter(|name| !matrix.models.iter().any(|m| m == name)).collect();
+        if !unknown.is_empty() {
+            bail!(
+                "policy `{}` may choose {}, of which the table has no outcomes on most prompts; \
+                 evaluate on a table with these models",
+                loaded.name,
+                unknown.join(", ")
+            );
+        }
+    }
+    Ok(())
+}
+
+fn select(matrix: &OutcomeMatrix, requests: &[usize]) -> Rows {
+    let n_models = matrix.models.len();
+    let used: std::collections::BTreeSet<usize> = requests.iter().copied().collect();
+    let places: Vec<usize> =
+        (0..matrix.prompts.len()).filter(|&row| used.contains(&(matrix.prompts[row] as usize))).collect();
+    let gather = |all: &[f64]| -> Vec<f64> {
+        places.iter().flat_map(|&row| all[row * n_models..][..n_models].iter().copied()).collect()
+    };
+    Rows {
+        n: places.len(),
+        quality: gather(&matrix.quality),
+        cost_usd: matrix.cost_usd.as_deref().map(gather),
+    }
+}
+
+fn on_rows(recorder: &Recorder<'_>, matrix: &OutcomeMatrix, requests: &[usize]) -> OnRows {
+    let places = recorder.places(&matrix.models);
+    let gather = |all: &[f64], absent: f64| -> Vec<f64> {
+        let row = |&request: &usize| {
+            let span = &all[recorder.span(request)];
+            places.iter().map(move |place| place.map_or(absent, |place| span[place]))
+        };
+        requests.iter().flat_map(row).collect()
+    };
+    OnRows {
+        shares: gather(&recorder.probability, 0.0),
+        // A model that the policy does not know is never its choice.
+        predicted_quality: gather(&recorder.quality, -1e9),
+        predicted_cost: gather(&recorder.cost_usd, 0.0),
+    }
+}
+
+fn baseline_rows(
+    matrix: &OutcomeMatrix,
+    rows: &Rows,
+    known: &Baselines,
+    settings: &Settings,
+) -> Result<Vec<ValueRow>> {
+    let n_models = matrix.models.len();
+    let column = |model: usize| -> Vec<f64> {
+        rows.quality.iter().skip(model).step_by(n_models).copied().collect()
+    };
+    let mut order: Vec<&baselines::SingleModel> = known.singles.iter().collect();
+    order.sort_by(|a, b| b.quality.total_cmp(&a.quality));
+    let mut all = Vec::new();
+    for single in order {
+        let value = mean_value(&column(single.model_index), settings.level)?;
+        let name = format!("always {}", matrix.models[single.model_index]);
+        let mut row = value_row(&name, "full information", (value.value, &value.interval), single.cost_usd);
+        if single.model_index == known.best_single.model_index {
+            "best single model".clone_into(&mut row.note);
+        }
+        all.push(row);
+    }
+    let per_row = |pick: fn(&[f64]) -> f64| -> Vec<f64> {
+        rows.quality.chunks_exact(n_models).map(pick).collect()
+    };
+    let mean = |row: &[f64]| row.iter().sum::<f64>() / pointsman_core::units::len_as_float(row.len());
+    let best = |row: &[f64]| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for (name, values, means) in
+        [("random", per_row(mean), &known.random), ("oracle", per_row(best), &known.oracle)]
+    {
+        let value = mean_value(&values, settings.level)?;
+        all.push(value_row(name, "full information", (value.value, &value.interval), means.cost_usd));
+    }
+    Ok(all)
+}
+
+/// The verdict in words.
+pub(crate) fn verdict(
+    policy: &str,
+    judgement: &Judgement,
+    outcomes: &PolicyOutcomes,
+    models: &[String],
+) -> Verdict {
+    let rival = &models[judgement.rival.model_index];
+    let difference = &judgement.difference;
+    let numbers = format!(
+        "quality {:+.4} [{:+.4}, {:+.4}] against always `{rival}`",
+        difference.value, difference.interval.lower, difference.interval.upper
+    );
+    let costs = match (outcomes.point(), judgement.rival.cost_usd) {
+        (Some(policy), Some(rival)) => format!(
+            ", at {} instead of {} per 1,000 requests",
+            wording::per_thousand(policy.cost_usd),
+            wording::per_thousand(rival)
+        ),
+        (Some(_) | None, Some(_) | None) => String::new(),
+    };
+    let (kind, sentence) = match judgement.verdict {
+        baselines::Verdict::Route => {
+            (VerdictKind::Route, format!("Route with `{policy}`: {numbers}{costs}."))
+        }
+        baselines::Verdict::UseOneModel { model_index } => (
+            VerdictKind::UseOneModel,
+            format!("Use one model, `{}`: {numbers}{costs}.", models[model_index]),
+        ),
+        baselines::Verdict::CannotTell => {
+            (VerdictKind::CannotTell, format!("Cannot tell yet: {numbers}{costs}."))
+        }
+    };
+    Verdict { kind, sentence }
+}
+
+fn frontier(
+    matrix: &OutcomeMatrix,
+    actual: &Outcomes<'_>,
+    on_rows: &OnRows,
+    known: &Baselines,
+) -> Result<Option<Frontier>> {
+    let n_rows = actual.quality().n_rows();
+    if actual.cost_usd().is_none() {
+        return Ok(None);
+    }
+    let n_models = matrix.models.len();
+    let predicted = Outcomes::new(
+        Matrix::new(&on_rows.predicted_quality, n_rows, n_models)?,
+        Some(Matrix::new(&on_rows.predicted_cost, n_rows, n_models)?),
+    )?;
+    let point = |cost_usd, quality| CostQuality { cost_usd, quality };
+    let mut sweep: Vec<CostQuality> = figures(&predicted, actual)?
+        .sweep
+        .iter()
+        .map(|at| point(at.point.cost_usd, at.point.quality))
+        .collect();
+    sweep.sort_by(|a, b| a.cost_usd.total_cmp(&b.cost_usd));
+    sweep.dedup();
+    let singles = known.singles.iter().map(|single| SingleModel {
+        model: matrix.models[single.model_index].clone(),
+        cost_usd: single.cost_usd.unwrap_or(0.0),
+        quality: single.quality,
+    });
+    Ok(Some(Frontier {
+        cost_source: "costs recorded in the table".to_owned(),
+        sweep,
+        singles: singles.collect(),
+        oracle: known.oracle.cost_usd.map(|cost| point(cost, known.oracle.quality)),
+        operating_points: Vec::new(),
+        truth: None,
+    }))
+}
+
+fn point_of(row: &ValueRow) -> Option<OperatingPoint> {
+    Some(OperatingPoint {
+        name: row.note.trim_matches('`').to_owned(),
+        cost_usd: row.cost_usd?,
+        quality: row.value?,
+        quality_lower: row.lower?,
+        quality_upper: row.upper?,
+    })
+}
+
+fn diagnostics(
+    table: &OutcomeTable,
+    matrix: &OutcomeMatrix,
+    n_used: usize,
+) -> Vec<crate::report::Diagnostic> {
+    let mut all = vec![
+        diagnostic("rows read", wording::count(table.n_rows_read), "outcomes of one model on one prompt"),
+        diagnostic("prompts used", wording::length(n_used), "every model answered, no policy was trained on them"),
+        diagnostic(
+            "prompts left out",
+            wording::length(matrix.n_prompts_left_out),
+            "not every model answered",
+        ),
+    ];
+    for (reason, n) in &table.dropped {
+        all.push(diagnostic("rows dropped", wording::count(*n), reason));
+    }
+    if !matrix.models_left_out.is_empty() {
+        let names = matrix.models_left_out.join(", ");
+        all.push(diagnostic("models left out", names, "outcomes on 95 % of prompts or fewer"));
+    }
+    all
+}

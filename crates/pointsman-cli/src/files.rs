@@ -1,0 +1,48 @@
+//! Reading and writing whole files, with sentences that name them.
+
+use anyhow::{Context, Result, bail};
+use pointsman_core::{
+    artifact::Artifact,
+    catalog::Catalog,
+};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+/// Writes a file in one piece: beside its place first, then renamed, so that a run that is cut
+/// off leaves either the old file or the new one.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = || format!("cannot write {}", path.display());
+    let Some(file_name) = path.file_name() else { bail!("{}: it names no file", name()) };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder {
+        fs::create_dir_all(folder).with_context(name)?;
+    }
+    let mut beside = file_name.to_owned();
+    beside.push(format!(".{}.partial", std::process::id()));
+    let beside: PathBuf = path.with_file_name(beside);
+    let written = fs::File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // The reason is reported below; a leftover could not be removed for the same reason.
+        drop(fs::remove_file(&beside));
+    }
+    written.with_context(name)
+}
+
+/// Reads and checks a policy file.
+pub(crate) fn read_artifact(path: &Path) -> Result<Artifact> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Artifact::from_bytes(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Reads a catalog; JSON where the name says so, else TOML.
+pub(crate) fn read_catalog(path: &Path) -> Result<Catalog> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let catalog = if is_json { Catalog::from_json(&text) } else { Catalog::from_toml(&text) };
+    catalog.with_context(|| path.display().to_string())
+}

@@ -1,0 +1,293 @@
+//! Tables and logs, read once and turned into what training and evaluation take.
+
+use crate::{screen::Screen, wording};
+use anyhow::{Context, Result, bail};
+use pointsman_core::{
+    catalog::Catalog,
+    features::FeatureSchema,
+    units::{Propensity, Tokens},
+};
+use pointsman_data::{
+    LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog, read_log, read_outcomes,
+};
+use pointsman_train::{
+    design::{Design, DesignBuilder},
+    outcomes::{LoggedOutcome, Outcomes},
+};
+use std::path::PathBuf;
+
+/// An outcome table whose prompts are features; rows of everything are the matrix's rows.
+#[derive(Debug)]
+pub(crate) struct LoadedTable {
+    pub(crate) table: OutcomeTable,
+    pub(crate) matrix: OutcomeMatrix,
+    pub(crate) design: Design,
+    pub(crate) groups: Vec<u64>,
+    pub(crate) input_tokens: Vec<Option<u32>>,
+}
+
+/// A log whose requests are features.
+#[derive(Debug)]
+pub(crate) struct LoadedLog {
+    pub(crate) log: TrafficLog,
+    pub(crate) design: Design,
+}
+
+/// A scale such as `0..10`, as flags give it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct QualityRange(pub(crate) f64, pub(crate) f64);
+
+impl std::str::FromStr for QualityRange {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let ends = text.split_once("..").and_then(|(lowest, highest)| {
+            Some((lowest.trim().parse::<f64>().ok()?, highest.trim().parse::<f64>().ok()?))
+        });
+        match ends {
+            Some((lowest, highest))
+                if lowest.is_finite() && highest.is_finite() && lowest < highest =>
+            {
+                Ok(Self(lowest, highest))
+            }
+            Some(_) | None => Err(format!("`{text}` is not a range; write it as 0..10")),
+        }
+    }
+}
+
+/// How tables are read, by the flags.
+pub(crate) fn read_options(range: Option<QualityRange>) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    if let Some(QualityRange(lowest, highest)) = range {
+        options.quality_range = (lowest, highest);
+    }
+    options
+}
+
+/// How logs are read, by the flags.
+pub(crate) fn log_options(range: Option<QualityRange>, metric: Option<&str>) -> LogOptions {
+    let mut options = LogOptions::default();
+    if let Some(QualityRange(lowest, highest)) = range {
+        options.quality_range = (lowest, highest);
+    }
+    if let Some(metric) = metric {
+        metric.clone_into(&mut options.quality_metric);
+    }
+    options
+}
+
+/// Reads tables of one schema into one.
+pub(crate) fn load_table(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    schema: FeatureSchema,
+    screen: &Screen,
+) -> Result<LoadedTable> {
+    let bar = screen.progress("reading prompts", 0);
+    let mut builder = DesignBuilder::new(schema);
+    let table = read_outcomes(paths, options, &mut |_, request| {
+        builder.push(request);
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    let matrix = table.matrix()?;
+    let design = builder.finish();
+    let is_whole = matrix.prompts.len() == design.n_rows();
+    let design = if is_whole { design } else { design.select(&matrix.prompts) };
+    let groups = matrix.prompts.iter().map(|&prompt| table.prompts[prompt as usize].group).collect();
+    let n_models = matrix.models.len();
+    let input_tokens = matrix
+        .input_tokens
+        .chunks(n_models)
+        .map(|row| row.iter().flatten().next().copied())
+        .collect();
+    Ok(LoadedTable { table, matrix, design, groups, input_tokens })
+}
+
+impl LoadedTable {
+    /// The outcomes as training takes them; with a catalog and no recorded costs, costs follow
+    /// from its prices and the recorded tokens.
+    pub(crate) fn outcomes(&self, catalog: Option<&Catalog>) -> Result<Outcomes> {
+        let matrix = &self.matrix;
+        let quality = matrix.quality.iter().map(|&quality| narrow(quality)).collect();
+        let has_tokens = matrix.output_tokens.iter().any(Option::is_some);
+        let tokens = has_tokens.then(|| {
+            let tokens = |tokens: &Option<u32>| tokens.map_or(f32::NAN, |count| narrow(f64::from(count)));
+            matrix.output_tokens.iter().map(tokens).collect()
+        });
+        let cost = match (&matrix.cost_usd, catalog) {
+            (Some(cost), _) => Some(cost.clone()),
+            (None, Some(catalog)) if has_tokens => Some(self.priced(catalog)?),
+            (None, Some(_) | None) => None,
+        };
+        Ok(Outcomes::full(matrix.models.len(), quality, cost, tokens)?)
+    }
+
+    fn priced(&self, catalog: &Catalog) -> Result<Vec<f64>> {
+        let models = listed(&matrix_models(&self.matrix), catalog)?;
+        let n_models = models.len();
+        let price = |(at, output): (usize, &Option<u32>)| {
+            let model = models[at % n_models];
+            match (self.matrix.input_tokens[at], output) {
+                (Some(input), Some(output)) => model
+                    .endpoints
+                    .iter()
+                    .map(|endpoint| {
+                        let input = endpoint.input.of(Tokens::new(u64::from(input)));
+                        (input + endpoint.output.of(Tokens::new(u64::from(*output)))).as_dollars()
+                    })
+                    .fold(f64::INFINITY, f64::min),
+                (Some(_) | None, Some(_) | None) => f64::NAN,
+            }
+        };
+        Ok(self.matrix.output_tokens.iter().enumerate().map(price).collect())
+    }
+
+    /// What was read and what was left out, for people.
+    pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
+        let Self { table, matrix, design, .. } = self;
+        screen.say(&format!(
+            "read {} rows: {} prompts, {} models",
+            wording::count(table.n_rows_read),
+            wording::length(matrix.prompts.len()),
+            matrix.models.len(),
+        ))?;
+        if let Some(line) = wording::dropped(&table.dropped) {
+            screen.say(&line)?;
+        }
+        if !matrix.models_left_out.is_empty() {
+            let names = matrix.models_left_out.join(", ");
+            screen.say(&format!("left out, with outcomes on 95 % of prompts or fewer: {names}"))?;
+        }
+        if 0 < matrix.n_prompts_left_out {
+            let n = wording::length(matrix.n_prompts_left_out);
+            screen.say(&format!("left out: {n} prompts that not every model answered"))?;
+        }
+        if 0 < design.n_requests_cut() {
+            let n = wording::count(design.n_requests_cut());
+            screen.say(&format!("{n} prompts are over 32 KiB and were read head and tail only"))?;
+        }
+        Ok(())
+    }
+}
+
+fn matrix_models(matrix: &OutcomeMatrix) -> Vec<&str> {
+    matrix.models.iter().map(String::as_str).collect()
+}
+
+/// The catalog's entries for some models.
+pub(crate) fn listed<'c>(
+    models: &[&str],
+    catalog: &'c Catalog,
+) -> Result<Vec<&'c pointsman_core::catalog::Model>> {
+    let find = |name: &&str| {
+        catalog.find(name).with_context(|| {
+            format!("model `{name}` of the data is not in the catalog; add it there")
+        })
+    };
+    models.iter().map(find).collect()
+}
+
+/// Reads logs.
+pub(crate) fn load_log(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    schema: FeatureSchema,
+    screen: &Screen,
+) -> Result<LoadedLog> {
+    let bar = screen.progress("reading requests", 0);
+    let mut builder = DesignBuilder::new(schema);
+    let log = read_log(paths, options, &mut |_, request| {
+        builder.push(request);
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    Ok(LoadedLog { log, design: builder.finish() })
+}
+
+impl LoadedLog {
+    /// The models that the log drew at least once, and their outcomes; a model that was never
+    /// drawn cannot be learned about.
+    pub(crate) fn outcomes(&self) -> Result<(Vec<String>, Outcomes)> {
+        let log = &self.log;
+        let mut n_drawn = vec![0_u64; log.models.len()];
+        for row in &log.rows {
+            n_drawn[usize::from(row.taken)] += 1;
+        }
+        let mut places = Vec::with_capacity(n_drawn.len());
+        let mut models = Vec::new();
+        for (name, &n) in log.models.iter().zip(&n_drawn) {
+            places.push(u16::try_from(models.len()).context("more models than 65,535")?);
+            if 0 < n {
+                models.push(name.clone());
+            }
+        }
+        if let [only] = &models[..] {
+            bail!("the log only ever drew `{only}`; routing needs at least two models with outcomes");
+        }
+        let rows = log
+            .rows
+            .iter()
+            .map(|row| {
+                Ok(LoggedOutcome {
+                    taken: places[usize::from(row.taken)],
+                    propensity: Propensity::new(row.propensity)?,
+                    quality: narrow(row.quality),
+                    cost_usd: row.cost_usd,
+                    output_tokens: row.output_tokens,
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let outcomes = Outcomes::logged(models.len(), &rows)?;
+        Ok((models, outcomes))
+    }
+
+    /// What was read and what was left out, for people.
+    pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
+        let Self { log, design } = self;
+        screen.say(&format!(
+            "read {} decisions: {} usable, among {} models; {} without outcome",
+            wording::count(log.n_decisions_read),
+            wording::length(log.rows.len()),
+            log.models.len(),
+            wording::count(log.n_without_outcome),
+        ))?;
+        if let Some(line) = wording::dropped(&log.dropped) {
+            screen.say(&line)?;
+        }
+        if 0 < design.n_requests_cut() {
+            let n = wording::count(design.n_requests_cut());
+            screen.say(&format!("{n} requests are over 32 KiB and were read head and tail only"))?;
+        }
+        Ok(())
+    }
+
+    /// Groups and input tokens of the rows, as training takes them.
+    pub(crate) fn groups_and_tokens(&self) -> (Vec<u64>, Vec<Option<u32>>) {
+        let rows = &self.log.rows;
+        (rows.iter().map(|row| row.group).collect(), rows.iter().map(|row| row.input_tokens).collect())
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "outcomes are trained on in single precision")]
+pub(crate) fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_two_numbers_in_order() {
+        for (text, expected) in [
+            ("0..10", Some(QualityRange(0.0, 10.0))),
+            ("-1 .. 1", Some(QualityRange(-1.0, 1.0))),
+            ("10..0", None),
+            ("5", None),
+            ("0..inf", None),
+        ] {
+            assert_eq!(text.parse::<QualityRange>().ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Flags that say what a policy strives for and how it explores; the same for every command.
+
+use crate::files;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use pointsman_core::{
+    artifact::Artifact,
+    catalog::Catalog,
+    explorer::{Explorer, Rule},
+    objective::{Objective, Weights},
+    policy::Policy,
+    units::{Probability, Quality, Usd},
+};
+use std::path::{Path, PathBuf};
+
+/// What the policy strives for; the policy file's first operating point where nothing is given.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct PolicyFlags {
+    /// An operating point of the policy file, such as `balanced`, `quality` or `economy`.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["lambda", "min_quality", "max_cost_usd"])]
+    pub(crate) objective: Option<String>,
+    /// Quality points that a dollar must buy.
+    #[arg(long, value_name = "POINTS", conflicts_with_all = ["min_quality", "max_cost_usd"])]
+    pub(crate) lambda: Option<f64>,
+    /// The cheapest model whose predicted quality reaches this.
+    #[arg(long, value_name = "QUALITY", conflicts_with = "max_cost_usd")]
+    pub(crate) min_quality: Option<f64>,
+    /// The best model whose expected cost keeps to this.
+    #[arg(long, value_name = "USD")]
+    pub(crate) max_cost_usd: Option<f64>,
+    /// `greedy`, `epsilon:0.1`, `softmax:0.05` (temperature) or `igw:100` (gamma).
+    #[arg(long, value_name = "HOW", default_value = "greedy")]
+    pub(crate) explore: ExploreFlag,
+}
+
+/// An explorer, as flags spell it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ExploreFlag(Explorer);
+
+impl Default for ExploreFlag {
+    fn default() -> Self {
+        Self(Explorer::GREEDY)
+    }
+}
+
+impl std::str::FromStr for ExploreFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (name, number) = text.split_once(':').map_or((text, None), |(n, v)| (n, Some(v)));
+        let number = number
+            .map(|number| number.parse::<f64>().map_err(|_| format!("`{number}` is not a number")))
+            .transpose()?;
+        let (rule, floor) = match (name, number) {
+            ("greedy", None) => (Rule::Greedy, 0.0),
+            ("epsilon", Some(epsilon)) => (Rule::Greedy, epsilon),
+            ("softmax", Some(temperature)) => (Rule::Softmax { temperature }, 0.0),
+            ("igw", Some(gamma)) => (Rule::InverseGap { gamma }, 0.0),
+            _ => {
+                return Err(format!(
+                    "`{text}` is no explorer; write greedy, epsilon:0.1, softmax:0.05 or igw:100"
+                ));
+            }
+        };
+        let floor = Probability::new(floor).map_err(|error| format!("epsilon: {error}"))?;
+        Explorer::new(rule, floor).map(Self).map_err(|error| error.to_string())
+    }
+}
+
+/// A policy file put to work.
+#[derive(Debug)]
+pub(crate) struct LoadedPolicy {
+    pub(crate) artifact: Artifact,
+    pub(crate) policy: Policy,
+    /// What it strives for, for people.
+    pub(crate) objective: String,
+    /// The file's name, for tables.
+    pub(crate) name: String,
+}
+
+impl PolicyFlags {
+    /// Reads a policy file and puts it to work by these flags.
+    pub(crate) fn load(&self, path: &PathBuf, catalog: Option<&Catalog>) -> Result<LoadedPolicy> {
+        let artifact = files::read_artifact(path)?;
+        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        self.apply(artifact, name, catalog).with_context(|| path.display().to_string())
+    }
+
+    /// Puts an artifact to work by these flags.
+    pub(crate) fn apply(
+        &self,
+        artifact: Artifact,
+        name: String,
+        catalog: Option<&Catalog>,
+    ) -> Result<LoadedPolicy> {
+        let (objective, described) = self.objective(&artifact)?;
+        let policy = Policy::new(artifact.scorer().clone(), &artifact.card().models, catalog)?
+            .with_objective(objective)
+            .with_explorer(self.explore.0);
+        Ok(LoadedPolicy { artifact, policy, objective: described, name })
+    }
+
+    fn objective(&self, artifact: &Artifact) -> Result<(Objective, String)> {
+        if let Some(lambda) = self.lambda {
+            let weights = Weights::new(lambda, 0.0).context("--lambda")?;
+            return Ok((Objective::Tradeoff(weights), format!("{lambda} quality points per dollar")));
+        }
+        if let Some(floor) = self.min_quality {
+            let quality = Quality::new(floor).context("--min-quality")?;
+            return Ok((Objective::QualityFloor(quality), format!("the cheapest with quality {floor}")));
+        }
+        if let Some(cap) = self.max_cost_usd {
+            let cost = Usd::from_dollars(cap).context("--max-cost-usd")?;
+            return Ok((Objective::CostCap(cost), format!("the best for {cost}")));
+        }
+        let points = &artifact.card().operating_points;
+        let point = match &self.objective {
+            Some(name) => points.iter().find(|point| point.name == *name),
+            None => points.first(),
+        };
+        match (point, &self.objective) {
+            (Some(point), _) => {
+                let weights = Weights::new(point.per_dollar, 0.0)?;
+                Ok((Objective::Tradeoff(weights), format!("`{}`", point.name)))
+            }
+            (None, None) => Ok((Objective::default(), "quality alone".to_owned())),
+            (None, Some(name)) => {
+                let known: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
+                let known =
+                    if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
+                bail!("`{name}` is no operating point of the policy ({known})")
+            }
+        }
+    }
+}
+
+/// Reads the catalog where one is given.
+pub(crate) fn optional_catalog(path: Option<&Path>) -> Result<Option<Catalog>> {
+    path.map(files::read_catalog).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn explorers_are_spelled_in_one_way() {
+        for (text, ok) in [
+            ("greedy", true),
+            ("epsilon:0.1", true),
+            ("softmax:0.05", true),
+            ("igw:100", true),
+            ("greedy:1", false),
+            ("epsilon", false),
+            ("epsilon:2", false),
+            ("softmax:0", false),
+            ("thompson", false),
+        ] {
+            assert_eq!(text.parse::<ExploreFlag>().is_ok(), ok, "{text}");
+        }
+    }
+}

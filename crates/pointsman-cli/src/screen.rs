@@ -1,0 +1,113 @@
+//! What goes to the terminal: results to standard output, progress and errors to standard error.
+
+use anyhow::Result;
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::{
+    cell::Cell,
+    io::{self, IsTerminal, Write},
+    path::Path,
+};
+
+/// The two streams of one run.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    is_quiet: bool,
+    /// Standard output carries JSON, so the text for people goes to standard error.
+    text_aside: Cell<bool>,
+}
+
+impl Screen {
+    pub(crate) fn new(is_quiet: bool) -> Self {
+        Self { is_quiet, text_aside: Cell::new(false) }
+    }
+
+    /// Moves the text for people to standard error where `json` is `-`.
+    pub(crate) fn make_way_for(&self, json: Option<&Path>) {
+        self.text_aside.set(json == Some(Path::new("-")));
+    }
+
+    /// One line, or several, for people.
+    pub(crate) fn say(&self, text: &str) -> Result<()> {
+        if self.text_aside.get() {
+            writeln!(io::stderr().lock(), "{text}")?;
+        } else {
+            writeln!(io::stdout().lock(), "{text}")?;
+        }
+        Ok(())
+    }
+
+    /// A table for people; the first column is text, the others are numbers.
+    pub(crate) fn table<const N: usize>(
+        &self,
+        header: [&str; N],
+        rows: impl IntoIterator<Item = [String; N]>,
+    ) -> Result<()> {
+        self.say(&table(header, rows))
+    }
+
+    /// Writes JSON to a file, or to standard output for `-`.
+    pub(crate) fn json(&self, path: Option<&Path>, value: &serde_json::Value) -> Result<()> {
+        let Some(path) = path else { return Ok(()) };
+        let text = serde_json::to_string_pretty(value)?;
+        if path == Path::new("-") {
+            writeln!(io::stdout().lock(), "{text}")?;
+            return Ok(());
+        }
+        crate::files::write(path, format!("{text}\n").as_bytes())
+    }
+
+    /// The one sentence of a run that could not be.
+    pub(crate) fn error(&self, sentence: &str) {
+        // Nowhere is left to report that standard error is gone.
+        drop(writeln!(io::stderr().lock(), "pointsman: {sentence}"));
+    }
+
+    /// A progress bar with a known end, or a spinner where `total` is zero; hidden where standard
+    /// error is not a terminal.
+    pub(crate) fn progress(&self, label: &str, total: u64) -> ProgressBar {
+        let template = if total == 0 {
+            "{spinner} {msg} {human_pos} ({per_sec})"
+        } else {
+            "{msg} [{bar:24}] {human_pos}/{human_len} {elapsed} (eta {eta})"
+        };
+        let bar = ProgressBar::new(total);
+        if self.is_quiet || !io::stderr().is_terminal() {
+            bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.set_message(label.to_owned());
+        bar
+    }
+}
+
+/// The text of a table.
+pub(crate) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((if index == 0 { 2 } else { 1 }, 1));
+        if 0 < index {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n")
+}
+
+/// Whether a run ended because nobody reads its output any more.
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

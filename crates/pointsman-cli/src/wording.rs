@@ -1,0 +1,73 @@
+//! How numbers and counts read.
+
+use std::collections::BTreeMap;
+
+/// A quality, to three decimals.
+pub(crate) fn quality(value: f64) -> String {
+    format!("{value:.3}")
+}
+
+/// A value with its interval.
+pub(crate) fn with_interval(value: f64, lower: f64, upper: f64) -> String {
+    format!("{value:.4} [{lower:.4}, {upper:.4}]")
+}
+
+/// Dollars per request, as dollars per thousand requests.
+pub(crate) fn per_thousand(dollars: f64) -> String {
+    let thousand = dollars * 1000.0;
+    if thousand.abs() < 0.1 { format!("${thousand:.5}") } else { format!("${thousand:.3}") }
+}
+
+/// A whole number with thousands separated.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if 0 < index && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A length, as [`count`].
+pub(crate) fn length(number: usize) -> String {
+    count(number as u64)
+}
+
+/// What was dropped and why, as one line; `None` where nothing was.
+pub(crate) fn dropped(reasons: &BTreeMap<String, u64>) -> Option<String> {
+    let reasons: Vec<String> = reasons
+        .iter()
+        .filter(|(_, n)| 0 < **n)
+        .map(|(reason, n)| format!("{} ({reason})", count(*n)))
+        .collect();
+    (!reasons.is_empty()).then(|| format!("dropped rows: {}", reasons.join(", ")))
+}
+
+/// The first part of a text, on one line.
+pub(crate) fn excerpt(text: &str, max_chars: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().count() <= max_chars {
+        return line;
+    }
+    let head: String = line.chars().take(max_chars - 1).collect();
+    format!("{}…", head.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(number), expected);
+        }
+        assert_eq!(per_thousand(0.0012), "$1.200");
+        assert_eq!(per_thousand(0.000_000_5), "$0.00050");
+        assert_eq!(excerpt("one  two\nthree", 8), "one two…");
+        assert_eq!(excerpt("short", 8), "short");
+    }
+}

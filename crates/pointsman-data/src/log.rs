@@ -1,0 +1,124 @@
+//! Traffic logs: decisions joined with what came of them, as bandit feedback.
+//!
+//! Read from NDJSON records, decisions and outcomes in any order and over several files, or from
+//! flat Parquet as [`LogWriter`](crate::LogWriter) writes it. Rows from which nothing can be
+//! learned are dropped and counted; a propensity or grade that cannot be right ends the run.
+//!
+//! Weakness: decisions that another model answered are dropped, since their quality is not the
+//! drawn model's. Where failovers are frequent, that makes unreliable models look better.
+
+mod build;
+mod flat;
+mod records;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use pointsman_core::request::Request;
+use pointsman_log::record::PropensityKind;
+
+use self::build::LogBuilder;
+use crate::{
+    error::DataError,
+    files::{Format, sources},
+};
+
+/// How a traffic log is to be understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogOptions {
+    /// The metric that is the grade of an answer: its name in records, its column in Parquet.
+    pub quality_metric: String,
+    /// The worst and the best grade; values are mapped linearly from here to `[0, 1]`.
+    pub quality_range: (f64, f64),
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self { quality_metric: "quality".to_owned(), quality_range: (0.0, 1.0) }
+    }
+}
+
+/// Bandit feedback without the texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrafficLog {
+    /// The names of all candidates of all decisions, sorted.
+    pub models: Vec<String>,
+    /// The usable decisions, in the order of the files.
+    pub rows: Vec<LoggedRow>,
+    /// The logger's distribution; row-major, shape `(n_rows, n_models)`. Zero where a model was
+    /// not eligible.
+    pub probabilities: Vec<f32>,
+    /// Decisions left out, by reason.
+    pub dropped: BTreeMap<String, u64>,
+    /// Decisions in the files.
+    pub n_decisions_read: u64,
+    /// Decisions left out because nothing is known of what came of them.
+    pub n_without_outcome: u64,
+    /// SHA-256 over the content of the used rows in their order, as 64 hexadecimal digits. Texts
+    /// enter it by a 64-bit hash.
+    pub digest: String,
+}
+
+/// One decision and its outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoggedRow {
+    /// The decision's id.
+    pub id: String,
+    /// When it was made, in milliseconds since 1970 UTC; zero where the log does not say.
+    pub ts_ms: u64,
+    /// Equal for rows that must not be split: a hash of the session id where there is one, else
+    /// of the text as [`prompt_group`](crate::prompt_group) folds it.
+    pub group: u64,
+    /// The tag `task`.
+    pub task: Option<String>,
+    /// The drawn model, as an index into [`TrafficLog::models`].
+    pub taken: u16,
+    /// The probability with which it had been drawn, in `(0, 1]`.
+    pub propensity: f64,
+    /// How far the propensity can be trusted.
+    pub propensity_kind: PropensityKind,
+    /// Whether the drawn model is the one that answered; always so at present.
+    pub was_served: bool,
+    /// In `[0, 1]`; zero of a failed answer.
+    pub quality: f64,
+    /// What the answer cost, in dollars.
+    pub cost_usd: Option<f64>,
+    /// Tokens of the prompt: as billed, else as counted at the decision.
+    pub input_tokens: Option<u32>,
+    /// Tokens of the answer, as billed.
+    pub output_tokens: Option<u32>,
+    /// Time to the whole answer.
+    pub latency_ms: Option<f64>,
+}
+
+/// Reads traffic logs from files or patterns and joins outcomes to decisions.
+///
+/// `on_request` is called once per usable decision, with its index into [`TrafficLog::rows`] and
+/// its text, which is forgotten afterwards.
+///
+/// # Errors
+/// [`DataError`] where a file cannot be read or lacks a column, where a propensity, grade or cost
+/// cannot be right, where a decision contradicts itself, and where nothing can be used.
+pub fn read_log(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    on_request: &mut dyn FnMut(usize, &Request<'_>),
+) -> Result<TrafficLog, DataError> {
+    let sources = sources(paths)?;
+    let mut builder = LogBuilder::new(options, on_request)?;
+    let is_ndjson = |format| format == Format::Ndjson;
+    let records = sources.iter().filter(|source| is_ndjson(source.format));
+    let outcomes = records::index_outcomes(records, &options.quality_metric)?;
+    for source in &sources {
+        match source.format {
+            Format::Ndjson => records::read(&source.path, &outcomes, &mut builder)?,
+            Format::Parquet => flat::read(&source.path, &options.quality_metric, &mut builder)?,
+            Format::Csv => return Err(DataError::CsvLog { path: source.path.clone() }),
+        }
+    }
+    builder.finish(paths.first().map_or(Path::new(""), PathBuf::as_path))
+}

@@ -1,0 +1,280 @@
+//! Logs as flat Parquet: one row per decision, its outcome beside it.
+//!
+//! Only `decision_id, prompt | messages, candidate_models, candidate_probabilities, drawn,
+//! propensity` and the quality column have to be there. This is the fast way in.
+
+use std::{borrow::Cow, path::Path};
+
+use pointsman_core::{
+    request::{Message, Request, Role},
+    units::Tokens,
+};
+use pointsman_log::record::{PropensityKind, RequestRecord};
+use serde::Deserialize;
+
+use super::build::{DecisionCell, LogBuilder, OutcomeCell};
+use crate::{
+    columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
+    error::DataError,
+    parquet::{Wanted, read_parquet},
+    text::{ROLES, request_of},
+};
+
+/// Pushes the rows of one file.
+pub(super) fn read(
+    path: &Path,
+    quality_column: &str,
+    builder: &mut LogBuilder<'_>,
+) -> Result<(), DataError> {
+    let mut columns = vec![
+        "decision_id",
+        "ts_ms",
+        "session_id",
+        "tags",
+        "task",
+        "prompt",
+        "messages",
+        "input_tokens",
+        "tools",
+        "modalities",
+        "max_tokens",
+        "candidate_models",
+        "candidate_probabilities",
+        "drawn",
+        "propensity",
+        "propensity_kind",
+        "served_model",
+        "status",
+        "usage_input",
+        "usage_output",
+        "cost_usd",
+        "latency_ms",
+    ];
+    columns.push(quality_column);
+    let wanted = Wanted {
+        columns: &columns,
+        required: &[
+            &["decision_id"],
+            &["prompt", "messages"],
+            &["candidate_models"],
+            &["candidate_probabilities"],
+            &["drawn"],
+            &["propensity"],
+            &[quality_column],
+        ],
+    };
+    let mut slots = Vec::new();
+    read_parquet(path, &wanted, &mut |batch| {
+        let columns = Columns::of(batch, quality_column)?;
+        for row in 0..batch.frame.height() {
+            columns.candidates(row, builder, &mut slots, batch)?;
+            let request = columns.request(row, batch)?;
+            builder.push(&columns.decision(row, batch)?, request.as_ref())?;
+        }
+        Ok(())
+    })
+}
+
+struct Columns {
+    ids: TextColumn,
+    times: NumberColumn,
+    sessions: TextColumn,
+    tags: TextColumn,
+    tasks: TextColumn,
+    prompts: TextColumn,
+    messages: MessagesColumn,
+    input_tokens: NumberColumn,
+    tools: NumberColumn,
+    modalities: TextColumn,
+    max_tokens: NumberColumn,
+    models: (Lists, TextColumn),
+    probabilities: (Lists, NumberColumn),
+    drawn: TextColumn,
+    propensities: NumberColumn,
+    kinds: TextColumn,
+    served: TextColumn,
+    statuses: TextColumn,
+    usage_input: NumberColumn,
+    usage_output: NumberColumn,
+    costs: NumberColumn,
+    latencies: NumberColumn,
+    qualities: NumberColumn,
+}
+
+#[derive(Deserialize)]
+struct TagsJson<'a> {
+    #[serde(borrow, default)]
+    task: Option<Cow<'a, str>>,
+}
+
+impl Columns {
+    fn of(batch: &Batch<'_>, quality_column: &str) -> Result<Self, DataError> {
+        Ok(Self {
+            ids: batch.texts("decision_id")?,
+            times: batch.numbers("ts_ms")?,
+            sessions: batch.texts("session_id")?,
+            tags: batch.texts("tags")?,
+            tasks: batch.texts("task")?,
+            prompts: batch.texts("prompt")?,
+            messages: batch.messages("messages")?,
+            input_tokens: batch.numbers("input_tokens")?,
+            tools: batch.numbers("tools")?,
+            modalities: batch.texts("modalities")?,
+            max_tokens: batch.numbers("max_tokens")?,
+            models: batch.text_lists("candidate_models")?,
+            probabilities: batch.number_lists("candidate_probabilities")?,
+            drawn: batch.texts("drawn")?,
+            propensities: batch.numbers("propensity")?,
+            kinds: batch.texts("propensity_kind")?,
+            served: batch.texts("served_model")?,
+            statuses: batch.texts("status")?,
+            usage_input: batch.numbers("usage_input")?,
+            usage_output: batch.numbers("usage_output")?,
+            costs: batch.numbers("cost_usd")?,
+            latencies: batch.numbers("latency_ms")?,
+            qualities: batch.numbers(quality_column)?,
+        })
+    }
+
+    fn candidates(
+        &self,
+        row: usize,
+        builder: &mut LogBuilder<'_>,
+        slots: &mut Vec<u16>,
+        batch: &Batch<'_>,
+    ) -> Result<(), DataError> {
+        let (models, probabilities) =
+            (self.models.0.entries(row), self.probabilities.0.entries(row));
+        let (models, probabilities) = (models.unwrap_or(0..0), probabilities.unwrap_or(0..0));
+        if models.len() != probabilities.len() {
+            let (n, m) = (models.len(), probabilities.len());
+            let problem = format!("has {n} candidate_models and {m} candidate_probabilities");
+            return Err(self.wrong(row, batch, problem));
+        }
+        slots.resize(slots.len().max(models.len()), 0);
+        builder.begin_candidates();
+        for ((model, probability), slot) in models.zip(probabilities).zip(slots) {
+            let pair = (self.models.1.get(model), self.probabilities.1.get(probability));
+            let (Some(model), Some(probability)) = pair else {
+                return Err(self.wrong(row, batch, "has a candidate that is null".to_owned()));
+            };
+            builder.candidate(model, probability, slot)?;
+        }
+        Ok(())
+    }
+
+    fn request(&self, row: usize, batch: &Batch<'_>) -> Result<Option<Request<'_>>, DataError> {
+        let messages = if self.messages.has(row) {
+            self.messages.get(row).ok_or_else(|| DataError::BadValue {
+                path: batch.path.to_path_buf(),
+                column: "messages".to_owned(),
+                row: batch.row(row),
+                value: "something else".to_owned(),
+                expected: ROLES,
+            })?
+        } else {
+            let Some(prompt) = self.prompts.get(row) else { return Ok(None) };
+            vec![Message { role: Role::User, text: Cow::Borrowed(prompt) }]
+        };
+        let modalities = self.modalities.get(row).filter(|json| *json != "[]");
+        let tools = count(self.tools.get(row)).unwrap_or(0);
+        let mut request = request_of(messages);
+        if modalities.is_some() || 0 < tools {
+            let modalities: Vec<String> =
+                modalities.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|_| {
+                    self.wrong(row, batch, "has modalities that are no JSON list".to_owned())
+                })?;
+            let record = RequestRecord {
+                messages: Some(Vec::new()),
+                tools: u32::try_from(tools).unwrap_or(u32::MAX),
+                modalities,
+                ..RequestRecord::default()
+            };
+            let needs = record.to_request().map(|request| (request.needs, request.n_tools));
+            (request.needs, request.n_tools) = needs.unwrap_or_default();
+        }
+        request.max_tokens = count(self.max_tokens.get(row)).map(Tokens::new);
+        request.input_tokens = count(self.input_tokens.get(row)).map(Tokens::new);
+        Ok(Some(request))
+    }
+
+    fn decision<'a>(
+        &'a self,
+        row: usize,
+        batch: &Batch<'a>,
+    ) -> Result<DecisionCell<'a>, DataError> {
+        let needed = |column: &'a TextColumn, name: &str| {
+            column.get(row).ok_or_else(|| self.wrong(row, batch, format!("has no {name}")))
+        };
+        let propensity = self.propensities.get(row);
+        let kind = match self.kinds.get(row) {
+            Some("estimated") => PropensityKind::Estimated,
+            Some("deterministic") => PropensityKind::Deterministic,
+            Some("unknown") => PropensityKind::Unknown,
+            None if propensity.is_none() => PropensityKind::Unknown,
+            Some("exact") | None => PropensityKind::Exact,
+            Some(other) => {
+                let problem = format!(
+                    "has the propensity kind `{other}`; it is exact, estimated, deterministic or unknown"
+                );
+                return Err(self.wrong(row, batch, problem));
+            }
+        };
+        Ok(DecisionCell {
+            path: batch.path,
+            number: batch.row(row),
+            id: needed(&self.ids, "decision_id")?,
+            ts_ms: count(self.times.get(row)).unwrap_or(0),
+            session_id: self.sessions.get(row),
+            task: self.task(row),
+            drawn: needed(&self.drawn, "drawn model")?,
+            propensity,
+            kind,
+            input_tokens: self.input_tokens.get(row),
+            outcome: self.outcome(row),
+        })
+    }
+
+    fn task(&self, row: usize) -> Option<Cow<'_, str>> {
+        if let Some(task) = self.tasks.get(row) {
+            return Some(Cow::Borrowed(task));
+        }
+        let tags = self.tags.get(row).filter(|tags| tags.contains("\"task\""))?;
+        serde_json::from_str::<TagsJson<'_>>(tags).ok()?.task
+    }
+
+    fn outcome(&self, row: usize) -> Option<OutcomeCell<'_>> {
+        let (status, quality) = (self.statuses.get(row), self.qualities.get(row));
+        if status.is_none() && quality.is_none() {
+            return None;
+        }
+        Some(OutcomeCell {
+            served_model: self.served.get(row),
+            is_failed: status == Some("failed"),
+            quality,
+            cost_usd: self.costs.get(row),
+            input_tokens: self.usage_input.get(row),
+            output_tokens: self.usage_output.get(row),
+            latency_ms: self.latencies.get(row),
+        })
+    }
+
+    fn wrong(&self, row: usize, batch: &Batch<'_>, problem: String) -> DataError {
+        DataError::Decision {
+            path: batch.path.to_path_buf(),
+            id: self.ids.get(row).unwrap_or_default().to_owned(),
+            row: batch.row(row),
+            problem,
+        }
+    }
+}
+
+/// A count that a column of floats holds, exact below 2⁵³; below zero it is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the sign was checked, and no count has 2^53"
+)]
+fn count(value: Option<f64>) -> Option<u64> {
+    value.filter(|value| 0.0 <= *value && value.is_finite()).map(|value| value as u64)
+}

@@ -1,0 +1,160 @@
+//! Logs of NDJSON records, read twice: once for the outcomes, once for the decisions.
+
+use std::{collections::HashMap, fs::File, io::BufReader, path::Path};
+
+use pointsman_log::{
+    ndjson,
+    record::{DecisionRecord, OutcomeRecord, Record, Status},
+};
+
+use super::build::{DecisionCell, LogBuilder, OutcomeCell};
+use crate::{error::DataError, files::Source};
+
+/// What came of a decision, from one or more outcome records.
+#[derive(Debug, Clone)]
+pub(super) struct Joined {
+    served_model: Option<String>,
+    is_failed: bool,
+    quality: Option<f64>,
+    cost_usd: Option<f64>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    latency_ms: Option<f64>,
+    ts_ms: u64,
+}
+
+/// Outcomes by the id of their decision.
+pub(super) type Outcomes = HashMap<String, Joined>;
+
+/// Reads the outcomes of all files. Where a decision has several, as when the grade comes after
+/// the answer, each field is taken from the latest that has it.
+pub(super) fn index_outcomes<'a>(
+    sources: impl Iterator<Item = &'a Source>,
+    quality_metric: &str,
+) -> Result<Outcomes, DataError> {
+    let mut outcomes = Outcomes::new();
+    for source in sources {
+        each_record(&source.path, &mut |_, record| {
+            if let Record::Outcome(outcome) = record {
+                let joined = Joined::of(&outcome, quality_metric);
+                match outcomes.get_mut(&outcome.decision_id) {
+                    Some(known) => *known = known.merged(joined),
+                    None => _ = outcomes.insert(outcome.decision_id, joined),
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(outcomes)
+}
+
+/// Pushes the decisions of one file with their outcomes.
+pub(super) fn read(
+    path: &Path,
+    outcomes: &Outcomes,
+    builder: &mut LogBuilder<'_>,
+) -> Result<(), DataError> {
+    let mut slots = Vec::new();
+    each_record(path, &mut |number, record| match record {
+        Record::Decision(decision) => {
+            let outcome = outcomes.get(&decision.id);
+            push(builder, &mut slots, &Found { path, number, decision: &decision, outcome })
+        }
+        Record::Outcome(_) => Ok(()),
+    })
+}
+
+struct Found<'a> {
+    path: &'a Path,
+    number: u64,
+    decision: &'a DecisionRecord,
+    outcome: Option<&'a Joined>,
+}
+
+fn push(
+    builder: &mut LogBuilder<'_>,
+    slots: &mut Vec<u16>,
+    found: &Found<'_>,
+) -> Result<(), DataError> {
+    let decision = found.decision;
+    slots.resize(slots.len().max(decision.candidates.len()), 0);
+    builder.begin_candidates();
+    for (candidate, slot) in decision.candidates.iter().zip(slots) {
+        let is_eligible = candidate.excluded_by.is_none();
+        let probability = if is_eligible { candidate.probability } else { 0.0 };
+        builder.candidate(&candidate.model, probability, slot)?;
+    }
+    let request = decision.request.to_request();
+    let cell = DecisionCell {
+        path: found.path,
+        number: found.number,
+        id: &decision.id,
+        ts_ms: decision.ts_ms,
+        session_id: decision.session_id.as_deref(),
+        task: decision.tags.get("task").map(|task| task.as_str().into()),
+        drawn: &decision.drawn,
+        propensity: decision.propensity.value,
+        kind: decision.propensity.kind,
+        input_tokens: decision.request.input_tokens.map(pointsman_core::units::as_float),
+        outcome: found.outcome.map(Joined::cell),
+    };
+    builder.push(&cell, request.as_ref())
+}
+
+fn each_record(
+    path: &Path,
+    on_record: &mut dyn FnMut(u64, Record) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    let file = File::open(path)
+        .map_err(|source| DataError::Unreadable { path: path.to_path_buf(), source })?;
+    for (number, record) in (1..).zip(ndjson::read(BufReader::with_capacity(1 << 17, file))) {
+        let record = record.map_err(|error| DataError::Record {
+            path: path.to_path_buf(),
+            reason: error.to_string(),
+        })?;
+        on_record(number, record)?;
+    }
+    Ok(())
+}
+
+impl Joined {
+    fn of(outcome: &OutcomeRecord, quality_metric: &str) -> Self {
+        Self {
+            served_model: outcome.served_model.clone(),
+            is_failed: outcome.status == Status::Failed,
+            quality: outcome.metric(quality_metric),
+            cost_usd: outcome.cost_usd.as_ref().map(|cost| cost.value),
+            input_tokens: outcome.usage.input,
+            output_tokens: outcome.usage.output,
+            latency_ms: outcome.latency_ms,
+            ts_ms: outcome.ts_ms,
+        }
+    }
+
+    fn merged(&self, other: Self) -> Self {
+        let (late, early) =
+            if self.ts_ms <= other.ts_ms { (other, self.clone()) } else { (self.clone(), other) };
+        Self {
+            served_model: late.served_model.or(early.served_model),
+            is_failed: late.is_failed || early.is_failed,
+            quality: late.quality.or(early.quality),
+            cost_usd: late.cost_usd.or(early.cost_usd),
+            input_tokens: late.input_tokens.or(early.input_tokens),
+            output_tokens: late.output_tokens.or(early.output_tokens),
+            latency_ms: late.latency_ms.or(early.latency_ms),
+            ts_ms: late.ts_ms,
+        }
+    }
+
+    fn cell(&self) -> OutcomeCell<'_> {
+        OutcomeCell {
+            served_model: self.served_model.as_deref(),
+            is_failed: self.is_failed,
+            quality: self.quality,
+            cost_usd: self.cost_usd,
+            input_tokens: self.input_tokens.map(pointsman_core::units::as_float),
+            output_tokens: self.output_tokens.map(pointsman_core::units::as_float),
+            latency_ms: self.latency_ms,
+        }
+    }
+}

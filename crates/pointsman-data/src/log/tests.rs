@@ -1,0 +1,276 @@
+use std::{collections::BTreeMap, fs};
+
+use pointsman_core::request::Capabilities;
+use pointsman_log::record::{
+    CandidateRecord, CostRecord, DecisionRecord, MessageRecord, MetricRecord, OutcomeRecord,
+    PolicyRecord, PropensityRecord, Record, RequestRecord, RoleRecord, Scope, Status, UsageRecord,
+};
+use polars::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::writer::LogWriter;
+
+fn candidate(model: &str, probability: f64) -> CandidateRecord {
+    CandidateRecord {
+        model: model.to_owned(),
+        probability,
+        quality: None,
+        cost_usd: None,
+        latency_ms: None,
+        excluded_by: None,
+    }
+}
+
+fn decision(id: &str) -> DecisionRecord {
+    DecisionRecord {
+        id: id.to_owned(),
+        ts_ms: 1_767_225_600_000,
+        session_id: None,
+        turn: None,
+        tenant: None,
+        tags: BTreeMap::new(),
+        request: RequestRecord {
+            messages: Some(vec![MessageRecord {
+                role: RoleRecord::User,
+                content: format!("Hello {id}"),
+            }]),
+            ..RequestRecord::default()
+        },
+        candidates: vec![candidate("small", 0.75), candidate("large", 0.25)],
+        drawn: "small".to_owned(),
+        propensity: PropensityRecord { value: Some(0.75), kind: PropensityKind::Exact },
+        draw: Some(0.5),
+        objective: None,
+        policy: PolicyRecord { name: "test".to_owned(), digest: None },
+        decision_ns: None,
+    }
+}
+
+fn outcome(id: &str, quality: Option<f64>) -> OutcomeRecord {
+    let metric = |value| MetricRecord {
+        name: "quality".to_owned(),
+        value,
+        source: None,
+        scope: Scope::Request,
+    };
+    OutcomeRecord {
+        decision_id: id.to_owned(),
+        ts_ms: 1_767_225_601_000,
+        served_model: None,
+        provider: None,
+        status: Status::Ok,
+        fallback_from: None,
+        usage: UsageRecord { input: Some(12), output: Some(34), ..UsageRecord::default() },
+        cost_usd: Some(CostRecord { value: 0.002, source: "provider".to_owned() }),
+        latency_ms: Some(250.0),
+        ttft_ms: None,
+        metrics: quality.map(metric).into_iter().collect(),
+    }
+}
+
+/// One of each kind of row: kept, failed, and every reason to drop one.
+fn mixed() -> Vec<(DecisionRecord, Option<OutcomeRecord>)> {
+    let with = |id: &str, edit: &dyn Fn(&mut DecisionRecord, &mut OutcomeRecord)| {
+        let (mut decision, mut outcome) = (decision(id), outcome(id, Some(0.5)));
+        edit(&mut decision, &mut outcome);
+        (decision, Some(outcome))
+    };
+    vec![
+        with("plain", &|_, _| {}),
+        with("rich", &|d, o| {
+            d.session_id = Some("s-1".to_owned());
+            d.tags = BTreeMap::from([("task".to_owned(), "a \"b\"".to_owned())]);
+            d.request.tools = 2;
+            d.request.modalities = vec!["image".to_owned()];
+            d.request.max_tokens = Some(99);
+            d.request.input_tokens = Some(7);
+            d.request.messages.as_mut().unwrap().insert(
+                0,
+                MessageRecord { role: RoleRecord::System, content: "Be brief.".to_owned() },
+            );
+            d.candidates = vec![
+                candidate("tiny", 0.25),
+                candidate("small", 0.75),
+                CandidateRecord { excluded_by: Some("tools".to_owned()), ..candidate("old", 0.0) },
+            ];
+            o.usage.input = None;
+            o.served_model = Some("small".to_owned());
+        }),
+        with("failed", &|_, o| (o.status, o.metrics) = (Status::Failed, Vec::new())),
+        with("failover", &|_, o| o.served_model = Some("large".to_owned())),
+        with("ungraded", &|_, o| o.metrics.clear()),
+        with("no-text", &|d, _| d.request.messages = None),
+        with("greedy", &|d, _| d.propensity.kind = PropensityKind::Deterministic),
+        with("unknown", &|d, _| {
+            d.propensity = PropensityRecord { value: None, kind: PropensityKind::Unknown }
+        }),
+        with("plain", &|_, _| {}),
+        (decision("pending"), None),
+    ]
+}
+
+fn write(name: &str, rows: Vec<(DecisionRecord, Option<OutcomeRecord>)>) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    let mut writer = LogWriter::create(&path).unwrap();
+    for (decision, outcome) in rows {
+        writer.write(decision, outcome).unwrap();
+    }
+    writer.finish().unwrap();
+    (folder, path)
+}
+
+/// What a request looked like, as far as a log keeps it.
+type Seen = (Vec<String>, Capabilities, u32, Option<u64>, Option<u64>);
+
+fn read(path: &Path) -> Result<(TrafficLog, Vec<Seen>), DataError> {
+    let mut seen: Vec<Seen> = Vec::new();
+    let log = read_log(&[path.to_path_buf()], &LogOptions::default(), &mut |row, request| {
+        assert_eq!(row, seen.len());
+        seen.push((
+            request.messages.iter().map(|m| format!("{:?}: {}", m.role, m.text)).collect(),
+            request.needs,
+            request.n_tools,
+            request.max_tokens.map(pointsman_core::units::Tokens::get),
+            request.input_tokens.map(pointsman_core::units::Tokens::get),
+        ));
+    })?;
+    Ok((log, seen))
+}
+
+#[test]
+fn both_formats_give_the_same_log() {
+    let (_a, ndjson) = write("log.ndjson", mixed());
+    let (_b, parquet) = write("log.parquet", mixed());
+    let (log, seen) = read(&ndjson).unwrap();
+    assert_eq!(read(&parquet).unwrap(), (log.clone(), seen));
+
+    let ids: Vec<_> = log.rows.iter().map(|row| (row.id.as_str(), row.quality)).collect();
+    assert_eq!(ids, [("plain", 0.5), ("rich", 0.5), ("failed", 0.0)]);
+    assert_eq!(log.models, ["large", "old", "small", "tiny"]);
+    assert_eq!(log.probabilities[..8], [0.25, 0.0, 0.75, 0.0, 0.0, 0.0, 0.75, 0.25]);
+    assert_eq!((log.n_decisions_read, log.n_without_outcome), (10, 1));
+    let dropped: Vec<_> = log.dropped.iter().map(|(why, n)| (why.as_str(), *n)).collect();
+    assert_eq!(
+        dropped,
+        [
+            ("another model answered than was drawn", 1),
+            ("duplicate of an earlier decision", 1),
+            ("the outcome has no `quality`", 1),
+            ("the propensity is deterministic", 1),
+            ("the propensity is unknown", 1),
+            ("the request has no text", 1),
+            ("there is no outcome", 1),
+        ]
+    );
+    let rich = &log.rows[1];
+    assert_eq!((rich.taken, rich.propensity, rich.task.as_deref()), (2, 0.75, Some("a \"b\"")));
+    assert_eq!(
+        (rich.input_tokens, rich.output_tokens, rich.latency_ms),
+        (Some(7), Some(34), Some(250.0))
+    );
+    assert_eq!(log.rows[0].group, crate::prompt_group("hello  PLAIN"));
+}
+
+#[test]
+fn outcomes_may_come_first_late_and_in_another_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |record: &Record| serde_json::to_string(record).unwrap() + "\n";
+    let answered = Record::Outcome(Box::new(outcome("d", None)));
+    let graded =
+        OutcomeRecord { ts_ms: 1_767_225_609_000, latency_ms: None, ..outcome("d", Some(0.9)) };
+    fs::write(
+        folder.path().join("a.ndjson"),
+        line(&answered) + &line(&Record::Outcome(Box::new(graded))),
+    )
+    .unwrap();
+    fs::write(folder.path().join("b.ndjson"), line(&Record::Decision(Box::new(decision("d")))))
+        .unwrap();
+    let (log, _) = read(&folder.path().join("*.ndjson")).unwrap();
+    assert_eq!((log.rows[0].quality, log.rows[0].latency_ms), (0.9, Some(250.0)));
+}
+
+/// A Parquet log of the least columns, edited.
+fn least(edit: impl Fn(&mut DataFrame)) -> (TempDir, PathBuf) {
+    let models = Series::new("".into(), ["a", "b"]);
+    let probabilities = Series::new("".into(), [0.5f32, 0.5]);
+    let mut frame = df!(
+        "decision_id" => ["d1", "d2"], "prompt" => ["Hi", "Ho"], "drawn" => ["a", "b"],
+        "propensity" => [0.5, 0.5], "quality" => [1i32, 0],
+        "candidate_models" => [models.clone(), models],
+        "candidate_probabilities" => [probabilities.clone(), probabilities]
+    )
+    .unwrap();
+    edit(&mut frame);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log.parquet");
+    ParquetWriter::new(fs::File::create(&path).unwrap()).finish(&mut frame).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn the_least_columns_are_enough() {
+    let (_folder, path) = least(|_| {});
+    let (log, seen) = read(&path).unwrap();
+    assert_eq!(log.rows.len(), 2);
+    assert_eq!(
+        (log.rows[1].taken, log.rows[1].quality, log.rows[1].propensity_kind),
+        (1, 0.0, PropensityKind::Exact)
+    );
+    assert_eq!(seen[0].0, ["User: Hi"]);
+}
+
+#[track_caller]
+fn check_refusal(edit: impl Fn(&mut DataFrame), expected: &str) {
+    let (folder, path) = least(edit);
+    let error = read(&path).expect_err("should be refused").to_string();
+    let error = error.replace(&format!("{}/", folder.path().display()), "");
+    assert!(error.starts_with(expected), "found    {error}\nexpected {expected}");
+}
+
+fn set(column: Series) -> impl Fn(&mut DataFrame) {
+    move |frame| _ = frame.with_column(column.clone().into_column()).unwrap()
+}
+
+#[test]
+fn what_is_wrong_is_said_in_a_sentence() {
+    check_refusal(
+        set(Series::new("propensity".into(), [0.5, 0.0])),
+        "`log.parquet`: propensity 0 of decision `d2` (row 2) is not in (0, 1]",
+    );
+    check_refusal(
+        set(Series::new("propensity".into(), [0.5, 0.4])),
+        "`log.parquet`: decision `d2` (row 2) has the exact propensity 0.4, but drew with probability 0.5",
+    );
+    check_refusal(
+        set(Series::new("quality".into(), [0.5, 4.0])),
+        "`log.parquet`: quality 4 of decision `d2` (row 2) is outside [0, 1]; pass --quality-range 0..10",
+    );
+    check_refusal(
+        set(Series::new("drawn".into(), ["a", "c"])),
+        "`log.parquet`: decision `d2` (row 2) drew `c`, which is not among its candidates",
+    );
+    check_refusal(
+        set(Series::new("prompt".into(), [1.5, 2.5])),
+        "column `prompt` of `log.parquet` has type f64; it has to hold text",
+    );
+    check_refusal(
+        |frame| _ = frame.drop_in_place("propensity").unwrap(),
+        "`log.parquet` has no column `propensity`; its columns are decision_id, prompt, drawn, quality",
+    );
+}
+
+#[test]
+fn nothing_half_written_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["log.ndjson", "log.parquet"] {
+        let mut writer = LogWriter::create(&folder.path().join(name)).unwrap();
+        writer.write(decision("d"), None).unwrap();
+        let wrong = writer.write(decision("d"), Some(outcome("e", None))).unwrap_err().to_string();
+        assert!(wrong.ends_with("decision `d` came with the outcome of `e`"), "{wrong}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    let error = LogWriter::create(&folder.path().join("log.txt")).err().unwrap().to_string();
+    assert!(error.ends_with("end it in .ndjson or .parquet"), "{error}");
+}
