@@ -3,5 +3,6 @@
 pub mod text;
 
 pub mod policy;
+pub mod world;
 
 pub mod allocations;

@@ -12,7 +12,7 @@ use crate::{columns::Batch, error::DataError};
 /// Uncompressed bytes that one batch may hold, about.
 const BATCH_BYTES: usize = 48 << 20;
 /// Rows that one batch may hold.
-const BATCH_ROWS: usize = 1 << 17;
+const BATCH_ROWS: usize = 1 << 15;
 /// Rows that a batch holds however heavy they are.
 const MIN_BATCH_ROWS: usize = 2048;
 
@@ -169,13 +169,11 @@ mod tests {
         check_batches(&[(0, 0), (10, MIB)], &[(0, 10)]);
         check_batches(&[(10, MIB), (20, MIB)], &[(0, 30)]); // small ones together
         check_batches(&[(10, 40 * MIB), (20, 40 * MIB)], &[(0, 10), (10, 20)]);
+        check_batches(&[(60_000, 96 * MIB)], &[(0, 30_000), (30_000, 30_000)]);
+        check_batches(&[(70_000, MIB)], &[(0, 23_334), (23_334, 23_334), (46_668, 23_332)]);
         check_batches(
-            &[(300_000, 96 * MIB)],
-            &[(0, 100_000), (100_000, 100_000), (200_000, 100_000)],
-        );
-        check_batches(
-            &[(10, MIB), (100_000, 96 * MIB), (5, 1)],
-            &[(0, 10), (10, 50_000), (50_010, 50_000), (100_010, 5)],
+            &[(10, MIB), (50_000, 96 * MIB), (5, 1)],
+            &[(0, 10), (10, 25_000), (25_010, 25_000), (50_010, 5)],
         );
         check_batches(&[(3, 500 * MIB)], &[(0, 3)]); // heavy rows are read all the same
     }

@@ -1,0 +1,42 @@
+//! Prints the processor time that training takes, beside what it may.
+
+use pointsman_benches::world::Sample;
+use pointsman_train::train::{Regularisation, TrainConfig};
+use std::{error::Error, fs, io::{self, Write}};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut out = io::stdout().lock();
+    let fixed = TrainConfig::new(1, Regularisation::Fixed(10.0))?;
+    let all = TrainConfig::new(1, Regularisation::HeldOut)?;
+    let log = Sample::logged(100_000, 400, 5)?;
+    let table = Sample::tabled(12_000, 900, 28)?;
+    for (name, sample, config, budget) in [
+        ("log of 100,000, 5 models, fixed strength", &log, fixed, 0.1),
+        ("log of 100,000, 5 models, all selection", &log, all, 10.0),
+        ("table of 12,000, 28 models, fixed strength", &table, fixed, 10.0),
+        ("table of 12,000, 28 models, all selection", &table, all, 100.0),
+    ] {
+        let mut least = f64::INFINITY;
+        let mut n_iterations = 0;
+        for _ in 0..if budget < 5.0 { 7 } else { 1 } {
+            let before = processor_seconds()?;
+            n_iterations = sample.train(&config)?.n_iterations;
+            least = least.min(processor_seconds()? - before);
+        }
+        writeln!(
+            out,
+            "{name:<44} {:>5.0} terms/row  {n_iterations:>4} passes  {least:>7.2} s  of {budget} s",
+            sample.mean_terms(),
+        )?;
+    }
+    Ok(())
+}
+
+/// User and system time of this process, in seconds, in steps of the kernel's clock.
+fn processor_seconds() -> Result<f64, Box<dyn Error>> {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').ok_or("no command in /proc/self/stat")?;
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / TICKS_PER_SECOND)
+}

@@ -1,0 +1,71 @@
+//! Writes the sample of `datasets/sample`: an outcome table and a catalog from a simulated world.
+//!
+//! Everything in it is invented, prompts and models alike. `expected_quality` is the truth behind
+//! each outcome; nothing that learns reads it. Run from the workspace root:
+//! `cargo run -p pointsman-data --example make_sample -- datasets/sample`.
+
+use pointsman_testkit::World;
+use polars::prelude::*;
+use std::{error::Error, fs, path::PathBuf};
+
+const SEED: u64 = 20_260_101;
+const N_REQUESTS: u64 = 21_000;
+
+/// Conversations never cross a multiple of this, so whole blocks go to one part.
+const BLOCK: u64 = 60;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args().nth(1).map(PathBuf::from).ok_or("name the folder to write to")?;
+    fs::create_dir_all(&folder)?;
+    let world = World::new(SEED);
+    fs::write(
+        folder.join("catalog.toml"),
+        format!("# Simulated: these models and providers do not exist.\n{}", world.catalog_toml()),
+    )?;
+    let mut table = outcome_table(&world)?;
+    let file = fs::File::create(folder.join("outcomes.parquet"))?;
+    ParquetWriter::new(file)
+        .with_compression(ParquetCompression::Zstd(None))
+        .with_row_group_size(Some(usize::MAX))
+        .finish(&mut table)?;
+    Ok(())
+}
+
+fn outcome_table(world: &World) -> Result<DataFrame, Box<dyn Error>> {
+    let (mut ids, mut prompts, mut tasks, mut splits, mut models) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut quality, mut cost, mut input, mut output) = (vec![], vec![], vec![], vec![]);
+    let (mut latency, mut expected) = (vec![], vec![]);
+    for index in 0..N_REQUESTS {
+        let request = world.request(index);
+        let split = if index / BLOCK % 10 < 7 { "train" } else { "test" };
+        let truth = world.truth(&request);
+        for ((model, outcome), truth) in
+            world.models().iter().zip(world.outcomes(&request)).zip(truth)
+        {
+            ids.push(request.id.clone());
+            prompts.push(request.prompt.clone());
+            tasks.push(request.task);
+            splits.push(split);
+            models.push(model.id);
+            quality.push(outcome.quality);
+            cost.push(pointsman_core::units::as_float(outcome.cost_nanodollars) / 1e9);
+            input.push(u32::try_from(outcome.input_tokens)?);
+            output.push(u32::try_from(outcome.output_tokens)?);
+            latency.push(outcome.latency_ms.round());
+            expected.push((truth.expected_quality * 1e4).round() / 1e4);
+        }
+    }
+    Ok(df!(
+        "prompt_id" => ids,
+        "prompt" => prompts,
+        "task" => tasks,
+        "split" => splits,
+        "model" => models,
+        "quality" => quality,
+        "cost_usd" => cost,
+        "input_tokens" => input,
+        "output_tokens" => output,
+        "latency_ms" => latency,
+        "expected_quality" => expected,
+    )?)
+}
