@@ -6,6 +6,7 @@
 mod commands;
 mod evaluation;
 mod files;
+mod from_logs;
 mod load;
 mod policy_flags;
 mod report;

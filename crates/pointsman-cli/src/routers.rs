@@ -12,7 +12,7 @@ use pointsman_eval::{
 };
 use pointsman_train::{
     outcomes::Outcomes as TrainingOutcomes,
-    train::{Regularisation, TrainConfig, TrainingSet, train},
+    train::{Regularisation, TrainConfig, Trained, TrainingSet, train},
 };
 
 /// A way to learn a router.
@@ -77,9 +77,54 @@ pub(crate) struct TableResult {
 
 /// Predictions for the test rows, pooled over parts; row-major.
 #[derive(Debug, Default)]
-struct Predictions {
+pub(crate) struct Predictions {
+    pub(crate) quality: Vec<f64>,
+    /// Empty where costs are not known.
+    pub(crate) cost: Vec<f64>,
+}
+
+/// What truly came of the test rows, pooled over parts in their order; row-major.
+#[derive(Debug)]
+pub(crate) struct TestRows {
+    n_rows: usize,
+    n_models: usize,
     quality: Vec<f64>,
-    cost: Vec<f64>,
+    cost: Option<Vec<f64>>,
+}
+
+impl TestRows {
+    /// The test rows of all parts.
+    pub(crate) fn new(loaded: &LoadedTable, parts: &[TrainTest]) -> Self {
+        let n_models = loaded.matrix.models.len();
+        let test: Vec<u32> = parts.iter().flat_map(|part| part.test.iter().copied()).collect();
+        let rows_of = |all: &[f64]| -> Vec<f64> {
+            let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
+            test.iter().flat_map(row).collect()
+        };
+        Self {
+            n_rows: test.len(),
+            n_models,
+            quality: rows_of(&loaded.matrix.quality),
+            cost: loaded.matrix.cost_usd.as_deref().map(rows_of),
+        }
+    }
+
+    /// As the evaluator takes them.
+    pub(crate) fn outcomes(&self) -> Result<Outcomes<'_>> {
+        self.view(&self.quality, self.cost.as_deref())
+    }
+
+    /// The figures of a router that makes these predictions.
+    pub(crate) fn figures_of(&self, predictions: &Predictions) -> Result<Figures> {
+        let cost = self.cost.is_some().then_some(&predictions.cost[..]);
+        let predicted = self.view(&predictions.quality, cost)?;
+        Ok(figures(&predicted, &self.outcomes()?)?)
+    }
+
+    fn view<'v>(&self, quality: &'v [f64], cost: Option<&'v [f64]>) -> Result<Outcomes<'v>> {
+        let matrix = |values: &'v [f64]| Matrix::new(values, self.n_rows, self.n_models);
+        Ok(Outcomes::new(matrix(quality)?, cost.map(matrix).transpose()?)?)
+    }
 }
 
 /// Runs the benchmark on one table.
@@ -91,30 +136,14 @@ pub(crate) fn run(
 ) -> Result<TableResult> {
     let parts = train_test_parts(&loaded.table, &loaded.matrix);
     let outcomes = loaded.outcomes(None)?;
-    let test: Vec<u32> = parts.iter().flat_map(|part| part.test.iter().copied()).collect();
-    let n_models = loaded.matrix.models.len();
-    let rows_of = |all: &[f64]| -> Vec<f64> {
-        let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
-        test.iter().flat_map(row).collect()
-    };
-    let quality = rows_of(&loaded.matrix.quality);
-    let cost = loaded.matrix.cost_usd.as_deref().map(rows_of);
-    let actual = Outcomes::new(
-        Matrix::new(&quality, test.len(), n_models)?,
-        cost.as_deref().map(|cost| Matrix::new(cost, test.len(), n_models)).transpose()?,
-    )?;
+    let test = TestRows::new(loaded, &parts);
+    let actual = test.outcomes()?;
 
     let mut routers = Vec::new();
     let scored = |name: String, predictions: &Predictions| -> Result<RouterResult> {
-        let predicted = Outcomes::new(
-            Matrix::new(&predictions.quality, test.len(), n_models)?,
-            cost.is_some()
-                .then(|| Matrix::new(&predictions.cost, test.len(), n_models))
-                .transpose()?,
-        )?;
-        let losses =
-            (log_loss(&predictions.quality, &quality)?.value, brier(&predictions.quality, &quality)?);
-        Ok(RouterResult { name, figures: figures(&predicted, &actual)?, losses: Some(losses) })
+        let (predicted, quality) = (&predictions.quality, &test.quality);
+        let losses = (log_loss(predicted, quality)?.value, brier(predicted, quality)?);
+        Ok(RouterResult { name, figures: test.figures_of(predictions)?, losses: Some(losses) })
     };
     let bar = screen.progress("training", (learners.len() * parts.len()) as u64);
     for &learner in learners {
@@ -139,22 +168,23 @@ pub(crate) fn run(
     }
     routers.push(plain("oracle", figures(&actual, &actual)?));
     Ok(TableResult {
-        n_test: test.len(),
-        n_models,
-        has_cost: cost.is_some(),
+        n_test: test.n_rows,
+        n_models: test.n_models,
+        has_cost: test.cost.is_some(),
         n_leaked: parts.iter().map(|part| part.n_leaked).sum(),
         routers,
     })
 }
 
-/// Trains on one part and predicts its test rows, with the scorer that would be exported.
-fn learned(
+/// Trains on one part and predicts its test rows, with the scorer that would be exported. Returns
+/// the models' mean quality and cost in the training data.
+pub(crate) fn learned(
     loaded: &LoadedTable,
     outcomes: &TrainingOutcomes,
     (learner, seed): (Learner, u64),
     part: &TrainTest,
     predictions: &mut Predictions,
-) -> Result<()> {
+) -> Result<(Vec<f64>, Vec<f64>)> {
     let mut rows = part.train.clone();
     rows.sort_unstable();
     let set = TrainingSet {
@@ -165,9 +195,9 @@ fn learned(
         rows: &rows,
     };
     let config = TrainConfig::new(seed, learner.regularisation())?;
-    let trained = train(&set, &config, &|_| ())?;
-    let lines = trained.parts.cost_usd.clone();
-    let scorer = Scorer::new(trained.parts)?;
+    let Trained { parts, mean_quality, mean_cost, .. } = train(&set, &config, &|_| ())?;
+    let lines = parts.cost_usd.clone();
+    let scorer = Scorer::new(parts)?;
     let mut scores = Scores::default();
     for &row in &part.test {
         scorer.score(&loaded.design.features(row as usize), &mut scores);
@@ -176,7 +206,7 @@ fn learned(
             predictions.cost.extend(lines.iter().map(|line| line.at(scores.length())));
         }
     }
-    Ok(())
+    Ok((mean_quality, mean_cost))
 }
 
 /// Predicts every test row by the models' means over the training part.

@@ -14,8 +14,7 @@ pub(crate) fn with_interval(value: f64, lower: f64, upper: f64) -> String {
 
 /// Dollars per request, as dollars per thousand requests.
 pub(crate) fn per_thousand(dollars: f64) -> String {
-    let thousand = dollars * 1000.0;
-    if thousand.abs() < 0.1 { format!("${thousand:.5}") } else { format!("${thousand:.3}") }
+    format!("${:.4}", dollars * 1000.0)
 }
 
 /// A whole number with thousands separated.
@@ -65,8 +64,8 @@ mod tests {
         for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(count(number), expected);
         }
-        assert_eq!(per_thousand(0.0012), "$1.200");
-        assert_eq!(per_thousand(0.000_000_5), "$0.00050");
+        assert_eq!(per_thousand(0.0012), "$1.2000");
+        assert_eq!(per_thousand(0.000_000_5), "$0.0005");
         assert_eq!(excerpt("one  two\nthree", 8), "one two…");
         assert_eq!(excerpt("short", 8), "short");
     }

@@ -8,7 +8,8 @@ use crate::{
     features::Extractor,
     objective::{Expected, Objective},
     request::Request,
-    scorer::{LogLine, Scorer, Scores},
+    scorer::{self, Scorer, Scores},
+    simd::{self, Job},
     units::{Probability, Propensity, Tokens, Usd, as_float, len_as_float},
 };
 
@@ -29,8 +30,6 @@ pub struct Policy {
 struct PolicyModel {
     id: String,
     listed: Option<Model>,
-    output_tokens: Option<LogLine>,
-    cost_usd: Option<LogLine>,
 }
 
 /// Where expected costs come from.
@@ -98,6 +97,8 @@ pub struct Decision {
 pub struct Workspace {
     extractor: Extractor,
     scores: Scores,
+    output_tokens: Vec<f64>,
+    cost_usd: Vec<f64>,
     candidates: Vec<Candidate>,
     utilities: Vec<f64>,
     probabilities: Vec<f64>,
@@ -112,6 +113,8 @@ impl Workspace {
         Self {
             extractor,
             scores: Scores::default(),
+            output_tokens: Vec::with_capacity(n_models),
+            cost_usd: Vec::with_capacity(n_models),
             candidates: Vec::with_capacity(n_models),
             utilities: Vec::with_capacity(n_models),
             probabilities: Vec::with_capacity(n_models),
@@ -144,16 +147,14 @@ impl Policy {
             let (n_names, n_scored) = (models.len(), parts.n_models);
             return Err(PolicyError::Names { n_names, n_scored });
         }
-        let line = |lines: &Option<Vec<LogLine>>, index: usize| lines.as_ref().map(|all| all[index]);
-        let put_to_work = |(index, id): (usize, &String)| {
+        let put_to_work = |id: &String| {
             let listed = match catalog {
                 Some(catalog) => Some(catalog.find(id).cloned().ok_or_else(|| {
                     PolicyError::NotInCatalog { model: id.clone() }
                 })?),
                 None => None,
             };
-            let output_tokens = line(&parts.output_tokens, index);
-            Ok(PolicyModel { id: id.clone(), listed, output_tokens, cost_usd: line(&parts.cost_usd, index) })
+            Ok(PolicyModel { id: id.clone(), listed })
         };
         let cost_basis = match (catalog, &parts.output_tokens, &parts.cost_usd) {
             (Some(_), Some(_), _) => CostBasis::CatalogAndTokens,
@@ -161,7 +162,7 @@ impl Policy {
             (Some(_), None, Some(_)) | (None, _, Some(_)) => CostBasis::Learned,
             (None, _, None) => CostBasis::Unknown,
         };
-        let models = models.iter().enumerate().map(put_to_work).collect::<Result<_, _>>()?;
+        let models = models.iter().map(put_to_work).collect::<Result<_, _>>()?;
         let (objective, explorer) = (Objective::default(), Explorer::GREEDY);
         Ok(Self { scorer, models, cost_basis, objective, explorer })
     }
@@ -232,33 +233,11 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
-        let Workspace { extractor, scores, candidates, utilities, probabilities } = workspace;
-        let features = extractor.extract(request);
+        let features = workspace.extractor.extract(request);
         let n_bytes_cut = features.n_bytes_cut;
         let input_tokens = self.input_tokens(request, features.n_bytes);
-        self.scorer.score(&features, scores);
-        candidates.clear();
-        for (model, &quality) in self.models.iter().zip(scores.quality()) {
-            candidates.push(self.candidate(model, request, input_tokens, (quality, scores.length())));
-        }
-        let eligible = || candidates.iter().filter(|candidate| candidate.excluded_by.is_none());
-        if eligible().next().is_none() {
-            return Err(NoEligibleModel { n_models: self.models.len() });
-        }
-        let dearest = eligible().filter_map(|c| c.expected.cost).max().unwrap_or(Usd::ZERO);
-        utilities.clear();
-        for candidate in candidates.iter_mut() {
-            if candidate.excluded_by.is_none() {
-                candidate.utility = self.objective.utility(&candidate.expected, dearest);
-            }
-            utilities.push(candidate.utility);
-        }
-        probabilities.clear();
-        probabilities.resize(utilities.len(), 0.0);
-        self.explorer.distribute(utilities, probabilities);
-        for (candidate, probability) in candidates.iter_mut().zip(probabilities) {
-            candidate.probability = *probability;
-        }
+        self.scorer.score(&features, &mut workspace.scores);
+        simd::at_best(Weighing { policy: self, request, input_tokens, workspace })?;
         Ok(n_bytes_cut)
     }
 
@@ -269,19 +248,22 @@ impl Policy {
         })
     }
 
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn candidate(
         &self,
         model: &PolicyModel,
         request: &Request<'_>,
         input_tokens: Tokens,
-        (quality, length): (f32, f32),
+        learned: &Learned,
     ) -> Candidate {
+        let Learned { quality, output_tokens, dollars } = *learned;
         let most = request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
-        let output_tokens = model.output_tokens.map(|line| line.at(length).min(most));
+        let output_tokens = output_tokens.map(|expected| expected.min(most));
         let mut candidate = Candidate {
             excluded_by: None,
             endpoint: None,
-            expected: Expected { quality: f64::from(quality), cost: None, latency_ms: None },
+            expected: Expected { quality, cost: None, latency_ms: None },
             output_tokens,
             utility: f64::NEG_INFINITY,
             probability: 0.0,
@@ -293,7 +275,6 @@ impl Policy {
             })
             .and_then(|()| {
                 if self.cost_basis == CostBasis::Learned {
-                    let dollars = model.cost_usd.map_or(0.0, |line| line.at(length));
                     candidate.expected.cost = Usd::from_dollars(dollars).ok();
                 }
                 check_caps(request, &candidate.expected)
@@ -303,6 +284,8 @@ impl Policy {
     }
 
     /// Takes the cheapest endpoint that may be used; ties go to the first.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn choose_endpoint(
         &self,
         listed: &Model,
@@ -312,6 +295,7 @@ impl Policy {
     ) -> Result<(), Exclusion> {
         eligibility::check_model(listed, request, input_tokens)?;
         let output_tokens = candidate.output_tokens.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS));
+        let whole_output_tokens = whole_tokens(output_tokens);
         let mut last = Exclusion::Provider;
         let mut cheapest: Option<(usize, Usd)> = None;
         for (index, endpoint) in listed.endpoints.iter().enumerate() {
@@ -319,8 +303,8 @@ impl Policy {
                 Err(Exclusion::Provider) => {}
                 Err(reason) => last = reason,
                 Ok(()) => {
-                    let cost = endpoint.input.of(input_tokens)
-                        + endpoint.output.of(whole_tokens(output_tokens));
+                    let cost =
+                        endpoint.input.of(input_tokens) + endpoint.output.of(whole_output_tokens);
                     if cheapest.is_none_or(|(_, least)| cost < least) {
                         cheapest = Some((index, cost));
                     }
@@ -334,6 +318,67 @@ impl Policy {
         candidate.expected.latency_ms = endpoint
             .tokens_per_second
             .map(|rate| endpoint.ttft_ms.unwrap_or(0.0) + 1000.0 * output_tokens / rate);
+        Ok(())
+    }
+}
+
+/// What was learned of one model, for one request.
+struct Learned {
+    quality: f64,
+    output_tokens: Option<f64>,
+    dollars: f64,
+}
+
+/// From scores to a distribution.
+struct Weighing<'a, 'r> {
+    policy: &'a Policy,
+    request: &'a Request<'r>,
+    input_tokens: Tokens,
+    workspace: &'a mut Workspace,
+}
+
+impl Job for Weighing<'_, '_> {
+    type Output = Result<(), NoEligibleModel>;
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) -> Result<(), NoEligibleModel> {
+        let Self { policy, request, input_tokens, workspace } = self;
+        let Workspace { scores, output_tokens, cost_usd, candidates, .. } = workspace;
+        let parts = policy.scorer.parts();
+        let (tokens, costs) = (parts.output_tokens.as_deref(), parts.cost_usd.as_deref());
+        scorer::at_length(tokens.unwrap_or_default(), scores.length(), output_tokens);
+        if policy.cost_basis == CostBasis::Learned {
+            scorer::at_length(costs.unwrap_or_default(), scores.length(), cost_usd);
+        }
+        candidates.clear();
+        for (index, model) in policy.models.iter().enumerate() {
+            let learned = Learned {
+                quality: f64::from(scores.quality()[index]),
+                output_tokens: output_tokens.get(index).copied(),
+                dollars: cost_usd.get(index).copied().unwrap_or(0.0),
+            };
+            candidates.push(policy.candidate(model, request, input_tokens, &learned));
+        }
+        let Workspace { candidates, utilities, probabilities, .. } = workspace;
+        let eligible = || candidates.iter().filter(|candidate| candidate.excluded_by.is_none());
+        if eligible().next().is_none() {
+            return Err(NoEligibleModel { n_models: policy.models.len() });
+        }
+        let dearest = eligible().filter_map(|c| c.expected.cost).max().unwrap_or(Usd::ZERO);
+        utilities.clear();
+        for candidate in candidates.iter_mut() {
+            if candidate.excluded_by.is_none() {
+                candidate.utility = policy.objective.utility(&candidate.expected, dearest);
+            }
+            utilities.push(candidate.utility);
+        }
+        probabilities.clear();
+        probabilities.resize(utilities.len(), 0.0);
+        policy.explorer.distribute(utilities, probabilities);
+        for (candidate, probability) in candidates.iter_mut().zip(probabilities) {
+            candidate.probability = *probability;
+        }
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use polars::prelude::*;
 use std::{error::Error, fs, path::PathBuf};
 
 const SEED: u64 = 20_260_101;
-const N_REQUESTS: u64 = 21_000;
+const N_REQUESTS: u64 = 18_000;
 
 /// Conversations never cross a multiple of this, so whole blocks go to one part.
 const BLOCK: u64 = 60;
@@ -47,12 +47,12 @@ fn outcome_table(world: &World) -> Result<DataFrame, Box<dyn Error>> {
             tasks.push(request.task);
             splits.push(split);
             models.push(model.id);
-            quality.push(outcome.quality);
+            quality.push(narrow(outcome.quality));
             cost.push(pointsman_core::units::as_float(outcome.cost_nanodollars) / 1e9);
             input.push(u32::try_from(outcome.input_tokens)?);
             output.push(u32::try_from(outcome.output_tokens)?);
-            latency.push(outcome.latency_ms.round());
-            expected.push((truth.expected_quality * 1e4).round() / 1e4);
+            latency.push(narrow(outcome.latency_ms.round()));
+            expected.push(narrow((truth.expected_quality * 1e3).round() / 1e3));
         }
     }
     Ok(df!(
@@ -68,4 +68,9 @@ fn outcome_table(world: &World) -> Result<DataFrame, Box<dyn Error>> {
         "latency_ms" => latency,
         "expected_quality" => expected,
     )?)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "single precision keeps the sample small")]
+fn narrow(value: f64) -> f32 {
+    value as f32
 }

@@ -1,7 +1,7 @@
 //! What anyone could do without a router, and whether the router is worth having.
 //!
 //! A router has to beat what its money buys without it: the best single model at no more than
-//! its cost. [`judge`] says so, says the opposite, or says that it cannot tell.
+//! its cost, and the best mix of two single models at its cost. [`judge`] says so, says the opposite, or says that it cannot tell.
 
 use crate::{
     error::{JudgeError, MatrixError, ValuesError},
@@ -11,6 +11,10 @@ use crate::{
     matrix::{CostQuality, Outcomes, PolicyOutcomes, first_best, ordered_mean},
     moments::float_of,
 };
+
+mod mix;
+
+pub use mix::MixRival;
 
 /// Two sums of the same costs may differ by this share.
 const SAME_COST: f64 = 1e-9;
@@ -131,6 +135,8 @@ pub struct Judgement {
     pub rival: SingleModel,
     /// The policy's quality minus the rival's, prompt by prompt.
     pub difference: MeanValue,
+    /// The mix of two models at the policy's cost, where one is a better comparison than `rival`.
+    pub mix: Option<MixRival>,
 }
 
 /// Compares a policy with the best single model that costs no more than it does.
@@ -142,7 +148,8 @@ pub struct Judgement {
 ///    candidates. If every single model costs more, the rival is the cheapest one.
 /// 2. `difference` is the mean over prompts of the policy's quality minus the rival's, with its
 ///    paired normal interval.
-/// 3. The whole interval above zero: [`Verdict::Route`]. No part of it above zero, and the rival
+/// 3. The whole interval above zero, and that of the difference to the best mix of two models at
+///    the policy's cost as well: [`Verdict::Route`]. No part of the first above zero, and the rival
 ///    costs no more than the policy: [`Verdict::UseOneModel`]. All else: [`Verdict::CannotTell`].
 ///
 /// A policy that always takes the rival has the difference zero, exactly, and needs no router.
@@ -171,14 +178,16 @@ pub fn judge(
     let picks = vec![rival.model_index; outcomes.quality().n_rows()];
     let rival_quality = outcomes.of_picks(&picks)?.quality;
     let difference = paired_difference(&policy.quality, &rival_quality, level)?;
-    let verdict = if 0.0 < difference.interval.lower {
+    let mix = mix::mix_at(policy, policy_cost, &singles, (outcomes, level))?;
+    let beats_mix = mix.as_ref().is_none_or(|mix| 0.0 < mix.difference.interval.lower);
+    let verdict = if 0.0 < difference.interval.lower && beats_mix {
         Verdict::Route
     } else if difference.interval.upper <= 0.0 && is_affordable(&rival) {
         Verdict::UseOneModel { model_index: rival.model_index }
     } else {
         Verdict::CannotTell
     };
-    Ok(Judgement { verdict, rival, difference })
+    Ok(Judgement { verdict, rival, difference, mix })
 }
 
 fn mean_cost(policy: &PolicyOutcomes, outcomes: &Outcomes<'_>) -> Result<Option<f64>, JudgeError> {

@@ -1,7 +1,8 @@
 //! Fits of many columns, run in blocks of a fixed width so that inner loops have fixed bounds.
 
 use crate::{
-    kernel::Kernel,
+    apart::Apart,
+    kernel::{Kernel, Weights},
     solve::{Path, ridge_path},
 };
 use pointsman_core::features::N_DENSE;
@@ -73,10 +74,11 @@ impl Columns {
     ) -> (Vec<Vec<f32>>, Effort) {
         let mut effort = Effort::default();
         let mut all = vec![vec![0.0; self.target.len()]; strengths.len()];
+        let apart = Apart::new(kernel, &self.weights, self.n_columns);
         for from in (0..self.n_columns).step_by(B) {
-            let path = self.solve::<B>(kernel, strengths, from, &mut effort);
+            let path = self.solve::<B>((kernel, apart.as_ref()), strengths, from, &mut effort);
             for (out, dual) in all.iter_mut().zip(&path.duals) {
-                let predicted = kernel.predict(&kernel.transposed(dual));
+                let predicted = kernel.predict(&transposed((kernel, apart.as_ref()), dual, from));
                 for (out, row) in out.chunks_exact_mut(self.n_columns).zip(&predicted) {
                     for (out, value) in out[from..].iter_mut().zip(row) {
                         *out = *value;
@@ -102,10 +104,11 @@ impl Columns {
             dense: vec![0.0; N_DENSE * n_columns],
             offsets: vec![0.0; n_columns],
         };
+        let apart = Apart::new(kernel, &self.weights, n_columns);
         for from in (0..n_columns).step_by(B) {
-            let path = self.solve::<B>(kernel, strengths, from, &mut effort);
+            let path = self.solve::<B>((kernel, apart.as_ref()), strengths, from, &mut effort);
             let dual = averaged(&path.duals, shares, from);
-            let weights = kernel.transposed(&dual);
+            let weights = transposed((kernel, apart.as_ref()), &dual, from);
             let put = |out: &mut [f32], values: &[f32; B]| {
                 for (out, value) in out[from..].iter_mut().zip(values) {
                     *out = *value;
@@ -134,7 +137,7 @@ impl Columns {
 
     fn solve<const B: usize>(
         &self,
-        kernel: &Kernel,
+        (kernel, apart): (&Kernel, Option<&Apart<'_>>),
         strengths: &[f64],
         from: usize,
         effort: &mut Effort,
@@ -143,10 +146,25 @@ impl Columns {
             let row = |row: &[f32]| std::array::from_fn(|c| row.get(from + c).copied().unwrap_or(0.0));
             values.chunks_exact(self.n_columns).map(row).collect()
         };
-        let path = ridge_path(kernel, &block(&self.target), &block(&self.weights), strengths);
+        let (target, weights) = (block(&self.target), block(&self.weights));
+        let path = match apart {
+            Some(apart) => apart.ridge_path((&target, &weights), strengths, from),
+            None => ridge_path(kernel, &target, &weights, strengths),
+        };
         effort.n_iterations += path.n_iterations;
         effort.n_unconverged += path.n_unconverged;
         path
+    }
+}
+
+fn transposed<const B: usize>(
+    (kernel, apart): (&Kernel, Option<&Apart<'_>>),
+    dual: &[[f32; B]],
+    from: usize,
+) -> Weights<B> {
+    match apart {
+        Some(apart) => apart.transposed(dual, from),
+        None => kernel.transposed(dual),
     }
 }
 

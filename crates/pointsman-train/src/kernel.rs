@@ -15,6 +15,7 @@ use pointsman_core::{
     units::len_as_float,
 };
 use rayon::prelude::*;
+use std::sync::OnceLock;
 
 /// What a standard deviation of a dense feature weighs against a whole text of terms.
 pub(crate) const DENSE_SCALE: f32 = 0.15;
@@ -38,8 +39,7 @@ pub(crate) struct Kernel {
     term_means: Vec<f32>,
     row_starts: Vec<usize>,
     row_terms: Vec<u32>,
-    term_starts: Vec<usize>,
-    term_rows: Vec<u32>,
+    by_term: OnceLock<ByTerm>,
     /// One over the length of each row's vector of inverse document frequencies.
     row_factors: Vec<f32>,
     single_squares: Vec<f32>,
@@ -47,13 +47,20 @@ pub(crate) struct Kernel {
     dense_means: [f32; N_DENSE],
 }
 
+/// The terms' rows; made when they are first asked for, because logs can do without.
+#[derive(Debug)]
+struct ByTerm {
+    starts: Vec<usize>,
+    rows: Vec<u32>,
+}
+
 /// Weights of `B` columns, in the coordinates of a [`Kernel`].
 #[derive(Debug, Clone)]
 pub(crate) struct Weights<const B: usize> {
-    terms: Vec<[f32; B]>,
-    dense: [[f32; B]; N_DENSE],
+    pub(crate) terms: Vec<[f32; B]>,
+    pub(crate) dense: [[f32; B]; N_DENSE],
     /// `mean of x · weights`, which predictions subtract.
-    at_mean: [f32; B],
+    pub(crate) at_mean: [f32; B],
 }
 
 impl Kernel {
@@ -83,8 +90,7 @@ impl Kernel {
             single: Vec::new(),
             row_starts: Vec::with_capacity(rows.len() + 1),
             row_terms: Vec::new(),
-            term_starts: Vec::new(),
-            term_rows: Vec::new(),
+            by_term: OnceLock::new(),
             row_factors: Vec::with_capacity(rows.len()),
             single_squares: vec![0.0; rows.len()],
             dense: Vec::new(),
@@ -96,7 +102,7 @@ impl Kernel {
         for (index, &row) in (0_u32..).zip(rows) {
             kernel.push_row(index, design.terms(row as usize), &place);
         }
-        kernel.transpose();
+        kernel.average_terms();
         kernel.scale_dense(design, rows);
         kernel
     }
@@ -118,29 +124,37 @@ impl Kernel {
         self.row_starts.push(self.row_terms.len());
     }
 
-    fn transpose(&mut self) {
-        let mut starts = vec![0_usize; self.buckets.len() + 1];
-        for &term in &self.row_terms {
-            starts[term as usize + 1] += 1;
-        }
-        for term in 0..self.buckets.len() {
-            starts[term + 1] += starts[term];
-        }
-        let mut next = starts.clone();
-        let mut rows = vec![0_u32; self.row_terms.len()];
+    fn average_terms(&mut self) {
         let mut sums = vec![0.0_f64; self.buckets.len()];
-        for (row, span) in (0_u32..).zip(self.row_starts.windows(2)) {
+        for (span, factor) in self.row_starts.windows(2).zip(&self.row_factors) {
             for &term in &self.row_terms[span[0]..span[1]] {
-                rows[next[term as usize]] = row;
-                next[term as usize] += 1;
-                sums[term as usize] += f64::from(self.row_factors[row as usize]);
+                sums[term as usize] += f64::from(*factor);
             }
         }
         let n = len_as_float(self.n_rows.max(1));
         self.term_means =
             sums.iter().zip(&self.idf).map(|(sum, idf)| narrow(sum * f64::from(*idf) / n)).collect();
-        self.term_starts = starts;
-        self.term_rows = rows;
+    }
+
+    fn by_term(&self) -> &ByTerm {
+        self.by_term.get_or_init(|| {
+            let mut starts = vec![0_usize; self.buckets.len() + 1];
+            for &term in &self.row_terms {
+                starts[term as usize + 1] += 1;
+            }
+            for term in 0..self.buckets.len() {
+                starts[term + 1] += starts[term];
+            }
+            let mut next = starts.clone();
+            let mut rows = vec![0_u32; self.row_terms.len()];
+            for (row, span) in (0_u32..).zip(self.row_starts.windows(2)) {
+                for &term in &self.row_terms[span[0]..span[1]] {
+                    rows[next[term as usize]] = row;
+                    next[term as usize] += 1;
+                }
+            }
+            ByTerm { starts, rows }
+        })
     }
 
     fn scale_dense(&mut self, design: &Design, rows: &[u32]) {
@@ -169,17 +183,38 @@ impl Kernel {
         self.n_rows
     }
 
+    /// How many terms occur in two rows and more.
+    pub(crate) fn n_terms(&self) -> usize {
+        self.buckets.len()
+    }
+
+    /// One row: its terms, the factor they share, and its dense features before centring.
+    pub(crate) fn row(&self, row: usize) -> (&[u32], f32, &[f32; N_DENSE]) {
+        let terms = &self.row_terms[self.row_starts[row]..self.row_starts[row + 1]];
+        (terms, self.row_factors[row], &self.dense[row])
+    }
+
+    /// Of each term, the inverse document frequency and the mean over all rows.
+    pub(crate) fn terms(&self) -> (&[f32], &[f32]) {
+        (&self.idf, &self.term_means)
+    }
+
+    /// The means of the dense features.
+    pub(crate) fn dense_means(&self) -> &[f32; N_DENSE] {
+        &self.dense_means
+    }
+
     /// `Xᵀ U` without the terms that occur once; `dual` is `U`, shape `(n_rows, B)`.
     pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
         let scaled: Vec<[f32; B]> =
             dual.iter().zip(&self.row_factors).map(|(row, factor)| row.map(|v| v * factor)).collect();
         let total = dual.iter().fold([0.0; B], add);
+        let ByTerm { starts, rows } = self.by_term();
         let mut terms = vec![[0.0; B]; self.buckets.len()];
         terms.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
             for (offset, out) in chunk.iter_mut().enumerate() {
                 let term = task * TASK + offset;
-                let rows = &self.term_rows[self.term_starts[term]..self.term_starts[term + 1]];
-                let sum = gather(&scaled, rows);
+                let sum = gather(&scaled, &rows[starts[term]..starts[term + 1]]);
                 let (idf, mean) = (self.idf[term], self.term_means[term]);
                 *out = std::array::from_fn(|c| idf * sum[c] - mean * total[c]);
             }
@@ -280,11 +315,14 @@ fn add<const B: usize>(left: [f32; B], right: &[f32; B]) -> [f32; B] {
 )]
 fn squared_idf(n_rows: usize, frequency: &[u32]) -> Vec<u16> {
     // Below exp(15) = 3 million rows nothing is capped.
-    let steps = |n: &u32| {
-        let idf = inverse_document_frequency(n_rows, *n as usize);
+    let steps = |n: usize| {
+        let idf = inverse_document_frequency(n_rows, n);
         (idf * idf * SQUARED_IDF_STEPS).round().clamp(1.0, f64::from(u16::MAX)) as u16
     };
-    frequency.iter().map(steps).collect()
+    // Most buckets are empty or rare.
+    let rare: Vec<u16> = (0..64).map(steps).collect();
+    let known = |n: &u32| rare.get(*n as usize).copied().unwrap_or_else(|| steps(*n as usize));
+    frequency.iter().map(known).collect()
 }
 
 fn unit_idf(squared: u16) -> f64 {

@@ -13,6 +13,7 @@ pub mod outcomes;
 
 pub mod train;
 
+mod apart;
 mod columns;
 mod cost;
 mod fold;

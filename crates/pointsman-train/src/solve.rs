@@ -10,6 +10,32 @@
 
 use crate::{kernel::Kernel, outcomes::narrow};
 
+/// A centred feature matrix `X`, without the terms that occur once.
+pub(crate) trait Matrix<const B: usize> {
+    /// How many rows it has.
+    fn n_rows(&self) -> usize;
+
+    /// `X Xᵀ U`; `dual` is `U`, shape `(n_rows, B)`.
+    fn image(&self, dual: &[[f32; B]]) -> Vec<[f32; B]>;
+
+    /// The diagonal that the terms that occur once add to `X Xᵀ`, shape `(n_rows,)`.
+    fn single_squares(&self) -> &[f32];
+}
+
+impl<const B: usize> Matrix<B> for Kernel {
+    fn n_rows(&self) -> usize {
+        self.n_rows()
+    }
+
+    fn image(&self, dual: &[[f32; B]]) -> Vec<[f32; B]> {
+        self.predict(&self.transposed(dual))
+    }
+
+    fn single_squares(&self) -> &[f32] {
+        self.single_squares()
+    }
+}
+
 /// Where the residual, relative to the right-hand side, is small enough.
 const TOLERANCE: f64 = 3e-4;
 
@@ -19,7 +45,7 @@ const MAX_ITERATIONS: usize = 200;
 /// The solutions of one block of columns.
 #[derive(Debug)]
 pub(crate) struct Path<const B: usize> {
-    /// Per strength, `√ω a`: what [`Kernel::transposed`] turns into weights; shape `(n_rows, B)`.
+    /// Per strength, `√ω a`, which `Xᵀ` turns into weights; shape `(n_rows, B)`.
     pub(crate) duals: Vec<Vec<[f32; B]>>,
     /// Passes over the matrix.
     pub(crate) n_iterations: usize,
@@ -39,12 +65,12 @@ struct Shift {
 ///
 /// A row with weight zero takes no part in its column.
 pub(crate) fn ridge_path<const B: usize>(
-    kernel: &Kernel,
+    matrix: &impl Matrix<B>,
     target: &[[f32; B]],
     weights: &[[f32; B]],
     strengths: &[f64],
 ) -> Path<B> {
-    let n_rows = kernel.n_rows();
+    let n_rows = matrix.n_rows();
     let roots: Vec<[f32; B]> = weights.iter().map(|row| row.map(f32::sqrt)).collect();
     let mut residual: Vec<[f32; B]> = product(target, &roots);
     let mut direction = residual.clone();
@@ -61,7 +87,7 @@ pub(crate) fn ridge_path<const B: usize>(
     let is_open = |squared: &[f64; B], c: usize| goal[c] < squared[c] && 0.0 < squared[c];
     while n_iterations < MAX_ITERATIONS && (0..B).any(|c| is_open(&squared, c)) {
         n_iterations += 1;
-        let image = apply(kernel, &direction, &roots, strengths[0]);
+        let image = apply(matrix, &direction, &roots, strengths[0]);
         let curvature = dot(&direction, &image);
         let step: [f64; B] = std::array::from_fn(|c| {
             if is_open(&squared, c) && 0.0 < curvature[c] { squared[c] / curvature[c] } else { 0.0 }
@@ -124,17 +150,16 @@ impl Shift {
 
 /// `(√Ω X Xᵀ √Ω + λ I) v`.
 fn apply<const B: usize>(
-    kernel: &Kernel,
+    matrix: &impl Matrix<B>,
     vector: &[[f32; B]],
     roots: &[[f32; B]],
     strength: f64,
 ) -> Vec<[f32; B]> {
     let scaled = product(vector, roots);
-    let weights = kernel.transposed(&scaled);
-    let mut image = kernel.predict(&weights);
+    let mut image = matrix.image(&scaled);
     let strength = narrow(strength);
     for (((out, scaled), (root, vector)), single) in
-        image.iter_mut().zip(&scaled).zip(roots.iter().zip(vector)).zip(kernel.single_squares())
+        image.iter_mut().zip(&scaled).zip(roots.iter().zip(vector)).zip(matrix.single_squares())
     {
         *out = std::array::from_fn(|c| {
             (out[c] + single * scaled[c]) * root[c] + strength * vector[c]

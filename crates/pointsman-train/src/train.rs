@@ -8,7 +8,7 @@ use crate::{
     kernel::Kernel,
     outcomes::{Outcomes, narrow},
     report,
-    select::{HeldOut, StrengthValue, Yardstick, gain, shares},
+    select::{HeldOut, Yardstick, gain, shares},
 };
 use pointsman_core::{
     features::N_DENSE,
@@ -17,7 +17,7 @@ use pointsman_core::{
 };
 use rayon::prelude::*;
 
-pub use crate::report::{HeldOutReport, SweepValue};
+pub use crate::{report::{HeldOutReport, PointValue, SweepValue}, select::StrengthValue};
 
 /// The strengths of regularisation that share the weights.
 pub const STRENGTHS: [f64; 6] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
@@ -192,9 +192,14 @@ fn check(set: &TrainingSet<'_>) -> Result<(), TrainError> {
     if set.rows.len() < LEAST_ROWS {
         return Err(TrainError::TooFewRows { found: set.rows.len(), least: LEAST_ROWS });
     }
-    let groups: std::collections::BTreeSet<u64> =
-        set.rows.iter().map(|&row| set.groups[row as usize]).collect();
     let least = 2 * usize::try_from(N_FOLDS).unwrap_or(usize::MAX);
+    let mut groups = std::collections::BTreeSet::new();
+    for &row in set.rows {
+        groups.insert(set.groups[row as usize]);
+        if least <= groups.len() {
+            break; // no need to sort them all
+        }
+    }
     if groups.len() < least {
         return Err(TrainError::TooFewGroups { found: groups.len(), least });
     }
@@ -426,7 +431,7 @@ impl<'a> Problem<'a> {
                 }
             }
         };
-        let report = report::held_out(&yardstick, &HeldOut { quality: &mixed, cost: &cost });
+        let report = report::held_out(&yardstick, &HeldOut { quality: &mixed, cost: &cost }, &fits.folds);
         Choice { strengths, shares, output_tokens, cost_usd, length_centre: length.centre, report: Some(report) }
     }
 

@@ -1,6 +1,7 @@
 //! `pointsman benchmark`: cross-validated routers on outcome tables, with baselines.
 
 use crate::{
+    from_logs::{self, FromLogs},
     load::{self, QualityRange},
     routers::{self, Learner, RouterResult, TableResult},
     screen::Screen,
@@ -20,6 +21,10 @@ pub(crate) struct Args {
     /// Routers to learn: `pointsman`, or `ridge-10` for one fixed strength.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "pointsman")]
     learner: Vec<Learner>,
+    /// Also learn from this many simulated logs: one outcome per training prompt, drawn by softmax
+    /// at temperature 0.1 over the training part's means, mixed with 10 % uniform.
+    #[arg(long, value_name = "LOGS", default_value_t = 0)]
+    from_logs: u64,
     /// Seeds every random choice of the learner.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -49,7 +54,14 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         let result = routers::run(&loaded, &args.learner, args.seed, screen)
             .with_context(|| path.display().to_string())?;
         describe(&result, screen)?;
-        tables.insert(stem, table_json(&result));
+        let mut value = table_json(&result);
+        if 0 < args.from_logs {
+            let found = from_logs::run(&loaded, args.from_logs, screen)
+                .with_context(|| path.display().to_string())?;
+            describe_from_logs(&found, screen)?;
+            value["from_logs"] = from_logs_json(&found);
+        }
+        tables.insert(stem, value);
     }
     screen.json(args.json.as_deref(), &json!({ "tables": tables }))
 }
@@ -82,6 +94,32 @@ fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
         ["router", "quality", "frontier area", "cost to match best single", "log loss", "Brier"];
     screen.table(header, routers.iter().map(row))?;
     screen.say("")
+}
+
+fn describe_from_logs(found: &FromLogs, screen: &Screen) -> Result<()> {
+    screen.say(&format!("learned from {} simulated logs, against the log's best single model:", found.n_logs))?;
+    let rows = found.differences().into_iter().map(|(figure, difference)| {
+        let interval = &difference.interval;
+        [
+            figure.to_owned(),
+            format!("{:+.4} [{:+.4}, {:+.4}]", difference.value, interval.lower, interval.upper),
+        ]
+    });
+    screen.table(["figure", "difference (95 % over logs)"], rows)?;
+    screen.say("")
+}
+
+fn from_logs_json(found: &FromLogs) -> Value {
+    let differences: Map<String, Value> = found
+        .differences()
+        .into_iter()
+        .map(|(figure, difference)| {
+            let (lower, upper) = (difference.interval.lower, difference.interval.upper);
+            let value = json!({"value": difference.value, "lower": lower, "upper": upper, "level": 0.95});
+            (figure.to_owned(), value)
+        })
+        .collect();
+    json!({"n_logs": found.n_logs, "differences": differences})
 }
 
 fn table_json(result: &TableResult) -> Value {

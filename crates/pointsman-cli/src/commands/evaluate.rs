@@ -86,9 +86,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
 
 /// The report on a terminal: verdict first.
 pub(crate) fn text(report: &Report) -> String {
-    let mut text = format!("{}\n{}\n\n", report.verdict.sentence, report.subtitle);
-    let header = ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
-    text.push_str(&screen::table(header, report.values.iter().map(cells)));
+    let mut text = text_of_values(report);
     for diagnostic in &report.diagnostics {
         // Writing to a string cannot fail.
         drop(write!(text, "\n  {}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning));
@@ -97,6 +95,13 @@ pub(crate) fn text(report: &Report) -> String {
         drop(write!(text, "\n! {warning}"));
     }
     text
+}
+
+/// Verdict and values, without the diagnostics.
+pub(crate) fn text_of_values(report: &Report) -> String {
+    let header = ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
+    let table = screen::table(header, report.values.iter().map(cells));
+    format!("{}\n\n{}:\n{table}", report.verdict.sentence, report.subtitle)
 }
 
 fn cells(row: &ValueRow) -> [String; 5] {

@@ -31,30 +31,30 @@ use std::{
 pub(crate) struct Args {
     /// Traffic logs (NDJSON or Parquet; files or patterns).
     #[arg(long, num_args = 1.., value_name = "FILE")]
-    log: Vec<PathBuf>,
+    pub(crate) log: Vec<PathBuf>,
     /// Outcome tables (Parquet, CSV or NDJSON; files or patterns).
     #[arg(long, num_args = 1.., value_name = "FILE")]
-    table: Vec<PathBuf>,
+    pub(crate) table: Vec<PathBuf>,
     /// Models and prices (TOML or JSON); every model of the data must be in it.
     #[arg(long, value_name = "FILE")]
-    catalog: Option<PathBuf>,
+    pub(crate) catalog: Option<PathBuf>,
     /// Where the policy goes.
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    pub(crate) out: PathBuf,
     /// The policy's name; the file's stem where not given.
     #[arg(long)]
-    name: Option<String>,
+    pub(crate) name: Option<String>,
     #[command(flatten)]
-    learning: LearningFlags,
+    pub(crate) learning: LearningFlags,
     /// The scale that quality is logged in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
-    quality_range: Option<QualityRange>,
+    pub(crate) quality_range: Option<QualityRange>,
     /// The metric of a log that is its quality; `quality` where not given.
     #[arg(long, value_name = "NAME")]
-    quality_metric: Option<String>,
+    pub(crate) quality_metric: Option<String>,
     /// Also write what was learned as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    pub(crate) json: Option<PathBuf>,
 }
 
 /// Flags that decide what is learned.
@@ -240,7 +240,7 @@ pub(crate) fn learn(
 }
 
 fn points(report: &HeldOutReport) -> Vec<OperatingPoint> {
-    report.operating_points.clone()
+    report.operating_points.iter().map(|value| value.point.clone()).collect()
 }
 
 fn n_outcomes(origin: Origin, n_rows: usize, n_models: usize) -> u64 {
@@ -265,25 +265,31 @@ fn standing(models: &[String], trained: &Trained) -> Standing {
         let sentence = "Nothing was held out, so nothing is known about what routing is worth here.";
         return Standing { best_single, sentence: sentence.to_owned() };
     };
-    let (gain, error) = report.gain;
-    let interval = format!("[{:+.4}, {:+.4}]", gain - 1.96 * error, gain + 1.96 * error);
-    let balanced = report.operating_points.iter().find(|point| point.name == "balanced");
-    let saves = balanced.filter(|point| {
-        point.cost_usd.upper < report.best_single_cost
-            && report.best_single_quality <= point.quality.value
+    let interval = |(gain, error): (f64, f64)| {
+        format!("{gain:+.4} [{:+.4}, {:+.4}]", gain - 1.96 * error, gain + 1.96 * error)
+    };
+    let (gain, error) = report.sweep[0].gain;
+    let saving = report.operating_points.iter().find(|value| {
+        value.point.name == "balanced"
+            && value.point.cost_usd.upper < report.best_single_cost
+            && -0.01 <= value.gain.0
     });
-    let sentence = match saves {
-        Some(point) => format!(
-            "Route: on held-out rows it matched `{best_single}` at {:.0} % of its cost; \
-             ignoring cost, its quality is {gain:+.4} {interval} against it.",
-            100.0 * point.cost_usd.value / report.best_single_cost,
+    let sentence = match saving {
+        Some(value) => format!(
+            "Route: on held-out rows `balanced` costs {:.0} % of `{best_single}` at a quality of {} \
+             against it; ignoring cost, quality is {} against it.",
+            100.0 * value.point.cost_usd.value / report.best_single_cost,
+            interval(value.gain),
+            interval((gain, error)),
         ),
         None if 0.0 < gain - 1.96 * error => format!(
-            "Route: on held-out rows its quality is {gain:+.4} {interval} against `{best_single}`."
+            "Route: on held-out rows its quality is {} against `{best_single}`.",
+            interval((gain, error))
         ),
         None => format!(
             "Use one model, `{best_single}`: on held-out rows routing did not beat it with \
-             confidence, in quality ({gain:+.4} {interval}) or in cost."
+             confidence, in quality ({}) or in cost.",
+            interval((gain, error))
         ),
     };
     Standing { best_single, sentence }

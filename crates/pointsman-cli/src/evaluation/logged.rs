@@ -42,7 +42,7 @@ pub(crate) fn evaluate(
             log.rows.len()
         );
     }
-    let mut values = logged_rows(&log, &used, settings)?;
+    let mut values = Vec::new();
     let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
     let mut verdict = None;
     for (loaded, recorder) in settings.policies.iter().zip(&recorders) {
@@ -57,12 +57,12 @@ pub(crate) fn evaluate(
             row.effective_n = Some(found.effective_n);
             row.note.clone_from(&loaded.objective);
         }
+        values.append(&mut rows);
         if verdict.is_none() {
             verdict = Some(against_logged(&loaded.name, &rounds, &found, settings)?);
         }
-        rows.append(&mut values);
-        values = rows;
     }
+    values.extend(logged_rows(&log, &used, settings)?);
     for model in 0..log.models.len() {
         values.extend(single_row(&log, &used, model, settings)?);
     }

@@ -83,9 +83,15 @@ pub(crate) fn evaluate(
     }
     values.extend(baseline_rows(&matrix, &rows, &known, settings)?);
     let Some((judgement, outcomes, on_rows)) = first else { bail!("no policy to evaluate") };
-    let verdict = verdict(&settings.policies[0].name, &judgement, &outcomes, &matrix.models);
+    let verdict = verdict(
+        &settings.policies[0].name,
+        &judgement,
+        &outcomes,
+        (&matrix.models, &known.best_single),
+    );
     let frontier = frontier(&matrix, &actual, &on_rows, &known)?.map(|mut frontier| {
-        frontier.operating_points.extend(point_of(&values[0]));
+        let of_policies = &values[..settings.policies.len()];
+        frontier.operating_points.extend(of_policies.iter().filter_map(point_of));
         frontier
     });
     Ok(Report {
@@ -200,24 +206,36 @@ fn baseline_rows(
     Ok(all)
 }
 
-/// The verdict in words.
+/// The verdict in words: against the mix of two models that costs the same where there is one,
+/// else against the best single model that costs no more.
 pub(crate) fn verdict(
     policy: &str,
     judgement: &Judgement,
     outcomes: &PolicyOutcomes,
-    models: &[String],
+    (models, best_single): (&[String], &baselines::SingleModel),
 ) -> Verdict {
-    let rival = &models[judgement.rival.model_index];
-    let difference = &judgement.difference;
+    let (difference, rival) = match &judgement.mix {
+        Some(mix) => {
+            let [cheap, dear] = mix.models.map(|model| models[model].as_str());
+            (&mix.difference, format!("mixing `{cheap}` and `{dear}` at the same cost"))
+        }
+        None => {
+            (&judgement.difference, format!("always `{}`", models[judgement.rival.model_index]))
+        }
+    };
     let numbers = format!(
-        "quality {:+.4} [{:+.4}, {:+.4}] against always `{rival}`",
+        "quality {:+.4} [{:+.4}, {:+.4}] against {rival}",
         difference.value, difference.interval.lower, difference.interval.upper
     );
-    let costs = match (outcomes.point(), judgement.rival.cost_usd) {
-        (Some(policy), Some(rival)) => format!(
-            ", at {} instead of {} per 1,000 requests",
-            wording::per_thousand(policy.cost_usd),
-            wording::per_thousand(rival)
+    let costs = match (outcomes.point(), best_single.cost_usd) {
+        (Some(point), Some(cost)) => format!(
+            ". Per 1,000 requests it costs {} for a quality of {:.3}; the best single model, `{}`, \
+             costs {} for {:.3}",
+            wording::per_thousand(point.cost_usd),
+            point.quality,
+            models[best_single.model_index],
+            wording::per_thousand(cost),
+            best_single.quality,
         ),
         (Some(_) | None, Some(_) | None) => String::new(),
     };
@@ -227,7 +245,7 @@ pub(crate) fn verdict(
         }
         baselines::Verdict::UseOneModel { model_index } => (
             VerdictKind::UseOneModel,
-            format!("Use one model, `{}`: {numbers}{costs}.", models[model_index]),
+            format!("Use one model, `{}`: routing gives {numbers}{costs}.", models[model_index]),
         ),
         baselines::Verdict::CannotTell => {
             (VerdictKind::CannotTell, format!("Cannot tell yet: {numbers}{costs}."))
@@ -276,7 +294,7 @@ fn frontier(
 
 fn point_of(row: &ValueRow) -> Option<OperatingPoint> {
     Some(OperatingPoint {
-        name: row.note.trim_matches('`').to_owned(),
+        name: row.policy.clone(),
         cost_usd: row.cost_usd?,
         quality: row.value?,
         quality_lower: row.lower?,

@@ -133,3 +133,28 @@ fn a_verdict_needs_a_policy_for_these_prompts() {
     let error = judge(&policy, &one_prompt, ConfidenceLevel::P95).unwrap_err();
     assert_eq!(error, ValuesError::TooFew { n_rows: 1 }.into());
 }
+
+/// A policy between a cheap and a dear model in cost has to beat tossing a coin between them.
+#[test]
+fn a_policy_no_better_than_a_mix_is_not_worth_routing() {
+    let (quality, cost): (Vec<f64>, Vec<f64>) = (
+        (0..200).flat_map(|row| [f64::from(row % 4 / 3), 1.0]).collect(),
+        (0..200).flat_map(|_| [1.0, 3.0]).collect(),
+    );
+    let outcomes = priced(&quality, &cost, 2);
+    let judged = |picks: &[usize]| {
+        let policy = outcomes.of_picks(picks).unwrap();
+        judge(&policy, &outcomes, ConfidenceLevel::P95).unwrap()
+    };
+    // A coin: the dear model on every other pair of prompts, whatever they are.
+    let coin = judged(&(0..200).map(|row| row / 2 % 2).collect::<Vec<_>>());
+    assert_eq!(coin.verdict, Verdict::CannotTell);
+    let mix = coin.mix.unwrap();
+    assert_eq!(mix.models, [0, 1]);
+    assert!((mix.share_of_dearer - 0.5).abs() < 1e-12);
+    assert!((mix.point.quality - 0.625).abs() < 1e-12);
+    // The dear model where the cheap one fails.
+    let router = judged(&(0..200).map(|row| usize::from(row % 4 < 2)).collect::<Vec<_>>());
+    assert_eq!(router.verdict, Verdict::Route);
+    assert!(0.0 < router.mix.unwrap().difference.interval.lower);
+}

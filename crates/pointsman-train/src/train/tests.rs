@@ -91,8 +91,8 @@ fn routing_beats_the_best_single_model_in_a_world_where_it_can() {
     let (routed, best_single) = test_values(&sample, &trained, 2000);
     assert!(best_single + 0.008 < routed, "{routed} against {best_single}");
     let report = trained.held_out.unwrap();
-    assert!(0.0 < report.gain.0 && report.operating_points.len() == 3);
-    let balanced = &report.operating_points[0];
+    assert!(0.0 < report.sweep[0].gain.0 && report.operating_points.len() == 3);
+    let balanced = &report.operating_points[0].point;
     assert!(balanced.cost_usd.value < report.best_single_cost);
 }
 

@@ -1,0 +1,197 @@
+//! Columns that share no row, each solved on its own rows.
+//!
+//! In a log every row speaks of one model. Side by side, all but one of a row's columns would be
+//! multiplied by zero; apart, each column costs as much as it has rows, its weights fit the nearest
+//! cache, and products with the transpose can be added up row by row, so that the matrix need not
+//! be turned round. The numbers are those of [`Kernel`], added in the same order.
+
+use crate::{
+    kernel::{Kernel, Weights},
+    solve::{Matrix, Path, ridge_path},
+};
+use pointsman_core::features::N_DENSE;
+use rayon::prelude::*;
+
+/// The columns' rows of one kernel.
+#[derive(Debug)]
+pub(crate) struct Apart<'k> {
+    columns: Vec<Rows<'k>>,
+}
+
+/// Some rows of a kernel, centred by the means over all of its rows.
+#[derive(Debug)]
+struct Rows<'k> {
+    kernel: &'k Kernel,
+    rows: Vec<u32>,
+    starts: Vec<usize>,
+    terms: Vec<u32>,
+    factors: Vec<f32>,
+    dense: Vec<[f32; N_DENSE]>,
+    single_squares: Vec<f32>,
+}
+
+impl<'k> Apart<'k> {
+    /// The rows of each column; `None` where a row has weights in more than one. `weights` is of
+    /// shape `(n_rows, n_columns)`.
+    pub(crate) fn new(kernel: &'k Kernel, weights: &[f32], n_columns: usize) -> Option<Self> {
+        let mut rows: Vec<Vec<u32>> = vec![Vec::new(); n_columns];
+        for (index, row) in (0_u32..).zip(weights.chunks_exact(n_columns)) {
+            let mut used = (0..n_columns).filter(|&column| row[column] != 0.0);
+            if let Some(column) = used.next() {
+                rows[column].push(index);
+            }
+            if used.next().is_some() {
+                return None;
+            }
+        }
+        let columns = rows.into_par_iter().map(|rows| Rows::new(kernel, rows)).collect();
+        Some(Self { columns })
+    }
+
+    /// As [`ridge_path`], for the columns from `from` on.
+    pub(crate) fn ridge_path<const B: usize>(
+        &self,
+        (target, weights): (&[[f32; B]], &[[f32; B]]),
+        strengths: &[f64],
+        from: usize,
+    ) -> Path<B> {
+        let columns = self.block::<B>(from);
+        let paths: Vec<Path<1>> = columns
+            .par_iter()
+            .enumerate()
+            .map(|(c, column)| {
+                let of_column = |values: &[[f32; B]]| column.select(values, c);
+                ridge_path(column, &of_column(target), &of_column(weights), strengths)
+            })
+            .collect();
+        let mut duals = vec![vec![[0.0; B]; target.len()]; strengths.len()];
+        for (c, (column, path)) in columns.iter().zip(&paths).enumerate() {
+            for (out, dual) in duals.iter_mut().zip(&path.duals) {
+                for (&row, value) in column.rows.iter().zip(dual) {
+                    out[row as usize][c] = value[0];
+                }
+            }
+        }
+        Path {
+            duals,
+            n_iterations: paths.iter().map(|path| path.n_iterations).max().unwrap_or(0),
+            n_unconverged: paths.iter().map(|path| path.n_unconverged).sum(),
+        }
+    }
+
+    /// As [`Kernel::transposed`], for the columns from `from` on.
+    pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]], from: usize) -> Weights<B> {
+        let columns = self.block::<B>(from);
+        let apart: Vec<Weights<1>> = columns
+            .par_iter()
+            .enumerate()
+            .map(|(c, column)| column.transposed(&column.select(dual, c)))
+            .collect();
+        let n_terms = columns.first().map_or(0, |column| column.kernel.n_terms());
+        let mut joined =
+            Weights { terms: vec![[0.0; B]; n_terms], dense: [[0.0; B]; N_DENSE], at_mean: [0.0; B] };
+        for (c, one) in apart.iter().enumerate() {
+            for (out, value) in joined.terms.iter_mut().zip(&one.terms) {
+                out[c] = value[0];
+            }
+            for (out, value) in joined.dense.iter_mut().zip(&one.dense) {
+                out[c] = value[0];
+            }
+            joined.at_mean[c] = one.at_mean[0];
+        }
+        joined
+    }
+
+    fn block<const B: usize>(&self, from: usize) -> &[Rows<'k>] {
+        &self.columns[from..self.columns.len().min(from + B)]
+    }
+}
+
+impl<'k> Rows<'k> {
+    fn new(kernel: &'k Kernel, rows: Vec<u32>) -> Self {
+        let mut part = Self {
+            kernel,
+            starts: vec![0],
+            terms: Vec::new(),
+            factors: Vec::with_capacity(rows.len()),
+            dense: Vec::with_capacity(rows.len()),
+            single_squares: Vec::with_capacity(rows.len()),
+            rows: Vec::new(),
+        };
+        for &row in &rows {
+            let (terms, factor, dense) = kernel.row(row as usize);
+            part.terms.extend_from_slice(terms);
+            part.starts.push(part.terms.len());
+            part.factors.push(factor);
+            part.dense.push(*dense);
+            part.single_squares.push(kernel.single_squares()[row as usize]);
+        }
+        part.rows = rows;
+        part
+    }
+
+    fn select<const B: usize>(&self, values: &[[f32; B]], column: usize) -> Vec<[f32; 1]> {
+        self.rows.iter().map(|&row| [values[row as usize][column]]).collect()
+    }
+
+    fn transposed(&self, dual: &[[f32; 1]]) -> Weights<1> {
+        let total: f32 = dual.iter().fold(0.0, |sum, [value]| sum + value);
+        let mut sums = vec![0.0_f32; self.kernel.n_terms()];
+        let mut dense = [0.0_f32; N_DENSE];
+        for (row, [value]) in dual.iter().enumerate() {
+            let scaled = value * self.factors[row];
+            for &term in &self.terms[self.starts[row]..self.starts[row + 1]] {
+                sums[term as usize] += scaled;
+            }
+            for (out, feature) in dense.iter_mut().zip(&self.dense[row]) {
+                *out += feature * value;
+            }
+        }
+        let (idf, term_means) = self.kernel.terms();
+        let dense_means = self.kernel.dense_means();
+        let mut at_mean = 0.0;
+        let terms = sums
+            .iter()
+            .zip(idf)
+            .zip(term_means)
+            .map(|((sum, idf), mean)| {
+                let weight = idf * sum - mean * total;
+                at_mean += mean * weight;
+                [weight]
+            })
+            .collect();
+        for (out, mean) in dense.iter_mut().zip(dense_means) {
+            *out -= mean * total;
+            at_mean += mean * *out;
+        }
+        Weights { terms, dense: dense.map(|weight| [weight]), at_mean: [at_mean] }
+    }
+
+    fn predict(&self, weights: &Weights<1>) -> Vec<[f32; 1]> {
+        let (idf, _) = self.kernel.terms();
+        let scaled: Vec<f32> =
+            weights.terms.iter().zip(idf).map(|([weight], idf)| weight * idf).collect();
+        let one = |(row, dense): (usize, &[f32; N_DENSE])| {
+            let terms = &self.terms[self.starts[row]..self.starts[row + 1]];
+            let sum = terms.iter().fold(0.0, |sum, &term| sum + scaled[term as usize]);
+            let of_terms = self.factors[row] * sum - weights.at_mean[0];
+            let add = |sum, (value, [weight]): (&f32, &[f32; 1])| sum + value * weight;
+            [dense.iter().zip(&weights.dense).fold(of_terms, add)]
+        };
+        self.dense.iter().enumerate().map(one).collect()
+    }
+}
+
+impl Matrix<1> for Rows<'_> {
+    fn n_rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn image(&self, dual: &[[f32; 1]]) -> Vec<[f32; 1]> {
+        self.predict(&self.transposed(dual))
+    }
+
+    fn single_squares(&self) -> &[f32] {
+        &self.single_squares
+    }
+}
