@@ -97,7 +97,9 @@ fn parts(n_models: usize) -> ScorerParts {
         intercepts,
         dense_weights,
         dense_scaling: DenseScaling { centres: [0.5; N_DENSE], factors: [0.7; N_DENSE] },
-        output_tokens: Some((0_u32..).take(n_models).map(|m| line(5.0 + f64::from(m) / 50.0)).collect()),
+        output_tokens: Some(
+            (0_u32..).take(n_models).map(|m| line(5.0 + f64::from(m) / 50.0)).collect(),
+        ),
         cost_usd: Some((0_u32..).take(n_models).map(|m| line(f64::from(m) / 9.0 - 8.0)).collect()),
         input_tokens_per_byte: 0.25,
     }

@@ -70,7 +70,8 @@ impl Sample {
             design.push(&Request::from_prompt(&text));
             let mut draws = Draws::keyed(5, Stream::Logging, &[index]);
             let taken = draws.position(n_models);
-            let is_good = draws.chance(if text.len() % (taken + 2) == 0 { 0.7 } else { 0.5 });
+            let is_good =
+                draws.chance(if text.len().is_multiple_of(taken + 2) { 0.7 } else { 0.5 });
             rows.push(LoggedOutcome {
                 taken: u16::try_from(taken)?,
                 propensity: Propensity::new(1.0 / len_as_float(n_models))?,

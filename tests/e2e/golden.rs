@@ -23,7 +23,8 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 #[test]
 fn artifact_v1_loads_and_scores_to_the_same_bits() {
     let artifact = Artifact::from_bytes(&bytes()).unwrap();
-    let written: Value = serde_json::from_slice(&fs::read(at("artifact-v1.json")).unwrap()).unwrap();
+    let written: Value =
+        serde_json::from_slice(&fs::read(at("artifact-v1.json")).unwrap()).unwrap();
     assert_eq!(written["sha256"], artifact.digest());
     assert_eq!(written["models"], json!(artifact.card().models));
     let cases = written["requests"].as_array().unwrap();
@@ -158,7 +159,9 @@ fn parts() -> ScorerParts {
     let (n_models, n_columns) = (3, 4);
     let mut draws = Draws::keyed(1, Stream::Words, &[1]);
     let mut eighths = |n: usize| -> Vec<f32> {
-        (0..n).map(|_| f32::from(u16::try_from(draws.between(0, 64)).unwrap()) / 64.0 - 0.5).collect()
+        (0..n)
+            .map(|_| f32::from(u16::try_from(draws.between(0, 64)).unwrap()) / 64.0 - 0.5)
+            .collect()
     };
     let (intercepts, dense_weights) = (eighths(n_columns), eighths(N_DENSE * n_columns));
     let centres = eighths(N_DENSE).try_into().unwrap();

@@ -26,7 +26,8 @@ pub(crate) static LOG: LazyLock<String> = LazyLock::new(|| {
 /// A policy learned from [`TABLE`].
 pub(crate) static POLICY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let bench = Workbench::with(&[("table.ndjson", TABLE.as_bytes())]);
-    bench.done(&format!("train --table table.ndjson --name small --out policy.safetensors {QUICK}"));
+    bench
+        .done(&format!("train --table table.ndjson --name small --out policy.safetensors {QUICK}"));
     bench.read("policy.safetensors")
 });
 

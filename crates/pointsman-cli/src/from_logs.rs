@@ -33,7 +33,7 @@ impl FromLogs {
     /// The policy's figures less those of the log's best single model; of the frontier area, less
     /// that of the mix of single models. The intervals are asymptotic, over logs.
     pub(crate) fn differences(&self) -> Vec<(&'static str, MeanValue)> {
-        let named = ["quality", "frontier area"].into_iter().zip(self.intervals.clone());
+        let named = ["quality", "frontier area"].into_iter().zip(self.intervals);
         named.filter_map(|(name, value)| Some((name, value?))).collect()
     }
 }

@@ -64,7 +64,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if screen::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            screen.error(&format!("{error:#}"));
+            screen::error(&format!("{error:#}"));
             ExitCode::from(2)
         }
     }

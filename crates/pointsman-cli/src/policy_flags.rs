@@ -11,7 +11,7 @@ use pointsman_core::{
     policy::Policy,
     units::{Probability, Quality, Usd},
 };
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the policy strives for; the policy file's first operating point where nothing is given.
 #[derive(Debug, Clone, Default, Args)]
@@ -80,7 +80,7 @@ pub(crate) struct LoadedPolicy {
 
 impl PolicyFlags {
     /// Reads a policy file and puts it to work by these flags.
-    pub(crate) fn load(&self, path: &PathBuf, catalog: Option<&Catalog>) -> Result<LoadedPolicy> {
+    pub(crate) fn load(&self, path: &Path, catalog: Option<&Catalog>) -> Result<LoadedPolicy> {
         let artifact = files::read_artifact(path)?;
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         self.apply(artifact, name, catalog).with_context(|| path.display().to_string())

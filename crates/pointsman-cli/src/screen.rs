@@ -46,23 +46,6 @@ impl Screen {
         self.say(&table(header, rows))
     }
 
-    /// Writes JSON to a file, or to standard output for `-`.
-    pub(crate) fn json(&self, path: Option<&Path>, value: &serde_json::Value) -> Result<()> {
-        let Some(path) = path else { return Ok(()) };
-        let text = serde_json::to_string_pretty(value)?;
-        if path == Path::new("-") {
-            writeln!(io::stdout().lock(), "{text}")?;
-            return Ok(());
-        }
-        crate::files::write(path, format!("{text}\n").as_bytes())
-    }
-
-    /// The one sentence of a run that could not be.
-    pub(crate) fn error(&self, sentence: &str) {
-        // Nowhere is left to report that standard error is gone.
-        drop(writeln!(io::stderr().lock(), "pointsman: {sentence}"));
-    }
-
     /// A progress bar with a known end, or a spinner where `total` is zero; hidden where standard
     /// error is not a terminal.
     pub(crate) fn progress(&self, label: &str, total: u64) -> ProgressBar {
@@ -81,6 +64,23 @@ impl Screen {
         bar.set_message(label.to_owned());
         bar
     }
+}
+
+/// Writes JSON to a file, or to standard output for `-`.
+pub(crate) fn json(path: Option<&Path>, value: &serde_json::Value) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_string_pretty(value)?;
+    if path == Path::new("-") {
+        writeln!(io::stdout().lock(), "{text}")?;
+        return Ok(());
+    }
+    crate::files::write(path, format!("{text}\n").as_bytes())
+}
+
+/// The one sentence of a run that could not be.
+pub(crate) fn error(sentence: &str) {
+    // Nowhere is left to report that standard error is gone.
+    drop(writeln!(io::stderr().lock(), "pointsman: {sentence}"));
 }
 
 /// The text of a table.

@@ -8,7 +8,7 @@ use crate::{
     features::Extractor,
     objective::{Expected, Objective},
     request::Request,
-    scorer::{self, Scorer, Scores},
+    scorer::{LogLine, Scorer, Scores, at_length},
     simd::{self, Job},
     units::{Probability, Propensity, Tokens, Usd, as_float, len_as_float},
 };
@@ -102,6 +102,18 @@ pub struct Workspace {
     candidates: Vec<Candidate>,
     utilities: Vec<f64>,
     probabilities: Vec<f64>,
+}
+
+impl Candidate {
+    /// Nothing is known of it yet.
+    const UNKNOWN: Self = Self {
+        excluded_by: None,
+        endpoint: None,
+        expected: Expected { quality: 0.0, cost: None, latency_ms: None },
+        output_tokens: None,
+        utility: f64::NEG_INFINITY,
+        probability: 0.0,
+    };
 }
 
 impl Workspace {
@@ -248,85 +260,60 @@ impl Policy {
         })
     }
 
+    /// Fills in what is expected of a model, or says why it may not answer.
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    fn candidate(
+    fn expect_of(
         &self,
         model: &PolicyModel,
-        request: &Request<'_>,
-        input_tokens: Tokens,
-        learned: &Learned,
-    ) -> Candidate {
-        let Learned { quality, output_tokens, dollars } = *learned;
-        let most = request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
-        let output_tokens = output_tokens.map(|expected| expected.min(most));
-        let mut candidate = Candidate {
-            excluded_by: None,
-            endpoint: None,
-            expected: Expected { quality, cost: None, latency_ms: None },
-            output_tokens,
-            utility: f64::NEG_INFINITY,
-            probability: 0.0,
-        };
-        candidate.excluded_by = eligibility::check_name(&model.id, &request.constraints)
-            .and_then(|()| match &model.listed {
-                Some(listed) => self.choose_endpoint(listed, request, input_tokens, &mut candidate),
-                None => Ok(()),
-            })
-            .and_then(|()| {
-                if self.cost_basis == CostBasis::Learned {
-                    candidate.expected.cost = Usd::from_dollars(dollars).ok();
-                }
-                check_caps(request, &candidate.expected)
-            })
-            .err();
-        candidate
-    }
-
-    /// Takes the cheapest endpoint that may be used; ties go to the first.
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn choose_endpoint(
-        &self,
-        listed: &Model,
-        request: &Request<'_>,
-        input_tokens: Tokens,
+        (request, input_tokens): (&Request<'_>, Tokens),
+        dollars: f64,
         candidate: &mut Candidate,
     ) -> Result<(), Exclusion> {
-        eligibility::check_model(listed, request, input_tokens)?;
-        let output_tokens = candidate.output_tokens.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS));
-        let whole_output_tokens = whole_tokens(output_tokens);
-        let mut last = Exclusion::Provider;
-        let mut cheapest: Option<(usize, Usd)> = None;
-        for (index, endpoint) in listed.endpoints.iter().enumerate() {
-            match eligibility::check_endpoint(endpoint, request, input_tokens) {
-                Err(Exclusion::Provider) => {}
-                Err(reason) => last = reason,
-                Ok(()) => {
-                    let cost =
-                        endpoint.input.of(input_tokens) + endpoint.output.of(whole_output_tokens);
-                    if cheapest.is_none_or(|(_, least)| cost < least) {
-                        cheapest = Some((index, cost));
-                    }
-                }
-            }
+        eligibility::check_name(&model.id, &request.constraints)?;
+        if let Some(listed) = &model.listed {
+            choose_endpoint(listed, request, input_tokens, candidate)?;
         }
-        let Some((index, cost)) = cheapest else { return Err(last) };
-        let endpoint = &listed.endpoints[index];
-        candidate.endpoint = Some(index);
-        candidate.expected.cost = Some(cost);
-        candidate.expected.latency_ms = endpoint
-            .tokens_per_second
-            .map(|rate| endpoint.ttft_ms.unwrap_or(0.0) + 1000.0 * output_tokens / rate);
-        Ok(())
+        if self.cost_basis == CostBasis::Learned {
+            candidate.expected.cost = Usd::from_dollars(dollars).ok();
+        }
+        check_caps(request, &candidate.expected)
     }
 }
 
-/// What was learned of one model, for one request.
-struct Learned {
-    quality: f64,
-    output_tokens: Option<f64>,
-    dollars: f64,
+/// Takes the cheapest endpoint that may be used; ties go to the first.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn choose_endpoint(
+    listed: &Model,
+    request: &Request<'_>,
+    input_tokens: Tokens,
+    candidate: &mut Candidate,
+) -> Result<(), Exclusion> {
+    eligibility::check_model(listed, request, input_tokens)?;
+    let output_tokens = candidate.output_tokens.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS));
+    let whole_output_tokens = whole_tokens(output_tokens);
+    let mut last = Exclusion::Provider;
+    let mut cheapest: Option<(usize, Usd)> = None;
+    for (index, endpoint) in listed.endpoints.iter().enumerate() {
+        let cost = endpoint.input.of(input_tokens) + endpoint.output.of(whole_output_tokens);
+        if cheapest.is_some_and(|(_, least)| least <= cost) {
+            continue; // whether it may be used does not matter
+        }
+        match eligibility::check_endpoint(endpoint, request, input_tokens) {
+            Err(Exclusion::Provider) => {}
+            Err(reason) => last = reason,
+            Ok(()) => cheapest = Some((index, cost)),
+        }
+    }
+    let Some((index, cost)) = cheapest else { return Err(last) };
+    let endpoint = &listed.endpoints[index];
+    candidate.endpoint = Some(index);
+    candidate.expected.cost = Some(cost);
+    candidate.expected.latency_ms = endpoint
+        .tokens_per_second
+        .map(|rate| endpoint.ttft_ms.unwrap_or(0.0) + 1000.0 * output_tokens / rate);
+    Ok(())
 }
 
 /// From scores to a distribution.
@@ -344,28 +331,40 @@ impl Job for Weighing<'_, '_> {
     #[inline(always)]
     fn run(self) -> Result<(), NoEligibleModel> {
         let Self { policy, request, input_tokens, workspace } = self;
-        let Workspace { scores, output_tokens, cost_usd, candidates, .. } = workspace;
+        let Workspace {
+            extractor: _,
+            scores,
+            output_tokens,
+            cost_usd,
+            candidates,
+            utilities,
+            probabilities,
+        } = workspace;
         let parts = policy.scorer.parts();
-        let (tokens, costs) = (parts.output_tokens.as_deref(), parts.cost_usd.as_deref());
-        scorer::at_length(tokens.unwrap_or_default(), scores.length(), output_tokens);
+        at_length(lines_of(parts.output_tokens.as_ref()), scores.length(), output_tokens);
         if policy.cost_basis == CostBasis::Learned {
-            scorer::at_length(costs.unwrap_or_default(), scores.length(), cost_usd);
+            at_length(lines_of(parts.cost_usd.as_ref()), scores.length(), cost_usd);
         }
-        candidates.clear();
-        for (index, model) in policy.models.iter().enumerate() {
-            let learned = Learned {
-                quality: f64::from(scores.quality()[index]),
-                output_tokens: output_tokens.get(index).copied(),
-                dollars: cost_usd.get(index).copied().unwrap_or(0.0),
-            };
-            candidates.push(policy.candidate(model, request, input_tokens, &learned));
+        let most = request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
+        candidates.resize(policy.models.len(), Candidate::UNKNOWN);
+        let (mut n_eligible, mut dearest) = (0_usize, Usd::ZERO);
+        let scored = policy.models.iter().zip(scores.quality()).enumerate();
+        for ((index, (model, quality)), candidate) in scored.zip(&mut *candidates) {
+            *candidate = Candidate::UNKNOWN;
+            candidate.expected.quality = f64::from(*quality);
+            candidate.output_tokens = output_tokens.get(index).map(|expected| expected.min(most));
+            let dollars = cost_usd.get(index).copied().unwrap_or(0.0);
+            match policy.expect_of(model, (request, input_tokens), dollars, candidate) {
+                Ok(()) => {
+                    n_eligible += 1;
+                    dearest = dearest.max(candidate.expected.cost.unwrap_or(Usd::ZERO));
+                }
+                Err(reason) => candidate.excluded_by = Some(reason),
+            }
         }
-        let Workspace { candidates, utilities, probabilities, .. } = workspace;
-        let eligible = || candidates.iter().filter(|candidate| candidate.excluded_by.is_none());
-        if eligible().next().is_none() {
+        if n_eligible == 0 {
             return Err(NoEligibleModel { n_models: policy.models.len() });
         }
-        let dearest = eligible().filter_map(|c| c.expected.cost).max().unwrap_or(Usd::ZERO);
         utilities.clear();
         for candidate in candidates.iter_mut() {
             if candidate.excluded_by.is_none() {
@@ -381,6 +380,10 @@ impl Job for Weighing<'_, '_> {
         }
         Ok(())
     }
+}
+
+fn lines_of(lines: Option<&Vec<LogLine>>) -> &[LogLine] {
+    lines.map_or(&[], Vec::as_slice)
 }
 
 fn check_caps(request: &Request<'_>, expected: &Expected) -> Result<(), Exclusion> {

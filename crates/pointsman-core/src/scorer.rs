@@ -15,7 +15,7 @@
 
 use crate::{
     features::{FeatureSchema, Features, N_DENSE},
-    simd::RowTable,
+    simd::{self, Job, RowTable},
 };
 
 /// Squared inverse document frequencies are stored in steps of 1/256.
@@ -194,6 +194,40 @@ impl Scores {
     }
 }
 
+/// One request, about to be scored.
+struct Scoring<'a, 'f> {
+    scorer: &'a Scorer,
+    features: &'a Features<'f>,
+    scores: &'a mut Scores,
+}
+
+impl Job for Scoring<'_, '_> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { scorer: Scorer { parts, table }, features, scores } = self;
+        let n_columns = parts.n_models + 1;
+        scores.sums.resize(table.stride(), 0);
+        scores.columns.clear();
+        scores.columns.extend_from_slice(&parts.intercepts);
+        let dense = parts.dense_scaling.apply(features.dense);
+        for (value, weights) in dense.iter().zip(parts.dense_weights.chunks_exact(n_columns)) {
+            for (column, weight) in scores.columns.iter_mut().zip(weights) {
+                *column += value * weight;
+            }
+        }
+        let squared = table.accumulate(features.terms, &mut scores.sums);
+        scores.term_factor = term_factor(squared);
+        for ((column, &sum), scale) in
+            scores.columns.iter_mut().zip(&scores.sums).zip(&parts.scales)
+        {
+            *column += as_f32(sum) * (scale * scores.term_factor);
+        }
+    }
+}
+
 impl Scorer {
     /// Checks the parts and arranges them for scoring.
     ///
@@ -204,14 +238,13 @@ impl Scorer {
         let n_columns = parts.n_models + 1;
         let mut table = RowTable::zeros(parts.schema.log2_buckets(), n_columns);
         let stride = table.stride();
-        let mut bucket = 0;
-        for (weights, idf) in parts.term_weights.chunks_exact(n_columns).zip(&parts.squared_idf) {
+        let rows = parts.term_weights.chunks_exact(n_columns).zip(&parts.squared_idf);
+        for (bucket, (weights, idf)) in (0_u32..).zip(rows) {
             let row = table.row_mut(bucket);
             for (byte, weight) in row.iter_mut().zip(weights) {
                 *byte = weight.cast_unsigned();
             }
             row[stride - 2..].copy_from_slice(&idf.to_le_bytes());
-            bucket += 1;
         }
         Ok(Self { parts, table })
     }
@@ -236,25 +269,7 @@ impl Scorer {
     /// `features` must come from an [`crate::features::Extractor`] with [`Self::schema`]; a
     /// [`crate::policy::Policy`] sees to that.
     pub fn score(&self, features: &Features<'_>, scores: &mut Scores) {
-        let n_columns = self.parts.n_models + 1;
-        scores.sums.resize(self.table.stride(), 0);
-        scores.columns.clear();
-        scores.columns.extend_from_slice(&self.parts.intercepts);
-        let dense = self.parts.dense_scaling.apply(features.dense);
-        for (value, weights) in
-            dense.iter().zip(self.parts.dense_weights.chunks_exact(n_columns))
-        {
-            for (column, weight) in scores.columns.iter_mut().zip(weights) {
-                *column += value * weight;
-            }
-        }
-        let squared = self.table.accumulate(features.terms, &mut scores.sums);
-        scores.term_factor = term_factor(squared);
-        for ((column, &sum), scale) in
-            scores.columns.iter_mut().zip(&scores.sums).zip(&self.parts.scales)
-        {
-            *column += as_f32(sum) * (scale * scores.term_factor);
-        }
+        simd::at_best(Scoring { scorer: self, features, scores });
     }
 
     /// What each unit of one term's weights says about each column, before scales; shape

@@ -211,6 +211,10 @@ impl RowTable {
 }
 
 #[cfg(target_arch = "x86_64")]
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "loads and stores are unaligned ones, but for rows, whose alignment is argued there"
+)]
 mod x86 {
     use super::{BLOCK, BlockMasks, ByteCounts, Job, PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH};
     use std::arch::x86_64::{

@@ -22,7 +22,8 @@ pub(crate) struct Apart<'k> {
 #[derive(Debug)]
 struct Rows<'k> {
     kernel: &'k Kernel,
-    rows: Vec<u32>,
+    /// Their places in the kernel, ascending.
+    places: Vec<u32>,
     starts: Vec<usize>,
     terms: Vec<u32>,
     factors: Vec<f32>,
@@ -67,7 +68,7 @@ impl<'k> Apart<'k> {
         let mut duals = vec![vec![[0.0; B]; target.len()]; strengths.len()];
         for (c, (column, path)) in columns.iter().zip(&paths).enumerate() {
             for (out, dual) in duals.iter_mut().zip(&path.duals) {
-                for (&row, value) in column.rows.iter().zip(dual) {
+                for (&row, value) in column.places.iter().zip(dual) {
                     out[row as usize][c] = value[0];
                 }
             }
@@ -88,8 +89,11 @@ impl<'k> Apart<'k> {
             .map(|(c, column)| column.transposed(&column.select(dual, c)))
             .collect();
         let n_terms = columns.first().map_or(0, |column| column.kernel.n_terms());
-        let mut joined =
-            Weights { terms: vec![[0.0; B]; n_terms], dense: [[0.0; B]; N_DENSE], at_mean: [0.0; B] };
+        let mut joined = Weights {
+            terms: vec![[0.0; B]; n_terms],
+            dense: [[0.0; B]; N_DENSE],
+            at_mean: [0.0; B],
+        };
         for (c, one) in apart.iter().enumerate() {
             for (out, value) in joined.terms.iter_mut().zip(&one.terms) {
                 out[c] = value[0];
@@ -116,7 +120,7 @@ impl<'k> Rows<'k> {
             factors: Vec::with_capacity(rows.len()),
             dense: Vec::with_capacity(rows.len()),
             single_squares: Vec::with_capacity(rows.len()),
-            rows: Vec::new(),
+            places: Vec::new(),
         };
         for &row in &rows {
             let (terms, factor, dense) = kernel.row(row as usize);
@@ -126,12 +130,12 @@ impl<'k> Rows<'k> {
             part.dense.push(*dense);
             part.single_squares.push(kernel.single_squares()[row as usize]);
         }
-        part.rows = rows;
+        part.places = rows;
         part
     }
 
     fn select<const B: usize>(&self, values: &[[f32; B]], column: usize) -> Vec<[f32; 1]> {
-        self.rows.iter().map(|&row| [values[row as usize][column]]).collect()
+        self.places.iter().map(|&row| [values[row as usize][column]]).collect()
     }
 
     fn transposed(&self, dual: &[[f32; 1]]) -> Weights<1> {
@@ -184,7 +188,7 @@ impl<'k> Rows<'k> {
 
 impl Matrix<1> for Rows<'_> {
     fn n_rows(&self) -> usize {
-        self.rows.len()
+        self.places.len()
     }
 
     fn image(&self, dual: &[[f32; 1]]) -> Vec<[f32; 1]> {

@@ -19,5 +19,6 @@ mod cost;
 mod fold;
 mod kernel;
 mod select;
+mod problem;
 mod report;
 mod solve;

@@ -267,8 +267,11 @@ mod tests {
     #[test]
     fn merged_sums_have_the_mean_of_all() {
         let (mut left, mut right) = (Sums::default(), Sums::default());
-        [1.0, 2.0].into_iter().for_each(|value| left.push(value));
-        [3.0, 6.0].into_iter().for_each(|value| right.push(value));
+        for (sums, values) in [(&mut left, [1.0, 2.0]), (&mut right, [3.0, 6.0])] {
+            for value in values {
+                sums.push(value);
+            }
+        }
         left.merge(&right);
         let (mean, error) = left.mean();
         assert!((mean - 3.0).abs() < 1e-12);

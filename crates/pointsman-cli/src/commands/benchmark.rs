@@ -4,7 +4,7 @@ use crate::{
     from_logs::{self, FromLogs},
     load::{self, QualityRange},
     routers::{self, Learner, RouterResult, TableResult},
-    screen::Screen,
+    screen::{self, Screen},
     wording,
 };
 use anyhow::{Context, Result, bail};
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         }
         tables.insert(stem, value);
     }
-    screen.json(args.json.as_deref(), &json!({ "tables": tables }))
+    screen::json(args.json.as_deref(), &json!({ "tables": tables }))
 }
 
 fn describe(result: &TableResult, screen: &Screen) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::{
     files,
     policy_flags::{LoadedPolicy, PolicyFlags},
     report::{Candidate, Report, SampleDecision, TermContribution, ValueRow, render_html},
-    screen::Screen,
+    screen::{self, Screen},
     wording,
 };
 use anyhow::{Context, Result, bail};
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let report = evaluate(args, &table, &catalog, &policy, screen)?;
     screen.say(&super::evaluate::text_of_values(&report))?;
     files::write(&at("report.html"), render_html(&report)?.as_bytes())?;
-    screen.json(Some(&at("report.json")), &serde_json::to_value(&report)?)?;
+    screen::json(Some(&at("report.json")), &serde_json::to_value(&report)?)?;
 
     screen.say("\n4. A few decisions, with what moved them")?;
     for decision in &report.decisions {
@@ -173,7 +173,7 @@ fn evaluate(
         estimated.values.into_iter().filter(is_default).map(from_log),
     );
     report.diagnostics.extend(estimated.diagnostics);
-    report.title = "Pointsman demo: learned from a log, held against the truth".to_owned();
+    "Pointsman demo: learned from a log, held against the truth".clone_into(&mut report.title);
     report.simulated = true;
     report.decisions = sample_decisions(&settings.policies[0])?;
     Ok(report)

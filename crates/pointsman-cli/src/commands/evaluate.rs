@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use pointsman_eval::interval::ConfidenceLevel;
-use std::{fmt::Write, path::PathBuf};
+use std::path::PathBuf;
 
 /// Flags of `evaluate`.
 #[derive(Debug, clap::Args)]
@@ -81,18 +81,17 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         files::write(path, markdown(&report).as_bytes())?;
         screen.say(&format!("wrote {}", path.display()))?;
     }
-    screen.json(args.json.as_deref(), &serde_json::to_value(&report)?)
+    screen::json(args.json.as_deref(), &serde_json::to_value(&report)?)
 }
 
 /// The report on a terminal: verdict first.
 pub(crate) fn text(report: &Report) -> String {
     let mut text = text_of_values(report);
     for diagnostic in &report.diagnostics {
-        // Writing to a string cannot fail.
-        drop(write!(text, "\n  {}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning));
+        text.push_str(&format!("\n  {}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning));
     }
     for warning in &report.warnings {
-        drop(write!(text, "\n! {warning}"));
+        text.push_str(&format!("\n! {warning}"));
     }
     text
 }
@@ -123,16 +122,16 @@ fn markdown(report: &Report) -> String {
     let mut text = format!("## {}\n\n**{}**\n\n{}\n", report.title, report.verdict.sentence, report.subtitle);
     text.push_str("\n| policy | estimator | quality | per 1,000 requests | effective rows |\n|---|---|---|---|---|\n");
     for row in &report.values {
-        drop(writeln!(text, "| {} |", cells(row).join(" | ")));
+        text.push_str(&format!("| {} |\n", cells(row).join(" | ")));
     }
     text.push('\n');
     for diagnostic in &report.diagnostics {
-        drop(writeln!(text, "* {}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning));
+        text.push_str(&format!("* {}: {} ({})\n", diagnostic.name, diagnostic.value, diagnostic.meaning));
     }
     for warning in &report.warnings {
-        drop(writeln!(text, "* ⚠ {warning}"));
+        text.push_str(&format!("* ⚠ {warning}\n"));
     }
     let level = 100.0 * report.confidence;
-    drop(writeln!(text, "\nIntervals are asymptotic, at {level:.0} %. `{}`", report.generated_by.command));
+    text.push_str(&format!("\nIntervals are asymptotic, at {level:.0} %. `{}`\n", report.generated_by.command));
     text
 }

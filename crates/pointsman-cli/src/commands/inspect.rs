@@ -1,6 +1,10 @@
 //! `pointsman inspect`: the model card of a policy file.
 
-use crate::{files, screen::Screen, wording};
+use crate::{
+    files,
+    screen::{self, Screen},
+    wording,
+};
 use anyhow::Result;
 use pointsman_core::{
     artifact::{Artifact, Card},
@@ -74,7 +78,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     for (key, value) in &provenance.settings {
         screen.say(&format!("  {key} = {value}"))?;
     }
-    screen.json(args.json.as_deref(), &card_json(&artifact))
+    screen::json(args.json.as_deref(), &card_json(&artifact))
 }
 
 /// The card as JSON.

@@ -2,7 +2,7 @@
 
 use crate::{
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
-    screen::Screen,
+    screen::{self, Screen},
     wording,
 };
 use anyhow::{Context, Result, bail};
@@ -81,7 +81,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     if let Some(explanation) = &explanation {
         describe_explanation(explanation, name_of(&loaded, decision.model), screen)?;
     }
-    screen.json(
+    screen::json(
         args.json.as_deref(),
         &decision_json(&loaded, &decision, workspace.candidates(), explanation.as_ref()),
     )

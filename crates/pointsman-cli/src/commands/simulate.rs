@@ -2,7 +2,7 @@
 
 use crate::{
     load::{self, QualityRange},
-    screen::Screen,
+    screen::{self, Screen},
     wording,
 };
 use anyhow::{Result, bail};
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     };
     let summary = simulate(&args.table, &options, &args.out)?;
     describe(&summary, args, screen)?;
-    screen.json(
+    screen::json(
         args.json.as_deref(),
         &json!({"log": args.out, "truth": summary.truth_path, "n_decisions": summary.n_prompts}),
     )

@@ -4,7 +4,7 @@ use crate::{
     files,
     load::{self, QualityRange},
     policy_flags::optional_catalog,
-    screen::Screen,
+    screen::{self, Screen},
     wording,
 };
 use anyhow::{Context, Result};
@@ -113,7 +113,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     }
     files::write(&args.out, &artifact.to_bytes()?)?;
     describe(&artifact, &trained, &args.out, screen)?;
-    screen.json(args.json.as_deref(), &summary(&artifact, &trained))
+    screen::json(args.json.as_deref(), &summary(&artifact, &trained))
 }
 
 fn name(args: &Args) -> String {

@@ -28,7 +28,9 @@ pub(crate) fn evaluate(
     let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
     let bar = screen.progress("deciding", 0);
     let log = read_log(paths, options, &mut |_, request| {
-        recorders.iter_mut().for_each(|recorder| recorder.push(request));
+        for recorder in &mut recorders {
+            recorder.push(request);
+        }
         bar.inc(1);
     })?;
     bar.finish_and_clear();

@@ -56,7 +56,7 @@ impl<'p> Recorder<'p> {
     /// Decides the next request. A request that no model may answer leaves a row of zeros.
     fn push(&mut self, request: &Request<'_>) {
         // The error says no more than the row of zeros does.
-        drop(self.policy.distribute(request, &mut self.workspace));
+        let (Ok(_) | Err(_)) = self.policy.distribute(request, &mut self.workspace);
         for candidate in self.workspace.candidates() {
             self.probability.push(candidate.probability.min(1.0));
             self.quality.push(candidate.expected.quality);

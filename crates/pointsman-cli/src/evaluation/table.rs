@@ -43,7 +43,9 @@ pub(crate) fn evaluate(
     let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
     let bar = screen.progress("deciding", 0);
     let table = read_outcomes(paths, options, &mut |_, request| {
-        recorders.iter_mut().for_each(|recorder| recorder.push(request));
+        for recorder in &mut recorders {
+            recorder.push(request);
+        }
         bar.inc(1);
     })?;
     bar.finish_and_clear();
@@ -66,30 +68,18 @@ pub(crate) fn evaluate(
     let actual = Outcomes::new(Matrix::new(&rows.quality, rows.n, n_models)?, cost)?;
     let known = baselines(&actual);
 
-    let mut values = Vec::new();
-    let mut first: Option<(Judgement, PolicyOutcomes, OnRows)> = None;
-    for (loaded, recorder) in settings.policies.iter().zip(&recorders) {
-        let on_rows = on_rows(recorder, &matrix, &used.rows);
-        let outcomes = actual.of_shares(Matrix::new(&on_rows.shares, rows.n, n_models)?)?;
-        let value = mean_value(&outcomes.quality, settings.level)?;
-        let mean_cost = outcomes.point().map(|point| point.cost_usd);
-        let mut row = value_row(&loaded.name, "full information", (value.value, &value.interval), mean_cost);
-        row.note.clone_from(&loaded.objective);
-        values.push(row);
-        let judgement = judge(&outcomes, &actual, settings.level)?;
-        if first.is_none() {
-            first = Some((judgement, outcomes, on_rows));
-        }
-    }
+    let on_rows: Vec<OnRows> =
+        recorders.iter().map(|recorder| on_rows(recorder, &matrix, &used.rows)).collect();
+    let (mut values, outcomes) = policy_rows(&on_rows, &actual, settings)?;
     values.extend(baseline_rows(&matrix, &rows, &known, settings)?);
-    let Some((judgement, outcomes, on_rows)) = first else { bail!("no policy to evaluate") };
+    let judgement = judge(&outcomes, &actual, settings.level)?;
     let verdict = verdict(
         &settings.policies[0].name,
         &judgement,
         &outcomes,
         (&matrix.models, &known.best_single),
     );
-    let frontier = frontier(&matrix, &actual, &on_rows, &known)?.map(|mut frontier| {
+    let frontier = frontier(&matrix, &actual, &on_rows[0], &known)?.map(|mut frontier| {
         let of_policies = &values[..settings.policies.len()];
         frontier.operating_points.extend(of_policies.iter().filter_map(point_of));
         frontier
@@ -120,6 +110,32 @@ pub(crate) fn evaluate(
             ],
         ),
     })
+}
+
+/// A row of the value table for each policy, and what came of the first.
+fn policy_rows(
+    all: &[OnRows],
+    actual: &Outcomes<'_>,
+    settings: &Settings,
+) -> Result<(Vec<ValueRow>, PolicyOutcomes)> {
+    let quality = actual.quality();
+    let mut first = None;
+    let mut rows = Vec::with_capacity(all.len());
+    for (loaded, on_rows) in settings.policies.iter().zip(all) {
+        let shares = Matrix::new(&on_rows.shares, quality.n_rows(), quality.n_models())?;
+        let outcomes = actual.of_shares(shares)?;
+        let value = mean_value(&outcomes.quality, settings.level)?;
+        let mean_cost = outcomes.point().map(|point| point.cost_usd);
+        let found = (value.value, &value.interval);
+        let mut row = value_row(&loaded.name, "full information", found, mean_cost);
+        row.note.clone_from(&loaded.objective);
+        rows.push(row);
+        first.get_or_insert(outcomes);
+    }
+    match first {
+        Some(first) => Ok((rows, first)),
+        None => bail!("no policy to evaluate"),
+    }
 }
 
 fn check_models(recorders: &[Recorder<'_>], settings: &Settings, matrix: &OutcomeMatrix) -> Result<()> {

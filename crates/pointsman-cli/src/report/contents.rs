@@ -146,10 +146,6 @@ pub(crate) struct ValueRow {
 pub(crate) enum IntervalKind {
     /// Covers at its level when there are many rows.
     Asymptotic,
-    /// Covers at its level for any number of rows.
-    FiniteSample,
-    /// The least and the largest value that the data does not rule out.
-    WorstCase,
     /// There is no interval: the value is known without one, or nothing bounds it.
     Absent,
 }

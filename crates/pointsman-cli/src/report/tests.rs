@@ -54,7 +54,7 @@ fn value_row() -> ValueRow {
         value: Some(0.7431),
         lower: Some(0.7212),
         upper: None,
-        interval_kind: IntervalKind::FiniteSample,
+        interval_kind: IntervalKind::Asymptotic,
         cost_usd: Some(0.002_96),
         effective_n: Some(1_310.4),
         note: String::new(),

@@ -149,6 +149,7 @@ pub struct Extractor {
     terms: Vec<u32>,
     n_terms: usize,
     dense: [f32; N_DENSE],
+    logarithms: Logarithms,
 }
 
 /// What is counted while text is read, for the dense features.
@@ -170,6 +171,7 @@ impl Extractor {
             terms: Vec::new(),
             n_terms: 0,
             dense: [0.0; N_DENSE],
+            logarithms: Logarithms::new(),
         }
     }
 
@@ -186,7 +188,7 @@ impl Extractor {
         let n_bytes_cut = for_each_piece(&request.messages, |part, text| {
             self.read(part, text, &mut counts);
         });
-        self.dense = dense(request, &counts, n_bytes_cut);
+        self.dense = self.dense_of(request, &counts, n_bytes_cut);
         Features {
             terms: &self.terms[..self.n_terms],
             dense: &self.dense,
@@ -318,31 +320,34 @@ impl Counts {
     }
 }
 
-fn dense(request: &Request<'_>, counts: &Counts, n_bytes_cut: usize) -> [f32; N_DENSE] {
-    let share = |count: u64| share(count, counts.bytes);
-    let classes = &counts.classes;
-    let n_of = |role| request.messages.iter().filter(|message| message.role == role).count() as u64;
-    let needs = |what: Capabilities| if what.missing_from(request.needs).is_empty() { 1.0 } else { 0.0 };
-    [
-        log1p(counts.bytes),
-        log1p(counts.words),
-        log(counts.bytes, counts.words),
-        share(classes.upper),
-        share(classes.digit),
-        share(classes.mark),
-        log1p(classes.newline),
-        share(classes.code),
-        share(classes.high),
-        log1p(classes.question),
-        log1p(request.messages.len() as u64),
-        if n_of(Role::System) == 0 { 0.0 } else { 1.0 },
-        log1p(n_of(Role::User)),
-        log1p(u64::from(request.n_tools)),
-        needs(Capabilities::IMAGES),
-        needs(Capabilities::JSON_SCHEMA),
-        log1p(request.max_tokens.map_or(0, crate::units::Tokens::get)),
-        if n_bytes_cut == 0 { 0.0 } else { 1.0 },
-    ]
+impl Extractor {
+    fn dense_of(&self, request: &Request<'_>, counts: &Counts, n_bytes_cut: usize) -> [f32; N_DENSE] {
+        let log1p = |count| self.logarithms.log1p(count);
+        let share = |count: u64| share(count, counts.bytes);
+        let classes = &counts.classes;
+        let n_of = |role| request.messages.iter().filter(|message| message.role == role).count() as u64;
+        let needs = |what: Capabilities| if what.missing_from(request.needs).is_empty() { 1.0 } else { 0.0 };
+        [
+            log1p(counts.bytes),
+            log1p(counts.words),
+            log(counts.bytes, counts.words),
+            share(classes.upper),
+            share(classes.digit),
+            share(classes.mark),
+            log1p(classes.newline),
+            share(classes.code),
+            share(classes.high),
+            log1p(classes.question),
+            log1p(request.messages.len() as u64),
+            if n_of(Role::System) == 0 { 0.0 } else { 1.0 },
+            log1p(n_of(Role::User)),
+            log1p(u64::from(request.n_tools)),
+            needs(Capabilities::IMAGES),
+            needs(Capabilities::JSON_SCHEMA),
+            log1p(request.max_tokens.map_or(0, crate::units::Tokens::get)),
+            if n_bytes_cut == 0 { 0.0 } else { 1.0 },
+        ]
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
@@ -361,6 +366,23 @@ fn log(count: u64, total: u64) -> f32 {
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
 fn log1p(count: u64) -> f32 {
     libm::log1p(crate::units::as_float(count)) as f32
+}
+
+/// `log1p` of small counts, which most counts are.
+#[derive(Debug)]
+struct Logarithms {
+    small: Vec<f32>,
+}
+
+impl Logarithms {
+    fn new() -> Self {
+        Self { small: (0..512).map(log1p).collect() }
+    }
+
+    fn log1p(&self, count: u64) -> f32 {
+        let small = usize::try_from(count).ok().and_then(|count| self.small.get(count));
+        small.copied().unwrap_or_else(|| log1p(count))
+    }
 }
 
 /// The smoothed inverse document frequency of a term that `n_with` of `n` texts hold:

@@ -1,10 +1,13 @@
 use super::*;
-use crate::{design::DesignBuilder, outcomes::LoggedOutcome};
+use crate::{
+    design::DesignBuilder,
+    outcomes::{LoggedOutcome, narrow},
+};
 use pointsman_core::{
     features::{Bigrams, FeatureSchema},
     request::Request,
     scorer::{Scorer, Scores},
-    units::Propensity,
+    units::{Propensity, len_as_float},
 };
 use pointsman_testkit::{Draws, Stream, World};
 

@@ -1,0 +1,516 @@
+//! What people get wrong ends in one sentence that says what to do, exit code 2, and nothing
+//! written.
+
+use crate::{
+    golden,
+    tables::{CATALOG, LOG, POLICY, QUICK, TABLE, outcomes, plain_csv, with_line},
+    workbench::{Finished, Workbench, root},
+};
+use pointsman_core::artifact::Artifact;
+use pointsman_testkit::{Draws, Stream};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use std::fs;
+
+/// Runs a command that cannot work: one line of standard error, which holds `expected`, exit code
+/// 2, nothing on standard output but what was read, and no file that was not there before.
+#[track_caller]
+fn check(arguments: &str, files: &[(&str, &[u8])], expected: &str) {
+    check_request(arguments, b"", files, expected);
+}
+
+/// As [`check`], with something on standard input.
+#[track_caller]
+fn check_request(arguments: &str, stdin: &[u8], files: &[(&str, &[u8])], expected: &str) {
+    let bench = Workbench::with(files);
+    let before = bench.files();
+    let Finished { code, stdout: _, stderr } = bench.run_with(arguments, stdin);
+    assert_eq!(code, Some(2), "pointsman {arguments}\n{stderr}");
+    assert!(
+        stderr.contains(expected),
+        "pointsman {arguments}\nfound    {stderr}expected {expected}"
+    );
+    let is_one_line = stderr.ends_with('\n') && stderr.lines().count() == 1;
+    assert!(is_one_line && stderr.starts_with("pointsman: "), "pointsman {arguments}\n{stderr}");
+    assert!(!stderr.contains(['\r', '\u{fffd}']), "pointsman {arguments}\n{stderr}");
+    let after = bench.files();
+    let names = |files: &std::collections::BTreeMap<String, Vec<u8>>| {
+        files.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(names(&before), names(&after), "pointsman {arguments} left something behind");
+    assert!(before == after, "pointsman {arguments} changed a file");
+}
+
+/// A usage error, which clap words: exit code 2 and nothing written.
+#[track_caller]
+fn check_usage(arguments: &str, expected: &str) {
+    let csv = plain_csv();
+    let bench = Workbench::with(&[("t.csv", csv.as_bytes()), ("a.safetensors", &POLICY)]);
+    let Finished { code, stdout: _, stderr } = bench.run(arguments);
+    assert_eq!(code, Some(2), "pointsman {arguments}\n{stderr}");
+    assert!(
+        stderr.contains(expected),
+        "pointsman {arguments}\nfound    {stderr}expected {expected}"
+    );
+    assert_eq!(bench.files().len(), 2, "pointsman {arguments} left something behind");
+}
+
+/// Trains on a CSV table that is wrong in one line (the header is line 0).
+#[track_caller]
+fn check_line(number: usize, line: &str, expected: &str) {
+    let csv = with_line(&plain_csv(), number, line);
+    for command in ["train --table t.csv --out p.safetensors", "benchmark t.csv --json b.json"] {
+        check(command, &[("t.csv", csv.as_bytes())], expected);
+    }
+    check("simulate --table t.csv --out l.ndjson", &[("t.csv", csv.as_bytes())], expected);
+}
+
+#[test]
+fn tables_that_lack_something() {
+    check_line(
+        0,
+        "prompt_id,prompt,llm,quality",
+        "has no column `model`; its columns are prompt_id, prompt, llm, quality",
+    );
+    check_line(0, "prompt_id,prompt,model,score", "has no column `quality`");
+    check_line(0, "prompt_id,text,model,quality", "has no column `prompt");
+    check_line(0, "id,prompt,model,quality", "has no column `prompt_id`");
+    let one_model: String = plain_csv()
+        .lines()
+        .filter(|line| !line.contains("owl"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let header_only = "prompt_id,prompt,model,quality\n";
+    let few: String = plain_csv().lines().take(11).flat_map(|line| [line, "\n"]).collect();
+    let no_quality: String =
+        "prompt_id,prompt,model,quality\n".to_owned() + &"p1,Hi,fox,\n".repeat(9);
+    for (csv, expected) in [
+        (one_model.as_str(), "one model (`fox`); routing needs at least two"),
+        (header_only, "is empty; a table or log needs at least one row"),
+        ("", "is empty; a table or log needs at least one row"),
+        (&no_quality, "none of the 9 rows in `t.csv` can be used: quality is null (9)"),
+        (&few, "5 requests; learning a policy takes at least 20"),
+    ] {
+        check("train --table t.csv --out p.safetensors", &[("t.csv", csv.as_bytes())], expected);
+    }
+}
+
+#[test]
+fn values_that_cannot_be_right() {
+    check_line(
+        5,
+        "p2,Question number 2,fox,1.5",
+        "quality 1.5 of prompt `p2`, model `fox` (row 5) is outside [0, 1]",
+    );
+    check_line(
+        5,
+        "p2,Question number 2,fox,-0.1",
+        "quality -0.1 of prompt `p2`, model `fox` (row 5)",
+    );
+    check_line(5, "p2,Question number 2,fox,7", "pass --quality-range 0..10 if that is its scale");
+    check_line(
+        5,
+        "p2,Question number 2,fox,NaN",
+        "quality NaN of prompt `p2`, model `fox` (row 5)",
+    );
+    check_line(
+        5,
+        "p2,Question number 2,fox,inf",
+        "quality inf of prompt `p2`, model `fox` (row 5)",
+    );
+    check_line(5, "p2,Question number 2,fox,good", "`good`");
+    let row = r#"{"prompt_id":"p1","prompt":"Hi","model":"fox","quality":1.5}"#;
+    for (row, expected) in [
+        (row.to_owned(), "quality 1.5 of prompt `p1`, model `fox` (row 3)"),
+        (row.replace("1.5", "\"good\""), "holds `\"good\"` in row 3; it has to be a number"),
+        (
+            row.replace("1.5", "1,\"cost_usd\":-1"),
+            "cost_usd -1 of prompt `p1`, model `fox` (row 3)",
+        ),
+        (row.replace("1.5", "1,\"output_tokens\":1.5"), "column `output_tokens`"),
+        (row.replace("\"Hi\"", "17"), "column `prompt`"),
+        ("{\"prompt_id\":".to_owned(), "row 3 is not a JSON object"),
+        ("[1]".to_owned(), "row 3 is not a JSON object"),
+    ] {
+        let table = with_line(&TABLE, 2, &row);
+        let files: [(&str, &[u8]); 1] = [("t.ndjson", table.as_bytes())];
+        check("train --table t.ndjson --out p.safetensors", &files, expected);
+    }
+}
+
+#[test]
+fn files_that_are_no_tables() {
+    let csv = plain_csv();
+    let mut latin = csv.clone().into_bytes();
+    let at = csv.find("number 3,").unwrap();
+    latin[at] = 0xe9;
+    let parquet = fs::read(root().join("datasets/sample/outcomes.parquet")).unwrap();
+    let cut = &parquet[..parquet.len() / 2];
+    let mut hollow = parquet[..parquet.len() / 2].to_vec();
+    hollow.extend_from_slice(&parquet[parquet.len() - 8..]);
+    let files: [(&str, &[u8]); 8] = [
+        ("latin.csv", &latin),
+        ("cut.parquet", cut),
+        ("hollow.parquet", &hollow),
+        ("csv.parquet", csv.as_bytes()),
+        ("empty.parquet", b""),
+        ("magic.parquet", b"PAR1"),
+        ("table.xlsx", b"PK\x03\x04"),
+        ("log.csv", csv.as_bytes()),
+    ];
+    for (source, expected) in [
+        ("--table latin.csv", "`latin.csv` is not UTF-8"),
+        ("--table cut.parquet", "`cut.parquet` is cut off: a Parquet file ends in `PAR1`"),
+        ("--table hollow.parquet", "`hollow.parquet` is damaged"),
+        ("--table csv.parquet", "`csv.parquet` is not a Parquet file"),
+        ("--table empty.parquet", "`empty.parquet` is empty"),
+        ("--table magic.parquet", "`magic.parquet` is cut off"),
+        ("--table table.xlsx", "neither Parquet, CSV nor NDJSON"),
+        ("--table none.csv", "no file matches `none.csv`"),
+        ("--table *.orc", "no file matches `*.orc`"),
+        ("--table .", "is a folder; pass its files"),
+        ("--log log.csv", "is CSV, which cannot hold a traffic log"),
+        ("--log cut.parquet", "`cut.parquet` is cut off"),
+        ("--log none.ndjson", "no file matches `none.ndjson`"),
+    ] {
+        check(&format!("train {source} --out p.safetensors"), &files, expected);
+    }
+}
+
+#[test]
+fn tables_and_logs_taken_for_each_other() {
+    let files: [(&str, &[u8]); 3] =
+        [("t.ndjson", TABLE.as_bytes()), ("l.ndjson", LOG.as_bytes()), ("a.safetensors", &POLICY)];
+    check("train --table l.ndjson --out p.safetensors", &files, "has no column `prompt_id`");
+    check(
+        "train --log t.ndjson --out p.safetensors",
+        &files,
+        "`t.ndjson` holds a record that cannot be read",
+    );
+    check(
+        "train --table a.safetensors --out p.safetensors",
+        &files,
+        "neither Parquet, CSV nor NDJSON",
+    );
+    check("inspect t.ndjson", &files, "not a Pointsman policy file");
+}
+
+/// A reader of other people's making words its refusal at length; ours is one sentence.
+#[test]
+fn csv_that_does_not_hold_together() {
+    check_line(5, "p2,Question, number 2,fox,1", "`t.csv`");
+    check_line(5, "p2,\"Question number 2,fox,1", "`t.csv`");
+}
+
+/// The simulated log with one decision (counted from zero) changed.
+fn log_with(decision: usize, change: impl Fn(&mut Value)) -> String {
+    let mut lines: Vec<String> = LOG.lines().map(str::to_owned).collect();
+    let is_decision = |line: &String| line.contains("\"kind\":\"decision\"");
+    let line = lines.iter_mut().filter(|line| is_decision(line)).nth(decision).unwrap();
+    let mut record: Value = serde_json::from_str(line).unwrap();
+    change(&mut record);
+    *line = record.to_string();
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn logs_that_contradict_themselves() {
+    let with = |pointer: &str, value: Value| {
+        log_with(4, |record| *record.pointer_mut(pointer).unwrap() = value.clone())
+    };
+    for (log, expected) in [
+        (
+            with("/propensity/value", json!(0)),
+            "decision `r0000004` has 0 as `propensity.value`, which is not in (0, 1]",
+        ),
+        (
+            with("/propensity/value", json!(1.5)),
+            "decision `r0000004` has 1.5 as `propensity.value`",
+        ),
+        (with("/propensity/value", json!(0.5)), "decision `r0000004`"),
+        (with("/propensity/value", json!("NaN")), "line 9"),
+        (with("/drawn", json!("nobody")), "decision `r0000004`"),
+        (with("/candidates/0/probability", json!(0.9)), "decision `r0000004`"),
+        (with("/candidates/0/probability", json!(-0.1)), "decision `r0000004`"),
+        (with("/id", json!("r0000003")), "decision `r0000003`"),
+        (with("/v", json!(2)), "line 9"),
+        (with("/kind", json!("dream")), "line 9"),
+    ] {
+        let files: [(&str, &[u8]); 2] = [("l.ndjson", log.as_bytes()), ("a.safetensors", &POLICY)];
+        check("train --log l.ndjson --out p.safetensors", &files, expected);
+        check("evaluate --log l.ndjson --policy a.safetensors --json e.json", &files, expected);
+    }
+}
+
+#[test]
+fn logs_from_which_nothing_can_be_learned() {
+    let decisions_only: String = LOG
+        .lines()
+        .filter(|line| line.contains("\"kind\":\"decision\""))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let mut one_model = String::new();
+    for line in LOG.lines() {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        if record["kind"] == "decision" {
+            record["candidates"] = json!([{"model": "tern-mini", "probability": 1.0}]);
+            record["drawn"] = json!("tern-mini");
+            record["propensity"]["value"] = json!(1.0);
+        } else {
+            record["served_model"] = json!("tern-mini");
+        }
+        one_model += &format!("{record}\n");
+    }
+    let cut: String = LOG.chars().take(LOG.len() - 40).collect();
+    let files: [(&str, &[u8]); 3] = [
+        ("bare.ndjson", decisions_only.as_bytes()),
+        ("one.ndjson", one_model.as_bytes()),
+        ("cut.ndjson", cut.as_bytes()),
+    ];
+    check(
+        "train --log bare.ndjson --out p.safetensors",
+        &files,
+        "none of the 400 rows in `bare.ndjson` can be used",
+    );
+    check(
+        "train --log one.ndjson --out p.safetensors",
+        &files,
+        "`tern-mini`; routing needs at least two",
+    );
+    check(
+        "train --log cut.ndjson --out p.safetensors",
+        &files,
+        "`cut.ndjson` holds a record that cannot be read",
+    );
+    check("train --log one.ndjson --quality-metric stars --out p.safetensors", &files, "stars");
+}
+
+#[test]
+fn catalogs_that_do_not_fit() {
+    let without_heron = CATALOG.replace("heron-large", "egret-large");
+    let files: [(&str, &[u8]); 6] = [
+        ("t.ndjson", TABLE.as_bytes()),
+        ("l.ndjson", LOG.as_bytes()),
+        ("a.safetensors", &POLICY),
+        ("c.toml", without_heron.as_bytes()),
+        ("broken.toml", b"[[models]\nid = 1"),
+        ("empty.toml", b""),
+    ];
+    let missing = "model `heron-large` of the data is not in the catalog; add it there";
+    for (arguments, expected) in [
+        ("train --table t.ndjson --catalog c.toml --out p.safetensors", missing),
+        ("train --log l.ndjson --catalog c.toml --out p.safetensors", missing),
+        (
+            "evaluate --table t.ndjson --policy a.safetensors --catalog c.toml --html r.html",
+            "model `heron-large` of the policy is not in the catalog",
+        ),
+        ("route --policy a.safetensors --catalog c.toml", "`heron-large`"),
+        ("route --policy a.safetensors --catalog broken.toml", "broken.toml"),
+        ("route --policy a.safetensors --catalog empty.toml", "empty.toml"),
+        ("route --policy a.safetensors --catalog none.toml", "cannot read none.toml"),
+    ] {
+        check_request(arguments, b"Hello", &files, expected);
+    }
+}
+
+#[test]
+fn settings_that_have_no_meaning() {
+    let csv = plain_csv();
+    let files: [(&str, &[u8]); 4] = [
+        ("t.csv", csv.as_bytes()),
+        ("t.ndjson", TABLE.as_bytes()),
+        ("a.safetensors", &POLICY),
+        ("l.ndjson", LOG.as_bytes()),
+    ];
+    for (arguments, expected) in [
+        ("train --table t.csv --buckets 30 --out p.safetensors", "--buckets: "),
+        ("train --table t.csv --buckets 7 --out p.safetensors", "--buckets: "),
+        ("train --table t.csv --penalty 0 --out p.safetensors", "--penalty: a regularisation of 0"),
+        (
+            "train --table t.csv --penalty nan --out p.safetensors",
+            "--penalty: a regularisation of NaN",
+        ),
+        ("train --table t.csv --out .", "cannot write"),
+        ("train --table t.csv --out t.csv/p.safetensors", "cannot write t.csv/p.safetensors"),
+        (
+            "simulate --table t.csv --out l.txt",
+            "does not say what to write; end it in .ndjson or .parquet",
+        ),
+        ("simulate --table t.csv --out none/l.ndjson", "`none/l.ndjson` cannot be written"),
+        ("simulate --table t.csv --temperature 0 --out m.ndjson", "--temperature 0: "),
+        ("simulate --table t.csv --epsilon 1.5 --out m.ndjson", "--epsilon 1.5: "),
+        (
+            "simulate --table t.csv --train-of 9 --out m.ndjson",
+            "part 9 is asked for, but the table has parts 0 to 4",
+        ),
+        (
+            "route --policy a.safetensors --objective cheap",
+            "`cheap` is no operating point of the policy (",
+        ),
+        ("route --policy a.safetensors --lambda=-1", "--lambda: "),
+        ("route --policy a.safetensors --lambda nan", "--lambda: "),
+        ("route --policy a.safetensors --min-quality 2", "--min-quality: "),
+        ("route --policy a.safetensors --max-cost-usd=-1", "--max-cost-usd: "),
+        ("route --policy a.safetensors --draw 1.5", "--draw: "),
+        ("route --policy none.safetensors", "cannot read none.safetensors"),
+        (
+            "evaluate --table t.csv --policy a.safetensors --json e.json",
+            "of which the table has no outcomes on most prompts",
+        ),
+        (
+            "evaluate --table t.ndjson --policy a.safetensors --json e.json",
+            "pass --include-trained",
+        ),
+        ("evaluate --table t.ndjson --policy a.safetensors --confidence 1.5", "--confidence: "),
+        (
+            "evaluate --table t.ndjson --policy t.csv --md e.md",
+            "t.csv: this is not a Pointsman policy file",
+        ),
+        ("benchmark t.csv ./t.csv --json b.json", "two tables are called `t`"),
+        ("demo --sample none --out reports", "none"),
+    ] {
+        check_request(arguments, b"Hello", &files, expected);
+    }
+}
+
+#[test]
+fn flags_that_do_not_exist() {
+    for (arguments, expected) in [
+        (
+            "train --table t.csv --quality-range 10..0 --out p.safetensors",
+            "is not a range; write it as 0..10",
+        ),
+        (
+            "train --table t.csv --quality-range 5 --out p.safetensors",
+            "is not a range; write it as 0..10",
+        ),
+        ("train --table t.csv --frobnicate --out p.safetensors", "--frobnicate"),
+        ("train --table t.csv", "--out"),
+        ("train --out p.safetensors", "--table"),
+        ("train --table t.csv --log t.csv --out p.safetensors", "cannot be used with"),
+        ("route --policy a.safetensors --explore thompson", "is no explorer; write greedy"),
+        ("route --policy a.safetensors --lambda 1 --min-quality 0.5", "cannot be used with"),
+        ("benchmark t.csv --learner forest", "is no learner"),
+        ("simulate --table t.csv --logger thompson --out l.ndjson", "[possible values: softmax"),
+        ("benchmark", "<TABLE>"),
+        ("teleport", "teleport"),
+        ("", "Usage: pointsman"),
+    ] {
+        check_usage(arguments, expected);
+    }
+}
+
+#[test]
+fn requests_that_cannot_be_read() {
+    let files: [(&str, &[u8]); 1] = [("a.safetensors", &POLICY)];
+    let cases: [(&[u8], &str); 9] = [
+        (b"", "standard input is empty; send a prompt, or a chat body in JSON"),
+        (b" \n\t", "standard input is empty"),
+        (b"caf\xe9", "standard input is not UTF-8 text"),
+        (b"{\"messages\": [{\"role\": \"user\", \"content\": \"caf\xe9\"}]}", "standard input: "),
+        (b"{", "standard input: "),
+        (b"{\"messages\": []}", "standard input: "),
+        (b"{\"messages\": [{\"role\": \"king\", \"content\": \"Hi\"}]}", "standard input: "),
+        (b"{\"prompt\": \"Hi\", \"max_tokens\": -1}", "standard input: "),
+        (b"{\"prompt\": \"Hi\", \"models\": [\"nobody\"]}", "no model may answer this request: "),
+    ];
+    for (stdin, expected) in cases {
+        check_request("route --policy a.safetensors --json d.json", stdin, &files, expected);
+    }
+}
+
+#[test]
+fn an_old_file_outlives_a_failed_run() {
+    let csv = with_line(&plain_csv(), 5, "p2,Question number 2,fox,1.5");
+    let files: [(&str, &[u8]); 3] =
+        [("t.csv", csv.as_bytes()), ("p.safetensors", b"old"), ("l.parquet", b"old")];
+    check("train --table t.csv --out p.safetensors", &files, "quality 1.5");
+    check("simulate --table t.csv --out l.parquet", &files, "quality 1.5");
+}
+
+#[test]
+fn a_scale_is_applied_where_it_is_given() {
+    let csv: String = plain_csv()
+        .lines()
+        .map(|line| line.replace(",1", ",10") + "\n")
+        .collect::<String>()
+        .replace(",100", ",10");
+    let bench = Workbench::with(&[("t.csv", csv.as_bytes())]);
+    bench.done(&format!("train --table t.csv --quality-range 0..10 --out p.safetensors {QUICK}"));
+}
+
+#[test]
+fn a_cut_artifact_is_refused_at_every_length() {
+    let bytes = golden::bytes();
+    for length in (0..bytes.len()).step_by(97) {
+        assert!(Artifact::from_bytes(&bytes[..length]).is_err(), "accepted {length} bytes");
+    }
+    for length in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
+        let files: [(&str, &[u8]); 1] = [("a.safetensors", &bytes[..length])];
+        check("inspect a.safetensors", &files, "a.safetensors: th");
+        check_request("route --policy a.safetensors", b"Hello", &files, "a.safetensors: th");
+    }
+}
+
+#[test]
+fn an_artifact_with_one_wrong_bit_is_refused() {
+    let mut draws = Draws::keyed(2, Stream::Words, &[3]);
+    let mut bytes = golden::bytes();
+    let n_bits = u64::try_from(bytes.len()).unwrap() * 8;
+    for round in 0..3000 {
+        let bit = draws.between(0, n_bits - 1);
+        let at = usize::try_from(bit / 8).unwrap();
+        bytes[at] ^= 1 << (bit % 8);
+        assert!(Artifact::from_bytes(&bytes).is_err(), "accepted bit {bit} wrong");
+        if round % 500 == 0 {
+            let files: [(&str, &[u8]); 1] = [("a.safetensors", &bytes)];
+            check("inspect a.safetensors --json i.json", &files, "a.safetensors: th");
+        }
+        bytes[at] ^= 1 << (bit % 8);
+    }
+}
+
+#[test]
+fn an_artifact_of_another_version_is_refused() {
+    let files = |bytes: &[u8]| [("a.safetensors", bytes.to_vec())];
+    for (from, to, expected) in [
+        (
+            r#"{\"version\":1,"#,
+            r#"{\"version\":9,"#,
+            "feature schema 9, this build has 1; train it again",
+        ),
+        (
+            r#"\"format_version\":1"#,
+            r#"\"format_version\":3"#,
+            "format version 3, this build reads 1; train it again",
+        ),
+        (r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#, "does not follow the artifact format"),
+    ] {
+        let forged = forged(from, to);
+        let [(name, bytes)] = files(&forged);
+        check("inspect a.safetensors", &[(name, &bytes)], expected);
+        check_request("route --policy a.safetensors", b"Hello", &[(name, &bytes)], expected);
+        let table = outcomes(0..30);
+        check(
+            "evaluate --table t.ndjson --policy a.safetensors --html e.html",
+            &[(name, &bytes), ("t.ndjson", table.as_bytes())],
+            expected,
+        );
+    }
+}
+
+/// The golden artifact with some text of its header changed, and a digest that holds.
+fn forged(from: &str, to: &str) -> Vec<u8> {
+    let mut bytes = golden::bytes();
+    let place = |bytes: &[u8], text: &str| {
+        bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap()
+    };
+    let at = place(&bytes, from);
+    bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+    let key = r#"\"sha256\":\""#;
+    let digest = place(&bytes, key) + key.len();
+    bytes[digest..digest + 64].fill(b'0');
+    let hash: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    bytes[digest..digest + 64].copy_from_slice(hash.as_bytes());
+    bytes
+}
