@@ -129,14 +129,7 @@ impl LoadedTable {
         let price = |(at, output): (usize, &Option<u32>)| {
             let model = models[at % n_models];
             match (self.matrix.input_tokens[at], output) {
-                (Some(input), Some(output)) => model
-                    .endpoints
-                    .iter()
-                    .map(|endpoint| {
-                        let input = endpoint.input.of(Tokens::new(u64::from(input)));
-                        (input + endpoint.output.of(Tokens::new(u64::from(*output)))).as_dollars()
-                    })
-                    .fold(f64::INFINITY, f64::min),
+                (Some(input), Some(output)) => cheapest(model, input, *output),
                 (Some(_) | None, Some(_) | None) => f64::NAN,
             }
         };
@@ -188,6 +181,20 @@ pub(crate) fn listed<'c>(
     models.iter().map(find).collect()
 }
 
+/// The name under which a group of equal prompts, or a conversation, is remembered as trained on.
+pub(crate) fn group_id(group: u64) -> String {
+    format!("group {group:016x}")
+}
+
+/// The cheapest that a catalog's model could have been for these tokens, in dollars.
+fn cheapest(model: &pointsman_core::catalog::Model, input: u32, output: u32) -> f64 {
+    let (input, output) = (Tokens::new(u64::from(input)), Tokens::new(u64::from(output)));
+    let cost = |endpoint: &pointsman_core::catalog::Endpoint| {
+        (endpoint.input.of(input) + endpoint.output.of(output)).as_dollars()
+    };
+    model.endpoints.iter().map(cost).fold(f64::INFINITY, f64::min)
+}
+
 /// Reads logs.
 pub(crate) fn load_log(
     paths: &[PathBuf],
@@ -207,8 +214,9 @@ pub(crate) fn load_log(
 
 impl LoadedLog {
     /// The models that the log drew at least once, and their outcomes; a model that was never
-    /// drawn cannot be learned about.
-    pub(crate) fn outcomes(&self) -> Result<(Vec<String>, Outcomes)> {
+    /// drawn cannot be learned about. A cost that was not recorded follows from the catalog's
+    /// prices, where there is a catalog and the tokens were recorded.
+    pub(crate) fn outcomes(&self, catalog: Option<&Catalog>) -> Result<(Vec<String>, Outcomes)> {
         let log = &self.log;
         let mut n_drawn = vec![0_u64; log.models.len()];
         for row in &log.rows {
@@ -225,15 +233,22 @@ impl LoadedLog {
         if let [only] = &models[..] {
             bail!("the log only ever drew `{only}`; routing needs at least two models with outcomes");
         }
+        let names: Vec<&str> = models.iter().map(String::as_str).collect();
+        let listed = catalog.map(|catalog| listed(&names, catalog)).transpose()?;
         let rows = log
             .rows
             .iter()
             .map(|row| {
+                let taken = places[usize::from(row.taken)];
+                let priced = || {
+                    let model = listed.as_ref()?[usize::from(taken)];
+                    Some(cheapest(model, row.input_tokens?, row.output_tokens?))
+                };
                 Ok(LoggedOutcome {
-                    taken: places[usize::from(row.taken)],
+                    taken,
                     propensity: Propensity::new(row.propensity)?,
                     quality: narrow(row.quality),
-                    cost_usd: row.cost_usd,
+                    cost_usd: row.cost_usd.or_else(priced),
                     output_tokens: row.output_tokens,
                 })
             })

@@ -153,7 +153,6 @@ fn is_medium(exponent: f64) -> bool {
 /// step and to the bit, but without branches.
 ///
 /// Source: FreeBSD's `e_exp.c`, Sun Microsystems 2004.
-#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
 #[inline(always)]
 fn exp_of_medium(exponent: f64) -> f64 {
     const INVERSE_LN_2: f64 = std::f64::consts::LOG2_E;

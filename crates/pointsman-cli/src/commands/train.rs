@@ -94,7 +94,7 @@ pub(crate) struct Source<'a> {
     pub(crate) origin: Origin,
     pub(crate) data_digest: &'a str,
     pub(crate) seed: u64,
-    /// The ids of the rows of the training set.
+    /// The ids of the rows of the design.
     pub(crate) row_ids: Vec<&'a str>,
     pub(crate) models: &'a [String],
 }
@@ -162,7 +162,7 @@ fn from_log(
     let options = load::log_options(args.quality_range, args.quality_metric.as_deref());
     let loaded = load::load_log(&args.log, &options, args.learning.schema()?, screen)?;
     loaded.describe(screen)?;
-    let (models, outcomes) = loaded.outcomes()?;
+    let (models, outcomes) = loaded.outcomes(catalog)?;
     if let Some(catalog) = catalog {
         load::listed(&models.iter().map(String::as_str).collect::<Vec<_>>(), catalog)?;
     }
@@ -232,9 +232,16 @@ pub(crate) fn learn(
             settings: settings(&trained),
         },
     };
-    let mut ids: Vec<u64> =
-        set.rows.iter().map(|&row| card.row_id(row_ids[row as usize])).collect();
+    let mut ids: Vec<u64> = set
+        .rows
+        .iter()
+        .flat_map(|&row| {
+            let group = load::group_id(set.groups[row as usize]);
+            [card.row_id(row_ids[row as usize]), card.row_id(&group)]
+        })
+        .collect();
     ids.sort_unstable();
+    ids.dedup();
     let artifact = Artifact::new(card, Scorer::new(trained.parts.clone())?, ids)?;
     Ok((artifact, trained))
 }

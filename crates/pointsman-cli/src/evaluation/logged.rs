@@ -34,7 +34,8 @@ pub(crate) fn evaluate(
         bar.inc(1);
     })?;
     bar.finish_and_clear();
-    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str()));
+    let ids =
+        log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let used = used_rows(&recorders, ids, settings.include_trained);
     if used.rows.len() < 2 {
         bail!(

@@ -4,6 +4,7 @@ pub(crate) mod logged;
 pub(crate) mod table;
 
 use crate::{
+    load,
     policy_flags::LoadedPolicy,
     report::{Diagnostic, IntervalKind, ProvenanceEntry, ValueRow},
     wording,
@@ -74,9 +75,11 @@ impl<'p> Recorder<'p> {
         self.probability[self.span(request)].iter().any(|&probability| 0.0 < probability)
     }
 
-    /// Whether the policy was trained on the row.
-    fn was_trained_on(&self, row: &str) -> bool {
-        self.artifact.was_trained_on(self.artifact.card().row_id(row))
+    /// Whether the policy was trained on the row, or on its conversation or an equal prompt.
+    fn was_trained_on(&self, row: &str, group: u64) -> bool {
+        let card = self.artifact.card();
+        let ids = [card.row_id(row), card.row_id(&load::group_id(group))];
+        ids.into_iter().any(|id| self.artifact.was_trained_on(id))
     }
 
     /// For each of `models`, its place among the policy's.
@@ -96,12 +99,13 @@ struct Used {
 /// The rows that every policy can answer and none was trained on.
 fn used_rows<'r>(
     recorders: &[Recorder<'_>],
-    requests: impl Iterator<Item = (usize, &'r str)>,
+    requests: impl Iterator<Item = (usize, &'r str, u64)>,
     include_trained: bool,
 ) -> Used {
     let mut used = Used::default();
-    for (request, id) in requests {
-        if !include_trained && recorders.iter().any(|recorder| recorder.was_trained_on(id)) {
+    for (request, id, group) in requests {
+        let is_trained_on = |recorder: &Recorder<'_>| recorder.was_trained_on(id, group);
+        if !include_trained && recorders.iter().any(is_trained_on) {
             used.n_trained_on += 1;
         } else if recorders.iter().all(|recorder| recorder.can_answer(request)) {
             used.rows.push(request);
@@ -118,7 +122,7 @@ impl Used {
         let mut sentences = Vec::new();
         if 0 < self.n_trained_on {
             let n = wording::count(self.n_trained_on);
-            sentences.push(format!("{n} rows were set aside: a policy was trained on them"));
+            sentences.push(format!("{n} rows were set aside: a policy was trained on them, or on an equal prompt"));
         }
         if 0 < self.n_unanswerable {
             let n = wording::count(self.n_unanswerable);

@@ -52,7 +52,10 @@ pub(crate) fn evaluate(
     let matrix = table.matrix()?;
     check_models(&recorders, settings, &matrix)?;
     let requests = matrix.prompts.iter().map(|&prompt| prompt as usize);
-    let ids = requests.map(|prompt| (prompt, table.prompts[prompt].id.as_str()));
+    let ids = requests.map(|prompt| {
+        let known = &table.prompts[prompt];
+        (prompt, known.id.as_str(), known.group)
+    });
     let used = used_rows(&recorders, ids, settings.include_trained);
     if used.rows.len() < 2 {
         bail!(
