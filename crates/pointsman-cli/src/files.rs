@@ -15,6 +15,9 @@ use std::{
 /// off leaves either the old file or the new one.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = || format!("cannot write {}", path.display());
+    if path == Path::new("-") {
+        bail!("`-` is standard output for --json only; name a file here");
+    }
     let Some(file_name) = path.file_name() else { bail!("{}: it names no file", name()) };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {

@@ -1,7 +1,7 @@
 //! Routers of the benchmark: what each predicts for the test rows, cross-fitted.
 
 use crate::{load::LoadedTable, screen::Screen};
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pointsman_core::scorer::{Scorer, Scores};
 use pointsman_data::{TrainTest, train_test_parts};
 use pointsman_eval::{
@@ -136,6 +136,13 @@ pub(crate) fn run(
 ) -> Result<TableResult> {
     let parts = train_test_parts(&loaded.table, &loaded.matrix);
     let outcomes = loaded.outcomes(None)?;
+    let n_leaked: usize = parts.iter().map(|part| part.n_leaked).sum();
+    if parts.iter().any(|part| part.train.is_empty() || part.test.is_empty()) {
+        bail!(
+            "no rows are left to train or to test on; {n_leaked} training rows were set aside because \
+             their prompt also stands in the test part"
+        );
+    }
     let test = TestRows::new(loaded, &parts);
     let actual = test.outcomes()?;
 
@@ -171,7 +178,7 @@ pub(crate) fn run(
         n_test: test.n_rows,
         n_models: test.n_models,
         has_cost: test.cost.is_some(),
-        n_leaked: parts.iter().map(|part| part.n_leaked).sum(),
+        n_leaked,
         routers,
     })
 }

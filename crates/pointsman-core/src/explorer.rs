@@ -86,7 +86,9 @@ impl Explorer {
                     }
                 }
                 let total: f64 = probabilities.iter().sum();
-                probabilities.iter_mut().for_each(|probability| *probability /= total);
+                for probability in probabilities.iter_mut() {
+                    *probability /= total;
+                }
             }
             Rule::InverseGap { gamma } => {
                 let mut rest = 1.0;

@@ -1,6 +1,6 @@
 //! What a caller sent, as the decision sees it: borrowed, already parsed.
 //!
-//! The shapes of the wire (OpenAI chat bodies, log records) are turned into this type at the
+//! The shapes of the wire (chat bodies, log records) are turned into this type at the
 //! edge; nothing here knows JSON.
 
 use std::borrow::Cow;

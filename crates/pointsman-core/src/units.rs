@@ -138,7 +138,11 @@ impl Price {
 
     /// The cost of `tokens`, rounded up to a whole nanodollar so that spend is never understated;
     /// [`Usd::MAX`] where the product does not fit.
+    #[inline]
     pub const fn of(self, tokens: Tokens) -> Usd {
+        if let Some(product) = self.0.checked_mul(tokens.0) {
+            return Usd(product.div_ceil(1_000_000));
+        }
         let (millions, rest) = (tokens.0 / 1_000_000, tokens.0 % 1_000_000);
         let whole = self.0.saturating_mul(millions);
         let part = match self.0.checked_mul(rest) {

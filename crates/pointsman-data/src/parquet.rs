@@ -52,7 +52,7 @@ pub(crate) fn read_parquet(
 ) -> Result<(), DataError> {
     let damaged = |error: PolarsError| DataError::Damaged {
         path: path.to_path_buf(),
-        reason: error.to_string(),
+        reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
     };
     let open = || {
         let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
@@ -137,7 +137,7 @@ pub(crate) fn read_csv(
             if reason.to_lowercase().contains("utf") {
                 return DataError::NotUtf8 { path, row: 1 };
             }
-            DataError::Damaged { path, reason }
+            DataError::Damaged { path, reason: csv_reason(&reason) }
         })
     };
     let texts =
@@ -151,6 +151,18 @@ pub(crate) fn read_csv(
         return Ok(());
     }
     on_batch(&Batch { path, n_before: 0, frame: &frame })
+}
+
+/// One line of what Polars says, without the rows that it quotes.
+fn csv_reason(reason: &str) -> String {
+    if reason.contains("more fields") {
+        return "a row has more fields than the header; put texts with commas between quotes".to_owned();
+    }
+    let first = reason.lines().next().unwrap_or_default();
+    if 120 < first.len() || first.contains("quot") || first.contains("parse") {
+        return "its rows do not follow its header; look for a quote that is not closed".to_owned();
+    }
+    first.to_owned()
 }
 
 #[cfg(test)]

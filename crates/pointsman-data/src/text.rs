@@ -43,7 +43,8 @@ struct PartJson<'a> {
 
 /// The messages of a JSON array of `{role, content}`, `None` where it is not one.
 ///
-/// A content of several parts becomes the text parts, one after the other.
+/// A content of several parts becomes the text parts, a line feed between them, as when a request
+/// is routed.
 pub(crate) fn messages_from_json(json: &str) -> Option<Vec<Message<'_>>> {
     let parsed: Vec<MessageJson<'_>> = serde_json::from_str(json).ok()?;
     parsed
@@ -53,7 +54,8 @@ pub(crate) fn messages_from_json(json: &str) -> Option<Vec<Message<'_>>> {
                 None => Cow::Borrowed(""),
                 Some(ContentJson::Text(text)) => text,
                 Some(ContentJson::Parts(parts)) => {
-                    parts.into_iter().filter_map(|part| part.text).collect::<String>().into()
+                    let texts: Vec<_> = parts.into_iter().filter_map(|part| part.text).collect();
+                    texts.join("\n").into()
                 }
             };
             Some(Message { role: role_named(&message.role)?, text })
@@ -86,7 +88,7 @@ mod tests {
         );
         check_texts(
             r#"[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"},{"type":"text","text":"b"}]}]"#,
-            Some(&["ab"]),
+            Some(&["a\nb"]),
         );
         check_texts("[]", Some(&[]));
         check_texts(r#"[{"role":"cat","content":"meow"}]"#, None);

@@ -50,7 +50,7 @@ pub enum Regularisation {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum TrainError {
     /// A strength that is not one.
-    #[error("a regularisation of {found}; it must be a finite number above zero (10 is usual)")]
+    #[error("a regularisation of {found}; it must be from 0.001 to 1000000 (10 is usual)")]
     Strength { found: f64 },
     /// Columns that are not of one length.
     #[error("`{column}` has {found} rows where the design has {expected}")]
@@ -110,10 +110,10 @@ impl TrainConfig {
     /// Settings; `seed` decides which rows are held out together.
     ///
     /// # Errors
-    /// [`TrainError::Strength`] for a fixed strength that is not finite and above zero.
+    /// [`TrainError::Strength`] for a fixed strength outside `[0.001, 1000000]`.
     pub fn new(seed: u64, regularisation: Regularisation) -> Result<Self, TrainError> {
         match regularisation {
-            Regularisation::Fixed(found) if !(found.is_finite() && 0.0 < found) => {
+            Regularisation::Fixed(found) if !(1e-3..=1e6).contains(&found) => {
                 Err(TrainError::Strength { found })
             }
             Regularisation::Fixed(_) | Regularisation::HeldOut => Ok(Self { seed, regularisation }),

@@ -40,6 +40,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let options = load::read_options(args.quality_range);
+    if args.from_logs == 1 {
+        bail!("--from-logs 1: one log has no interval; ask for 2 or more (20 is usual)");
+    }
     let mut tables = Map::new();
     for path in &args.tables {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());

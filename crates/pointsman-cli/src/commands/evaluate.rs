@@ -4,7 +4,7 @@ use crate::{
     evaluation::{self, Settings},
     files,
     load::{self, QualityRange},
-    policy_flags::{PolicyFlags, optional_catalog},
+    policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
     report::{Report, ValueRow, render_html},
     screen::{self, Screen},
     wording,
@@ -59,8 +59,10 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let load = |path: &PathBuf| args.flags.load(path, catalog.as_ref());
+    let mut policies: Vec<LoadedPolicy> = args.policy.iter().map(load).collect::<Result<_>>()?;
+    name_apart(&mut policies, &args.policy);
     let settings = Settings {
-        policies: args.policy.iter().map(load).collect::<Result<_>>()?,
+        policies,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
         include_trained: args.include_trained,
         command: std::env::args().collect::<Vec<_>>().join(" "),
@@ -82,6 +84,16 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         screen.say(&format!("wrote {}", path.display()))?;
     }
     screen::json(args.json.as_deref(), &serde_json::to_value(&report)?)
+}
+
+/// Policies of one file name are told apart by their paths.
+fn name_apart(policies: &mut [LoadedPolicy], paths: &[PathBuf]) {
+    let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
+    for (policy, path) in policies.iter_mut().zip(paths) {
+        if 1 < names.iter().filter(|name| **name == policy.name).count() {
+            policy.name = path.display().to_string();
+        }
+    }
 }
 
 /// The report on a terminal: verdict first.

@@ -58,12 +58,16 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     if MAX_REQUEST_BYTES < bytes.len() as u64 {
         bail!("the request on standard input is over 64 MiB; send a shorter one");
     }
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let body;
     let request = if bytes.trim_ascii_start().starts_with(b"{") {
-        body = ChatBody::from_json(&bytes).context("standard input")?;
+        body = ChatBody::from_json(bytes).context("standard input")?;
         body.to_request()
     } else {
-        let text = std::str::from_utf8(&bytes).context("standard input is not UTF-8 text")?;
+        let text = std::str::from_utf8(bytes).context("standard input is not UTF-8 text")?;
+        if text.trim_start().starts_with("[{") {
+            bail!("standard input is a JSON array; send an object such as {{\"messages\": [...]}}");
+        }
         if text.trim().is_empty() {
             bail!("standard input is empty; send a prompt, or a chat body in JSON");
         }

@@ -11,7 +11,7 @@ use anyhow::{Result, bail};
 use pointsman_core::units::len_as_float;
 use pointsman_data::{LogOptions, TrafficLog, read_log};
 use pointsman_eval::{
-    diagnostics::{Diagnostics, diagnose},
+    diagnostics::{Diagnostics, FAR_MEAN_WEIGHT_Z, diagnose},
     estimators::{Estimate, Estimator, estimate, influence_values},
     full::{mean_value, paired_difference},
     rounds::{LoggedRounds, Predictions, RoundColumns},
@@ -262,6 +262,15 @@ fn against_logged(
         "quality {:+.4} [{lower:+.4}, {upper:+.4}] against what was logged ({estimator})",
         difference.value
     );
+    if let Some(weight) = found.mean_weight.filter(|weight| FAR_MEAN_WEIGHT_Z < weight.z_score.abs()) {
+        return say(
+            VerdictKind::CannotTell,
+            format!(
+                "Cannot tell: {numbers}, but the mean weight is {:.3} where right propensities give 1.",
+                weight.mean
+            ),
+        );
+    }
     if 0.0 < lower {
         say(VerdictKind::Route, format!("Route with `{name}`: {numbers}."))
     } else if upper < 0.0 {

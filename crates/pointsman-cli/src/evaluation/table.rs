@@ -328,7 +328,7 @@ fn diagnostics(
 ) -> Vec<crate::report::Diagnostic> {
     let mut all = vec![
         diagnostic("rows read", wording::count(table.n_rows_read), "outcomes of one model on one prompt"),
-        diagnostic("prompts used", wording::length(n_used), "every model answered, no policy was trained on them"),
+        diagnostic("prompts used", wording::length(n_used), "every model answered them"),
         diagnostic(
             "prompts left out",
             wording::length(matrix.n_prompts_left_out),

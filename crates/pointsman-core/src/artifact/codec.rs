@@ -255,6 +255,7 @@ impl<'a> Reader<'a> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`")]
 fn malformed(message: impl ToString) -> ArtifactError {
     ArtifactError::Malformed { message: message.to_string() }
 }

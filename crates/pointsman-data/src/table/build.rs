@@ -45,6 +45,21 @@ pub(super) enum TextCell<'a> {
 }
 
 impl TextCell<'_> {
+    /// The length of a text and a hash of its ends: enough to notice that a row brings another
+    /// text than its prompt's first row did, without reading it all again. `None` for an empty
+    /// cell and for conversations.
+    fn outline(&self) -> Option<(usize, u64)> {
+        const END: usize = 48;
+        match self {
+            Self::Prompt(text) if !text.is_empty() => {
+                let bytes = text.as_bytes();
+                let ends = [&bytes[..bytes.len().min(END)], &bytes[bytes.len().saturating_sub(END)..]];
+                Some((bytes.len(), bytes_group(&ends.concat())))
+            }
+            Self::Prompt(_) | Self::Messages(..) | Self::Json(_) => None,
+        }
+    }
+
     fn messages(&self) -> Option<Vec<Message<'_>>> {
         match self {
             Self::Prompt(text) => Some(Request::from_prompt(text).messages.into_owned()),
@@ -68,6 +83,8 @@ pub(super) struct TableBuilder<'f> {
     model_of: HashMap<String, u16>,
     /// By prompt, the last file it was seen in, to compare the texts of one id in two files.
     file_of: Vec<usize>,
+    /// By prompt, what its text looked like from outside.
+    outline_of: Vec<Option<(usize, u64)>>,
     seen: HashSet<(u32, u16)>,
     models: Vec<String>,
     prompts: Vec<Prompt>,
@@ -92,6 +109,7 @@ impl<'f> TableBuilder<'f> {
             prompt_of: HashMap::new(),
             model_of: HashMap::new(),
             file_of: Vec::new(),
+            outline_of: Vec::new(),
             seen: HashSet::new(),
             models: Vec::new(),
             prompts: Vec::new(),
@@ -223,6 +241,7 @@ impl<'f> TableBuilder<'f> {
         if let (Some(index), Some(seen_in)) = (known, seen_in)
             && seen_in == file
         {
+            self.check_same_text(index, &row.text)?;
             return Ok(index);
         }
         let messages = row.text.messages().ok_or_else(|| DataError::BadValue {
@@ -251,10 +270,28 @@ impl<'f> TableBuilder<'f> {
             is_empty,
         };
         let request = request_of(messages);
-        self.add_prompt(prompt, &request)
+        self.add_prompt(prompt, &request, row.text.outline())
     }
 
-    fn add_prompt(&mut self, prompt: Prompt, request: &Request<'_>) -> Result<u32, DataError> {
+    /// Refuses a text that is not the one its prompt came with; an empty one says nothing.
+    fn check_same_text(&self, index: u32, text: &TextCell<'_>) -> Result<(), DataError> {
+        let known = self.outline_of.get(as_index(index)).copied().flatten();
+        match (known, text.outline()) {
+            (Some(known), Some(found)) if known != found => {
+                let path = self.files.last().map_or_else(PathBuf::new, |path| path.to_path_buf());
+                let id = self.id_at(index).unwrap_or_default().to_owned();
+                Err(DataError::PromptIdReused { id, first: path.clone(), second: path })
+            }
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+
+    fn add_prompt(
+        &mut self,
+        prompt: Prompt,
+        request: &Request<'_>,
+        outline: Option<(usize, u64)>,
+    ) -> Result<u32, DataError> {
         let index = u32::try_from(self.prompts.len())
             .map_err(|_| DataError::TooMany { what: "prompts", limit: MOST_PROMPTS })?;
         self.digest.text(&prompt.id);
@@ -269,6 +306,7 @@ impl<'f> TableBuilder<'f> {
         self.prompt_of.insert(prompt.id.clone(), index);
         self.prompts.push(prompt);
         self.file_of.push(self.files.len());
+        self.outline_of.push(outline);
         self.last_prompt = Some(index);
         Ok(index)
     }
