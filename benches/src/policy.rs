@@ -74,7 +74,7 @@ fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
             settings: BTreeMap::new(),
         },
     };
-    Ok(Artifact::new(card, Scorer::new(parts)?, vec![1])?)
+    Ok(Artifact::new(&card, &Scorer::new(parts)?, &[1])?)
 }
 
 fn parts(n_models: usize) -> ScorerParts {

@@ -54,7 +54,7 @@ fn artifact_v1_says_what_it_said() {
 fn write_artifact_v1() {
     let parts = parts();
     let card = card(&parts);
-    let artifact = Artifact::new(card, Scorer::new(parts).unwrap(), vec![1, 5, 9]).unwrap();
+    let artifact = Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap();
     let requests: Vec<Value> = bodies()
         .into_iter()
         .map(|body| json!({"bits": bits(&artifact, &body), "body": body}))

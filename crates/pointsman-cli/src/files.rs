@@ -1,10 +1,7 @@
 //! Reading and writing whole files, with sentences that name them.
 
 use anyhow::{Context, Result, bail};
-use pointsman_core::{
-    artifact::Artifact,
-    catalog::Catalog,
-};
+use pointsman_core::{artifact::Artifact, catalog::Catalog};
 use std::{
     fs,
     io::Write,
@@ -44,7 +41,8 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Artifact> {
 
 /// Reads a catalog; JSON where the name says so, else TOML.
 pub(crate) fn read_catalog(path: &Path) -> Result<Catalog> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     let catalog = if is_json { Catalog::from_json(&text) } else { Catalog::from_toml(&text) };
     catalog.with_context(|| path.display().to_string())

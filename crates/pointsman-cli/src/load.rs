@@ -94,7 +94,8 @@ pub(crate) fn load_table(
     let design = builder.finish();
     let is_whole = matrix.prompts.len() == design.n_rows();
     let design = if is_whole { design } else { design.select(&matrix.prompts) };
-    let groups = matrix.prompts.iter().map(|&prompt| table.prompts[prompt as usize].group).collect();
+    let groups =
+        matrix.prompts.iter().map(|&prompt| table.prompts[prompt as usize].group).collect();
     let n_models = matrix.models.len();
     let input_tokens = matrix
         .input_tokens
@@ -112,7 +113,8 @@ impl LoadedTable {
         let quality = matrix.quality.iter().map(|&quality| narrow(quality)).collect();
         let has_tokens = matrix.output_tokens.iter().any(Option::is_some);
         let tokens = has_tokens.then(|| {
-            let tokens = |tokens: &Option<u32>| tokens.map_or(f32::NAN, |count| narrow(f64::from(count)));
+            let tokens =
+                |tokens: &Option<u32>| tokens.map_or(f32::NAN, |count| narrow(f64::from(count)));
             matrix.output_tokens.iter().map(tokens).collect()
         });
         let cost = match (&matrix.cost_usd, catalog) {
@@ -231,7 +233,9 @@ impl LoadedLog {
             }
         }
         if let [only] = &models[..] {
-            bail!("the log only ever drew `{only}`; routing needs at least two models with outcomes");
+            bail!(
+                "the log only ever drew `{only}`; routing needs at least two models with outcomes"
+            );
         }
         let names: Vec<&str> = models.iter().map(String::as_str).collect();
         let listed = catalog.map(|catalog| listed(&names, catalog)).transpose()?;
@@ -272,7 +276,8 @@ impl LoadedLog {
         }
         if 0 < design.n_requests_cut() {
             let n = wording::count(design.n_requests_cut());
-            screen.say(&format!("{n} requests are over 32 KiB and were read head and tail only"))?;
+            screen
+                .say(&format!("{n} requests are over 32 KiB and were read head and tail only"))?;
         }
         Ok(())
     }
@@ -280,7 +285,10 @@ impl LoadedLog {
     /// Groups and input tokens of the rows, as training takes them.
     pub(crate) fn groups_and_tokens(&self) -> (Vec<u64>, Vec<Option<u32>>) {
         let rows = &self.log.rows;
-        (rows.iter().map(|row| row.group).collect(), rows.iter().map(|row| row.input_tokens).collect())
+        (
+            rows.iter().map(|row| row.group).collect(),
+            rows.iter().map(|row| row.input_tokens).collect(),
+        )
     }
 }
 

@@ -82,7 +82,8 @@ impl PolicyFlags {
     /// Reads a policy file and puts it to work by these flags.
     pub(crate) fn load(&self, path: &Path, catalog: Option<&Catalog>) -> Result<LoadedPolicy> {
         let artifact = files::read_artifact(path)?;
-        let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
+        let name =
+            path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned());
         self.apply(artifact, name, catalog).with_context(|| path.display().to_string())
     }
 
@@ -103,11 +104,17 @@ impl PolicyFlags {
     fn objective(&self, artifact: &Artifact) -> Result<(Objective, String)> {
         if let Some(lambda) = self.lambda {
             let weights = Weights::new(lambda, 0.0).context("--lambda")?;
-            return Ok((Objective::Tradeoff(weights), format!("{lambda} quality points per dollar")));
+            return Ok((
+                Objective::Tradeoff(weights),
+                format!("{lambda} quality points per dollar"),
+            ));
         }
         if let Some(floor) = self.min_quality {
             let quality = Quality::new(floor).context("--min-quality")?;
-            return Ok((Objective::QualityFloor(quality), format!("the cheapest with quality {floor}")));
+            return Ok((
+                Objective::QualityFloor(quality),
+                format!("the cheapest with quality {floor}"),
+            ));
         }
         if let Some(cap) = self.max_cost_usd {
             let cost = Usd::from_dollars(cap).context("--max-cost-usd")?;

@@ -31,8 +31,12 @@ impl std::str::FromStr for Learner {
         let strength = text.strip_prefix("ridge-").and_then(|number| number.parse::<f64>().ok());
         match (text, strength) {
             ("pointsman", _) => Ok(Self::Pointsman),
-            (_, Some(strength)) if strength.is_finite() && 0.0 < strength => Ok(Self::Ridge(strength)),
-            _ => Err(format!("`{text}` is no learner; write pointsman, or ridge-10 for a fixed strength")),
+            (_, Some(strength)) if strength.is_finite() && 0.0 < strength => {
+                Ok(Self::Ridge(strength))
+            }
+            _ => Err(format!(
+                "`{text}` is no learner; write pointsman, or ridge-10 for a fixed strength"
+            )),
         }
     }
 }

@@ -61,7 +61,9 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        for (number, expected) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (number, expected) in
+            [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")]
+        {
             assert_eq!(count(number), expected);
         }
         assert_eq!(per_thousand(0.0012), "$1.2000");

@@ -63,8 +63,8 @@ impl Artifact {
     ///
     /// # Errors
     /// [`ArtifactError`] where the card and the scorer do not go together.
-    pub fn new(card: Card, scorer: Scorer, row_ids: Vec<u64>) -> Result<Self, ArtifactError> {
-        let bytes = codec::encode(&card, scorer.parts(), &row_ids)?;
+    pub fn new(card: &Card, scorer: &Scorer, row_ids: &[u64]) -> Result<Self, ArtifactError> {
+        let bytes = codec::encode(card, scorer.parts(), row_ids)?;
         Self::from_bytes(&bytes)
     }
 

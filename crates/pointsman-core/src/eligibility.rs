@@ -161,7 +161,11 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(change: impl FnOnce(&mut Request<'static>), input_tokens: u64, expected: Option<&str>) {
+    fn check(
+        change: impl FnOnce(&mut Request<'static>),
+        input_tokens: u64,
+        expected: Option<&str>,
+    ) {
         let catalog = catalog();
         let model = &catalog.models()[0];
         let mut request = Request::from_prompt("x");
@@ -180,7 +184,11 @@ mod tests {
         };
         check(|_| (), 10, None);
         check(|r| r.constraints.deny_models = one("m"), 10, Some("on the request's deny list"));
-        check(|r| r.constraints.allow_models = one("x"), 10, Some("not on the request's allow list"));
+        check(
+            |r| r.constraints.allow_models = one("x"),
+            10,
+            Some("not on the request's allow list"),
+        );
         check(|r| r.constraints.allow_models = one("m"), 10, None);
         check(|r| r.needs = Capabilities::IMAGES, 10, Some("cannot do images"));
         check(|r| r.needs = Capabilities::TOOLS, 10, None);
@@ -192,8 +200,16 @@ mod tests {
             10,
             Some("asked for up to 101 output tokens, gives 100"),
         );
-        check(|r| r.constraints.deny_providers = one("p"), 10, Some("no accepted provider serves it"));
-        check(|r| r.constraints.allow_providers = one("q"), 10, Some("no accepted provider serves it"));
+        check(
+            |r| r.constraints.deny_providers = one("p"),
+            10,
+            Some("no accepted provider serves it"),
+        );
+        check(
+            |r| r.constraints.allow_providers = one("q"),
+            10,
+            Some("no accepted provider serves it"),
+        );
         check(
             |r| r.constraints.data_policy = DataPolicy::ZeroRetention,
             10,

@@ -110,7 +110,10 @@ mod tests {
             let explanation = explain(&policy, &request, decision.model, made);
             let Explanation { lead, standing, terms, dense } = explanation;
             let sum: f64 = terms.iter().chain(&dense).map(|effect| effect.quality).sum();
-            assert!((standing + sum - lead).abs() < 1e-5, "{prompt:.20}: {standing} + {sum} != {lead}");
+            assert!(
+                (standing + sum - lead).abs() < 1e-5,
+                "{prompt:.20}: {standing} + {sum} != {lead}"
+            );
         }
     }
 }

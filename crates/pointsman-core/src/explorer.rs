@@ -58,7 +58,9 @@ impl Explorer {
             Rule::InverseGap { gamma: value } if !(value.is_finite() && 0.0 <= value) => {
                 Err(ExplorerError { name: "gamma", value, range: "of zero or more" })
             }
-            Rule::Greedy | Rule::Softmax { .. } | Rule::InverseGap { .. } => Ok(Self { rule, floor }),
+            Rule::Greedy | Rule::Softmax { .. } | Rule::InverseGap { .. } => {
+                Ok(Self { rule, floor })
+            }
         }
     }
 
@@ -167,8 +169,9 @@ mod tests {
 
     fn utilities() -> impl Strategy<Value = Vec<f64>> {
         let one = prop_oneof![4 => -2.0..2.0, 1 => Just(f64::NEG_INFINITY)];
-        prop::collection::vec(one, 1..40)
-            .prop_filter("some model must be eligible", |all| all.iter().any(|u: &f64| u.is_finite()))
+        prop::collection::vec(one, 1..40).prop_filter("some model must be eligible", |all| {
+            all.iter().any(|u: &f64| u.is_finite())
+        })
     }
 
     proptest! {

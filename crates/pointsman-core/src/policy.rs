@@ -50,7 +50,9 @@ pub enum CostBasis {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
     /// A learned model that cannot be called.
-    #[error("model `{model}` of the policy is not in the catalog; add it there, or train without it")]
+    #[error(
+        "model `{model}` of the policy is not in the catalog; add it there, or train without it"
+    )]
     NotInCatalog { model: String },
     /// Names and scores do not go together.
     #[error("{n_names} model names for a scorer of {n_scored} models")]
@@ -161,9 +163,12 @@ impl Policy {
         }
         let put_to_work = |id: &String| {
             let listed = match catalog {
-                Some(catalog) => Some(catalog.find(id).cloned().ok_or_else(|| {
-                    PolicyError::NotInCatalog { model: id.clone() }
-                })?),
+                Some(catalog) => Some(
+                    catalog
+                        .find(id)
+                        .cloned()
+                        .ok_or_else(|| PolicyError::NotInCatalog { model: id.clone() })?,
+                ),
                 None => None,
             };
             Ok(PolicyModel { id: id.clone(), listed })
@@ -400,7 +405,11 @@ fn check_caps(request: &Request<'_>, expected: &Expected) -> Result<(), Exclusio
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates at both ends")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "saturates at both ends"
+)]
 fn whole_tokens(estimate: f64) -> Tokens {
     Tokens::new(estimate.ceil() as u64)
 }

@@ -156,7 +156,8 @@ fn is_medium(exponent: f64) -> bool {
 #[inline(always)]
 fn exp_of_medium(exponent: f64) -> f64 {
     const INVERSE_LN_2: f64 = std::f64::consts::LOG2_E;
-    const LN_2: [f64; 2] = [f64::from_bits(0x3fe6_2e42_fee0_0000), f64::from_bits(0x3dea_39ef_3579_3c76)];
+    const LN_2: [f64; 2] =
+        [f64::from_bits(0x3fe6_2e42_fee0_0000), f64::from_bits(0x3dea_39ef_3579_3c76)];
     const FACTORS: [f64; 5] = [
         f64::from_bits(0x3fc5_5555_5555_553e),
         f64::from_bits(0xbf66_c16c_16be_bd93),
@@ -325,11 +326,9 @@ fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
             return Err(ScorerError::Length { part, found, expected });
         }
     }
-    let finite = |part, values: &[f32]| {
-        match values.iter().position(|value| !value.is_finite()) {
-            Some(index) => Err(ScorerError::Value { part, index, value: f64::from(values[index]) }),
-            None => Ok(()),
-        }
+    let finite = |part, values: &[f32]| match values.iter().position(|value| !value.is_finite()) {
+        Some(index) => Err(ScorerError::Value { part, index, value: f64::from(values[index]) }),
+        None => Ok(()),
     };
     finite("scales", scales)?;
     finite("intercepts", intercepts)?;
@@ -395,7 +394,12 @@ pub(crate) mod tests {
                 factors: std::array::from_fn(|i| 0.5 + step(i)),
             },
             output_tokens: Some(vec![
-                LogLine { intercept: 5.0, slope: 1.0, least: 1.0, most: 4000.0 };
+                LogLine {
+                    intercept: 5.0,
+                    slope: 1.0,
+                    least: 1.0,
+                    most: 4000.0
+                };
                 n_models
             ]),
             cost_usd: None,
@@ -406,13 +410,17 @@ pub(crate) mod tests {
     /// The definition, written down once more in the plainest way.
     fn by_definition(parts: &ScorerParts, features: &Features<'_>) -> Vec<f64> {
         let n_columns = parts.n_models + 1;
-        let squared: f64 = features.terms.iter().map(|&t| f64::from(parts.squared_idf[t as usize])).sum();
+        let squared: f64 =
+            features.terms.iter().map(|&t| f64::from(parts.squared_idf[t as usize])).sum();
         let length = (squared / SQUARED_IDF_STEPS).sqrt();
         let scaled = parts.dense_scaling.apply(features.dense);
         (0..n_columns)
             .map(|column| {
                 let dense: f64 = (0..N_DENSE)
-                    .map(|d| f64::from(scaled[d]) * f64::from(parts.dense_weights[d * n_columns + column]))
+                    .map(|d| {
+                        f64::from(scaled[d])
+                            * f64::from(parts.dense_weights[d * n_columns + column])
+                    })
                     .sum();
                 let terms: i64 = features
                     .terms
@@ -420,7 +428,11 @@ pub(crate) mod tests {
                     .map(|&t| i64::from(parts.term_weights[t as usize * n_columns + column]))
                     .sum();
                 let terms = f64::from(i32::try_from(terms).unwrap());
-                let terms = if length == 0.0 { 0.0 } else { terms * f64::from(parts.scales[column]) / length };
+                let terms = if length == 0.0 {
+                    0.0
+                } else {
+                    terms * f64::from(parts.scales[column]) / length
+                };
                 f64::from(parts.intercepts[column]) + dense + terms
             })
             .collect()
@@ -452,13 +464,18 @@ pub(crate) mod tests {
             let scorer = Scorer::new(patterned(n_models, 9)).unwrap();
             let mut extractor = Extractor::new(scorer.schema());
             let mut scores = Scores::default();
-            for text in ["", "one", "Write a function that adds 2 numbers.", &"word salad ".repeat(900)] {
+            for text in
+                ["", "one", "Write a function that adds 2 numbers.", &"word salad ".repeat(900)]
+            {
                 let features = extractor.extract(&Request::from_prompt(text));
                 scorer.score(&features, &mut scores);
                 let expected = by_definition(scorer.parts(), &features);
                 for (found, expected) in scores.columns.iter().zip(expected) {
                     let tolerance = 1e-4 * expected.abs().max(1.0);
-                    assert!((f64::from(*found) - expected).abs() < tolerance, "{n_models} {text:.20}");
+                    assert!(
+                        (f64::from(*found) - expected).abs() < tolerance,
+                        "{n_models} {text:.20}"
+                    );
                 }
             }
         }

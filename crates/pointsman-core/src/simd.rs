@@ -68,11 +68,7 @@ pub(crate) fn at_best<J: Job>(job: J) -> J::Output {
 /// per block of 64 bytes; past its end, the text reads as blanks up to the end of the block.
 /// `folded` is only ever grown, and has two words' length of slack, so that a word can be loaded
 /// whole wherever it ends.
-pub(crate) fn scan(
-    text: &[u8],
-    folded: &mut Vec<u8>,
-    masks: &mut Vec<BlockMasks>,
-) -> ByteCounts {
+pub(crate) fn scan(text: &[u8], folded: &mut Vec<u8>, masks: &mut Vec<BlockMasks>) -> ByteCounts {
     masks.clear();
     let n_blocks = text.len().div_ceil(BLOCK);
     let needed = n_blocks * BLOCK + SLACK;
@@ -97,7 +93,8 @@ fn scan_portable(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) ->
         let mut found = BlockMasks::default();
         out.fill(b' ');
         for ((bit, &byte), out) in block.iter().enumerate().zip(out) {
-            let (upper, digit, high) = (byte.is_ascii_uppercase(), byte.is_ascii_digit(), 0x80 <= byte);
+            let (upper, digit, high) =
+                (byte.is_ascii_uppercase(), byte.is_ascii_digit(), 0x80 <= byte);
             let word = byte.is_ascii_lowercase() || upper || digit || high;
             let mark = !word && b' ' < byte;
             let code = matches!(byte, 0x5b..=0x60 | 0x7b..=0x7e | 0x3c..=0x3e);
@@ -143,8 +140,11 @@ impl RowTable {
     /// A table of zeros for `2^log2_buckets` buckets and `n_columns` weights each.
     pub(crate) fn zeros(log2_buckets: u8, n_columns: usize) -> Self {
         let needed = n_columns + 2;
-        let stride =
-            if needed <= 64 { needed.next_power_of_two().max(8) } else { needed.next_multiple_of(64) };
+        let stride = if needed <= 64 {
+            needed.next_power_of_two().max(8)
+        } else {
+            needed.next_multiple_of(64)
+        };
         let n_buckets = 1_usize << log2_buckets;
         let lines = vec![Line([0; 64]); (n_buckets * stride).div_ceil(64)];
         Self { lines, stride, bucket_mask: (1_u32 << log2_buckets) - 1 }
@@ -166,14 +166,19 @@ impl RowTable {
         let (start, stride) = (self.offset(bucket), self.stride);
         // SAFETY: `Line` is 64 plain bytes without padding, so the lines are one run of bytes.
         let bytes = unsafe {
-            std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast::<u8>(), self.lines.len() * 64)
+            std::slice::from_raw_parts_mut(
+                self.lines.as_mut_ptr().cast::<u8>(),
+                self.lines.len() * 64,
+            )
         };
         &mut bytes[start..start + stride]
     }
 
     fn bytes(&self) -> &[u8] {
         // SAFETY: as in `row_mut`.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>(), self.lines.len() * 64) }
+        unsafe {
+            std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>(), self.lines.len() * 64)
+        }
     }
 
     fn offset(&self, bucket: u32) -> usize {
@@ -220,11 +225,10 @@ mod x86 {
     use std::arch::x86_64::{
         __m128i, __m256i, _MM_HINT_T0, _mm_load_si128, _mm_loadl_epi64, _mm_loadu_si128,
         _mm_prefetch, _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8,
-        _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8,
-        _mm256_cmpgt_epi8, _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, _mm256_extracti128_si256,
-        _mm256_loadu_si256, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8,
-        _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16,
-        _mm256_storeu_si256,
+        _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8,
+        _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, _mm256_extracti128_si256, _mm256_loadu_si256,
+        _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
+        _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
     };
 
     /// Whether the machine has what the functions of this module are compiled for.
@@ -436,9 +440,8 @@ mod x86 {
                         let weights = _mm_load_si128(here.add(lane * 16).cast::<__m128i>());
                         *total = _mm256_add_epi16(*total, _mm256_cvtepi8_epi16(weights));
                     }
-                    squared += u64::from(u16::from_le_bytes(
-                        here.add(WIDTH - 2).cast::<[u8; 2]>().read(),
-                    ));
+                    squared +=
+                        u64::from(u16::from_le_bytes(here.add(WIDTH - 2).cast::<[u8; 2]>().read()));
                 }
             }
             flush::<WIDTH>(&totals, sums);

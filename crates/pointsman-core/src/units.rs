@@ -230,11 +230,8 @@ fn whole_nanos(dollars: f64) -> Result<u64, OutOfRange> {
     // A price such as 0.15 is not a binary fraction: what is whole but for the last bits is whole.
     let nanos = dollars * NANOS_PER_DOLLAR;
     let nearest = nanos.round();
-    let whole = if (nanos - nearest).abs() <= 1e-12 * nearest.max(1.0) {
-        nearest
-    } else {
-        nanos.ceil()
-    };
+    let whole =
+        if (nanos - nearest).abs() <= 1e-12 * nearest.max(1.0) { nearest } else { nanos.ceil() };
     Ok(whole as u64)
 }
 
@@ -278,7 +275,9 @@ mod tests {
 
     #[test]
     fn dollars_that_are_whole_nanodollars_stay_so() {
-        for (dollars, nanos) in [(0.15, 150_000_000), (0.0, 0), (1e-9, 1), (2.5e-10, 1), (3.0, 3_000_000_000)] {
+        for (dollars, nanos) in
+            [(0.15, 150_000_000), (0.0, 0), (1e-9, 1), (2.5e-10, 1), (3.0, 3_000_000_000)]
+        {
             assert_eq!(Usd::from_dollars(dollars).unwrap().nanos(), nanos, "{dollars}");
         }
         assert!(Usd::from_dollars(-1.0).is_err());

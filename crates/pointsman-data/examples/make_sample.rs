@@ -32,7 +32,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn outcome_table(world: &World) -> Result<DataFrame, Box<dyn Error>> {
-    let (mut ids, mut prompts, mut tasks, mut splits, mut models) = (vec![], vec![], vec![], vec![], vec![]);
+    let (mut ids, mut prompts, mut tasks, mut splits, mut models) =
+        (vec![], vec![], vec![], vec![], vec![]);
     let (mut quality, mut cost, mut input, mut output) = (vec![], vec![], vec![], vec![]);
     let (mut latency, mut expected) = (vec![], vec![]);
     for index in 0..N_REQUESTS {

@@ -156,7 +156,8 @@ pub(crate) fn read_csv(
 /// One line of what Polars says, without the rows that it quotes.
 fn csv_reason(reason: &str) -> String {
     if reason.contains("more fields") {
-        return "a row has more fields than the header; put texts with commas between quotes".to_owned();
+        return "a row has more fields than the header; put texts with commas between quotes"
+            .to_owned();
     }
     let first = reason.lines().next().unwrap_or_default();
     if 120 < first.len() || first.contains("quot") || first.contains("parse") {

@@ -9,6 +9,7 @@ use pointsman_core::features::N_DENSE;
 
 /// Targets and weights of several columns, each of shape `(n_rows, n_columns)`, row after row.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "how many columns there are")]
 pub(crate) struct Columns {
     pub(crate) n_columns: usize,
     pub(crate) target: Vec<f32>,
@@ -49,7 +50,11 @@ fn width(n_columns: usize) -> usize {
 impl Columns {
     /// Predictions of every row at every strength, each of shape `(n_rows, n_columns)`, without
     /// the effect of terms that occur in one row alone.
-    pub(crate) fn predictions(&self, kernel: &Kernel, strengths: &[f64]) -> (Vec<Vec<f32>>, Effort) {
+    pub(crate) fn predictions(
+        &self,
+        kernel: &Kernel,
+        strengths: &[f64],
+    ) -> (Vec<Vec<f32>>, Effort) {
         match width(self.n_columns) {
             8 => self.predictions_in_blocks::<8>(kernel, strengths),
             16 => self.predictions_in_blocks::<16>(kernel, strengths),
@@ -59,7 +64,12 @@ impl Columns {
 
     /// The weights that are the mean of the strengths' weights by `shares`, of shape
     /// `(strengths, n_columns)`.
-    pub(crate) fn fit(&self, kernel: &Kernel, strengths: &[f64], shares: &[Vec<f64>]) -> (Fitted, Effort) {
+    pub(crate) fn fit(
+        &self,
+        kernel: &Kernel,
+        strengths: &[f64],
+        shares: &[Vec<f64>],
+    ) -> (Fitted, Effort) {
         match width(self.n_columns) {
             8 => self.fit_in_blocks::<8>(kernel, strengths, shares),
             16 => self.fit_in_blocks::<16>(kernel, strengths, shares),
@@ -143,7 +153,8 @@ impl Columns {
         effort: &mut Effort,
     ) -> Path<B> {
         let block = |values: &[f32]| -> Vec<[f32; B]> {
-            let row = |row: &[f32]| std::array::from_fn(|c| row.get(from + c).copied().unwrap_or(0.0));
+            let row =
+                |row: &[f32]| std::array::from_fn(|c| row.get(from + c).copied().unwrap_or(0.0));
             values.chunks_exact(self.n_columns).map(row).collect()
         };
         let (target, weights) = (block(&self.target), block(&self.weights));

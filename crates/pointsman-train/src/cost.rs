@@ -121,7 +121,11 @@ impl Length {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small share of a length")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a small share of a length"
+)]
 fn cut(n: usize) -> usize {
     (TAIL * len_as_float(n)).floor() as usize
 }
@@ -134,8 +138,10 @@ mod tests {
     #[test]
     fn lines_recover_an_exponential_and_keep_the_mean() {
         let lengths: Vec<f64> = (0..400).map(|i| f64::from(i % 9) / 4.0 - 1.0).collect();
-        let values: Vec<f64> =
-            lengths.iter().flat_map(|l| [0.01 * (2.0_f64).powf(*l), 0.1 * (2.0_f64).powf(*l)]).collect();
+        let values: Vec<f64> = lengths
+            .iter()
+            .flat_map(|l| [0.01 * (2.0_f64).powf(*l), 0.1 * (2.0_f64).powf(*l)])
+            .collect();
         let length = Length::new(&lengths);
         let lines = length.lines(&values, 2).unwrap();
         for (model, line) in lines.iter().enumerate() {

@@ -132,8 +132,11 @@ impl Kernel {
             }
         }
         let n = len_as_float(self.n_rows.max(1));
-        self.term_means =
-            sums.iter().zip(&self.idf).map(|(sum, idf)| narrow(sum * f64::from(*idf) / n)).collect();
+        self.term_means = sums
+            .iter()
+            .zip(&self.idf)
+            .map(|(sum, idf)| narrow(sum * f64::from(*idf) / n))
+            .collect();
     }
 
     fn by_term(&self) -> &ByTerm {
@@ -170,7 +173,9 @@ impl Kernel {
         }
         self.dense = rows
             .iter()
-            .map(|&row| self.dense_scaling.apply(design.dense(row as usize)).map(|z| z * DENSE_SCALE))
+            .map(|&row| {
+                self.dense_scaling.apply(design.dense(row as usize)).map(|z| z * DENSE_SCALE)
+            })
             .collect();
         for index in 0..N_DENSE {
             let sum: f64 = self.dense.iter().map(|row| f64::from(row[index])).sum();
@@ -206,8 +211,11 @@ impl Kernel {
 
     /// `Xᵀ U` without the terms that occur once; `dual` is `U`, shape `(n_rows, B)`.
     pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
-        let scaled: Vec<[f32; B]> =
-            dual.iter().zip(&self.row_factors).map(|(row, factor)| row.map(|v| v * factor)).collect();
+        let scaled: Vec<[f32; B]> = dual
+            .iter()
+            .zip(&self.row_factors)
+            .map(|(row, factor)| row.map(|v| v * factor))
+            .collect();
         let total = dual.iter().fold([0.0; B], add);
         let ByTerm { starts, rows } = self.by_term();
         let mut terms = vec![[0.0; B]; self.buckets.len()];

@@ -18,7 +18,7 @@ mod columns;
 mod cost;
 mod fold;
 mod kernel;
-mod select;
 mod problem;
 mod report;
+mod select;
 mod solve;

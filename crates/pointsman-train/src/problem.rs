@@ -71,10 +71,8 @@ impl<'a> Problem<'a> {
             let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
             set.rows.iter().flat_map(row).collect()
         });
-        let tokens: Option<Vec<f64>> = set
-            .outcomes
-            .output_tokens()
-            .map(|all| used(all).into_iter().map(f64::from).collect());
+        let tokens: Option<Vec<f64>> =
+            set.outcomes.output_tokens().map(|all| used(all).into_iter().map(f64::from).collect());
         // In a log a row's length would come from the one model that was drawn; levels alone
         // estimate better from so little (docs/decisions/0003-learning.md).
         let length_target = if set.outcomes.draws().is_some() {
@@ -100,7 +98,8 @@ impl<'a> Problem<'a> {
         if let Some(costs) = &problem.costs {
             for model in 0..n_models {
                 let known = || costs.iter().skip(model).step_by(n_models).filter(|c| c.is_finite());
-                problem.mean_cost[model] = known().sum::<f64>() / len_as_float(known().count().max(1));
+                problem.mean_cost[model] =
+                    known().sum::<f64>() / len_as_float(known().count().max(1));
             }
         }
         problem
@@ -130,7 +129,11 @@ impl<'a> Problem<'a> {
         let overall = if n == 0.0 { 0.0 } else { all / n };
         let mean = |(total, weight): (&f64, &f64)| {
             let weight_and_prior = weight + prior;
-            if weight_and_prior == 0.0 { overall } else { (total + prior * overall) / weight_and_prior }
+            if weight_and_prior == 0.0 {
+                overall
+            } else {
+                (total + prior * overall) / weight_and_prior
+            }
         };
         totals.iter().zip(&weights).map(mean).collect()
     }
@@ -162,7 +165,11 @@ impl<'a> Problem<'a> {
         self.columns(&self.mean_quality, |_| true)
     }
 
-    pub(crate) fn held_out_fits(&self, folds: Vec<u64>, progress: &dyn Fn(Progress)) -> HeldOutFits {
+    pub(crate) fn held_out_fits(
+        &self,
+        folds: Vec<u64>,
+        progress: &dyn Fn(Progress),
+    ) -> HeldOutFits {
         let n_columns = self.n_models + 1;
         let of = usize::try_from(N_FOLDS).unwrap_or(usize::MAX);
         let mut predictions = vec![vec![0.0; folds.len() * n_columns]; STRENGTHS.len()];
@@ -204,7 +211,9 @@ impl<'a> Problem<'a> {
         let (output_tokens, cost_usd) = (lines(&self.tokens), lines(&self.costs));
         let cost = |index: usize, out: &mut [f64]| {
             for (model, out) in out.iter_mut().enumerate() {
-                *out = cost_usd.as_ref().map_or(0.0, |lines| lines[model].at(narrow(length.values[index])));
+                *out = cost_usd
+                    .as_ref()
+                    .map_or(0.0, |lines| lines[model].at(narrow(length.values[index])));
             }
         };
         let means = (self.mean_quality.clone(), self.mean_cost.clone());
@@ -239,8 +248,16 @@ impl<'a> Problem<'a> {
                 }
             }
         };
-        let report = report::held_out(&yardstick, &HeldOut { quality: &mixed, cost: &cost }, &fits.folds);
-        Choice { strengths, shares, output_tokens, cost_usd, length_centre: length.centre, report: Some(report) }
+        let report =
+            report::held_out(&yardstick, &HeldOut { quality: &mixed, cost: &cost }, &fits.folds);
+        Choice {
+            strengths,
+            shares,
+            output_tokens,
+            cost_usd,
+            length_centre: length.centre,
+            report: Some(report),
+        }
     }
 
     /// The strength whose length column is nearest to the truth on held-out rows.

@@ -99,17 +99,17 @@ pub(crate) fn held_out(
         .iter()
         .map(|&weight| sums_at(yardstick, policy, (weight, best_single), (folds, n_folds)))
         .collect();
-    let value = |(per_dollar, sums): (&f64, &Vec<FoldSums>)| {
-        merged(sums.iter()).value(*per_dollar)
-    };
+    let value = |(per_dollar, sums): (&f64, &Vec<FoldSums>)| merged(sums.iter()).value(*per_dollar);
     let sweep: Vec<SweepValue> = weights.iter().zip(&sums).map(value).collect();
     let mut rules = vec![("quality", Rule::Quality)];
     if 1 < sweep.len() {
         rules.insert(0, ("balanced", Rule::AtMostLoses(BALANCED_LOSS)));
         rules.push(("economy", Rule::AtMostLoses(ECONOMY_LOSS)));
     }
-    let operating_points =
-        rules.into_iter().map(|(name, rule)| point(name, rule, &sweep, (&weights, &sums))).collect();
+    let operating_points = rules
+        .into_iter()
+        .map(|(name, rule)| point(name, rule, &sweep, (&weights, &sums)))
+        .collect();
     HeldOutReport {
         sweep,
         best_single,
@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn points_are_the_cheapest_that_keep_their_word() {
-        let sweep = [at(0.0, 9.0, 0.01), at(1.0, 5.0, -0.002), at(2.0, 3.0, -0.008), at(3.0, 1.0, -0.06)];
+        let sweep =
+            [at(0.0, 9.0, 0.01), at(1.0, 5.0, -0.002), at(2.0, 3.0, -0.008), at(3.0, 1.0, -0.06)];
         for (rule, expected) in [
             (Rule::Quality, 0),
             (Rule::AtMostLoses(0.01), 1), // the third might lose more than it may

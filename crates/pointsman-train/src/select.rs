@@ -44,7 +44,8 @@ impl<'a> Yardstick<'a> {
         rows: &'a [u32],
         (mean_quality, mean_cost): (Vec<f64>, Vec<f64>),
     ) -> Self {
-        let correction = outcomes.draws().map_or_else(Vec::new, |log| corrections(log, rows, &mean_quality));
+        let correction =
+            outcomes.draws().map_or_else(Vec::new, |log| corrections(log, rows, &mean_quality));
         Self { outcomes, rows, mean_quality, mean_cost, correction }
     }
 
@@ -190,8 +191,11 @@ pub(crate) fn shares(strengths: &[f64], gains: &[(f64, f64)], n_rows: usize) -> 
     candidates
         .iter()
         .zip(raw)
-        .map(|(&(strength, gain, std_error), raw)| {
-            StrengthValue { strength, gain, std_error, share: raw / total }
+        .map(|(&(strength, gain, std_error), raw)| StrengthValue {
+            strength,
+            gain,
+            std_error,
+            share: raw / total,
         })
         .collect()
 }

@@ -76,8 +76,9 @@ pub(crate) fn ridge_path<const B: usize>(
     let mut direction = residual.clone();
     let mut directions: Vec<Vec<[f32; B]>> = vec![residual.clone(); strengths.len() - 1];
     let mut duals: Vec<Vec<[f32; B]>> = vec![vec![[0.0; B]; n_rows]; strengths.len()];
-    let start =
-        |strength: &f64| [Shift { distance: strength - strengths[0], zeta: 1.0, zeta_before: 1.0 }; B];
+    let start = |strength: &f64| {
+        [Shift { distance: strength - strengths[0], zeta: 1.0, zeta_before: 1.0 }; B]
+    };
     let mut shifts: Vec<[Shift; B]> = strengths[1..].iter().map(start).collect();
 
     let mut squared = squares(&residual);
@@ -95,9 +96,12 @@ pub(crate) fn ridge_path<const B: usize>(
         advance(&mut duals[0], &direction, &step);
         advance(&mut residual, &image, &step.map(|value| -value));
         let squared_after = squares(&residual);
-        let ratio: [f64; B] = std::array::from_fn(|c| {
-            if step[c] == 0.0 { 0.0 } else { squared_after[c] / squared[c] }
-        });
+        let ratio: [f64; B] =
+            std::array::from_fn(
+                |c| {
+                    if step[c] == 0.0 { 0.0 } else { squared_after[c] / squared[c] }
+                },
+            );
         for ((shift, direction), dual) in
             shifts.iter_mut().zip(&mut directions).zip(&mut duals[1..])
         {
@@ -161,9 +165,8 @@ fn apply<const B: usize>(
     for (((out, scaled), (root, vector)), single) in
         image.iter_mut().zip(&scaled).zip(roots.iter().zip(vector)).zip(matrix.single_squares())
     {
-        *out = std::array::from_fn(|c| {
-            (out[c] + single * scaled[c]) * root[c] + strength * vector[c]
-        });
+        *out =
+            std::array::from_fn(|c| (out[c] + single * scaled[c]) * root[c] + strength * vector[c]);
     }
     image
 }
@@ -228,11 +231,15 @@ mod tests {
     #[test]
     fn each_strength_is_solved() {
         let kernel = kernel(120);
-        let column = |row: usize, c: usize| narrow(f64::from(u32::try_from(row * 7 + c * 3).unwrap() % 11) / 11.0);
+        let column = |row: usize, c: usize| {
+            narrow(f64::from(u32::try_from(row * 7 + c * 3).unwrap() % 11) / 11.0)
+        };
         let target: Vec<[f32; 8]> =
             (0..120).map(|row| std::array::from_fn(|c| column(row, c) - 0.5)).collect();
         let weights: Vec<[f32; 8]> = (0..120)
-            .map(|row| std::array::from_fn(|c| if (row + c) % 4 == 0 { 0.0 } else { 0.5 + column(row, c) }))
+            .map(|row| {
+                std::array::from_fn(|c| if (row + c) % 4 == 0 { 0.0 } else { 0.5 + column(row, c) })
+            })
             .collect();
         let strengths = [0.3, 1.0, 10.0, 100.0];
         let path = ridge_path(&kernel, &target, &weights, &strengths);

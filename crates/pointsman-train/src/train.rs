@@ -9,7 +9,10 @@ use crate::{
 };
 use pointsman_core::scorer::ScorerParts;
 
-pub use crate::{report::{HeldOutReport, PointValue, SweepValue}, select::StrengthValue};
+pub use crate::{
+    report::{HeldOutReport, PointValue, SweepValue},
+    select::StrengthValue,
+};
 
 /// The strengths of regularisation that share the weights.
 pub const STRENGTHS: [f64; 6] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
@@ -62,7 +65,9 @@ pub enum TrainError {
     #[error("model number {model} has no outcome in the training rows; leave it out")]
     NoOutcome { model: usize },
     /// All rows are one conversation or one prompt.
-    #[error("the requests fall into {found} groups of equal prompts or conversations; at least {least} are needed")]
+    #[error(
+        "the requests fall into {found} groups of equal prompts or conversations; at least {least} are needed"
+    )]
     TooFewGroups { found: usize, least: usize },
 }
 

@@ -74,7 +74,9 @@ fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
     screen.say(&format!("{} test rows, {n_models} models", wording::length(*n_test)))?;
     if 0 < *n_leaked {
         let n = wording::length(*n_leaked);
-        screen.say(&format!("{n} training rows set aside: their prompt also stands in a test part"))?;
+        screen.say(&format!(
+            "{n} training rows set aside: their prompt also stands in a test part"
+        ))?;
     }
     if !has_cost {
         screen.say("no costs, so no frontier: routers are compared by quality")?;
@@ -100,7 +102,10 @@ fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
 }
 
 fn describe_from_logs(found: &FromLogs, screen: &Screen) -> Result<()> {
-    screen.say(&format!("learned from {} simulated logs, against the log's best single model:", found.n_logs))?;
+    screen.say(&format!(
+        "learned from {} simulated logs, against the log's best single model:",
+        found.n_logs
+    ))?;
     let rows = found.differences().into_iter().map(|(figure, difference)| {
         let interval = &difference.interval;
         [
@@ -118,7 +123,8 @@ fn from_logs_json(found: &FromLogs) -> Value {
         .into_iter()
         .map(|(figure, difference)| {
             let (lower, upper) = (difference.interval.lower, difference.interval.upper);
-            let value = json!({"value": difference.value, "lower": lower, "upper": upper, "level": 0.95});
+            let value =
+                json!({"value": difference.value, "lower": lower, "upper": upper, "level": 0.95});
             (figure.to_owned(), value)
         })
         .collect();

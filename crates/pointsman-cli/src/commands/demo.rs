@@ -97,7 +97,9 @@ fn sample_folder(given: Option<&Path>) -> Result<PathBuf> {
     let places = [PathBuf::from("datasets/sample"), built_at];
     match places.into_iter().find(|place| place.join("outcomes.parquet").is_file()) {
         Some(place) => Ok(place),
-        None => bail!("datasets/sample is not here; run this in the project's folder, or pass --sample"),
+        None => {
+            bail!("datasets/sample is not here; run this in the project's folder, or pass --sample")
+        }
     }
 }
 
@@ -156,8 +158,12 @@ fn evaluate(
         include_trained: false,
         command: "pointsman demo".to_owned(),
     };
-    let mut report =
-        evaluation::table::evaluate(&[table.to_owned()], &ReadOptions::default(), &settings, screen)?;
+    let mut report = evaluation::table::evaluate(
+        &[table.to_owned()],
+        &ReadOptions::default(),
+        &settings,
+        screen,
+    )?;
     let later = args.out.join("later-log.parquet");
     let estimated =
         evaluation::logged::evaluate(&[later], &LogOptions::default(), &settings, screen)?;

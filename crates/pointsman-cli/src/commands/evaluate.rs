@@ -100,7 +100,10 @@ fn name_apart(policies: &mut [LoadedPolicy], paths: &[PathBuf]) {
 pub(crate) fn text(report: &Report) -> String {
     let mut text = text_of_values(report);
     for diagnostic in &report.diagnostics {
-        text.push_str(&format!("\n  {}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning));
+        text.push_str(&format!(
+            "\n  {}: {} ({})",
+            diagnostic.name, diagnostic.value, diagnostic.meaning
+        ));
     }
     for warning in &report.warnings {
         text.push_str(&format!("\n! {warning}"));
@@ -131,19 +134,26 @@ fn cells(row: &ValueRow) -> [String; 5] {
 
 /// The report as Markdown, for a pull request.
 fn markdown(report: &Report) -> String {
-    let mut text = format!("## {}\n\n**{}**\n\n{}\n", report.title, report.verdict.sentence, report.subtitle);
+    let mut text =
+        format!("## {}\n\n**{}**\n\n{}\n", report.title, report.verdict.sentence, report.subtitle);
     text.push_str("\n| policy | estimator | quality | per 1,000 requests | effective rows |\n|---|---|---|---|---|\n");
     for row in &report.values {
         text.push_str(&format!("| {} |\n", cells(row).join(" | ")));
     }
     text.push('\n');
     for diagnostic in &report.diagnostics {
-        text.push_str(&format!("* {}: {} ({})\n", diagnostic.name, diagnostic.value, diagnostic.meaning));
+        text.push_str(&format!(
+            "* {}: {} ({})\n",
+            diagnostic.name, diagnostic.value, diagnostic.meaning
+        ));
     }
     for warning in &report.warnings {
         text.push_str(&format!("* ⚠ {warning}\n"));
     }
     let level = 100.0 * report.confidence;
-    text.push_str(&format!("\nIntervals are asymptotic, at {level:.0} %. `{}`\n", report.generated_by.command));
+    text.push_str(&format!(
+        "\nIntervals are asymptotic, at {level:.0} %. `{}`\n",
+        report.generated_by.command
+    ));
     text
 }

@@ -39,18 +39,24 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         ("policy", name.clone()),
         ("sha256", artifact.digest().to_owned()),
         ("models", models.join(", ")),
-        ("features", format!("schema {SCHEMA_VERSION}, {bigrams} in 2^{} buckets", schema.log2_buckets())),
+        (
+            "features",
+            format!("schema {SCHEMA_VERSION}, {bigrams} in 2^{} buckets", schema.log2_buckets()),
+        ),
         ("output tokens", known(parts.output_tokens.is_some()).to_owned()),
         ("costs", known(parts.cost_usd.is_some()).to_owned()),
-        ("trained on", format!(
-            "{} requests, {} outcomes ({})",
-            wording::count(provenance.n_requests),
-            wording::count(provenance.n_outcomes),
-            match provenance.origin {
-                pointsman_core::artifact::Origin::OutcomeTable => "outcome table",
-                pointsman_core::artifact::Origin::TrafficLog => "traffic log",
-            },
-        )),
+        (
+            "trained on",
+            format!(
+                "{} requests, {} outcomes ({})",
+                wording::count(provenance.n_requests),
+                wording::count(provenance.n_outcomes),
+                match provenance.origin {
+                    pointsman_core::artifact::Origin::OutcomeTable => "outcome table",
+                    pointsman_core::artifact::Origin::TrafficLog => "traffic log",
+                },
+            ),
+        ),
         ("data sha256", provenance.data_digest.clone()),
         ("seed", provenance.seed.to_string()),
         ("version", provenance.version.clone()),
@@ -84,9 +90,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
 /// The card as JSON.
 pub(crate) fn card_json(artifact: &Artifact) -> Value {
     let Card { name, schema, models, operating_points, standing, provenance } = artifact.card();
-    let band = |band: &Band| {
-        json!({"value": band.value, "lower": band.lower, "upper": band.upper, "level": band.level.get()})
-    };
+    let band = |band: &Band| json!({"value": band.value, "lower": band.lower, "upper": band.upper, "level": band.level.get()});
     let points: Vec<Value> = operating_points
         .iter()
         .map(|point| {

@@ -166,8 +166,13 @@ fn from_log(
     if let Some(catalog) = catalog {
         load::listed(&models.iter().map(String::as_str).collect::<Vec<_>>(), catalog)?;
     }
-    let never: Vec<&str> =
-        loaded.log.models.iter().filter(|name| !models.contains(name)).map(String::as_str).collect();
+    let never: Vec<&str> = loaded
+        .log
+        .models
+        .iter()
+        .filter(|name| !models.contains(name))
+        .map(String::as_str)
+        .collect();
     if !never.is_empty() {
         screen.say(&format!("left out, never drawn in the log: {}", never.join(", ")))?;
     }
@@ -242,7 +247,7 @@ pub(crate) fn learn(
         .collect();
     ids.sort_unstable();
     ids.dedup();
-    let artifact = Artifact::new(card, Scorer::new(trained.parts.clone())?, ids)?;
+    let artifact = Artifact::new(&card, &Scorer::new(trained.parts.clone())?, &ids)?;
     Ok((artifact, trained))
 }
 
@@ -269,7 +274,8 @@ fn standing(models: &[String], trained: &Trained) -> Standing {
     );
     let best_single = models[best].clone();
     let Some(report) = &trained.held_out else {
-        let sentence = "Nothing was held out, so nothing is known about what routing is worth here.";
+        let sentence =
+            "Nothing was held out, so nothing is known about what routing is worth here.";
         return Standing { best_single, sentence: sentence.to_owned() };
     };
     let interval = |(gain, error): (f64, f64)| {

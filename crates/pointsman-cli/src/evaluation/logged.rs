@@ -1,7 +1,7 @@
 //! Evaluation from a log: one model's outcome is known per request, with the probability that it
 //! had been drawn with.
 
-use super::{Recorder, Settings, Used, diagnostic, provenance, used_rows, value_row};
+use super::{Recorder, Settings, Used, decide_all, diagnostic, provenance, used_rows, value_row};
 use crate::{
     report::{Diagnostic, GeneratedBy, Report, ValueRow, Verdict, VerdictKind},
     screen::Screen,
@@ -26,16 +26,10 @@ pub(crate) fn evaluate(
     screen: &Screen,
 ) -> Result<Report> {
     let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
-    let bar = screen.progress("deciding", 0);
-    let log = read_log(paths, options, &mut |_, request| {
-        for recorder in &mut recorders {
-            recorder.push(request);
-        }
-        bar.inc(1);
+    let log = decide_all(&mut recorders, screen, |decide| {
+        Ok(read_log(paths, options, &mut |_, request| decide(request))?)
     })?;
-    bar.finish_and_clear();
-    let ids =
-        log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
+    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let used = used_rows(&recorders, ids, settings.include_trained);
     if used.rows.len() < 2 {
         bail!(
@@ -72,7 +66,10 @@ pub(crate) fn evaluate(
     let Some(verdict) = verdict else { bail!("no policy to evaluate") };
     Ok(Report {
         title: "What the policy would have done".to_owned(),
-        subtitle: format!("{} logged decisions, estimated off-policy", wording::length(used.rows.len())),
+        subtitle: format!(
+            "{} logged decisions, estimated off-policy",
+            wording::length(used.rows.len())
+        ),
         simulated: false,
         generated_by: GeneratedBy {
             command: settings.command.clone(),
@@ -88,7 +85,10 @@ pub(crate) fn evaluate(
         provenance: provenance(
             settings,
             &[
-                ("log", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")),
+                (
+                    "log",
+                    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+                ),
                 ("log sha256", log.digest.clone()),
             ],
         ),
@@ -127,8 +127,7 @@ impl Target {
             let probability = &recorder.probability[recorder.span(index)];
             let logger = &log.probabilities[index * n_models..][..n_models];
             let of = |model: usize| places[model].map_or(0.0, |place| probability[place]);
-            let supported: f64 =
-                (0..n_models).filter(|&model| 0.0 < logger[model]).map(of).sum();
+            let supported: f64 = (0..n_models).filter(|&model| 0.0 < logger[model]).map(of).sum();
             let total: f64 = probability.iter().sum();
             target.of_drawn.push(of(usize::from(row.taken)));
             target.unsupported.push((total - supported).clamp(0.0, 1.0));
@@ -189,7 +188,8 @@ fn estimates(
     cost: Option<f64>,
     settings: &Settings,
 ) -> Vec<ValueRow> {
-    let estimators = [Estimator::Dr { clip: None }, Estimator::Snips, Estimator::Ips { clip: None }];
+    let estimators =
+        [Estimator::Dr { clip: None }, Estimator::Snips, Estimator::Ips { clip: None }];
     let row = |estimator: Estimator| match estimate(rounds, estimator, settings.level) {
         Ok(Estimate { value, interval, .. }) => {
             value_row(name, &estimator.to_string(), (value, &interval), cost)
@@ -241,7 +241,11 @@ fn against_logged(
     found: &Diagnostics,
     settings: &Settings,
 ) -> Result<Verdict> {
-    let estimator = if rounds.predictions().is_some() { Estimator::Dr { clip: None } } else { Estimator::Snips };
+    let estimator = if rounds.predictions().is_some() {
+        Estimator::Dr { clip: None }
+    } else {
+        Estimator::Snips
+    };
     let say = |kind, sentence: String| Ok(Verdict { kind, sentence });
     if let Some(share) = found.unsupported_mass_share.filter(|share| 1e-9 < *share) {
         return say(
@@ -262,7 +266,9 @@ fn against_logged(
         "quality {:+.4} [{lower:+.4}, {upper:+.4}] against what was logged ({estimator})",
         difference.value
     );
-    if let Some(weight) = found.mean_weight.filter(|weight| FAR_MEAN_WEIGHT_Z < weight.z_score.abs()) {
+    if let Some(weight) =
+        found.mean_weight.filter(|weight| FAR_MEAN_WEIGHT_Z < weight.z_score.abs())
+    {
         return say(
             VerdictKind::CannotTell,
             format!(
@@ -283,8 +289,16 @@ fn against_logged(
 fn log_diagnostics(log: &TrafficLog, used: &Used) -> Vec<Diagnostic> {
     let mut all = vec![
         diagnostic("decisions read", wording::count(log.n_decisions_read), "in all files"),
-        diagnostic("decisions used", wording::length(used.rows.len()), "with outcome and propensity"),
-        diagnostic("without outcome", wording::count(log.n_without_outcome), "missing, not counted as failures"),
+        diagnostic(
+            "decisions used",
+            wording::length(used.rows.len()),
+            "with outcome and propensity",
+        ),
+        diagnostic(
+            "without outcome",
+            wording::count(log.n_without_outcome),
+            "missing, not counted as failures",
+        ),
     ];
     for (reason, n) in &log.dropped {
         all.push(diagnostic("rows dropped", wording::count(*n), reason));
@@ -312,7 +326,11 @@ fn policy_diagnostics(name: &str, found: &Diagnostics) -> Vec<Diagnostic> {
     }
     if let Some(share) = found.unsupported_mass_share {
         let value = format!("{:.2} %", 100.0 * share);
-        all.push(diagnostic(&named("unsupported"), value, "of its choices, models the log could not have drawn"));
+        all.push(diagnostic(
+            &named("unsupported"),
+            value,
+            "of its choices, models the log could not have drawn",
+        ));
     }
     all
 }

@@ -7,8 +7,10 @@ use crate::{
     load,
     policy_flags::LoadedPolicy,
     report::{Diagnostic, IntervalKind, ProvenanceEntry, ValueRow},
+    screen::Screen,
     wording,
 };
+use anyhow::Result;
 use pointsman_core::{
     artifact::Artifact,
     policy::{Policy, Workspace},
@@ -88,6 +90,23 @@ impl<'p> Recorder<'p> {
     }
 }
 
+/// Reads a source, every recorder deciding each request as it comes by.
+fn decide_all<T>(
+    recorders: &mut [Recorder<'_>],
+    screen: &Screen,
+    read: impl FnOnce(&mut dyn FnMut(&Request<'_>)) -> Result<T>,
+) -> Result<T> {
+    let bar = screen.progress("deciding", 0);
+    let source = read(&mut |request| {
+        for recorder in recorders.iter_mut() {
+            recorder.push(request);
+        }
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    source
+}
+
 /// Rows that take part, and how many do not.
 #[derive(Debug, Default)]
 struct Used {
@@ -122,11 +141,15 @@ impl Used {
         let mut sentences = Vec::new();
         if 0 < self.n_trained_on {
             let n = wording::count(self.n_trained_on);
-            sentences.push(format!("{n} rows were set aside: a policy was trained on them, or on an equal prompt"));
+            sentences.push(format!(
+                "{n} rows were set aside: a policy was trained on them, or on an equal prompt"
+            ));
         }
         if 0 < self.n_unanswerable {
             let n = wording::count(self.n_unanswerable);
-            sentences.push(format!("{n} requests were set aside: a policy has no eligible model for them"));
+            sentences.push(format!(
+                "{n} requests were set aside: a policy has no eligible model for them"
+            ));
         }
         sentences
     }
@@ -163,11 +186,16 @@ fn provenance(settings: &Settings, source: &[(&str, String)]) -> Vec<ProvenanceE
         source.iter().map(|(key, value)| entry(key, value.clone())).collect();
     for loaded in &settings.policies {
         let card = loaded.artifact.card();
-        entries.push(entry(&format!("policy `{}`", loaded.name), loaded.artifact.digest().to_owned()));
+        entries
+            .push(entry(&format!("policy `{}`", loaded.name), loaded.artifact.digest().to_owned()));
         entries.push(entry(&format!("objective of `{}`", loaded.name), loaded.objective.clone()));
         entries.push(entry(
             &format!("training data of `{}`", loaded.name),
-            format!("{} requests, {}", wording::count(card.provenance.n_requests), card.provenance.data_digest),
+            format!(
+                "{} requests, {}",
+                wording::count(card.provenance.n_requests),
+                card.provenance.data_digest
+            ),
         ));
     }
     entries

@@ -1,10 +1,10 @@
 //! Evaluation with full information: every model's outcome is known, so values are plain means.
 
-use super::{Recorder, Settings, diagnostic, provenance, used_rows, value_row};
+use super::{Recorder, Settings, decide_all, diagnostic, provenance, used_rows, value_row};
 use crate::{
     report::{
-        CostQuality, Frontier, GeneratedBy, OperatingPoint, Report, SingleModel, ValueRow,
-        Verdict, VerdictKind,
+        CostQuality, Frontier, GeneratedBy, OperatingPoint, Report, SingleModel, ValueRow, Verdict,
+        VerdictKind,
     },
     screen::Screen,
     wording,
@@ -41,20 +41,14 @@ pub(crate) fn evaluate(
     screen: &Screen,
 ) -> Result<Report> {
     let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
-    let bar = screen.progress("deciding", 0);
-    let table = read_outcomes(paths, options, &mut |_, request| {
-        for recorder in &mut recorders {
-            recorder.push(request);
-        }
-        bar.inc(1);
+    let table = decide_all(&mut recorders, screen, |decide| {
+        Ok(read_outcomes(paths, options, &mut |_, request| decide(request))?)
     })?;
-    bar.finish_and_clear();
     let matrix = table.matrix()?;
     check_models(&recorders, settings, &matrix)?;
-    let requests = matrix.prompts.iter().map(|&prompt| prompt as usize);
-    let ids = requests.map(|prompt| {
-        let known = &table.prompts[prompt];
-        (prompt, known.id.as_str(), known.group)
+    let ids = matrix.prompts.iter().map(|&prompt| {
+        let known = &table.prompts[prompt as usize];
+        (prompt as usize, known.id.as_str(), known.group)
     });
     let used = used_rows(&recorders, ids, settings.include_trained);
     if used.rows.len() < 2 {
@@ -67,7 +61,8 @@ pub(crate) fn evaluate(
     }
     let rows = select(&matrix, &used.rows);
     let n_models = matrix.models.len();
-    let cost = rows.cost_usd.as_deref().map(|cost| Matrix::new(cost, rows.n, n_models)).transpose()?;
+    let cost =
+        rows.cost_usd.as_deref().map(|cost| Matrix::new(cost, rows.n, n_models)).transpose()?;
     let actual = Outcomes::new(Matrix::new(&rows.quality, rows.n, n_models)?, cost)?;
     let known = baselines(&actual);
 
@@ -108,7 +103,10 @@ pub(crate) fn evaluate(
         provenance: provenance(
             settings,
             &[
-                ("outcome table", paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", ")),
+                (
+                    "outcome table",
+                    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+                ),
                 ("table sha256", table.digest.clone()),
             ],
         ),
@@ -141,10 +139,17 @@ fn policy_rows(
     }
 }
 
-fn check_models(recorders: &[Recorder<'_>], settings: &Settings, matrix: &OutcomeMatrix) -> Result<()> {
+fn check_models(
+    recorders: &[Recorder<'_>],
+    settings: &Settings,
+    matrix: &OutcomeMatrix,
+) -> Result<()> {
     for (recorder, loaded) in recorders.iter().zip(&settings.policies) {
-        let unknown: Vec<&str> =
-            recorder.policy.models().filter(|name| !matrix.models.iter().any(|m| m == name)).collect();
+        let unknown: Vec<&str> = recorder
+            .policy
+            .models()
+            .filter(|name| !matrix.models.iter().any(|m| m == name))
+            .collect();
         if !unknown.is_empty() {
             bail!(
                 "policy `{}` may choose {}, of which the table has no outcomes on most prompts; \
@@ -160,8 +165,9 @@ fn check_models(recorders: &[Recorder<'_>], settings: &Settings, matrix: &Outcom
 fn select(matrix: &OutcomeMatrix, requests: &[usize]) -> Rows {
     let n_models = matrix.models.len();
     let used: std::collections::BTreeSet<usize> = requests.iter().copied().collect();
-    let places: Vec<usize> =
-        (0..matrix.prompts.len()).filter(|&row| used.contains(&(matrix.prompts[row] as usize))).collect();
+    let places: Vec<usize> = (0..matrix.prompts.len())
+        .filter(|&row| used.contains(&(matrix.prompts[row] as usize)))
+        .collect();
     let gather = |all: &[f64]| -> Vec<f64> {
         places.iter().flat_map(|&row| all[row * n_models..][..n_models].iter().copied()).collect()
     };
@@ -205,7 +211,8 @@ fn baseline_rows(
     for single in order {
         let value = mean_value(&column(single.model_index), settings.level)?;
         let name = format!("always {}", matrix.models[single.model_index]);
-        let mut row = value_row(&name, "full information", (value.value, &value.interval), single.cost_usd);
+        let mut row =
+            value_row(&name, "full information", (value.value, &value.interval), single.cost_usd);
         if single.model_index == known.best_single.model_index {
             "best single model".clone_into(&mut row.note);
         }
@@ -214,13 +221,19 @@ fn baseline_rows(
     let per_row = |pick: fn(&[f64]) -> f64| -> Vec<f64> {
         rows.quality.chunks_exact(n_models).map(pick).collect()
     };
-    let mean = |row: &[f64]| row.iter().sum::<f64>() / pointsman_core::units::len_as_float(row.len());
+    let mean =
+        |row: &[f64]| row.iter().sum::<f64>() / pointsman_core::units::len_as_float(row.len());
     let best = |row: &[f64]| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     for (name, values, means) in
         [("random", per_row(mean), &known.random), ("oracle", per_row(best), &known.oracle)]
     {
         let value = mean_value(&values, settings.level)?;
-        all.push(value_row(name, "full information", (value.value, &value.interval), means.cost_usd));
+        all.push(value_row(
+            name,
+            "full information",
+            (value.value, &value.interval),
+            means.cost_usd,
+        ));
     }
     Ok(all)
 }
@@ -327,7 +340,11 @@ fn diagnostics(
     n_used: usize,
 ) -> Vec<crate::report::Diagnostic> {
     let mut all = vec![
-        diagnostic("rows read", wording::count(table.n_rows_read), "outcomes of one model on one prompt"),
+        diagnostic(
+            "rows read",
+            wording::count(table.n_rows_read),
+            "outcomes of one model on one prompt",
+        ),
         diagnostic("prompts used", wording::length(n_used), "every model answered them"),
         diagnostic(
             "prompts left out",

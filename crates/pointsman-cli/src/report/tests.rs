@@ -130,7 +130,6 @@ fn a_full_page_has_every_section() {
             "id=\"values\"",
             "at least 0.721",
             "$2.96",
-            "finite-sample",
             "1,310",
             "id=\"diagnostics\"",
             "id=\"decisions\"",

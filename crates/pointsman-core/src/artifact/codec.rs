@@ -104,8 +104,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
             .iter()
             .map(|byte| byte.cast_signed())
             .collect(),
-        squared_idf: read
-            .numbers("terms.squared_idf", Dtype::U16, &[buckets], u16::from_le_bytes)?,
+        squared_idf: read.numbers(
+            "terms.squared_idf",
+            Dtype::U16,
+            &[buckets],
+            u16::from_le_bytes,
+        )?,
         scales: read.floats("terms.scales", &[columns])?,
         intercepts: read.floats("intercepts", &[columns])?,
         dense_weights: read.floats("dense.weights", &[N_DENSE, columns])?,
@@ -115,8 +119,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         },
         output_tokens: read.lines("output_tokens", card.models.len())?,
         cost_usd: read.lines("cost_usd", card.models.len())?,
-        input_tokens_per_byte: read
-            .numbers("input_tokens_per_byte", Dtype::F64, &[1], f64::from_le_bytes)?[0],
+        input_tokens_per_byte: read.numbers(
+            "input_tokens_per_byte",
+            Dtype::F64,
+            &[1],
+            f64::from_le_bytes,
+        )?[0],
     };
     let golden = read.floats("golden.scores", &[GOLDEN_PROMPTS.len(), columns])?;
     let n_rows = read.tensor("training.row_ids")?.shape().iter().product();

@@ -11,8 +11,12 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 fn small() -> Artifact {
     let parts = patterned(3, 8);
-    let band =
-        |value: f64| Band { value, lower: value - 0.1, upper: value + 0.1, level: Probability::new(0.95).unwrap() };
+    let band = |value: f64| Band {
+        value,
+        lower: value - 0.1,
+        upper: value + 0.1,
+        level: Probability::new(0.95).unwrap(),
+    };
     let card = Card {
         name: "test \"quoted\"".to_owned(),
         schema: parts.schema,
@@ -34,7 +38,7 @@ fn small() -> Artifact {
             settings: BTreeMap::from([("penalty".to_owned(), "10".to_owned())]),
         },
     };
-    Artifact::new(card, Scorer::new(parts).unwrap(), vec![1, 5, 9]).unwrap()
+    Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap()
 }
 
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| small().to_bytes().unwrap());
@@ -97,7 +101,10 @@ fn each_fault_has_its_sentence() {
         (message(forged(r#"\"format_version\":1"#, r#"\"format_version\":2"#)), "format version 2"),
         (message(forged(r#"{\"version\":1,"#, r#"{\"version\":9,"#)), "feature schema 9"),
         (message(forged(r#"\"models\":[\"a\","#, r#"\"models\":[\"a\" "#)), "does not follow"),
-        (message(forged(r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#)), "`terms.weights` is I8"),
+        (
+            message(forged(r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#)),
+            "`terms.weights` is I8",
+        ),
         (message(forged(r#"\"n_requests\""#, r#"\"n_requestz\""#)), "unknown field"),
     ];
     for (found, expected) in cases {

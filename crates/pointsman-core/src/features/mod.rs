@@ -219,8 +219,7 @@ impl Extractor {
             self.terms.resize(most, 0);
         }
         let (seen, terms) = (&mut self.seen, &mut self.terms[self.n_terms..]);
-        let (n_terms, n_words) =
-            simd::at_best(Reading { reader, masks: &self.masks, seen, terms });
+        let (n_terms, n_words) = simd::at_best(Reading { reader, masks: &self.masks, seen, terms });
         self.n_terms += n_terms;
         counts.add(text.len(), &found, n_words);
     }
@@ -321,12 +320,20 @@ impl Counts {
 }
 
 impl Extractor {
-    fn dense_of(&self, request: &Request<'_>, counts: &Counts, n_bytes_cut: usize) -> [f32; N_DENSE] {
+    fn dense_of(
+        &self,
+        request: &Request<'_>,
+        counts: &Counts,
+        n_bytes_cut: usize,
+    ) -> [f32; N_DENSE] {
         let log1p = |count| self.logarithms.log1p(count);
         let share = |count: u64| share(count, counts.bytes);
         let classes = &counts.classes;
-        let n_of = |role| request.messages.iter().filter(|message| message.role == role).count() as u64;
-        let needs = |what: Capabilities| if what.missing_from(request.needs).is_empty() { 1.0 } else { 0.0 };
+        let n_of =
+            |role| request.messages.iter().filter(|message| message.role == role).count() as u64;
+        let needs = |what: Capabilities| {
+            if what.missing_from(request.needs).is_empty() { 1.0 } else { 0.0 }
+        };
         [
             log1p(counts.bytes),
             log1p(counts.words),
@@ -352,7 +359,11 @@ impl Extractor {
 
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
 fn share(count: u64, total: u64) -> f32 {
-    if total == 0 { 0.0 } else { (crate::units::as_float(count) / crate::units::as_float(total)) as f32 }
+    if total == 0 {
+        0.0
+    } else {
+        (crate::units::as_float(count) / crate::units::as_float(total)) as f32
+    }
 }
 
 /// The logarithm of a ratio that is at least one.

@@ -11,8 +11,7 @@ use std::ops::Range;
 /// Odd constants with about half their bits set (from the fractional parts of √2, √3 and √5).
 const WORD_FACTOR: u64 = 0x6a09_e667_f3bc_c909;
 const PAIR_FACTOR: u64 = 0xbb67_ae85_84ca_a73b;
-const PART_SEEDS: [u64; 3] =
-    [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1];
+const PART_SEEDS: [u64; 3] = [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1];
 
 /// Turns words into buckets; remembers the word before.
 #[derive(Debug)]

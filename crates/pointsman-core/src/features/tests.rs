@@ -55,8 +55,11 @@ fn trivial_edits_change_no_term() {
 #[test]
 fn equal_words_of_different_parts_are_different_terms() {
     let message = |role, text| Message { role, text: Cow::Borrowed(text) };
-    let messages =
-        [message(Role::System, "ship"), message(Role::User, "ship"), message(Role::Assistant, "ship")];
+    let messages = [
+        message(Role::System, "ship"),
+        message(Role::User, "ship"),
+        message(Role::Assistant, "ship"),
+    ];
     let request = Request { messages: Cow::Borrowed(&messages), ..Request::default() };
     let mut extractor = Extractor::new(FeatureSchema::default());
     assert_eq!(extractor.extract(&request).terms.len(), 3);

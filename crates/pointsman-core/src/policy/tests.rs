@@ -15,7 +15,7 @@ fn catalog(n_models: usize) -> Catalog {
              [[models.endpoints]]\nprovider = \"west\"\ninput_usd_per_million = {index}.1\n\
              output_usd_per_million = {index}.0\n",
             1000 * (index + 1),
-            if index % 2 == 0 { "\"tools\"" } else { "" },
+            if index.is_multiple_of(2) { "\"tools\"" } else { "" },
             index + 1,
         )
     };
@@ -98,8 +98,7 @@ fn costs_come_from_where_the_basis_says() {
         parts.output_tokens = has_tokens.then(|| vec![line; 2]);
         parts.cost_usd = has_cost.then(|| vec![line; 2]);
         let catalog = has_catalog.then(|| catalog(2));
-        let policy =
-            Policy::new(Scorer::new(parts).unwrap(), &names(2), catalog.as_ref()).unwrap();
+        let policy = Policy::new(Scorer::new(parts).unwrap(), &names(2), catalog.as_ref()).unwrap();
         assert_eq!(policy.cost_basis(), expected);
         let mut workspace = Workspace::new(&policy);
         policy.decide(&Request::from_prompt(PROMPT), Probability::ZERO, &mut workspace).unwrap();

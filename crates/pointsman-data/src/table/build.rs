@@ -53,7 +53,8 @@ impl TextCell<'_> {
         match self {
             Self::Prompt(text) if !text.is_empty() => {
                 let bytes = text.as_bytes();
-                let ends = [&bytes[..bytes.len().min(END)], &bytes[bytes.len().saturating_sub(END)..]];
+                let ends =
+                    [&bytes[..bytes.len().min(END)], &bytes[bytes.len().saturating_sub(END)..]];
                 Some((bytes.len(), bytes_group(&ends.concat())))
             }
             Self::Prompt(_) | Self::Messages(..) | Self::Json(_) => None,

@@ -48,9 +48,15 @@ fn check_error<T: std::fmt::Debug>(folder: &TempDir, result: Result<T, DataError
 const HEAD: &str = "prompt_id,prompt,model,quality,cost_usd,output_tokens,fold\n";
 
 #[test]
+fn one_id_cannot_stand_for_two_prompts() {
+    let rows = "p1,Hello,b,1,0,0,0\np1,Hello!,a,1,0,0,0\n";
+    check_refusal("t.csv", &format!("{HEAD}{rows}"), "prompt_id `p1` stands for one prompt");
+}
+
+#[test]
 fn csv_is_read_with_its_gaps() {
-    let rows = "p1,\"Hi,\nthere\",b,1,0.5,10,0\np1,ignored,a,0.25,,,0\np2,,a,1,0.1,1,1\np2,,b,,0,0,1\n\
-                ,x,a,1,0,0,0\np1,x,,1,0,0,0\np1,x,a,1,0,0,0\n";
+    let rows = "p1,\"Hi,\nthere\",b,1,0.5,10,0\np1,,a,0.25,,,0\np2,,a,1,0.1,1,1\np2,,b,,0,0,1\n\
+                ,x,a,1,0,0,0\np1,,,1,0,0,0\np1,,a,1,0,0,0\n";
     let (_folder, path) = file("t.csv", format!("{HEAD}{rows}"));
     let (table, texts) = read(&path).unwrap();
     assert_eq!(texts, ["Hi,\nthere", ""]);

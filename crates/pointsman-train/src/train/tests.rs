@@ -112,8 +112,9 @@ fn noise_teaches_nothing() {
     let mut sample = sample(1500, &Seen::All);
     // Every model's quality on a row becomes that on another, unrelated one.
     let n_models = sample.outcomes.n_models();
-    let quality: Vec<f32> =
-        (0..1500).flat_map(|row| sample.outcomes.quality((row * 701 + 13) % 1500).to_vec()).collect();
+    let quality: Vec<f32> = (0..1500)
+        .flat_map(|row| sample.outcomes.quality((row * 701 + 13) % 1500).to_vec())
+        .collect();
     sample.outcomes = Outcomes::full(n_models, quality, None, None).unwrap();
     let trained = fit(&sample, &(0..1500).collect::<Vec<_>>(), Regularisation::HeldOut);
     let constant = trained.strengths.last().unwrap();
