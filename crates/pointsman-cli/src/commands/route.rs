@@ -154,7 +154,7 @@ fn describe(
 fn describe_explanation(explanation: &Explanation, chosen: &str, screen: &Screen) -> Result<()> {
     let Explanation { lead, standing, terms, dense } = explanation;
     screen.say(&format!(
-        "\n{chosen} leads the mean of the eligible models by {lead:+.4}, of which {standing:+.4} on any request:"
+        "\n{chosen} is predicted {lead:+.4} against the mean of the eligible models, of which {standing:+.4} on any request:"
     ))?;
     let shown = terms.iter().take(TERMS_SHOWN).map(|effect| {
         [format!("`{}`", wording::excerpt(&effect.source, 40)), format!("{:+.4}", effect.quality)]

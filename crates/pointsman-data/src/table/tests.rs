@@ -50,7 +50,7 @@ const HEAD: &str = "prompt_id,prompt,model,quality,cost_usd,output_tokens,fold\n
 #[test]
 fn one_id_cannot_stand_for_two_prompts() {
     let rows = "p1,Hello,b,1,0,0,0\np1,Hello!,a,1,0,0,0\n";
-    check_refusal("t.csv", &format!("{HEAD}{rows}"), "prompt_id `p1` stands for one prompt");
+    check_refusal("t.csv", format!("{HEAD}{rows}"), "prompt_id `p1` stands for one prompt");
 }
 
 #[test]
