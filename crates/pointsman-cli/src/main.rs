@@ -16,7 +16,7 @@ mod wording;
 
 use clap::{Parser, Subcommand};
 use screen::Screen;
-use std::process::ExitCode;
+use std::{panic, process::ExitCode};
 
 /// Learns from your own LLM traffic which model should answer which prompt, proves it offline,
 /// and decides in microseconds.
@@ -50,6 +50,19 @@ enum Command {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    // A library may panic on a file that is damaged in a way it did not foresee; that too is one
+    // sentence and exit code 2.
+    panic::set_hook(Box::new(|info| {
+        let what = info.payload_as_str().unwrap_or("no reason given").replace('\n', " ");
+        let at = info.location().map_or_else(String::new, |at| format!(" at {at}"));
+        screen::error(&format!(
+            "cannot go on: {what}{at}; is an input file damaged? if not, this is a bug, please report it"
+        ));
+    }));
+    panic::catch_unwind(|| run(cli)).unwrap_or(ExitCode::from(2))
+}
+
+fn run(cli: Cli) -> ExitCode {
     let screen = Screen::new(cli.quiet);
     let done = match cli.command {
         Command::Demo(args) => commands::demo::run(&args, &screen),

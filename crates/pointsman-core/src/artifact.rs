@@ -64,7 +64,7 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] where the card and the scorer do not go together.
     pub fn new(card: &Card, scorer: &Scorer, row_ids: &[u64]) -> Result<Self, ArtifactError> {
-        let bytes = codec::encode(card, scorer.parts(), row_ids)?;
+        let bytes = codec::encode(card, scorer, row_ids)?;
         Self::from_bytes(&bytes)
     }
 
@@ -81,7 +81,7 @@ impl Artifact {
     /// # Errors
     /// None for an artifact that was checked; the signature is the encoder's.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
-        codec::encode(&self.card, self.scorer.parts(), &self.row_ids)
+        codec::encode(&self.card, &self.scorer, &self.row_ids)
     }
 
     /// What people and programs read about the policy.

@@ -14,6 +14,7 @@ mod scale;
 mod text;
 
 mod matrix;
+mod model_names;
 mod parts;
 mod table;
 

@@ -31,15 +31,15 @@ pub const GOLDEN_PROMPTS: [&str; 5] = [
 
 pub(super) fn encode(
     card: &Card,
-    parts: &ScorerParts,
+    scorer: &Scorer,
     row_ids: &[u64],
 ) -> Result<Vec<u8>, ArtifactError> {
+    let parts = scorer.parts();
     if card.models.len() != parts.n_models || card.schema != parts.schema {
         return Err(malformed("the card and the scorer are of different policies"));
     }
-    let scorer = Scorer::new(parts.clone())?;
     let (columns, buckets) = (parts.n_models + 1, parts.schema.n_buckets());
-    let golden = golden_scores(&scorer);
+    let golden = golden_scores(scorer);
     let mut tensors = vec![
         tensor("terms.weights", Dtype::I8, &[buckets, columns], |out| {
             out.extend(parts.term_weights.iter().map(|weight| weight.cast_unsigned()));

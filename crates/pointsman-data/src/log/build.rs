@@ -2,7 +2,7 @@
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     path::Path,
 };
 
@@ -13,6 +13,7 @@ use super::{LogOptions, LoggedRow, TrafficLog};
 use crate::{
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
+    model_names::ModelNames,
     scale::{Place, Scale, not_negative, whole},
 };
 
@@ -20,7 +21,6 @@ use crate::{
 const SUM_TOLERANCE: f64 = 1e-5;
 /// How far an exact propensity may be from the drawn candidate's probability.
 const PROPENSITY_TOLERANCE: f64 = 1e-6;
-const MOST_MODELS: u64 = 1 << 16;
 
 /// One decision as a reader hands it over; its candidates were handed over just before.
 pub(super) struct DecisionCell<'a> {
@@ -55,8 +55,7 @@ pub(super) struct OutcomeCell<'a> {
 pub(super) struct LogBuilder<'f> {
     on_request: &'f mut dyn FnMut(usize, &Request<'_>),
     scale: Scale,
-    model_of: HashMap<String, u16>,
-    models: Vec<String>,
+    models: ModelNames,
     /// The candidates of the decision that comes next.
     candidates: Vec<(u16, f64)>,
     seen: HashSet<u64>,
@@ -81,8 +80,7 @@ impl<'f> LogBuilder<'f> {
         Ok(Self {
             on_request,
             scale: Scale::new(options.quality_range)?,
-            model_of: HashMap::new(),
-            models: Vec::new(),
+            models: ModelNames::default(),
             candidates: Vec::new(),
             seen: HashSet::new(),
             rows: Vec::new(),
@@ -110,8 +108,8 @@ impl<'f> LogBuilder<'f> {
         probability: f64,
         slot: &mut u16,
     ) -> Result<(), DataError> {
-        if self.models.get(usize::from(*slot)).is_none_or(|name| name != model) {
-            *slot = self.model(model)?;
+        if self.models.name(*slot) != Some(model) {
+            *slot = self.models.index(model)?;
         }
         self.candidates.push((*slot, probability));
         Ok(())
@@ -182,7 +180,7 @@ impl<'f> LogBuilder<'f> {
                 reasons: reasons.join(", "),
             });
         }
-        let (models, sorted_index) = sorted(&self.models);
+        let (models, sorted_index) = sorted(self.models.all());
         let place = |model: u16| sorted_index.get(usize::from(model)).copied().unwrap_or(0);
         let mut probabilities = vec![0f32; self.rows.len() * models.len()];
         let mut start = 0;
@@ -243,7 +241,7 @@ impl<'f> LogBuilder<'f> {
         }
         let mut drawn = None;
         for &(model, probability) in &self.candidates {
-            if self.models.get(usize::from(model)).is_some_and(|name| name == decision.drawn) {
+            if self.models.name(model) == Some(decision.drawn) {
                 if drawn.is_some() {
                     return Err(wrong(format!("lists the candidate `{}` twice", decision.drawn)));
                 }
@@ -304,7 +302,7 @@ impl<'f> LogBuilder<'f> {
             self.text.extend_from_slice(message.text.as_bytes());
             self.text.push(0);
         }
-        let model = self.models.get(usize::from(row.taken)).map_or("", String::as_str);
+        let model = self.models.name(row.taken).unwrap_or_default();
         for text in [&row.id, model, row.task.as_deref().unwrap_or_default()] {
             self.digest.text(text);
         }
@@ -330,17 +328,6 @@ impl<'f> LogBuilder<'f> {
             None => _ = self.dropped.insert(reason.to_owned(), 1),
         }
         Ok(())
-    }
-
-    fn model(&mut self, name: &str) -> Result<u16, DataError> {
-        if let Some(&index) = self.model_of.get(name) {
-            return Ok(index);
-        }
-        let index = u16::try_from(self.models.len())
-            .map_err(|_| DataError::TooMany { what: "models", limit: MOST_MODELS })?;
-        self.models.push(name.to_owned());
-        self.model_of.insert(name.to_owned(), index);
-        Ok(index)
     }
 }
 

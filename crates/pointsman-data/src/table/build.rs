@@ -13,6 +13,7 @@ use crate::{
     columns::MessagesColumn,
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
+    model_names::ModelNames,
     scale::{Place, Scale, not_negative, whole},
     text::{ROLES, request_of},
 };
@@ -70,9 +71,8 @@ impl TextCell<'_> {
     }
 }
 
-/// The most prompts and models that the indices can count.
+/// The most prompts that an index can count.
 const MOST_PROMPTS: u64 = 1 << 32;
-const MOST_MODELS: u64 = 1 << 16;
 
 /// An [`OutcomeTable`] in the making; models are numbered by appearance until the end.
 pub(super) struct TableBuilder<'f> {
@@ -81,13 +81,12 @@ pub(super) struct TableBuilder<'f> {
     files: Vec<Arc<Path>>,
     n_rows_in_file: u64,
     prompt_of: HashMap<String, u32>,
-    model_of: HashMap<String, u16>,
     /// By prompt, the last file it was seen in, to compare the texts of one id in two files.
     file_of: Vec<usize>,
     /// By prompt, what its text looked like from outside.
     outline_of: Vec<Option<(usize, u64)>>,
     seen: HashSet<(u32, u16)>,
-    models: Vec<String>,
+    models: ModelNames,
     prompts: Vec<Prompt>,
     outcomes: Vec<TableOutcome>,
     dropped: BTreeMap<&'static str, u64>,
@@ -108,11 +107,10 @@ impl<'f> TableBuilder<'f> {
             files: Vec::new(),
             n_rows_in_file: 0,
             prompt_of: HashMap::new(),
-            model_of: HashMap::new(),
             file_of: Vec::new(),
             outline_of: Vec::new(),
             seen: HashSet::new(),
-            models: Vec::new(),
+            models: ModelNames::default(),
             prompts: Vec::new(),
             outcomes: Vec::new(),
             dropped: BTreeMap::new(),
@@ -156,7 +154,7 @@ impl<'f> TableBuilder<'f> {
         let input_tokens = whole(row.input_tokens, "input_tokens", u32::MAX, &place)?;
         let output_tokens = whole(row.output_tokens, "output_tokens", u32::MAX, &place)?;
 
-        let model_index = self.model(model)?;
+        let model_index = self.models.index(model)?;
         let prompt = self.prompt(id, row, &place)?;
         if !self.seen.insert((prompt, model_index)) {
             return self.drop_row("duplicate of an earlier row");
@@ -193,11 +191,11 @@ impl<'f> TableBuilder<'f> {
                 reasons: reasons.join(", "),
             });
         }
-        let mut models = self.models.clone();
+        let mut models = self.models.all().to_vec();
         models.sort_unstable();
         let mut sorted_index = vec![0u16; models.len()];
         for (index, model) in (0u16..).zip(&models) {
-            let appeared = self.model_of.get(model).map(|&index| usize::from(index));
+            let appeared = self.models.known(model).map(usize::from);
             if let Some(slot) = appeared.and_then(|appeared| sorted_index.get_mut(appeared)) {
                 *slot = index;
             }
@@ -219,17 +217,6 @@ impl<'f> TableBuilder<'f> {
     fn drop_row(&mut self, reason: &'static str) -> Result<(), DataError> {
         *self.dropped.entry(reason).or_default() += 1;
         Ok(())
-    }
-
-    fn model(&mut self, name: &str) -> Result<u16, DataError> {
-        if let Some(&index) = self.model_of.get(name) {
-            return Ok(index);
-        }
-        let index = u16::try_from(self.models.len())
-            .map_err(|_| DataError::TooMany { what: "models", limit: MOST_MODELS })?;
-        self.models.push(name.to_owned());
-        self.model_of.insert(name.to_owned(), index);
-        Ok(index)
     }
 
     /// The index of the prompt; its text is handed over where it is new.

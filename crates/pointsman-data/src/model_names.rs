@@ -1,0 +1,47 @@
+//! Names of models as small numbers, in the order of their first appearance.
+
+use std::collections::HashMap;
+
+use crate::error::DataError;
+
+/// The most models that an index can count.
+const MOST_MODELS: u64 = 1 << 16;
+
+/// The models met so far.
+#[derive(Debug, Default)]
+pub(crate) struct ModelNames {
+    names: Vec<String>,
+    index_of: HashMap<String, u16>,
+}
+
+impl ModelNames {
+    /// The index of a name, which is new where it was not met before.
+    ///
+    /// # Errors
+    /// [`DataError::TooMany`] at the 65,537th name.
+    pub(crate) fn index(&mut self, name: &str) -> Result<u16, DataError> {
+        if let Some(index) = self.known(name) {
+            return Ok(index);
+        }
+        let index = u16::try_from(self.names.len())
+            .map_err(|_| DataError::TooMany { what: "models", limit: MOST_MODELS })?;
+        self.names.push(name.to_owned());
+        self.index_of.insert(name.to_owned(), index);
+        Ok(index)
+    }
+
+    /// The index of a name that was met before.
+    pub(crate) fn known(&self, name: &str) -> Option<u16> {
+        self.index_of.get(name).copied()
+    }
+
+    /// The name of an index.
+    pub(crate) fn name(&self, index: u16) -> Option<&str> {
+        self.names.get(usize::from(index)).map(String::as_str)
+    }
+
+    /// All names, in the order of their first appearance.
+    pub(crate) fn all(&self) -> &[String] {
+        &self.names
+    }
+}
