@@ -67,6 +67,7 @@ impl fmt::Display for Exclusion {
 ///
 /// # Errors
 /// The [`Exclusion`] that applies.
+#[inline]
 pub fn check_name(model: &str, constraints: &Constraints<'_>) -> Result<(), Exclusion> {
     if contains(&constraints.deny_models, model) {
         return Err(Exclusion::Denied);
@@ -81,6 +82,7 @@ pub fn check_name(model: &str, constraints: &Constraints<'_>) -> Result<(), Excl
 ///
 /// # Errors
 /// The [`Exclusion`] that applies.
+#[inline]
 pub fn check_model(
     model: &Model,
     request: &Request<'_>,
@@ -103,6 +105,7 @@ pub fn check_model(
 ///
 /// # Errors
 /// The [`Exclusion`] that applies.
+#[inline]
 pub fn check_endpoint(
     endpoint: &Endpoint,
     request: &Request<'_>,
@@ -119,6 +122,7 @@ pub fn check_endpoint(
     check_window(endpoint.context_window, request, input_tokens)
 }
 
+#[inline]
 fn check_window(
     window: Option<Tokens>,
     request: &Request<'_>,
@@ -132,6 +136,7 @@ fn check_window(
     }
 }
 
+#[inline]
 fn contains(list: &[Cow<'_, str>], name: &str) -> bool {
     list.iter().any(|entry| entry == name)
 }

@@ -70,10 +70,11 @@ impl Objective {
     /// a model below it gets its shortfall as a negative number and one above it gets its
     /// cheapness in `[0, 1]`; with a cap, a model above it gets its excess as a negative number
     /// and one below it its quality, at least zero.
+    #[inline]
     pub fn utility(&self, expected: &Expected, dearest: Usd) -> f64 {
         let dollars = expected.cost.unwrap_or(Usd::ZERO).as_dollars();
         let share_of_dearest =
-            if dearest == Usd::ZERO { 0.0 } else { dollars / dearest.as_dollars() };
+            || if dearest == Usd::ZERO { 0.0 } else { dollars / dearest.as_dollars() };
         match *self {
             Self::Tradeoff(Weights { per_dollar, per_second }) => {
                 let seconds = expected.latency_ms.unwrap_or(0.0) / 1000.0;
@@ -81,11 +82,11 @@ impl Objective {
             }
             Self::QualityFloor(floor) => {
                 let shortfall = floor.get() - expected.quality;
-                if 0.0 < shortfall { -shortfall } else { 1.0 - share_of_dearest }
+                if 0.0 < shortfall { -shortfall } else { 1.0 - share_of_dearest() }
             }
             Self::CostCap(cap) => {
                 if expected.cost.is_some_and(|cost| cap < cost) {
-                    -share_of_dearest
+                    -share_of_dearest()
                 } else {
                     expected.quality.max(0.0)
                 }
