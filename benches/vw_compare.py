@@ -115,7 +115,7 @@ def write_logs(n_rows):
                 column.append(value)
     columns["candidate_models"] = [[f"model-{model}" for model in range(N_MODELS)]] * n_rows
     columns["candidate_probabilities"] = probabilities.tolist()
-    pq.write_table(pa.table(columns), parquet_file)
+    pq.write_table(pa.table(columns), parquet_file, compression="none")  # as is the text that vw reads
     return vw_file, parquet_file
 
 
