@@ -147,7 +147,8 @@ fn training_rows_are_set_aside_unless_asked_for() {
     let subtitle = report["subtitle"].as_str().unwrap();
     let n_used: u32 = subtitle.split(' ').next().unwrap().parse().unwrap();
     assert!((270..300).contains(&n_used), "{subtitle}");
-    let set_aside = format!("{} rows were set aside: a policy was trained on them", 700 - n_used);
+    let set_aside =
+        format!("{} requests were set aside: a policy was trained on them", 700 - n_used);
     assert!(warnings.contains(&set_aside), "{warnings}");
     let all = evaluate(&bench, "--table both.ndjson --policy policy.safetensors --include-trained");
     assert!(all["subtitle"].as_str().unwrap().starts_with("700 prompts"), "{all:#}");

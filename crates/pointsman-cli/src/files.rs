@@ -15,6 +15,12 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if path == Path::new("-") {
         bail!("`-` is standard output for --json only; name a file here");
     }
+    // A link is followed, so that it stays one; what is no plain file is left alone.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&target).is_ok_and(|known| !known.is_file()) {
+        bail!("{}: it is there and is not a plain file", name());
+    }
+    let path = target.as_path();
     let Some(file_name) = path.file_name() else { bail!("{}: it names no file", name()) };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if let Some(folder) = folder {
@@ -31,6 +37,23 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         drop(fs::remove_file(&beside));
     }
     written.with_context(name)
+}
+
+/// Refuses outputs that would replace an input of the same run, or one another.
+pub(crate) fn check_apart(inputs: &[&Path], outputs: &[Option<&Path>]) -> Result<()> {
+    let resolved = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut taken: Vec<PathBuf> = inputs.iter().map(|path| resolved(path)).collect();
+    for output in outputs.iter().flatten().filter(|output| **output != Path::new("-")) {
+        let found = resolved(output);
+        if taken.contains(&found) {
+            bail!(
+                "{} is named twice, and would be overwritten; name another output",
+                output.display()
+            );
+        }
+        taken.push(found);
+    }
+    Ok(())
 }
 
 /// Reads and checks a policy file.

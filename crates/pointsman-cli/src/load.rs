@@ -33,6 +33,21 @@ pub(crate) struct LoadedLog {
     pub(crate) design: Design,
 }
 
+/// Refuses a log in which no answered decision carries the quality metric: what is left are its
+/// failures.
+pub(crate) fn check_metric(log: &TrafficLog, options: &LogOptions) -> Result<()> {
+    let metric = &options.quality_metric;
+    let reason = format!("the outcome has no `{metric}`");
+    let n_without = log.dropped.get(&reason).copied().unwrap_or(0);
+    if 0 < n_without && log.rows.iter().all(|row| row.quality == 0.0) {
+        bail!(
+            "no answered decision of the log has the metric `{metric}`; name the one that is its \
+             quality with --quality-metric"
+        );
+    }
+    Ok(())
+}
+
 /// A scale such as `0..10`, as flags give it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct QualityRange(pub(crate) f64, pub(crate) f64);
@@ -211,6 +226,7 @@ pub(crate) fn load_log(
         bar.inc(1);
     })?;
     bar.finish_and_clear();
+    check_metric(&log, options)?;
     Ok(LoadedLog { log, design: builder.finish() })
 }
 

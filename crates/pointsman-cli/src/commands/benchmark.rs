@@ -1,6 +1,7 @@
 //! `pointsman benchmark`: cross-validated routers on outcome tables, with baselines.
 
 use crate::{
+    files,
     from_logs::{self, FromLogs},
     load::{self, QualityRange},
     routers::{self, Learner, RouterResult, TableResult},
@@ -10,7 +11,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use pointsman_core::features::FeatureSchema;
 use serde_json::{Map, Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `benchmark`.
 #[derive(Debug, clap::Args)]
@@ -39,6 +40,8 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
+    let inputs: Vec<&Path> = args.tables.iter().map(PathBuf::as_path).collect();
+    files::check_apart(&inputs, &[args.json.as_deref()])?;
     let options = load::read_options(args.quality_range);
     if args.from_logs == 1 {
         bail!("--from-logs 1: one log has no interval; ask for 2 or more (20 is usual)");

@@ -73,6 +73,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.say("\n3. What it would have done, on prompts it has not seen")?;
     let report = evaluate(args, &table, &catalog, &policy, screen)?;
     screen.say(&super::evaluate::text_of_values(&report))?;
+    screen.say(&format!("\n{}", coverage(&report)))?;
     files::write(&at("report.html"), render_html(&report)?.as_bytes())?;
     screen::json(Some(&at("report.json")), &serde_json::to_value(&report)?)?;
 
@@ -86,6 +87,27 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         at("report.html").display(),
         policy.display(),
     ))
+}
+
+/// Which of the log's intervals hold the truth that stands above them.
+fn coverage(report: &Report) -> String {
+    let truth = |name: &str| report.values.iter().find(|row| row.policy == name)?.value;
+    let held = |name: &str| {
+        let row = report.values.iter().find(|row| row.policy == from_log(name))?;
+        Some((row.lower?..=row.upper?).contains(&truth(name)?))
+    };
+    let outcome = |name: &&str| match held(name) {
+        Some(true) => format!("{name} yes"),
+        Some(false) => format!("{name} no"),
+        None => format!("{name} not known"),
+    };
+    let all: Vec<String> = POINTS.iter().map(outcome).collect();
+    format!("Does the log's interval hold the truth? {} (95 of 100 should).", all.join(", "))
+}
+
+/// The name of a policy's estimate from the log.
+fn from_log(policy: &str) -> String {
+    format!("{policy}, from a log")
 }
 
 /// The sample below the current folder, or else where this binary was built.
@@ -167,8 +189,8 @@ fn evaluate(
     let later = args.out.join("later-log.parquet");
     let estimated =
         evaluation::logged::evaluate(&[later], &LogOptions::default(), &settings, screen)?;
-    let from_log = |mut row: ValueRow| {
-        row.policy = format!("{}, from a log", row.policy);
+    let estimated_row = |mut row: ValueRow| {
+        row.policy = from_log(&row.policy);
         "estimated from one outcome per prompt; the truth stands above".clone_into(&mut row.note);
         row
     };
@@ -176,7 +198,7 @@ fn evaluate(
     let is_default = |row: &ValueRow| is_policy(row) && row.estimator != "IPS";
     report.values.splice(
         settings.policies.len()..settings.policies.len(),
-        estimated.values.into_iter().filter(is_default).map(from_log),
+        estimated.values.into_iter().filter(is_default).map(estimated_row),
     );
     report.diagnostics.extend(estimated.diagnostics);
     "Pointsman demo: learned from a log, held against the truth".clone_into(&mut report.title);

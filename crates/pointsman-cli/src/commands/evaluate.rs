@@ -11,7 +11,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use pointsman_eval::interval::ConfidenceLevel;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `evaluate`.
 #[derive(Debug, clap::Args)]
@@ -57,6 +57,9 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
+    let inputs = args.log.iter().chain(&args.table).chain(&args.policy).chain(&args.catalog);
+    let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
+    files::check_apart(&inputs, &[args.html.as_deref(), args.md.as_deref(), args.json.as_deref()])?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let load = |path: &PathBuf| args.flags.load(path, catalog.as_ref());
     let mut policies: Vec<LoadedPolicy> = args.policy.iter().map(load).collect::<Result<_>>()?;

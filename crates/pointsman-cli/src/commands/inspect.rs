@@ -27,6 +27,7 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
+    files::check_apart(&[args.policy.as_path()], &[args.json.as_deref()])?;
     let artifact = files::read_artifact(&args.policy)?;
     let Card { name, schema, models, operating_points, standing, provenance } = artifact.card();
     let parts = artifact.scorer().parts();

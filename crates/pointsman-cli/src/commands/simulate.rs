@@ -1,6 +1,7 @@
 //! `pointsman simulate`: a bandit log from an outcome table, under a stated logging policy.
 
 use crate::{
+    files,
     load::{self, QualityRange},
     screen::{self, Screen},
     wording,
@@ -9,7 +10,7 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 use pointsman_data::{LoggerKind, SimulateOptions, SimulatedPart, SimulationSummary, simulate};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `simulate`.
 #[derive(Debug, clap::Args)]
@@ -57,6 +58,8 @@ pub(crate) enum Logger {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
+    let inputs: Vec<&Path> = args.table.iter().map(PathBuf::as_path).collect();
+    files::check_apart(&inputs, &[Some(&args.out), args.json.as_deref()])?;
     if !(args.temperature.is_finite() && 0.0 < args.temperature) {
         bail!("--temperature {}: it must be a finite number above zero", args.temperature);
     }

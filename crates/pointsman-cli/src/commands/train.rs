@@ -102,6 +102,9 @@ pub(crate) struct Source<'a> {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
+    let inputs: Vec<&Path> =
+        args.log.iter().chain(&args.table).chain(&args.catalog).map(PathBuf::as_path).collect();
+    files::check_apart(&inputs, &[Some(&args.out), args.json.as_deref()])?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let (artifact, trained) = if args.log.is_empty() {
         from_table(args, catalog.as_ref(), screen)?
@@ -284,8 +287,8 @@ fn standing(models: &[String], trained: &Trained) -> Standing {
     let (gain, error) = report.sweep[0].gain;
     let saving = report.operating_points.iter().find(|value| {
         value.point.name == "balanced"
-            && value.point.cost_usd.upper < report.best_single_cost
-            && -0.01 <= value.gain.0
+            && value.point.cost_usd.upper < 0.98 * report.best_single_cost
+            && -0.01 <= value.gain.0 - 1.96 * value.gain.1
     });
     let sentence = match saving {
         Some(value) => format!(

@@ -1,9 +1,14 @@
 //! Evaluation from a log: one model's outcome is known per request, with the probability that it
 //! had been drawn with.
 
-use super::{Recorder, Settings, Used, decide_all, diagnostic, provenance, used_rows, value_row};
+use super::{
+    Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    logged_verdict::{self, PolicyOnLog, SingleOnLog},
+    provenance, used_rows, value_row,
+};
 use crate::{
-    report::{Diagnostic, GeneratedBy, Report, ValueRow, Verdict, VerdictKind},
+    load,
+    report::{Diagnostic, Report, ValueRow},
     screen::Screen,
     wording,
 };
@@ -11,9 +16,9 @@ use anyhow::{Result, bail};
 use pointsman_core::units::len_as_float;
 use pointsman_data::{LogOptions, TrafficLog, read_log};
 use pointsman_eval::{
-    diagnostics::{Diagnostics, FAR_MEAN_WEIGHT_Z, diagnose},
+    diagnostics::{Diagnostics, diagnose},
     estimators::{Estimate, Estimator, estimate, influence_values},
-    full::{mean_value, paired_difference},
+    full::mean_value,
     rounds::{LoggedRounds, Predictions, RoundColumns},
 };
 use std::path::PathBuf;
@@ -29,6 +34,7 @@ pub(crate) fn evaluate(
     let log = decide_all(&mut recorders, screen, |decide| {
         Ok(read_log(paths, options, &mut |_, request| decide(request))?)
     })?;
+    load::check_metric(&log, options)?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let used = used_rows(&recorders, ids, settings.include_trained);
     if used.rows.len() < 2 {
@@ -39,10 +45,12 @@ pub(crate) fn evaluate(
             log.rows.len()
         );
     }
+    let logged = logged_row(&log, &used, settings)?;
+    let (mut single_rows, singles) = singles(&log, &used, settings)?;
     let mut values = Vec::new();
     let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
     let mut verdict = None;
-    for (loaded, recorder) in settings.policies.iter().zip(&recorders) {
+    for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
         let target = Target::of_policy(recorder, &log);
         let rounds = rounds(&log, &used, &target, Reward::Quality)?;
         let found = diagnose(&rounds, None);
@@ -55,14 +63,19 @@ pub(crate) fn evaluate(
             row.note.clone_from(&loaded.objective);
         }
         values.append(&mut rows);
-        if verdict.is_none() {
-            verdict = Some(against_logged(&loaded.name, &rounds, &found, settings)?);
+        if index == 0 {
+            let policy = PolicyOnLog {
+                name: &loaded.name,
+                rounds: &rounds,
+                found: &found,
+                cost_usd: cost,
+                logged_cost_usd: logged.cost_usd,
+            };
+            verdict = Some(logged_verdict::verdict(&policy, &singles, settings)?);
         }
     }
-    values.extend(logged_rows(&log, &used, settings)?);
-    for model in 0..log.models.len() {
-        values.extend(single_row(&log, &used, model, settings)?);
-    }
+    values.push(logged);
+    values.append(&mut single_rows);
     let Some(verdict) = verdict else { bail!("no policy to evaluate") };
     Ok(Report {
         title: "What the policy would have done".to_owned(),
@@ -71,11 +84,8 @@ pub(crate) fn evaluate(
             wording::length(used.rows.len())
         ),
         simulated: false,
-        generated_by: GeneratedBy {
-            command: settings.command.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
-        verdict,
+        generated_by: generated_by(settings),
+        verdict: used.fair(verdict),
         warnings,
         frontier: None,
         confidence: settings.level.get(),
@@ -84,13 +94,7 @@ pub(crate) fn evaluate(
         decisions: Vec::new(),
         provenance: provenance(
             settings,
-            &[
-                (
-                    "log",
-                    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
-                ),
-                ("log sha256", log.digest.clone()),
-            ],
+            &[("log", joined(paths)), ("log sha256", log.digest.clone())],
         ),
     })
 }
@@ -210,80 +214,35 @@ fn estimates(
 }
 
 /// The value that the log itself realised.
-fn logged_rows(log: &TrafficLog, used: &Used, settings: &Settings) -> Result<Vec<ValueRow>> {
+fn logged_row(log: &TrafficLog, used: &Used, settings: &Settings) -> Result<ValueRow> {
     let quality: Vec<f64> = used.rows.iter().map(|&row| log.rows[row].quality).collect();
     let value = mean_value(&quality, settings.level)?;
     let costs: Option<Vec<f64>> = used.rows.iter().map(|&row| log.rows[row].cost_usd).collect();
     let cost = costs.map(|costs| costs.iter().sum::<f64>() / len_as_float(costs.len()));
-    Ok(vec![value_row("as logged", "mean", (value.value, &value.interval), cost)])
+    Ok(value_row("as logged", "mean", (value.value, &value.interval), cost))
 }
 
-fn single_row(
+/// Each single model of which the log knows enough for a value.
+fn singles(
     log: &TrafficLog,
     used: &Used,
-    model: usize,
     settings: &Settings,
-) -> Result<Option<ValueRow>> {
-    let target = Target::of_model(log, model);
-    let rounds = rounds(log, used, &target, Reward::Quality)?;
-    let Ok(found) = estimate(&rounds, Estimator::Snips, settings.level) else { return Ok(None) };
-    let cost = mean_cost(log, used, &target, settings);
-    let name = format!("always {}", log.models[model]);
-    let mut row = value_row(&name, "SNIPS", (found.value, &found.interval), cost);
-    row.effective_n = Some(diagnose(&rounds, None).effective_n);
-    Ok(Some(row))
-}
-
-/// The policy against what was logged, on the same rows.
-fn against_logged(
-    name: &str,
-    rounds: &LoggedRounds,
-    found: &Diagnostics,
-    settings: &Settings,
-) -> Result<Verdict> {
-    let estimator = if rounds.predictions().is_some() {
-        Estimator::Dr { clip: None }
-    } else {
-        Estimator::Snips
-    };
-    let say = |kind, sentence: String| Ok(Verdict { kind, sentence });
-    if let Some(share) = found.unsupported_mass_share.filter(|share| 1e-9 < *share) {
-        return say(
-            VerdictKind::CannotTell,
-            format!(
-                "Cannot tell: {:.1} % of what `{name}` would choose are models that the log could not have drawn.",
-                100.0 * share
-            ),
-        );
+) -> Result<(Vec<ValueRow>, Vec<SingleOnLog>)> {
+    let (mut rows, mut singles) = (Vec::new(), Vec::new());
+    for (model, name) in log.models.iter().enumerate() {
+        let target = Target::of_model(log, model);
+        let rounds = rounds(log, used, &target, Reward::Quality)?;
+        let Ok(found) = estimate(&rounds, Estimator::Snips, settings.level) else { continue };
+        let cost_usd = mean_cost(log, used, &target, settings);
+        let (label, value) = (format!("always {name}"), (found.value, &found.interval));
+        let mut row = value_row(&label, "SNIPS", value, cost_usd);
+        row.effective_n = Some(diagnose(&rounds, None).effective_n);
+        rows.push(row);
+        let influence = influence_values(&rounds, Estimator::Snips)?;
+        let (model, quality) = (name.clone(), found.value);
+        singles.push(SingleOnLog { model, quality, cost_usd, influence });
     }
-    let Ok(values) = influence_values(rounds, estimator) else {
-        let sentence = format!("Cannot tell: the log never drew what `{name}` would choose.");
-        return say(VerdictKind::CannotTell, sentence);
-    };
-    let difference = paired_difference(&values, rounds.reward(), settings.level)?;
-    let (lower, upper) = (difference.interval.lower, difference.interval.upper);
-    let numbers = format!(
-        "quality {:+.4} [{lower:+.4}, {upper:+.4}] against what was logged ({estimator})",
-        difference.value
-    );
-    if let Some(weight) =
-        found.mean_weight.filter(|weight| FAR_MEAN_WEIGHT_Z < weight.z_score.abs())
-    {
-        return say(
-            VerdictKind::CannotTell,
-            format!(
-                "Cannot tell: {numbers}, but the mean weight is {:.3} where right propensities give 1.",
-                weight.mean
-            ),
-        );
-    }
-    if 0.0 < lower {
-        say(VerdictKind::Route, format!("Route with `{name}`: {numbers}."))
-    } else if upper < 0.0 {
-        say(VerdictKind::CannotTell, format!("Keep what you have: `{name}` is worse, {numbers}."))
-    } else {
-        say(VerdictKind::CannotTell, format!("Cannot tell yet: {numbers}."))
-    }
+    Ok((rows, singles))
 }
 
 fn log_diagnostics(log: &TrafficLog, used: &Used) -> Vec<Diagnostic> {

@@ -1,12 +1,15 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
 pub(crate) mod logged;
+mod logged_verdict;
 pub(crate) mod table;
 
 use crate::{
     load,
     policy_flags::LoadedPolicy,
-    report::{Diagnostic, IntervalKind, ProvenanceEntry, ValueRow},
+    report::{
+        Diagnostic, GeneratedBy, IntervalKind, ProvenanceEntry, ValueRow, Verdict, VerdictKind,
+    },
     screen::Screen,
     wording,
 };
@@ -17,6 +20,7 @@ use pointsman_core::{
     request::Request,
 };
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
+use std::path::PathBuf;
 
 /// What is evaluated, and how.
 #[derive(Debug)]
@@ -112,6 +116,8 @@ fn decide_all<T>(
 struct Used {
     rows: Vec<usize>,
     n_trained_on: u64,
+    /// Rows that take part although a policy was trained on them.
+    n_flattering: u64,
     n_unanswerable: u64,
 }
 
@@ -124,7 +130,9 @@ fn used_rows<'r>(
     let mut used = Used::default();
     for (request, id, group) in requests {
         let is_trained_on = |recorder: &Recorder<'_>| recorder.was_trained_on(id, group);
-        if !include_trained && recorders.iter().any(is_trained_on) {
+        let is_stale = recorders.iter().any(is_trained_on);
+        used.n_flattering += u64::from(include_trained && is_stale);
+        if !include_trained && is_stale {
             used.n_trained_on += 1;
         } else if recorders.iter().all(|recorder| recorder.can_answer(request)) {
             used.rows.push(request);
@@ -136,13 +144,29 @@ fn used_rows<'r>(
 }
 
 impl Used {
+    /// No verdict to route rests on rows that the policy was trained on.
+    fn fair(&self, verdict: Verdict) -> Verdict {
+        if self.n_flattering == 0 {
+            return verdict;
+        }
+        let sentence =
+            format!("Not a fair test, since it includes training data. {}", verdict.sentence);
+        Verdict { kind: VerdictKind::CannotTell, sentence }
+    }
+
     /// What was set aside, for people.
     fn sentences(&self) -> Vec<String> {
         let mut sentences = Vec::new();
+        if 0 < self.n_flattering {
+            let (n, of) = (wording::count(self.n_flattering), wording::length(self.rows.len()));
+            sentences.push(format!(
+                "{n} of the {of} requests used were in a policy's training data: its values are flattered"
+            ));
+        }
         if 0 < self.n_trained_on {
             let n = wording::count(self.n_trained_on);
             sentences.push(format!(
-                "{n} rows were set aside: a policy was trained on them, or on an equal prompt"
+                "{n} requests were set aside: a policy was trained on them, or on an equal prompt"
             ));
         }
         if 0 < self.n_unanswerable {
@@ -177,6 +201,17 @@ fn value_row(
 
 fn diagnostic(name: &str, value: String, meaning: &str) -> Diagnostic {
     Diagnostic { name: name.to_owned(), value, meaning: meaning.to_owned() }
+}
+
+/// How to make the report again.
+fn generated_by(settings: &Settings) -> GeneratedBy {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    GeneratedBy { command: settings.command.clone(), version }
+}
+
+/// The files of a source, on one line.
+fn joined(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// Where the policies come from.

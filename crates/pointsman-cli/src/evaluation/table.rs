@@ -1,10 +1,12 @@
 //! Evaluation with full information: every model's outcome is known, so values are plain means.
 
-use super::{Recorder, Settings, decide_all, diagnostic, provenance, used_rows, value_row};
+use super::{
+    Recorder, Settings, decide_all, diagnostic, generated_by, joined, provenance, used_rows,
+    value_row,
+};
 use crate::{
     report::{
-        CostQuality, Frontier, GeneratedBy, OperatingPoint, Report, SingleModel, ValueRow, Verdict,
-        VerdictKind,
+        CostQuality, Frontier, OperatingPoint, Report, SingleModel, ValueRow, Verdict, VerdictKind,
     },
     screen::Screen,
     wording,
@@ -89,11 +91,8 @@ pub(crate) fn evaluate(
             wording::length(rows.n)
         ),
         simulated: false,
-        generated_by: GeneratedBy {
-            command: settings.command.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
-        verdict,
+        generated_by: generated_by(settings),
+        verdict: used.fair(verdict),
         warnings: used.sentences(),
         frontier,
         confidence: settings.level.get(),
@@ -102,13 +101,7 @@ pub(crate) fn evaluate(
         decisions: Vec::new(),
         provenance: provenance(
             settings,
-            &[
-                (
-                    "outcome table",
-                    paths.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
-                ),
-                ("table sha256", table.digest.clone()),
-            ],
+            &[("outcome table", joined(paths)), ("table sha256", table.digest.clone())],
         ),
     })
 }

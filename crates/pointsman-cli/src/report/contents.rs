@@ -21,7 +21,8 @@ pub(crate) struct Report {
     pub(crate) verdict: Verdict,
     /// Sentences that qualify the verdict; printed beside it.
     pub(crate) warnings: Vec<String>,
-    /// The trade-off between cost and quality; `None` when the data has no costs.
+    /// The trade-off between cost and quality; `None` when the data has no costs or comes
+    /// from a log.
     pub(crate) frontier: Option<Frontier>,
     /// The level of every interval on the page, in `(0, 1)`.
     pub(crate) confidence: f64,

@@ -71,8 +71,8 @@ impl NoPlot {
     pub(super) fn sentence(self) -> &'static str {
         match self {
             Self::NoCosts => {
-                "This data has no costs, so there is no trade-off to draw. \
-                 Give a catalog with prices, or a cost column, to see one."
+                "There is nothing to draw: a frontier takes every model's outcome and cost on every prompt. \
+                 An outcome table with a cost column has both."
             }
             Self::AllFree => {
                 "Every cost in this data is zero, so there is no trade-off to draw: \

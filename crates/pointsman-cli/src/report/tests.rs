@@ -149,7 +149,7 @@ fn the_same_report_gives_the_same_bytes() {
 #[test]
 fn empty_sections_are_omitted() {
     let page = rendered(&empty_report());
-    check_has(&page, &["id=\"verdict\"", "id=\"provenance\"", "This data has no costs"]);
+    check_has(&page, &["id=\"verdict\"", "id=\"provenance\"", "There is nothing to draw"]);
     check_lacks(
         &page,
         &[
@@ -216,7 +216,7 @@ fn a_frontier_that_cannot_be_drawn_says_why() {
     let nothing =
         Frontier { sweep: vec![point(f64::NAN, 0.7)], singles: Vec::new(), ..free.clone() };
     for (frontier, why) in [
-        (None, "This data has no costs"),
+        (None, "There is nothing to draw"),
         (Some(free), "Every cost in this data is zero"),
         (Some(nothing), "there is nothing to draw"),
     ] {
