@@ -149,8 +149,9 @@ impl Used {
         if self.n_flattering == 0 {
             return verdict;
         }
+        let numbers = verdict.sentence.split_once(": ").map_or("", |(_, numbers)| numbers);
         let sentence =
-            format!("Not a fair test, since it includes training data. {}", verdict.sentence);
+            format!("Cannot tell: the test includes training data, which flatters it: {numbers}");
         Verdict { kind: VerdictKind::CannotTell, sentence }
     }
 
