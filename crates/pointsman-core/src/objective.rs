@@ -95,6 +95,25 @@ impl Objective {
     }
 }
 
+impl Objective {
+    /// How a model's expectation misses the floor or the cap, in words; `None` where it does not,
+    /// and for a trade-off, which nothing misses.
+    pub fn missed_by(&self, expected: &Expected) -> Option<String> {
+        match *self {
+            Self::QualityFloor(floor) if expected.quality < floor.get() => Some(format!(
+                "predicted quality {:.3} is below the floor of {}",
+                expected.quality,
+                floor.get()
+            )),
+            Self::CostCap(cap) => {
+                let cost = expected.cost.filter(|cost| cap < *cost)?;
+                Some(format!("expected cost {cost} is above the cap of {cap}"))
+            }
+            Self::Tradeoff(_) | Self::QualityFloor(_) => None,
+        }
+    }
+}
+
 /// A named objective, calibrated on held-out data, with what it was worth there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OperatingPoint {
@@ -154,6 +173,22 @@ mod tests {
         check_best(cap(20_000_000), 0);
         check_best(cap(2_000_000), 1);
         check_best(cap(10), 2); // none keeps to it: the cheapest
+    }
+
+    #[test]
+    fn what_is_missed_is_said() {
+        let floor = Objective::QualityFloor(Quality::new(0.9).unwrap());
+        let cap = Objective::CostCap(Usd::from_nanos(1_000));
+        assert_eq!(
+            floor.missed_by(&expected(0.8, 0)).as_deref(),
+            Some("predicted quality 0.800 is below the floor of 0.9")
+        );
+        assert_eq!(
+            cap.missed_by(&expected(0.8, 2_000)).as_deref(),
+            Some("expected cost $0.000002 is above the cap of $0.000001")
+        );
+        assert_eq!(floor.missed_by(&expected(0.95, 0)), None);
+        assert_eq!(cap.missed_by(&expected(0.8, 500)), None);
     }
 
     #[test]

@@ -198,6 +198,11 @@ impl Policy {
         self
     }
 
+    /// What the policy strives for.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
     /// The names of the models, in the order of every per-model slice.
     pub fn models(&self) -> impl ExactSizeIterator<Item = &str> {
         self.models.iter().map(|model| model.id.as_str())

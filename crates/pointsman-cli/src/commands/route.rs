@@ -144,6 +144,10 @@ fn describe(
         CostBasis::Learned => "costs: learned from the training data",
         CostBasis::Unknown => "costs: not known, so every model counts as free",
     })?;
+    let expected = &candidates[decision.model].expected;
+    if let Some(missed) = loaded.policy.objective().missed_by(expected) {
+        screen.say(&format!("the objective is not reached: {missed}; this comes nearest"))?;
+    }
     if 0 < decision.n_bytes_cut {
         let n = wording::length(decision.n_bytes_cut);
         screen.say(&format!("{n} bytes in the middle of the request were not read"))?;
