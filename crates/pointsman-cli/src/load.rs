@@ -5,6 +5,7 @@ use anyhow::{Context, Result, bail};
 use pointsman_core::{
     catalog::Catalog,
     features::FeatureSchema,
+    request::Request,
     units::{Propensity, Tokens},
 };
 use pointsman_data::{
@@ -98,15 +99,10 @@ pub(crate) fn load_table(
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedTable> {
-    let bar = screen.progress("reading prompts", 0);
-    let mut builder = DesignBuilder::new(schema);
-    let table = read_outcomes(paths, options, &mut |_, request| {
-        builder.push(request);
-        bar.inc(1);
+    let (table, design) = read_features("reading prompts", schema, screen, |push| {
+        Ok(read_outcomes(paths, options, &mut |_, request| push(request))?)
     })?;
-    bar.finish_and_clear();
     let matrix = table.matrix()?;
-    let design = builder.finish();
     let is_whole = matrix.prompts.len() == design.n_rows();
     let design = if is_whole { design } else { design.select(&matrix.prompts) };
     let groups =
@@ -219,15 +215,28 @@ pub(crate) fn load_log(
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedLog> {
-    let bar = screen.progress("reading requests", 0);
+    let (log, design) = read_features("reading requests", schema, screen, |push| {
+        Ok(read_log(paths, options, &mut |_, request| push(request))?)
+    })?;
+    check_metric(&log, options)?;
+    Ok(LoadedLog { log, design })
+}
+
+/// Reads a source, every request becoming a row of features as it comes by.
+fn read_features<T>(
+    label: &str,
+    schema: FeatureSchema,
+    screen: &Screen,
+    read: impl FnOnce(&mut dyn FnMut(&Request<'_>)) -> Result<T>,
+) -> Result<(T, Design)> {
+    let bar = screen.progress(label, 0);
     let mut builder = DesignBuilder::new(schema);
-    let log = read_log(paths, options, &mut |_, request| {
+    let source = read(&mut |request| {
         builder.push(request);
         bar.inc(1);
-    })?;
+    });
     bar.finish_and_clear();
-    check_metric(&log, options)?;
-    Ok(LoadedLog { log, design: builder.finish() })
+    Ok((source?, builder.finish()))
 }
 
 impl LoadedLog {

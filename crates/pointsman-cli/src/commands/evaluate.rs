@@ -5,7 +5,7 @@ use crate::{
     files,
     load::{self, QualityRange},
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
-    report::{Report, ValueRow, render_html},
+    report::{Diagnostic, Report, ValueRow, render_html},
     screen::{self, Screen},
     wording,
 };
@@ -103,10 +103,7 @@ fn name_apart(policies: &mut [LoadedPolicy], paths: &[PathBuf]) {
 pub(crate) fn text(report: &Report) -> String {
     let mut text = text_of_values(report);
     for diagnostic in &report.diagnostics {
-        text.push_str(&format!(
-            "\n  {}: {} ({})",
-            diagnostic.name, diagnostic.value, diagnostic.meaning
-        ));
+        text.push_str(&format!("\n  {}", sentence(diagnostic)));
     }
     for warning in &report.warnings {
         text.push_str(&format!("\n! {warning}"));
@@ -116,9 +113,16 @@ pub(crate) fn text(report: &Report) -> String {
 
 /// Verdict and values, without the diagnostics.
 pub(crate) fn text_of_values(report: &Report) -> String {
-    let header = ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
-    let table = screen::table(header, report.values.iter().map(cells));
+    let table = screen::table(HEADER, report.values.iter().map(cells));
     format!("{}\n\n{}:\n{table}", report.verdict.sentence, report.subtitle)
+}
+
+/// The columns of the value table.
+const HEADER: [&str; 5] =
+    ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
+
+fn sentence(diagnostic: &Diagnostic) -> String {
+    format!("{}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning)
 }
 
 fn cells(row: &ValueRow) -> [String; 5] {
@@ -139,16 +143,13 @@ fn cells(row: &ValueRow) -> [String; 5] {
 fn markdown(report: &Report) -> String {
     let mut text =
         format!("## {}\n\n**{}**\n\n{}\n", report.title, report.verdict.sentence, report.subtitle);
-    text.push_str("\n| policy | estimator | quality | per 1,000 requests | effective rows |\n|---|---|---|---|---|\n");
+    text.push_str(&format!("\n| {} |\n{}|\n", HEADER.join(" | "), "|---".repeat(HEADER.len())));
     for row in &report.values {
         text.push_str(&format!("| {} |\n", cells(row).join(" | ")));
     }
     text.push('\n');
     for diagnostic in &report.diagnostics {
-        text.push_str(&format!(
-            "* {}: {} ({})\n",
-            diagnostic.name, diagnostic.value, diagnostic.meaning
-        ));
+        text.push_str(&format!("* {}\n", sentence(diagnostic)));
     }
     for warning in &report.warnings {
         text.push_str(&format!("* ⚠ {warning}\n"));
