@@ -97,6 +97,8 @@ fn parts(n_models: usize) -> ScorerParts {
         intercepts,
         dense_weights,
         dense_scaling: DenseScaling { centres: [0.5; N_DENSE], factors: [0.7; N_DENSE] },
+        factor: None,
+        clusters: None,
         output_tokens: Some(
             (0_u32..).take(n_models).map(|m| line(5.0 + f64::from(m) / 50.0)).collect(),
         ),

@@ -180,6 +180,8 @@ fn parts() -> ScorerParts {
         intercepts,
         dense_weights,
         dense_scaling: DenseScaling { centres, factors: [0.75; N_DENSE] },
+        factor: None,
+        clusters: None,
         output_tokens: Some(vec![line(4.0), line(5.0), line(6.0)]),
         cost_usd: None,
         input_tokens_per_byte: 0.25,

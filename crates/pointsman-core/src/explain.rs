@@ -31,6 +31,9 @@ pub struct Explanation {
     pub terms: Vec<Effect>,
     /// Dense features, the largest effect first.
     pub dense: Vec<Effect>,
+    /// What it leads by on requests of this kind, if the scorer knows kinds: the cluster, counted
+    /// from zero, and its effect.
+    pub cluster: Option<(usize, f64)>,
 }
 
 /// Explains one model's score in a decision that was just made with `candidates` and `scores`.
@@ -48,15 +51,16 @@ pub fn explain(
     };
     let scorer = policy.scorer();
     let parts = scorer.parts();
-    let n_columns = parts.n_models + 1;
+    let n_columns = parts.n_columns();
 
     let mut extractor = Extractor::new(scorer.schema());
     let dense = parts.dense_scaling.apply(extractor.extract(request).dense);
-    let dense = DENSE_NAMES.iter().enumerate().map(|(index, name)| Effect {
-        source: (*name).to_owned(),
-        quality: against_mean(&|m| {
-            f64::from(dense[index]) * f64::from(parts.dense_weights[index * n_columns + m])
-        }),
+    let dense = DENSE_NAMES.iter().enumerate().map(|(index, name)| {
+        let weights = &parts.dense_weights[index * n_columns..][..n_columns];
+        let of_columns: Vec<f64> =
+            weights.iter().map(|weight| f64::from(dense[index]) * f64::from(*weight)).collect();
+        let of_models = scorer.of_models(&of_columns);
+        Effect { source: (*name).to_owned(), quality: against_mean(&|m| of_models[m]) }
     });
 
     let mut seen = std::collections::BTreeSet::new();
@@ -66,18 +70,22 @@ pub fn explain(
             if !seen.insert(bucket) {
                 return;
             }
-            let weights: Vec<i8> = scorer.weights_of(bucket).collect();
-            let quality = against_mean(&|m| {
-                f64::from(weights[m]) * f64::from(parts.scales[m]) * f64::from(scores.term_factor())
-            });
+            let of_models = scorer.of_models(&scorer.term_effects(bucket, scores));
+            let quality = against_mean(&|m| of_models[m]);
             terms.push(Effect { source: text[span].to_owned(), quality });
         });
     });
+    let standing = scorer.standing();
+    let cluster = scores.cluster().zip(parts.clusters.as_ref()).map(|(cluster, clusters)| {
+        let offsets = clusters.offsets_of(cluster);
+        (cluster, against_mean(&|m| f64::from(offsets[m])))
+    });
     Explanation {
         lead: against_mean(&|m| f64::from(scores.quality()[m])),
-        standing: against_mean(&|m| f64::from(parts.intercepts[m])),
+        standing: against_mean(&|m| standing[m]),
         terms: largest_first(terms),
         dense: largest_first(dense.collect()),
+        cluster,
     }
 }
 
@@ -94,26 +102,33 @@ mod tests {
     use super::*;
     use crate::{
         policy::Workspace,
-        scorer::{Scorer, tests::patterned},
+        scorer::{
+            Scorer,
+            tests::{clustered, factored, patterned},
+        },
         units::Probability,
     };
 
     #[test]
     fn the_parts_sum_to_the_lead() {
-        let names: Vec<String> = (0..4).map(|index| format!("m{index}")).collect();
-        let policy = Policy::new(Scorer::new(patterned(4, 10)).unwrap(), &names, None).unwrap();
-        let mut workspace = Workspace::new(&policy);
-        for prompt in ["", "Sort these: 3, 1, 2.", &"many different words and more ".repeat(50)] {
-            let request = Request::from_prompt(prompt);
-            let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
-            let made = (workspace.candidates(), workspace.scores());
-            let explanation = explain(&policy, &request, decision.model, made);
-            let Explanation { lead, standing, terms, dense } = explanation;
-            let sum: f64 = terms.iter().chain(&dense).map(|effect| effect.quality).sum();
-            assert!(
-                (standing + sum - lead).abs() < 1e-5,
-                "{prompt:.20}: {standing} + {sum} != {lead}"
-            );
+        for parts in [patterned(4, 10), clustered(4, 10), factored(4, 3, 10)] {
+            let names: Vec<String> = (0..4).map(|index| format!("m{index}")).collect();
+            let policy = Policy::new(Scorer::new(parts).unwrap(), &names, None).unwrap();
+            let mut workspace = Workspace::new(&policy);
+            for prompt in ["", "Sort these: 3, 1, 2.", &"many different words and more ".repeat(50)]
+            {
+                let request = Request::from_prompt(prompt);
+                let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+                let made = (workspace.candidates(), workspace.scores());
+                let explanation = explain(&policy, &request, decision.model, made);
+                let Explanation { lead, standing, terms, dense, cluster } = explanation;
+                let sum: f64 = terms.iter().chain(&dense).map(|effect| effect.quality).sum();
+                let sum = sum + cluster.map_or(0.0, |(_, effect)| effect);
+                assert!(
+                    (standing + sum - lead).abs() < 1e-5,
+                    "{prompt:.20}: {standing} + {sum} != {lead}"
+                );
+            }
         }
     }
 }

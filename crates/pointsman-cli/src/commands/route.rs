@@ -156,9 +156,12 @@ fn describe(
 }
 
 fn describe_explanation(explanation: &Explanation, chosen: &str, screen: &Screen) -> Result<()> {
-    let Explanation { lead, standing, terms, dense } = explanation;
+    let Explanation { lead, standing, terms, dense, cluster } = explanation;
+    let kind = cluster.map_or_else(String::new, |(cluster, effect)| {
+        format!(" and {effect:+.4} on requests of its kind (cluster {cluster})")
+    });
     screen.say(&format!(
-        "\n{chosen} is predicted {lead:+.4} against the mean of the eligible models, of which {standing:+.4} on any request:"
+        "\n{chosen} is predicted {lead:+.4} against the mean of the eligible models, of which {standing:+.4} on any request{kind}:"
     ))?;
     let shown = terms.iter().take(TERMS_SHOWN).map(|effect| {
         [format!("`{}`", wording::excerpt(&effect.source, 40)), format!("{:+.4}", effect.quality)]
@@ -204,6 +207,7 @@ fn decision_json(
             "standing": e.standing,
             "terms": effects(&e.terms),
             "dense": effects(&e.dense),
+            "cluster": e.cluster.map(|(index, quality)| json!({"index": index, "quality": quality})),
         })),
     })
 }

@@ -141,15 +141,16 @@ struct ProvenanceWire {
     settings: BTreeMap<String, String>,
 }
 
-/// The artifact format that this build writes and reads.
-pub(super) const FORMAT_VERSION: u32 = 1;
+/// The artifact formats that this build reads; it writes the least that can hold a policy.
+pub(super) const FORMAT_VERSIONS: std::ops::RangeInclusive<u32> = 1..=2;
 
-impl From<&Card> for CardWire {
-    fn from(card: &Card) -> Self {
+impl CardWire {
+    /// The card as a file of this format holds it.
+    pub(super) fn new(card: &Card, format_version: u32) -> Self {
         let Card { name, schema, models, operating_points, standing, provenance } = card;
         Self {
             sha256: digest::BLANK.to_owned(),
-            format_version: FORMAT_VERSION,
+            format_version,
             feature_schema: SchemaWire {
                 version: SCHEMA_VERSION,
                 log2_buckets: schema.log2_buckets(),

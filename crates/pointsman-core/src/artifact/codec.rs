@@ -2,13 +2,13 @@
 
 use super::{
     Artifact, ArtifactError, Card,
-    card::{CardWire, FORMAT_VERSION},
+    card::{CardWire, FORMAT_VERSIONS},
     digest,
 };
 use crate::{
     features::{Extractor, N_DENSE, SCHEMA_VERSION},
     request::Request,
-    scorer::{DenseScaling, LogLine, Scorer, ScorerParts, Scores},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores},
 };
 use safetensors::{
     SafeTensors,
@@ -38,7 +38,7 @@ pub(super) fn encode(
     if card.models.len() != parts.n_models || card.schema != parts.schema {
         return Err(malformed("the card and the scorer are of different policies"));
     }
-    let (columns, buckets) = (parts.n_models + 1, parts.schema.n_buckets());
+    let (columns, buckets) = (parts.n_columns(), parts.schema.n_buckets());
     let golden = golden_scores(scorer);
     let mut tensors = vec![
         tensor("terms.weights", Dtype::I8, &[buckets, columns], |out| {
@@ -52,7 +52,7 @@ pub(super) fn encode(
         floats("dense.weights", &[N_DENSE, columns], &parts.dense_weights),
         floats("dense.centres", &[N_DENSE], &parts.dense_scaling.centres),
         floats("dense.factors", &[N_DENSE], &parts.dense_scaling.factors),
-        floats("golden.scores", &[GOLDEN_PROMPTS.len(), columns], &golden),
+        floats("golden.scores", &[GOLDEN_PROMPTS.len(), parts.n_models + 1], &golden),
         doubles("input_tokens_per_byte", &[1], &[parts.input_tokens_per_byte]),
         tensor("training.row_ids", Dtype::U64, &[row_ids.len()], |out| {
             out.extend(row_ids.iter().flat_map(|id| id.to_le_bytes()));
@@ -65,7 +65,17 @@ pub(super) fn encode(
             tensors.push(doubles(name, &[lines.len(), 4], &rows));
         }
     }
-    let json = serde_json::to_string(&CardWire::from(card)).map_err(malformed)?;
+    if let Some(Factor { rank, loadings, intercepts }) = &parts.factor {
+        tensors.push(floats("factor.loadings", &[*rank, parts.n_models], loadings));
+        tensors.push(floats("factor.intercepts", &[parts.n_models], intercepts));
+    }
+    if let Some(clusters) = &parts.clusters {
+        let Clusters { centres, n_clusters, offsets } = clusters;
+        tensors.push(floats("clusters.centres", &[clusters.n_dims(), *n_clusters], centres));
+        tensors.push(floats("clusters.offsets", &[*n_clusters, parts.n_models], offsets));
+    }
+    let wire = CardWire::new(card, least_version(parts));
+    let json = serde_json::to_string(&wire).map_err(malformed)?;
     let views = tensors
         .iter()
         .map(|Tensor { name, dtype, shape, bytes }| {
@@ -92,13 +102,19 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     let json = json.ok_or(ArtifactError::NotAnArtifact)?;
     check_versions(json)?;
     let wire: CardWire = serde_json::from_str(json).map_err(malformed)?;
+    let format_version = wire.format_version;
     let card = Card::try_from(wire).map_err(malformed)?;
     let tensors = SafeTensors::deserialize(bytes).map_err(malformed)?;
-    let (columns, buckets) = (card.models.len() + 1, card.schema.n_buckets());
     let read = Reader { tensors: &tensors };
+    let n_models = card.models.len();
+    let (factor, clusters) = (read.factor(n_models)?, read.clusters(n_models)?);
+    let columns = factor.as_ref().map_or(n_models, |factor| factor.rank)
+        + 1
+        + clusters.as_ref().map_or(0, Clusters::n_dims);
+    let buckets = card.schema.n_buckets();
     let parts = ScorerParts {
         schema: card.schema,
-        n_models: card.models.len(),
+        n_models,
         term_weights: read
             .bytes("terms.weights", Dtype::I8, &[buckets, columns])?
             .iter()
@@ -117,8 +133,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
             centres: read.dense("dense.centres")?,
             factors: read.dense("dense.factors")?,
         },
-        output_tokens: read.lines("output_tokens", card.models.len())?,
-        cost_usd: read.lines("cost_usd", card.models.len())?,
+        factor,
+        clusters,
+        output_tokens: read.lines("output_tokens", n_models)?,
+        cost_usd: read.lines("cost_usd", n_models)?,
         input_tokens_per_byte: read.numbers(
             "input_tokens_per_byte",
             Dtype::F64,
@@ -126,7 +144,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
             f64::from_le_bytes,
         )?[0],
     };
-    let golden = read.floats("golden.scores", &[GOLDEN_PROMPTS.len(), columns])?;
+    let expected = least_version(&parts);
+    if format_version != expected {
+        return Err(malformed(format!(
+            "it says format version {format_version}, its tensors are those of {expected}"
+        )));
+    }
+    let golden = read.floats("golden.scores", &[GOLDEN_PROMPTS.len(), n_models + 1])?;
     let n_rows = read.tensor("training.row_ids")?.shape().iter().product();
     let row_ids = read.numbers("training.row_ids", Dtype::U64, &[n_rows], u64::from_le_bytes)?;
     if !row_ids.is_sorted() {
@@ -135,6 +159,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     let scorer = Scorer::new(parts)?;
     check_golden(&scorer, &golden)?;
     Ok(Artifact { card, digest: found, scorer, row_ids })
+}
+
+/// The least format version that can hold these parts, so that old readers read what they can.
+fn least_version(parts: &ScorerParts) -> u32 {
+    if parts.factor.is_some() || parts.clusters.is_some() { 2 } else { 1 }
 }
 
 /// Versions come before the rest of the card, which another version may have changed.
@@ -150,8 +179,8 @@ fn check_versions(json: &str) -> Result<(), ArtifactError> {
     }
     let Versions { format_version, feature_schema } =
         serde_json::from_str(json).map_err(malformed)?;
-    if format_version != FORMAT_VERSION {
-        let (found, expected) = (format_version, FORMAT_VERSION);
+    if !FORMAT_VERSIONS.contains(&format_version) {
+        let (found, expected) = (format_version, *FORMAT_VERSIONS.end());
         return Err(ArtifactError::FormatVersion { found, expected });
     }
     if feature_schema.version != SCHEMA_VERSION {
@@ -249,6 +278,33 @@ impl<'a> Reader<'a> {
 
     fn dense(&self, name: &str) -> Result<[f32; N_DENSE], ArtifactError> {
         self.floats(name, &[N_DENSE])?.try_into().map_err(|_| malformed(name))
+    }
+
+    /// The shape of an optional tensor of two dimensions.
+    fn shape(&self, name: &str) -> Result<Option<[usize; 2]>, ArtifactError> {
+        let Ok(found) = self.tensors.tensor(name) else { return Ok(None) };
+        match *found.shape() {
+            [rows, columns] => Ok(Some([rows, columns])),
+            ref other => Err(malformed(format!("`{name}` has the shape {other:?}"))),
+        }
+    }
+
+    fn factor(&self, n_models: usize) -> Result<Option<Factor>, ArtifactError> {
+        let Some([rank, _]) = self.shape("factor.loadings")? else { return Ok(None) };
+        Ok(Some(Factor {
+            rank,
+            loadings: self.floats("factor.loadings", &[rank, n_models])?,
+            intercepts: self.floats("factor.intercepts", &[n_models])?,
+        }))
+    }
+
+    fn clusters(&self, n_models: usize) -> Result<Option<Clusters>, ArtifactError> {
+        let Some([n_dims, n_clusters]) = self.shape("clusters.centres")? else { return Ok(None) };
+        Ok(Some(Clusters {
+            centres: self.floats("clusters.centres", &[n_dims, n_clusters])?,
+            n_clusters,
+            offsets: self.floats("clusters.offsets", &[n_clusters, n_models])?,
+        }))
     }
 
     fn lines(&self, name: &str, n_models: usize) -> Result<Option<Vec<LogLine>>, ArtifactError> {

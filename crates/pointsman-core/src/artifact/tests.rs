@@ -3,14 +3,20 @@ use crate::{
     features::Extractor,
     objective::{Band, OperatingPoint},
     request::Request,
-    scorer::{Scores, tests::patterned},
+    scorer::{
+        ScorerParts, Scores,
+        tests::{clustered, factored, patterned},
+    },
     units::Probability,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::LazyLock};
 
 fn small() -> Artifact {
-    let parts = patterned(3, 8);
+    with(patterned(3, 8))
+}
+
+fn with(parts: ScorerParts) -> Artifact {
     let band = |value: f64| Band {
         value,
         lower: value - 0.1,
@@ -52,6 +58,19 @@ fn what_is_written_is_read_back_and_written_the_same() {
     assert_eq!(read.digest(), original.digest());
     assert_eq!(read.to_bytes().unwrap(), *BYTES);
     assert!(read.was_trained_on(5) && !read.was_trained_on(6));
+}
+
+#[test]
+fn optional_parts_are_read_back_and_written_the_same() {
+    for parts in [clustered(3, 8), factored(3, 2, 8)] {
+        let original = with(parts);
+        let bytes = original.to_bytes().unwrap();
+        let read = Artifact::from_bytes(&bytes).unwrap();
+        assert_eq!(read.scorer().parts(), original.scorer().parts());
+        assert_eq!(read.to_bytes().unwrap(), bytes);
+        let version = r#"\"format_version\":2"#;
+        assert!(bytes.windows(version.len()).any(|window| window == version.as_bytes()));
+    }
 }
 
 #[test]
@@ -98,7 +117,11 @@ fn each_fault_has_its_sentence() {
     let cases = [
         (message(Artifact::from_bytes(b"PAR1 something else")), "not a Pointsman policy file"),
         (message(Artifact::from_bytes(&BYTES[..BYTES.len() - 9])), "the file is damaged"),
-        (message(forged(r#"\"format_version\":1"#, r#"\"format_version\":2"#)), "format version 2"),
+        (message(forged(r#"\"format_version\":1"#, r#"\"format_version\":9"#)), "format version 9"),
+        (
+            message(forged(r#"\"format_version\":1"#, r#"\"format_version\":2"#)),
+            "it says format version 2, its tensors are those of 1",
+        ),
         (message(forged(r#"{\"version\":1,"#, r#"{\"version\":9,"#)), "feature schema 9"),
         (message(forged(r#"\"models\":[\"a\","#, r#"\"models\":[\"a\" "#)), "does not follow"),
         (
