@@ -107,12 +107,11 @@ impl Job for Scoring<'_, '_> {
         }
         let (of_quality, rest) = scores.columns.split_at(parts.n_quality_columns());
         scores.length = rest[0];
-        match &parts.factor {
-            Some(factor) => factor.mix(of_quality, &mut scores.quality),
-            None => {
-                scores.quality.clear();
-                scores.quality.extend_from_slice(of_quality);
-            }
+        if let Some(factor) = &parts.factor {
+            factor.mix(of_quality, &mut scores.quality);
+        } else {
+            scores.quality.clear();
+            scores.quality.extend_from_slice(of_quality);
         }
         scores.cluster = parts.clusters.as_ref().map(|clusters| {
             let cluster = clusters.nearest(&rest[1..], half_squares, &mut scores.closeness);

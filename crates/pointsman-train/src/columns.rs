@@ -2,6 +2,7 @@
 
 use crate::{
     apart::Apart,
+    fitted::Fitted,
     kernel::{Kernel, Weights},
     solve::{Path, ridge_path},
 };
@@ -23,19 +24,6 @@ pub(crate) struct Effort {
     pub(crate) n_iterations: usize,
     /// Columns that had not converged at the end.
     pub(crate) n_unconverged: usize,
-}
-
-/// Weights of all columns, as a scorer needs them.
-#[derive(Debug, Clone)]
-pub(crate) struct Fitted {
-    /// Buckets with weights, in ascending order.
-    pub(crate) buckets: Vec<u32>,
-    /// Shape `(buckets, n_columns)`, already times the inverse document frequency.
-    pub(crate) terms: Vec<f32>,
-    /// Shape `(N_DENSE, n_columns)`, per standard deviation.
-    pub(crate) dense: Vec<f32>,
-    /// Shape `(n_columns,)`: the prediction before a column's mean is added.
-    pub(crate) offsets: Vec<f32>,
 }
 
 /// The width of blocks for so many columns.

@@ -1,15 +1,16 @@
 //! Which rows are held out together.
 
 /// How many parts the training rows are cut into for choices made on held-out data.
-pub(crate) const N_FOLDS: u64 = 4;
+pub(crate) const N_FOLDS: usize = 4;
 
 /// The inner fold of a group; equal groups (one conversation, or equal prompts) share one.
-pub(crate) fn fold_of(group: u64, seed: u64) -> u64 {
-    mix(group ^ mix(seed ^ 0x5851_f42d_4c95_7f2d)) % N_FOLDS
+#[expect(clippy::cast_possible_truncation, reason = "less than the number of folds")]
+pub(crate) fn fold_of(group: u64, seed: u64) -> usize {
+    (mix(group ^ mix(seed ^ 0x5851_f42d_4c95_7f2d)) % N_FOLDS as u64) as usize
 }
 
 /// Finaliser of `splitmix64`. Source: Steele, Lea & Flood, OOPSLA 2014.
-fn mix(value: u64) -> u64 {
+pub(crate) fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

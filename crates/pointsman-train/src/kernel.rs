@@ -270,6 +270,32 @@ impl Kernel {
         &self.single_squares
     }
 
+    /// The weights of terms that occur in two rows and more: as [`Self::for_each_weight`].
+    pub(crate) fn for_each_shared_weight<const B: usize>(
+        &self,
+        weights: &Weights<B>,
+        mut visit: impl FnMut(u32, [f32; B]),
+    ) {
+        for ((&bucket, row), idf) in self.buckets.iter().zip(&weights.terms).zip(&self.idf) {
+            visit(bucket, row.map(|weight| weight * idf));
+        }
+    }
+
+    /// Of each term that occurs in two rows and more, the mean over all rows of the square of the
+    /// factor that its weight is multiplied by there.
+    pub(crate) fn for_each_mean_square(&self, mut visit: impl FnMut(u32, f64)) {
+        let mut sums = vec![0.0_f64; self.buckets.len()];
+        for (span, factor) in self.row_starts.windows(2).zip(&self.row_factors) {
+            for &term in &self.row_terms[span[0]..span[1]] {
+                sums[term as usize] += f64::from(factor * factor);
+            }
+        }
+        let n = len_as_float(self.n_rows.max(1));
+        for (&bucket, sum) in self.buckets.iter().zip(sums) {
+            visit(bucket, sum / n);
+        }
+    }
+
     /// Hands the final weights over, in the units of a scorer: `visit(bucket, weights)` for each
     /// term, the weights already times the term's inverse document frequency.
     pub(crate) fn for_each_weight<const B: usize>(
@@ -278,9 +304,7 @@ impl Kernel {
         dual: &[[f32; B]],
         mut visit: impl FnMut(u32, [f32; B]),
     ) {
-        for ((&bucket, row), idf) in self.buckets.iter().zip(&weights.terms).zip(&self.idf) {
-            visit(bucket, row.map(|weight| weight * idf));
-        }
+        self.for_each_shared_weight(weights, &mut visit);
         for &(row, bucket) in &self.single {
             let squared_idf = f64::from(self.squared_idf[bucket as usize]) / SQUARED_IDF_STEPS;
             let factor = narrow(squared_idf) * self.row_factors[row as usize];

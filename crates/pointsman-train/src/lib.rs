@@ -14,11 +14,17 @@ pub mod outcomes;
 pub mod train;
 
 mod apart;
+mod blend;
+mod clusters;
 mod columns;
 mod cost;
+mod factor;
+mod fitted;
 mod fold;
 mod kernel;
+mod kinds;
 mod problem;
+mod projection;
 mod report;
 mod select;
 mod solve;

@@ -1,11 +1,17 @@
 //! One training set and everything that its fits share: means, weights of the rows, lengths.
 
 use crate::{
-    columns::{Columns, Effort, Fitted},
+    blend::{Judged, Stacked},
+    clusters::{ClusterSums, Grouping, sizes},
+    columns::{Columns, Effort},
     cost::{Length, length_target},
+    factor::MOST_COLUMNS,
+    fitted::Fitted,
     fold::N_FOLDS,
     kernel::Kernel,
+    kinds::Kinds,
     outcomes::narrow,
+    projection::Projection,
     report::{self, HeldOutReport},
     select::{HeldOut, StrengthValue, Yardstick, gain, shares},
     train::{Progress, STRENGTHS, TrainingSet},
@@ -41,7 +47,7 @@ pub(crate) struct Problem<'a> {
 
 /// Predictions of rows that the fits had not seen.
 pub(crate) struct HeldOutFits {
-    folds: Vec<u64>,
+    folds: Vec<usize>,
     /// Per strength, shape `(rows, n_models + 1)`: quality less the fold's mean, and the length.
     predictions: Vec<Vec<f32>>,
     /// Per fold, each model's mean quality in the rows that were fitted.
@@ -54,6 +60,7 @@ pub(crate) struct Choice {
     pub(crate) strengths: Vec<StrengthValue>,
     /// Shape `(strengths, n_models + 1)`.
     pub(crate) shares: Vec<Vec<f64>>,
+    pub(crate) kinds: Kinds,
     output_tokens: Option<Vec<LogLine>>,
     cost_usd: Option<Vec<LogLine>>,
     length_centre: f64,
@@ -167,15 +174,15 @@ impl<'a> Problem<'a> {
 
     pub(crate) fn held_out_fits(
         &self,
-        folds: Vec<u64>,
+        folds: Vec<usize>,
         progress: &dyn Fn(Progress),
     ) -> HeldOutFits {
         let n_columns = self.n_models + 1;
-        let of = usize::try_from(N_FOLDS).unwrap_or(usize::MAX);
+        let of = N_FOLDS;
         let mut predictions = vec![vec![0.0; folds.len() * n_columns]; STRENGTHS.len()];
         let (mut means, mut effort) = (Vec::new(), Effort::default());
-        for (index, fold) in (0..N_FOLDS).enumerate() {
-            progress(Progress::HeldOutFit { index, of });
+        for fold in 0..N_FOLDS {
+            progress(Progress::HeldOutFit { index: fold, of });
             let is_used = |row: usize| folds[row] != fold;
             let mean = self.means(is_used);
             let columns = self.columns(&mean, is_used);
@@ -218,7 +225,7 @@ impl<'a> Problem<'a> {
         };
         let means = (self.mean_quality.clone(), self.mean_cost.clone());
         let yardstick = Yardstick::new(self.set.outcomes, self.set.rows, means);
-        let fold_mean = |index: usize| &fits.means[usize::try_from(fits.folds[index]).unwrap_or(0)];
+        let fold_mean = |index: usize| &fits.means[fits.folds[index]];
         let gains: Vec<(f64, f64)> = fits
             .predictions
             .iter()
@@ -240,24 +247,74 @@ impl<'a> Problem<'a> {
                 row
             })
             .collect();
-        let mixed = |index: usize, out: &mut [f64]| {
-            out.copy_from_slice(fold_mean(index));
-            for (predicted, shares) in fits.predictions.iter().zip(&shares) {
-                for (model, out) in out.iter_mut().enumerate() {
-                    *out += shares[model] * f64::from(predicted[index * n_columns + model]);
-                }
-            }
+        let linear = self.linear(fits, &shares);
+        let judged = Judged {
+            yardstick: &yardstick,
+            folds: &fits.folds,
+            means: &fits.means,
+            linear: &linear,
+            cost: &cost,
         };
+        let kinds = self.kinds(&judged);
+        let deviations = kinds.deviations.as_ref().unwrap_or(&linear);
+        let quality = |index: usize, out: &mut [f64]| judged.quality(deviations, index, out);
         let report =
-            report::held_out(&yardstick, &HeldOut { quality: &mixed, cost: &cost }, &fits.folds);
+            report::held_out(&yardstick, &HeldOut { quality: &quality, cost: &cost }, &fits.folds);
         Choice {
             strengths,
             shares,
+            kinds,
             output_tokens,
             cost_usd,
             length_centre: length.centre,
             report: Some(report),
         }
+    }
+
+    /// Out-of-fold predictions of all strengths together, less the fold's means; shape
+    /// `(rows, n_models)`.
+    fn linear(&self, fits: &HeldOutFits, shares: &[Vec<f64>]) -> Vec<f32> {
+        let mut linear = vec![0.0; fits.folds.len() * self.n_models];
+        for (predicted, shares) in fits.predictions.iter().zip(shares) {
+            let rows = predicted.chunks_exact(self.n_models + 1);
+            for (out, row) in linear.chunks_exact_mut(self.n_models).zip(rows) {
+                for ((out, value), share) in out.iter_mut().zip(row).zip(shares) {
+                    *out += narrow(*share) * value;
+                }
+            }
+        }
+        linear
+    }
+
+    /// Finds kinds of requests, and whether they are worth having.
+    fn kinds(&self, judged: &Judged<'_>) -> Kinds {
+        let mut stacks: Vec<Stacked> = judged.scaled().into_iter().collect();
+        let mut groupings = Vec::new();
+        let sizes: Vec<usize> = sizes(self.set.rows.len()).collect();
+        let projection = if sizes.is_empty() { None } else { Projection::new(&self.kernel) };
+        for (projection, &n_clusters) in
+            projection.iter().flat_map(|one| sizes.iter().map(move |n| (one, n)))
+        {
+            let Some(grouping) = Grouping::new(projection, n_clusters, 0) else { continue };
+            let sums = self.cluster_sums(&grouping, judged);
+            stacks.extend(judged.with_clusters(&grouping, &sums));
+            groupings.push((grouping, sums));
+        }
+        Kinds::of(stacks, &groupings, projection, &self.mean_quality)
+    }
+
+    fn cluster_sums(&self, grouping: &Grouping, judged: &Judged<'_>) -> ClusterSums {
+        let mut sums = ClusterSums::new(judged.means.len(), grouping.n_clusters, self.n_models);
+        for (index, (&fold, &cluster)) in judged.folds.iter().zip(&grouping.cluster_of).enumerate()
+        {
+            for (model, &quality) in self.quality(index).iter().enumerate() {
+                let weight = self.fit_weights[index * self.n_models + model];
+                if 0.0 < weight {
+                    sums.push((fold, cluster, model), f64::from(quality), f64::from(weight));
+                }
+            }
+        }
+        sums
     }
 
     /// The strength whose length column is nearest to the truth on held-out rows.
@@ -285,6 +342,7 @@ impl<'a> Problem<'a> {
         Choice {
             strengths,
             shares: vec![shares],
+            kinds: Kinds::none(),
             output_tokens: lines(&self.tokens),
             cost_usd: lines(&self.costs),
             length_centre: 0.0,
@@ -293,29 +351,23 @@ impl<'a> Problem<'a> {
     }
 
     /// Weights in single precision to the parts of a scorer, with 8-bit terms.
-    pub(crate) fn parts(&self, fitted: &Fitted, choice: &Choice) -> ScorerParts {
-        let n_columns = self.n_models + 1;
-        let n_buckets = self.set.design.schema().n_buckets();
-        let mut largest = vec![0.0_f32; n_columns];
-        for row in fitted.terms.chunks_exact(n_columns) {
-            for (largest, value) in largest.iter_mut().zip(row) {
-                *largest = largest.max(value.abs());
-            }
+    pub(crate) fn parts(&self, mut fitted: Fitted, choice: &Choice) -> ScorerParts {
+        fitted.scale(self.n_models, choice.kinds.linear);
+        for (offset, mean) in fitted.offsets.iter_mut().zip(&self.mean_quality) {
+            *offset += narrow(*mean);
         }
-        let scales: Vec<f32> =
-            largest.iter().map(|&value| if value == 0.0 { 1.0 } else { value / 127.0 }).collect();
-        let mut term_weights = vec![0_i8; n_buckets * n_columns];
-        for (&bucket, row) in fitted.buckets.iter().zip(fitted.terms.chunks_exact(n_columns)) {
-            let out = &mut term_weights[bucket as usize * n_columns..][..n_columns];
-            for ((out, value), scale) in out.iter_mut().zip(row).zip(&scales) {
-                *out = rounded(value / scale);
-            }
+        fitted.offsets[self.n_models] -= narrow(choice.length_centre);
+        let factor = if MOST_COLUMNS < self.n_models {
+            fitted.factor(&self.kernel, self.n_models)
+        } else {
+            None
+        };
+        let clusters = choice.kinds.clusters.clone();
+        if let (Some(_), Some(projection)) = (&clusters, &choice.kinds.projection) {
+            fitted.append(&self.kernel, &projection.weights);
         }
-        let mut intercepts = fitted.offsets.clone();
-        for (intercept, mean) in intercepts.iter_mut().zip(&self.mean_quality) {
-            *intercept += narrow(*mean);
-        }
-        intercepts[self.n_models] -= narrow(choice.length_centre);
+        let n_columns = fitted.offsets.len();
+        let (term_weights, scales) = fitted.in_bytes(self.set.design.schema().n_buckets());
         debug_assert_eq!(fitted.dense.len(), N_DENSE * n_columns);
         ScorerParts {
             schema: self.set.design.schema(),
@@ -323,9 +375,11 @@ impl<'a> Problem<'a> {
             term_weights,
             squared_idf: self.kernel.squared_idf.clone(),
             scales,
-            intercepts,
-            dense_weights: fitted.dense.clone(),
+            intercepts: fitted.offsets,
+            dense_weights: fitted.dense,
             dense_scaling: self.kernel.dense_scaling.clone(),
+            factor,
+            clusters,
             output_tokens: choice.output_tokens.clone(),
             cost_usd: choice.cost_usd.clone(),
             input_tokens_per_byte: self.input_tokens_per_byte(),
@@ -343,9 +397,4 @@ impl<'a> Problem<'a> {
         }
         pointsman_core::units::as_float(tokens) / pointsman_core::units::as_float(bytes)
     }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "within 127 by the choice of the scale")]
-fn rounded(value: f32) -> i8 {
-    value.round().clamp(-127.0, 127.0) as i8
 }

@@ -90,7 +90,7 @@ struct FoldSums {
 pub(crate) fn held_out(
     yardstick: &Yardstick<'_>,
     policy: &HeldOut<'_>,
-    folds: &[u64],
+    folds: &[usize],
 ) -> HeldOutReport {
     let best_single = best(&yardstick.mean_quality, &yardstick.mean_cost, 0.0);
     let weights = weights(yardstick);
@@ -135,7 +135,7 @@ fn sums_at(
     yardstick: &Yardstick<'_>,
     policy: &HeldOut<'_>,
     (weight, best_single): (f64, usize),
-    (folds, n_folds): (&[u64], u64),
+    (folds, n_folds): (&[usize], usize),
 ) -> Vec<FoldSums> {
     let n_models = yardstick.n_models();
     let choices: Vec<usize> = (0..yardstick.rows.len())
@@ -149,10 +149,10 @@ fn sums_at(
             },
         )
         .collect();
-    let mut sums = vec![FoldSums::default(); usize::try_from(n_folds).unwrap_or(0)];
+    let mut sums = vec![FoldSums::default(); n_folds];
     for (index, (chosen, fold)) in choices.into_iter().zip(folds).enumerate() {
         let (quality, cost) = yardstick.outcome(index, chosen);
-        let fold = &mut sums[usize::try_from(*fold).unwrap_or(0)];
+        let fold = &mut sums[*fold];
         fold.quality.push(quality);
         fold.cost.push(cost);
         fold.gain.push(quality - yardstick.outcome(index, best_single).0);

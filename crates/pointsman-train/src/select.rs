@@ -140,9 +140,14 @@ pub(crate) struct HeldOut<'p> {
 
 /// Mean gain over the constant choice and its standard error.
 pub(crate) fn gain(yardstick: &Yardstick<'_>, held_out: &HeldOut<'_>) -> (f64, f64) {
+    mean_and_error(&gains(yardstick, held_out))
+}
+
+/// Each row's gain over the constant choice, averaged over the sweep of weights on cost.
+pub(crate) fn gains(yardstick: &Yardstick<'_>, held_out: &HeldOut<'_>) -> Vec<f64> {
     let n_models = yardstick.n_models();
     let sweep = yardstick.sweep();
-    let gains: Vec<f64> = (0..yardstick.rows.len())
+    (0..yardstick.rows.len())
         .into_par_iter()
         .map(|index| {
             let (mut quality, mut cost) = (vec![0.0; n_models], vec![0.0; n_models]);
@@ -162,8 +167,7 @@ pub(crate) fn gain(yardstick: &Yardstick<'_>, held_out: &HeldOut<'_>) -> (f64, f
             }
             total / len_as_float(sweep.len())
         })
-        .collect();
-    mean_and_error(&gains)
+        .collect()
 }
 
 /// The mean of some values and its standard error.

@@ -10,6 +10,7 @@ use crate::{
 use pointsman_core::scorer::ScorerParts;
 
 pub use crate::{
+    blend::{Scale, StackValue},
     report::{HeldOutReport, PointValue, SweepValue},
     select::StrengthValue,
 };
@@ -96,6 +97,8 @@ pub struct Trained {
     pub parts: ScorerParts,
     /// Each strength's worth and share, the constant predictor's last.
     pub strengths: Vec<StrengthValue>,
+    /// The stacks that were tried; at most one was kept.
+    pub stacks: Vec<StackValue>,
     /// What the policy was worth on held-out rows; `None` with a fixed strength.
     pub held_out: Option<HeldOutReport>,
     /// Mean quality of each model in the training rows.
@@ -140,7 +143,7 @@ pub fn train(
     let (strengths, fits) = match config.regularisation {
         Regularisation::Fixed(strength) => (vec![strength], None),
         Regularisation::HeldOut => {
-            let folds: Vec<u64> = set
+            let folds: Vec<usize> = set
                 .rows
                 .iter()
                 .map(|&row| fold_of(set.groups[row as usize], config.seed))
@@ -158,8 +161,9 @@ pub fn train(
     progress(Progress::Done);
     let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
     Ok(Trained {
-        parts: problem.parts(&fitted, &choice),
+        parts: problem.parts(fitted, &choice),
         strengths: choice.strengths,
+        stacks: choice.kinds.tried,
         held_out: choice.report,
         mean_quality: problem.mean_quality.clone(),
         mean_cost: problem.mean_cost.clone(),
@@ -183,7 +187,7 @@ fn check(set: &TrainingSet<'_>) -> Result<(), TrainError> {
     if set.rows.len() < LEAST_ROWS {
         return Err(TrainError::TooFewRows { found: set.rows.len(), least: LEAST_ROWS });
     }
-    let least = 2 * usize::try_from(N_FOLDS).unwrap_or(usize::MAX);
+    let least = 2 * N_FOLDS;
     let mut groups = std::collections::BTreeSet::new();
     for &row in set.rows {
         groups.insert(set.groups[row as usize]);

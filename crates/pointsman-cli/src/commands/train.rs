@@ -17,7 +17,7 @@ use pointsman_core::{
     scorer::Scorer,
 };
 use pointsman_train::train::{
-    HeldOutReport, Progress, Regularisation, TrainConfig, Trained, TrainingSet, train,
+    HeldOutReport, Progress, Regularisation, StackValue, TrainConfig, Trained, TrainingSet, train,
 };
 use serde_json::{Value, json};
 use std::{
@@ -323,6 +323,25 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
         };
         settings.insert(name, format!("{:.4}", value.share));
     }
+    for stack in &trained.stacks {
+        let StackValue { n_clusters, gain, std_error, linear, clusters, is_kept } = stack;
+        let name = match n_clusters {
+            0 => "stack.linear".to_owned(),
+            _ => format!("stack.clusters_{n_clusters:02}"),
+        };
+        let verdict = match (is_kept, n_clusters) {
+            (true, 0) => "kept: it loses nothing on held-out rows".to_owned(),
+            (true, _) => "kept: the gain is above one standard error".to_owned(),
+            (false, _) => "left out".to_owned(),
+        };
+        settings.insert(
+            name,
+            format!(
+                "{verdict}; gain {gain:+.5} (standard error {std_error:.5}), linear x {:.3}, clusters x {:.3}",
+                linear.own, clusters.own
+            ),
+        );
+    }
     settings
 }
 
@@ -377,6 +396,20 @@ fn summary(artifact: &Artifact, trained: &Trained) -> Value {
         .iter()
         .map(|s| {
             json!({"strength": s.strength, "gain": s.gain, "std_error": s.std_error, "share": s.share})
+        })
+        .collect();
+    value["stacks"] = trained
+        .stacks
+        .iter()
+        .map(|s| {
+            json!({
+                "n_clusters": s.n_clusters,
+                "gain": s.gain,
+                "std_error": s.std_error,
+                "linear": {"shared": s.linear.shared, "own": s.linear.own},
+                "clusters": {"shared": s.clusters.shared, "own": s.clusters.own},
+                "is_kept": s.is_kept,
+            })
         })
         .collect();
     value
