@@ -8,11 +8,18 @@ use pointsman_core::{
     objective::{Objective, Weights},
     policy::Policy,
     request::{Message, Request, Role},
-    scorer::{DenseScaling, LogLine, Scorer, ScorerParts},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts},
     units::Probability,
 };
 use pointsman_testkit::{Draws, Stream};
 use std::{borrow::Cow, collections::BTreeMap, error::Error};
+
+/// Columns that more than 64 models are mixed from, as training makes them.
+const RANK: usize = 32;
+
+/// Directions and clusters of a scorer that knows kinds of requests, as training makes them.
+const N_DIMS: usize = 16;
+const N_CLUSTERS: usize = 64;
 
 /// Where expected costs come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,12 +86,25 @@ fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
 
 fn parts(n_models: usize) -> ScorerParts {
     let schema = FeatureSchema::default();
-    let (n_buckets, n_columns) = (schema.n_buckets(), n_models + 1);
     let mut draws = Draws::keyed(7, Stream::Words, &[1, n_models as u64]);
     let line = |intercept: f64| LogLine { intercept, slope: 0.4, least: 1e-6, most: 4000.0 };
-    let mut small = |scale: f64| narrow(scale * (draws.uniform() - 0.5));
-    let intercepts = (0..n_columns).map(|_| 0.6 + small(0.2)).collect();
-    let dense_weights = (0..N_DENSE * n_columns).map(|_| small(0.05)).collect();
+    let mut small = |n: usize, scale: f64| -> Vec<f32> {
+        (0..n).map(|_| narrow(scale * (draws.uniform() - 0.5))).collect()
+    };
+    let factor = (64 < n_models).then(|| Factor {
+        rank: RANK,
+        loadings: small(RANK * n_models, 1.0),
+        intercepts: small(n_models, 1.0),
+    });
+    let clusters = Clusters {
+        centres: small(N_DIMS * N_CLUSTERS, 1.0),
+        n_clusters: N_CLUSTERS,
+        offsets: small(N_CLUSTERS * n_models, 0.1),
+    };
+    let (n_buckets, n_quality) = (schema.n_buckets(), if 64 < n_models { RANK } else { n_models });
+    let n_columns = n_quality + 1 + N_DIMS;
+    let intercepts = small(n_columns, 0.2).into_iter().map(|value| 0.6 + value).collect();
+    let dense_weights = small(N_DENSE * n_columns, 0.05);
     let mut draws = Draws::keyed(7, Stream::Words, &[2, n_models as u64]);
     ScorerParts {
         schema,
@@ -97,8 +117,8 @@ fn parts(n_models: usize) -> ScorerParts {
         intercepts,
         dense_weights,
         dense_scaling: DenseScaling { centres: [0.5; N_DENSE], factors: [0.7; N_DENSE] },
-        factor: None,
-        clusters: None,
+        factor,
+        clusters: Some(clusters),
         output_tokens: Some(
             (0_u32..).take(n_models).map(|m| line(5.0 + f64::from(m) / 50.0)).collect(),
         ),

@@ -23,12 +23,12 @@ use std::{
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const N_MODELS: usize = 32;
 const N_BATCHES: usize = 20;
 const N_PROMPTS: u64 = 1000;
 
-/// Nanoseconds that a decision may take, by bytes of the prompt.
-const BUDGETS: [(usize, u64); 2] = [(200, 1_500), (2_048, 10_000)];
+/// Nanoseconds that a decision may take, by models and bytes of the prompt.
+const BUDGETS: [(usize, usize, u64); 3] =
+    [(32, 200, 1_500), (32, 2_048, 10_000), (400, 2_048, 25_000)];
 
 struct Measured {
     /// Sorted, in nanoseconds.
@@ -42,12 +42,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let writer = Writer::new();
     writeln!(
         out,
-        "{N_MODELS} models, 2^18 buckets, {N_PROMPTS} prompts in rotation, {N_BATCHES} batches; ns"
+        "2^18 buckets, 64 clusters, {N_PROMPTS} prompts in rotation, {N_BATCHES} batches; ns"
     )?;
-    writeln!(out, "bytes  prices   kind   best-median  median     p99  allocations  budget")?;
-    for (n_bytes, budget) in BUDGETS {
+    writeln!(
+        out,
+        "models  bytes  prices   kind   best-median  median     p99  allocations  budget"
+    )?;
+    for (n_models, n_bytes, budget) in BUDGETS {
         for prices in [Prices::Catalog, Prices::Learned] {
-            let policy = policy(N_MODELS, prices)?;
+            let policy = policy(n_models, prices)?;
             for kind in [Kind::Prose, Kind::Code] {
                 let prompts = writer.write_many(kind, n_bytes, N_PROMPTS);
                 let Measured { all, best_batch_median, n_allocations } =
@@ -56,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 let verdict = if best_batch_median <= budget { "kept" } else { "OVER" };
                 writeln!(
                     out,
-                    "{n_bytes:<6} {:<8} {:<6} {best_batch_median:>11}  {:>6}  {:>6}  \
+                    "{n_models:<7} {n_bytes:<6} {:<8} {:<6} {best_batch_median:>11}  {:>6}  {:>6}  \
                      {n_allocations:>11}  {budget} {verdict}",
                     format!("{prices:?}").to_lowercase(),
                     format!("{kind:?}").to_lowercase(),
