@@ -9,6 +9,7 @@ mod edges;
 mod golden;
 mod journey;
 mod mistakes;
+mod ope;
 mod real_data;
 mod same_bits;
 mod snapshots;
