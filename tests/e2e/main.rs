@@ -10,6 +10,7 @@ mod golden;
 mod journey;
 mod mistakes;
 mod ope;
+mod published;
 mod real_data;
 mod same_bits;
 mod snapshots;

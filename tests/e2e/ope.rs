@@ -226,7 +226,7 @@ fn check_reference(stem: &str) {
         let policy = answer["policy"].as_str().unwrap();
         let arguments = reference_arguments(&rounds, policy);
         let found = estimates(&bench, &format!("{arguments} --lambda {LAMBDAS}"));
-        assert_eq!(found["verdict"]["word"] == "missing support", false, "{stem} {policy}");
+        assert!(found["verdict"]["word"] != "missing support", "{stem} {policy}");
         for expected in answer["estimators"].as_array().unwrap() {
             let name = expected["estimator"].as_str().unwrap();
             let found = entry(&found, name, &expected["lambda_"]);
