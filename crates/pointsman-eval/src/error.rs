@@ -117,8 +117,8 @@ pub enum EstimateError {
     OneOverlappingRow { n_rows: usize },
     /// The estimator needs a reward model.
     #[error(
-        "{estimator} needs predicted rewards and the rounds have none; give predictions or use \
-         SNIPS"
+        "{estimator} needs predicted rewards and the rounds have none; give predictions with the \
+         policy's whole distribution, or use SNIPS"
     )]
     NoPredictions { estimator: Estimator },
     /// The target never takes one model for sure where the log took it.

@@ -20,6 +20,7 @@
 
 mod likelihood;
 mod partial;
+mod ratios;
 mod scores;
 mod settings;
 

@@ -7,15 +7,16 @@
 use super::{
     Estimate, Estimator,
     likelihood::{PowerSums, Rows},
+    ratios::{CorrectedSums, RatioSums},
     scores::{BLOCK, Tempering, blocks, predictions_of, score_block},
 };
 use crate::{
     error::EstimateError,
     interval::{ConfidenceLevel, Interval, IntervalMethod},
-    moments::{CoMoments, Moments, float_of},
+    moments::{Moments, float_of},
     rounds::{LoggedRounds, Predictions},
 };
-use std::{borrow::Cow, ops::Range};
+use std::borrow::Cow;
 
 /// The sums of one partition of a log; merging them gives the estimate of the whole.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,22 +35,6 @@ enum Sums {
     Corrected(Box<CorrectedSums>),
     Likelihood(Rows),
     Powers(PowerSums),
-}
-
-/// Rewards weighted by `w`, for the ratio, and by `w²`, for its delta-method error.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct RatioSums {
-    by_weight: Moments,
-    by_squared_weight: Moments,
-}
-
-/// A mean prediction and the ratio that corrects it, with how they vary together.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-struct CorrectedSums {
-    predicted: Moments,
-    correction: RatioSums,
-    with_weight: CoMoments,
-    with_weighted_residual: CoMoments,
 }
 
 impl PartialEstimate {
@@ -274,7 +259,7 @@ pub(super) fn row_values(
     let mut sums = RatioSums::default();
     sums.push(&weights, &residual);
     let ratio = sums.value();
-    let mean_weight = sums.by_weight.total_weight() / float_of(rounds.n_rows());
+    let mean_weight = sums.total_weight() / float_of(rounds.n_rows());
     let corrections = weights.iter().zip(&residual);
     let corrections = corrections.map(|(w, d)| ratio + w * (d - ratio) / mean_weight);
     Ok(corrections.zip(expected).map(|(correction, expected)| expected + correction).collect())
@@ -335,95 +320,4 @@ fn push_mean(
             (None, None) => {}
         }
     }
-}
-
-impl RatioSums {
-    fn push(&mut self, weights: &[f64], values: &[f64]) {
-        let mut squares = [0.0; BLOCK];
-        for rows in blocks(weights.len()) {
-            let (weights, values) = (&weights[rows.clone()], &values[rows]);
-            let squares = &mut squares[..weights.len()];
-            for (square, weight) in squares.iter_mut().zip(weights) {
-                *square = weight * weight;
-            }
-            self.by_weight.push_weighted_block(values, weights);
-            self.by_squared_weight.push_weighted_block(values, squares);
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.by_weight.merge(&other.by_weight);
-        self.by_squared_weight.merge(&other.by_squared_weight);
-    }
-
-    fn value(&self) -> f64 {
-        self.by_weight.mean()
-    }
-
-    /// `√Σ w² (r - value)² / Σ w`, with the same `n / (n - 1)` as the spread of a mean.
-    fn std_error(&self, n_rows: usize) -> Option<f64> {
-        let n = float_of(n_rows);
-        let squares = self.by_squared_weight.squared_distances_from(self.value());
-        (2 <= n_rows).then(|| (squares * (n / (n - 1.0))).sqrt() / self.by_weight.total_weight())
-    }
-}
-
-impl CorrectedSums {
-    fn push(&mut self, rounds: &LoggedRounds, predictions: &Predictions) {
-        let (mut residual, mut weighted) = ([0.0; BLOCK], [0.0; BLOCK]);
-        for rows in blocks(rounds.n_rows()) {
-            let part = residuals(rounds, predictions, rows.clone(), &mut residual);
-            let weight = &rounds.weight()[rows.clone()];
-            let weighted = &mut weighted[..rows.len()];
-            for ((product, weight), residual) in weighted.iter_mut().zip(weight).zip(part) {
-                *product = weight * residual;
-            }
-            let expected = &predictions.expected[rows];
-            self.predicted.push_block(expected);
-            self.correction.push(weight, part);
-            self.with_weight.push_block(expected, weight);
-            self.with_weighted_residual.push_block(expected, weighted);
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        let Self { predicted, correction, with_weight, with_weighted_residual } = other;
-        self.predicted.merge(predicted);
-        self.correction.merge(correction);
-        self.with_weight.merge(with_weight);
-        self.with_weighted_residual.merge(with_weighted_residual);
-    }
-
-    fn value(&self) -> f64 {
-        self.predicted.mean() + self.correction.value()
-    }
-
-    /// The spread of `E q + w (d - ρ) / mean(w)`, with ρ the ratio.
-    fn std_error(&self, n_rows: usize) -> Option<f64> {
-        let n = float_of(n_rows);
-        let ratio = self.correction.value();
-        let mean_weight = self.correction.by_weight.total_weight() / n;
-        let alone = self.predicted.squared_distances_from(self.predicted.mean());
-        let corrections = self.correction.by_squared_weight.squared_distances_from(ratio);
-        let together = self.with_weighted_residual.products() - ratio * self.with_weight.products();
-        let squares =
-            alone + corrections / mean_weight / mean_weight + 2.0 * together / mean_weight;
-        // Rounding can leave a sum that is zero a hair below it.
-        (2 <= n_rows).then(|| (squares.max(0.0) / (n - 1.0) / n).sqrt())
-    }
-}
-
-/// One block's rewards less what was predicted.
-fn residuals<'b>(
-    rounds: &LoggedRounds,
-    predictions: &Predictions,
-    rows: Range<usize>,
-    buffer: &'b mut [f64; BLOCK],
-) -> &'b [f64] {
-    let part = &mut buffer[..rows.len()];
-    let pairs = rounds.reward()[rows.clone()].iter().zip(&predictions.taken[rows]);
-    for (residual, (reward, taken)) in part.iter_mut().zip(pairs) {
-        *residual = reward - taken;
-    }
-    part
 }
