@@ -9,6 +9,8 @@ mod edges;
 mod golden;
 mod journey;
 mod mistakes;
+mod ope;
+mod published;
 mod real_data;
 mod same_bits;
 mod snapshots;

@@ -6,11 +6,11 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 7] =
-    ["demo", "simulate", "train", "benchmark", "evaluate", "route", "inspect"];
+const COMMANDS: [&str; 8] =
+    ["demo", "simulate", "train", "benchmark", "evaluate", "ope", "route", "inspect"];
 
 #[track_caller]
-fn check(name: &str, text: &str) {
+pub(crate) fn check(name: &str, text: &str) {
     let settings = {
         let mut settings = insta::Settings::clone_current();
         settings.set_snapshot_path("../snapshots");

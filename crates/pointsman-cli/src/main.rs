@@ -8,6 +8,7 @@ mod evaluation;
 mod files;
 mod from_logs;
 mod load;
+mod off_policy;
 mod policy_flags;
 mod report;
 mod routers;
@@ -42,6 +43,8 @@ enum Command {
     Benchmark(commands::benchmark::Args),
     /// What policies would have done, on an outcome table or a log.
     Evaluate(commands::evaluate::Args),
+    /// Off-policy estimates from any logged-bandit columns.
+    Ope(commands::ope::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// The model card of a policy file.
@@ -70,6 +73,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Train(args) => commands::train::run(&args, &screen),
         Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
+        Command::Ope(args) => commands::ope::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         Command::Inspect(args) => commands::inspect::run(&args, &screen),
     };

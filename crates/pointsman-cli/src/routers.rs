@@ -8,7 +8,8 @@ use pointsman_eval::{
     baselines::{Baseline, figures_of_baseline},
     calibration::{brier, log_loss},
     frontier::{Figures, figures},
-    matrix::{Matrix, Outcomes},
+    matrix::{CostQuality, Matrix, Outcomes},
+    published::{PairFigures, aiq, cost_saving, pair_figures, performance_gain},
 };
 use pointsman_train::{
     outcomes::Outcomes as TrainingOutcomes,
@@ -66,6 +67,20 @@ pub(crate) struct RouterResult {
     /// Log loss and Brier score of predicted quality, all (prompt, model) pairs pooled; only of
     /// routers that predict.
     pub(crate) losses: Option<(f64, f64)>,
+    pub(crate) published: Published,
+}
+
+/// Figures as other benchmarks define them; each is missing where it has no meaning.
+#[derive(Debug, Clone)]
+pub(crate) struct Published {
+    /// AIQ of `RouterBench`, over the router's own costs.
+    pub(crate) aiq: Option<f64>,
+    /// `PerfGain` of `LLMRouterBench`.
+    pub(crate) performance_gain: Option<f64>,
+    /// `CostSave` of `LLMRouterBench`.
+    pub(crate) cost_saving: Option<f64>,
+    /// Of `RouteLLM`; only of routers that predict, on tables of two models of which one is better.
+    pub(crate) pair: Option<PairFigures>,
 }
 
 /// All routers' figures on one table.
@@ -125,6 +140,33 @@ impl TestRows {
         Ok(figures(&predicted, &self.outcomes()?)?)
     }
 
+    /// What other benchmarks would say of a router with these figures.
+    fn published(&self, figures: &Figures, predictions: Option<&[f64]>) -> Result<Published> {
+        let outcomes = self.outcomes()?;
+        let singles = outcomes.quality().column_means();
+        let best = singles.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let points: Vec<CostQuality> = figures.sweep.iter().map(|it| it.point).collect();
+        Ok(Published {
+            aiq: aiq(&points),
+            performance_gain: performance_gain(figures.quality, best),
+            cost_saving: cost_saving(figures.cost_to_match),
+            pair: predictions.and_then(|predicted| self.pair(&singles, predicted)),
+        })
+    }
+
+    /// The strong model is the one that is better on these rows.
+    fn pair(&self, singles: &[f64], predicted: &[f64]) -> Option<PairFigures> {
+        let [first, second] = *singles else { return None };
+        let (weak, strong) = if first <= second { (0, 1) } else { (1, 0) };
+        let column = |all: &[f64], model: usize| -> Vec<f64> {
+            all.chunks_exact(2).map(|row| row[model]).collect()
+        };
+        let preference: Vec<f64> =
+            predicted.chunks_exact(2).map(|row| row[strong] - row[weak]).collect();
+        // Two models that are equally good have no gap to recover.
+        pair_figures(&preference, &column(&self.quality, weak), &column(&self.quality, strong)).ok()
+    }
+
     fn view<'v>(&self, quality: &'v [f64], cost: Option<&'v [f64]>) -> Result<Outcomes<'v>> {
         let matrix = |values: &'v [f64]| Matrix::new(values, self.n_rows, self.n_models);
         Ok(Outcomes::new(matrix(quality)?, cost.map(matrix).transpose()?)?)
@@ -154,7 +196,9 @@ pub(crate) fn run(
     let scored = |name: String, predictions: &Predictions| -> Result<RouterResult> {
         let (predicted, quality) = (&predictions.quality, &test.quality);
         let losses = (log_loss(predicted, quality)?.value, brier(predicted, quality)?);
-        Ok(RouterResult { name, figures: test.figures_of(predictions)?, losses: Some(losses) })
+        let figures = test.figures_of(predictions)?;
+        let published = test.published(&figures, Some(predicted))?;
+        Ok(RouterResult { name, figures, losses: Some(losses), published })
     };
     let bar = screen.progress("training", (learners.len() * parts.len()) as u64);
     for &learner in learners {
@@ -171,13 +215,18 @@ pub(crate) fn run(
         training_means(loaded, part, &mut constant);
     }
     routers.push(scored("best_single".to_owned(), &constant)?);
-    let plain = |name: &str, figures| RouterResult { name: name.to_owned(), figures, losses: None };
+    let plain = |name: &str, figures: Figures, predicted: Option<&[f64]>| -> Result<RouterResult> {
+        let published = test.published(&figures, predicted)?;
+        Ok(RouterResult { name: name.to_owned(), figures, losses: None, published })
+    };
     for (name, baseline) in
         [("mix", Baseline::Mix), ("cheapest", Baseline::Cheapest), ("random", Baseline::Random)]
     {
-        routers.extend(figures_of_baseline(baseline, &actual).map(|figures| plain(name, figures)));
+        if let Some(figures) = figures_of_baseline(baseline, &actual) {
+            routers.push(plain(name, figures, None)?);
+        }
     }
-    routers.push(plain("oracle", figures(&actual, &actual)?));
+    routers.push(plain("oracle", figures(&actual, &actual)?, Some(&test.quality))?);
     Ok(TableResult {
         n_test: test.n_rows,
         n_models: test.n_models,

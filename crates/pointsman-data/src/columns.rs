@@ -57,6 +57,13 @@ impl NumberColumn {
     pub(crate) fn get(&self, row: usize) -> Option<f64> {
         self.0.as_ref().and_then(|array| array.get(row))
     }
+
+    /// All numbers, where none is missing.
+    pub(crate) fn dense(&self) -> Option<&[f64]> {
+        let array = self.0.as_ref()?;
+        let is_full = array.validity().is_none_or(|valid| valid.unset_bits() == 0);
+        is_full.then(|| array.values().as_slice())
+    }
 }
 
 impl Lists {
@@ -145,6 +152,18 @@ impl Batch<'_> {
         let roles = self.texts_of(&structs.field_by_name("role").map_err(wrong)?, name)?;
         let contents = self.texts_of(&structs.field_by_name("content").map_err(wrong)?, name)?;
         Ok(MessagesColumn::Lists { lists, roles, contents })
+    }
+
+    /// The lists of numbers of a column; `None` where it holds no lists.
+    pub(crate) fn any_number_lists(
+        &self,
+        name: &str,
+    ) -> Result<Option<(Lists, NumberColumn)>, DataError> {
+        let holds_lists = |series: &Series| series.dtype().is_list() || series.dtype().is_array();
+        if self.series(name).as_ref().is_some_and(holds_lists) {
+            return self.number_lists(name).map(Some);
+        }
+        Ok(None)
     }
 
     /// The lists of texts of a column.
@@ -236,6 +255,12 @@ impl Batch<'_> {
             let lists =
                 Lists { offsets: vec![0; series.len() + 1], missing: vec![true; series.len()] };
             return Ok((lists, Series::default()));
+        }
+        if let DataType::Array(inner, _) = series.dtype() {
+            // Rows of one width are lists too.
+            let lists = DataType::List(inner.clone());
+            let cast = series.cast(&lists).map_err(|error| self.damaged(&error))?.rechunk();
+            return self.lists_of(&cast, name);
         }
         let chunked = series.list().map_err(|_| self.wrong_type(name, series, "lists"))?;
         let Some(array) = only_array(chunked) else {

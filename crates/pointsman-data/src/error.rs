@@ -1,6 +1,6 @@
 //! Why a table or a log cannot be read or written: one sentence that names the file and the row.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 /// Why there is no table and no log. Rows that are merely unusable are counted instead.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -85,6 +85,12 @@ pub enum DataError {
     /// A record that cannot be read.
     #[error("`{}` holds a record that cannot be read: {reason}", path.display())]
     Record { path: PathBuf, reason: String },
+    /// Lists of different lengths where every row has to have the same actions.
+    #[error("column `{column}` of `{}` has {found} numbers in row {row} and rows before have {expected}; every row has to have one for each action", path.display())]
+    Ragged { path: PathBuf, column: String, row: u64, found: usize, expected: usize },
+    /// What took the rows refused one; its own words follow.
+    #[error("`{}`", path.display())]
+    Refused { path: PathBuf, source: Box<dyn Error + Send + Sync> },
     /// A log cannot be CSV, which has no lists.
     #[error("`{}` is CSV, which cannot hold a traffic log; bring it as NDJSON or Parquet", path.display())]
     CsvLog { path: PathBuf },

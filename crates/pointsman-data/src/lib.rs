@@ -19,6 +19,7 @@ mod parts;
 mod table;
 
 mod log;
+mod rounds;
 mod simulate;
 mod writer;
 
@@ -27,6 +28,7 @@ pub use hash::{keyed_draw, prompt_group};
 pub use log::{LogOptions, LoggedRow, TrafficLog, read_log};
 pub use matrix::OutcomeMatrix;
 pub use parts::{TrainTest, train_test_parts};
+pub use rounds::{Refusal, RoundNames, RoundsBatch, TargetNumbers, read_rounds};
 pub use simulate::{
     LoggerKind, ModelTruth, SimulateOptions, SimulatedPart, SimulationSummary,
     logging_distribution, simulate,

@@ -50,6 +50,17 @@ pub(crate) fn read_parquet(
     wanted: &Wanted<'_>,
     on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
+    read_parquet_by(path, wanted, BATCH_ROWS, on_batch)
+}
+
+/// As [`read_parquet`], in batches of at most `batch_rows` rows. A row group is read again for each
+/// batch that it is cut into, so that rows of a few numbers are better read many at once.
+pub(crate) fn read_parquet_by(
+    path: &Path,
+    wanted: &Wanted<'_>,
+    batch_rows: usize,
+    on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let damaged = |error: PolarsError| DataError::Damaged {
         path: path.to_path_buf(),
         reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
@@ -77,7 +88,7 @@ pub(crate) fn read_parquet(
             .sum();
         (group.num_rows(), bytes)
     });
-    for (start, n_rows) in batches(groups) {
+    for (start, n_rows) in batches(groups, batch_rows) {
         let mut reader = open()?;
         reader.set_metadata(Arc::clone(&metadata));
         let frame = reader
@@ -94,16 +105,16 @@ pub(crate) fn read_parquet(
 
 /// Cuts row groups of `(rows, bytes)` into batches of `(first row, rows)`: small groups are read
 /// together, large ones in parts.
-fn batches(groups: impl Iterator<Item = (usize, usize)>) -> Vec<(usize, usize)> {
+fn batches(groups: impl Iterator<Item = (usize, usize)>, batch_rows: usize) -> Vec<(usize, usize)> {
     let mut batches = Vec::new();
     let (mut start, mut rows, mut bytes) = (0, 0, 0);
     for (group_rows, group_bytes) in groups.filter(|&(rows, _)| 0 < rows) {
-        if 0 < rows && (BATCH_BYTES < bytes + group_bytes || BATCH_ROWS < rows + group_rows) {
+        if 0 < rows && (BATCH_BYTES < bytes + group_bytes || batch_rows < rows + group_rows) {
             batches.push((start, rows));
             (start, rows, bytes) = (start + rows, 0, 0);
         }
         let by_bytes = group_bytes.div_ceil(BATCH_BYTES).min(group_rows.div_ceil(MIN_BATCH_ROWS));
-        let n_parts = by_bytes.max(group_rows.div_ceil(BATCH_ROWS));
+        let n_parts = by_bytes.max(group_rows.div_ceil(batch_rows));
         if n_parts < 2 {
             (rows, bytes) = (rows + group_rows, bytes + group_bytes);
             continue;
@@ -172,7 +183,7 @@ mod tests {
 
     #[track_caller]
     fn check_batches(groups: &[(usize, usize)], expected: &[(usize, usize)]) {
-        assert_eq!(batches(groups.iter().copied()), expected, "{groups:?}");
+        assert_eq!(batches(groups.iter().copied(), BATCH_ROWS), expected, "{groups:?}");
     }
 
     #[test]

@@ -134,7 +134,9 @@ impl PartialDiagnostics {
             n_rows: rounds.n_rows(),
             weights: Moments::of(weights),
             largest_weight: weights.iter().copied().fold(0.0, f64::max),
-            unsupported_mass: rounds.unsupported_mass().map(|mass| mass.iter().sum()),
+            unsupported_mass: rounds
+                .unsupported_mass()
+                .map(|mass| mass.iter().fold(0.0, |sum, share| sum + share)),
             n_clipped: clip.map(|clip| weights.iter().filter(|&&w| w > clip.get()).count()),
             dropped: rounds.dropped().clone(),
         }

@@ -7,7 +7,7 @@ use crate::estimators::Estimator;
 
 /// A setting that cannot work.
 #[expect(missing_docs, reason = "the message documents the fields")]
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SettingError {
     /// Not a share of intervals.
     #[error("confidence level {found} is not strictly between 0 and 1; 0.95 is usual")]
@@ -15,6 +15,15 @@ pub enum SettingError {
     /// Not a weight.
     #[error("weight clip {found} is not a finite number above 0; leave it out for no clip")]
     Clip { found: f64 },
+    /// Not a threshold.
+    #[error("a threshold of {found} is not a number from 0 up; inf is none")]
+    Threshold { found: f64 },
+    /// Not a share of the way.
+    #[error("a bend of {found} is not in [0, 1]; 0 leaves weights as they are")]
+    Bend { found: f64 },
+    /// A name without an estimator.
+    #[error("`{found}` is no estimator; there are {}", Estimator::NAMES.join(", "))]
+    Name { found: String },
 }
 
 /// Columns that are not logged rounds, with the row that shows it.
@@ -45,12 +54,41 @@ pub enum RoundsError {
          the taken model is supported, so its share is not part of that mass"
     )]
     TooMuchMass { row: usize, target: f64, unsupported: f64 },
+    /// Odds that are none.
+    #[error("row {row}: estimated weight {found} is not a finite number from 0 up; fit it again")]
+    Odds { row: usize, found: f64 },
+    /// A model that is not among those of the distributions.
+    #[error("row {row}: action {found} is not one of {n_actions}, counted from 0")]
+    Action { row: usize, found: u32, n_actions: usize },
+    /// A distribution that is none.
+    #[error(
+        "row {row}: {column} adds up to {found} and a distribution has to add up to 1; normalise it"
+    )]
+    Total { row: usize, column: &'static str, found: f64 },
     /// The division overflows.
     #[error(
         "row {row}: the weight {target} / {propensity} is too large for a number; drop the row \
          and count why"
     )]
     Weight { row: usize, target: f64, propensity: f64 },
+}
+
+impl RoundsError {
+    /// The same error about rows that are counted from another one than 0.
+    pub(crate) fn moved_by(mut self, first_row: usize) -> Self {
+        match &mut self {
+            Self::Length { column: _, found: _, expected: _ } => {}
+            Self::Propensity { row, found: _ }
+            | Self::Share { row, column: _, found: _ }
+            | Self::NotFinite { row, column: _, found: _ }
+            | Self::TooMuchMass { row, target: _, unsupported: _ }
+            | Self::Odds { row, found: _ }
+            | Self::Action { row, found: _, n_actions: _ }
+            | Self::Total { row, column: _, found: _ }
+            | Self::Weight { row, target: _, propensity: _ } => *row += first_row,
+        }
+        self
+    }
 }
 
 /// Why a log cannot answer the question.
@@ -79,10 +117,28 @@ pub enum EstimateError {
     OneOverlappingRow { n_rows: usize },
     /// The estimator needs a reward model.
     #[error(
-        "{estimator} needs predicted rewards and the rounds have none; give predictions or use \
-         SNIPS"
+        "{estimator} needs predicted rewards and the rounds have none; give predictions with the \
+         policy's whole distribution, or use SNIPS"
     )]
     NoPredictions { estimator: Estimator },
+    /// The target never takes one model for sure where the log took it.
+    #[error(
+        "the target policy is sure of what was taken in none of the {n_rows} rows; replay is for \
+         policies that take one model for sure"
+    )]
+    NoReplay { n_rows: usize },
+    /// MRDR has predictions of its own.
+    #[error("MRDR needs predictions that were fitted for it and the rounds have none; use DR")]
+    NoMrdrPredictions,
+    /// Balanced IPS has weights of its own.
+    #[error("balanced IPS needs estimated weights and the rounds have none; use SNIPS")]
+    NoImitationWeights,
+    /// A value that is no mean of values per row.
+    #[error("{estimator} has a value and no normal interval; read another estimator's")]
+    NoInterval { estimator: Estimator },
+    /// Nothing to choose by.
+    #[error("{estimator} has no rule that chooses its λ; give values instead")]
+    NoTuning { estimator: Estimator },
     /// The arithmetic left the range of numbers.
     #[error(
         "{estimator} is not a finite number: weights or rewards are too large; set a weight \
@@ -154,6 +210,23 @@ pub enum MatrixError {
     /// Costs on one side only.
     #[error("only one of the two sides has costs; give costs to both, or to neither")]
     CostOnOneSide,
+}
+
+/// Why a router between two models has no figures.
+#[expect(missing_docs, reason = "the message documents the fields")]
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum PairError {
+    /// Columns that are not about the same prompts.
+    #[error(
+        "columns of {lengths:?} rows are not about the same prompts; give one of each a prompt"
+    )]
+    Length { lengths: (usize, usize, usize) },
+    /// A number that is none.
+    #[error("{found} is not a finite number; leave out prompts that a model did not answer")]
+    NotFinite { found: f64 },
+    /// Nothing to recover.
+    #[error("the strong model is not better than the weak one (by {gap}); turn the two round")]
+    NoGap { gap: f64 },
 }
 
 /// Why pairs of predictions and outcomes have no score.

@@ -14,17 +14,21 @@
 //! give the same bits; what can be computed in parts has a state with a `merge`.
 
 // In reading order; rustfmt sorts within each group only.
+pub mod distributions;
 pub mod rounds;
 
 pub mod estimators;
+pub mod tuning;
 
 pub mod diagnostics;
+pub mod support;
 
 pub mod matrix;
 
 pub mod full;
 
 pub mod frontier;
+pub mod published;
 
 pub mod baselines;
 pub mod calibration;
@@ -33,3 +37,4 @@ pub mod error;
 pub mod interval;
 pub mod moments;
 mod normal;
+mod student;

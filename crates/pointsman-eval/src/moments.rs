@@ -7,6 +7,12 @@
 //! Source: Chan, Golub & `LeVeque`, "Updating Formulae and a Pairwise Algorithm for Computing
 //! Sample Variances", 1979; West's weighted form of the same year.
 
+/// Values whose mean is taken before it is merged.
+const BLOCK: usize = 512;
+
+/// Sums that are kept side by side.
+const LANES: usize = 8;
+
 /// Total weight, weighted mean and weighted sum of squared deviations of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Moments {
@@ -19,10 +25,31 @@ impl Moments {
     /// The moments of `values`, each counted once.
     pub fn of(values: &[f64]) -> Self {
         let mut moments = Self::default();
-        for &value in values {
-            moments.push(value, 1.0);
-        }
+        values.chunks(BLOCK).for_each(|block| moments.push_block(block));
         moments
+    }
+
+    /// Adds values that each count once: first their own mean, then their distances from it.
+    /// Fastest for a few hundred at a time.
+    pub fn push_block(&mut self, values: &[f64]) {
+        let total_weight = float_of(values.len());
+        let mean = ordered_sum(values, |value| value) / total_weight.max(1.0);
+        let squared_deviations = ordered_sum(values, |value| (value - mean) * (value - mean));
+        self.merge(&Self { total_weight, mean, squared_deviations });
+    }
+
+    /// Adds values with their weights, as [`Self::push_block`].
+    pub(crate) fn push_weighted_block(&mut self, values: &[f64], weights: &[f64]) {
+        let total_weight = ordered_sum(weights, |weight| weight);
+        if total_weight == 0.0 {
+            return;
+        }
+        let mean =
+            ordered_sum_of_pairs(values, weights, |value, weight| value * weight) / total_weight;
+        let squared_deviations = ordered_sum_of_pairs(values, weights, |value, weight| {
+            weight * ((value - mean) * (value - mean))
+        });
+        self.merge(&Self { total_weight, mean, squared_deviations });
     }
 
     /// Adds one value. A weight of zero adds nothing; weights are never negative.
@@ -70,6 +97,71 @@ impl Moments {
         let n_rows = self.total_weight;
         (n_rows >= 2.0).then(|| (self.squared_deviations / (n_rows - 1.0) / n_rows).sqrt())
     }
+}
+
+/// How two columns vary together: their means and the sum of the products of their deviations.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct CoMoments {
+    n_rows: f64,
+    means: (f64, f64),
+    products: f64,
+}
+
+impl CoMoments {
+    /// Adds pairs of values.
+    pub(crate) fn push_block(&mut self, left: &[f64], right: &[f64]) {
+        let n_rows = float_of(left.len());
+        let mean = |values: &[f64]| ordered_sum(values, |value| value) / n_rows.max(1.0);
+        let means = (mean(left), mean(right));
+        let products =
+            ordered_sum_of_pairs(left, right, |left, right| (left - means.0) * (right - means.1));
+        self.merge(&Self { n_rows, means, products });
+    }
+
+    /// Adds the rows that `other` has seen, as if they had followed those of `self`.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        if other.n_rows == 0.0 {
+            return;
+        }
+        let total = self.n_rows + other.n_rows;
+        let share = other.n_rows / total;
+        let gaps = (other.means.0 - self.means.0, other.means.1 - self.means.1);
+        self.products += other.products + gaps.0 * gaps.1 * share * self.n_rows;
+        self.means = (self.means.0 + gaps.0 * share, self.means.1 + gaps.1 * share);
+        self.n_rows = total;
+    }
+
+    /// The sum of the products of deviations.
+    pub(crate) fn products(&self) -> f64 {
+        self.products
+    }
+}
+
+/// A sum in one fixed order that several additions at a time can follow: of every eighth value,
+/// then of those eight sums.
+fn ordered_sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for block in blocks {
+        for (lane, value) in lanes.iter_mut().zip(block) {
+            *lane += term(*value);
+        }
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
+}
+
+/// As [`ordered_sum`], of two columns of one length.
+fn ordered_sum_of_pairs(left: &[f64], right: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let (left_blocks, left_rest) = left.as_chunks::<LANES>();
+    let (right_blocks, right_rest) = right.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for (left, right) in left_blocks.iter().zip(right_blocks) {
+        for ((lane, left), right) in lanes.iter_mut().zip(left).zip(right) {
+            *lane += term(*left, *right);
+        }
+    }
+    let rest = left_rest.iter().zip(right_rest).map(|(left, right)| term(*left, *right));
+    lanes.iter().sum::<f64>() + rest.sum::<f64>()
 }
 
 /// A count as a float. Exact up to 2⁵³ rows.

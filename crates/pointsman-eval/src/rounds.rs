@@ -11,7 +11,7 @@ use pointsman_core::units::{Probability, Propensity};
 use crate::error::RoundsError;
 
 /// How far the target's shares of one row may exceed one by rounding.
-const MASS_TOLERANCE: f64 = 1e-6;
+const MASS_TOLERANCE: f64 = 2e-5;
 
 /// Columns as they come from a join, unchecked. One entry per graded decision, all in the same
 /// order.
@@ -25,6 +25,11 @@ pub struct RoundColumns {
     pub reward: Vec<f64>,
     /// A reward model's predictions, for DR and DM.
     pub predictions: Option<Predictions>,
+    /// The predictions that MRDR takes instead, fitted for this target.
+    pub mrdr_predictions: Option<Predictions>,
+    /// A classifier's odds that a row's prompt and model come from the target and not from the log,
+    /// for balanced IPS; finite and not negative.
+    pub imitation_weight: Option<Vec<f64>>,
     /// The target's share on models the logger could not have taken, in `[0, 1]`; absent when
     /// the log does not say which models were eligible.
     pub unsupported_mass: Option<Vec<f64>>,
@@ -47,8 +52,11 @@ pub struct Predictions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoggedRounds {
     weight: Vec<f64>,
+    target: Vec<f64>,
     reward: Vec<f64>,
     predictions: Option<Predictions>,
+    mrdr_predictions: Option<Predictions>,
+    imitation_weight: Option<Vec<f64>>,
     unsupported_mass: Option<Vec<f64>>,
     dropped: BTreeMap<String, u64>,
 }
@@ -59,24 +67,43 @@ impl LoggedRounds {
     /// # Errors
     /// [`RoundsError`] for the first column of another length, or the first value out of range.
     pub fn new(columns: RoundColumns) -> Result<Self, RoundsError> {
-        let RoundColumns { propensity, target, reward, predictions, unsupported_mass, dropped } =
-            columns;
+        let RoundColumns {
+            propensity,
+            target,
+            reward,
+            predictions,
+            mrdr_predictions,
+            imitation_weight,
+            unsupported_mass,
+            dropped,
+        } = columns;
         let n_rows = propensity.len();
         check_length("target", &target, n_rows)?;
         check_length("reward", &reward, n_rows)?;
         check_finite("reward", &reward)?;
         let weight = weights(&propensity, &target)?;
-        if let Some(Predictions { taken, expected }) = &predictions {
-            check_length("predictions.taken", taken, n_rows)?;
-            check_length("predictions.expected", expected, n_rows)?;
-            check_finite("predictions.taken", taken)?;
-            check_finite("predictions.expected", expected)?;
+        let names = ["predictions.taken", "predictions.expected"];
+        check_predictions(names, predictions.as_ref(), n_rows)?;
+        let names = ["mrdr_predictions.taken", "mrdr_predictions.expected"];
+        check_predictions(names, mrdr_predictions.as_ref(), n_rows)?;
+        if let Some(odds) = &imitation_weight {
+            check_length("imitation_weight", odds, n_rows)?;
+            check_odds(odds)?;
         }
         if let Some(unsupported) = &unsupported_mass {
             check_length("unsupported_mass", unsupported, n_rows)?;
             check_mass(&target, unsupported)?;
         }
-        Ok(Self { weight, reward, predictions, unsupported_mass, dropped })
+        Ok(Self {
+            weight,
+            target,
+            reward,
+            predictions,
+            mrdr_predictions,
+            imitation_weight,
+            unsupported_mass,
+            dropped,
+        })
     }
 
     /// The number of graded decisions.
@@ -90,6 +117,11 @@ impl LoggedRounds {
         &self.weight
     }
 
+    /// How likely the target would be to take the taken models. Shape `(n_rows,)`, in `[0, 1]`.
+    pub fn target(&self) -> &[f64] {
+        &self.target
+    }
+
     /// What the taken models earned. Shape `(n_rows,)`, finite.
     pub fn reward(&self) -> &[f64] {
         &self.reward
@@ -98,6 +130,16 @@ impl LoggedRounds {
     /// The reward model's predictions, if there are any. Shapes `(n_rows,)`, finite.
     pub fn predictions(&self) -> Option<&Predictions> {
         self.predictions.as_ref()
+    }
+
+    /// The predictions for MRDR, if there are any. Shapes `(n_rows,)`, finite.
+    pub fn mrdr_predictions(&self) -> Option<&Predictions> {
+        self.mrdr_predictions.as_ref()
+    }
+
+    /// The odds for balanced IPS, if there are any. Shape `(n_rows,)`, finite, not negative.
+    pub fn imitation_weight(&self) -> Option<&[f64]> {
+        self.imitation_weight.as_deref()
     }
 
     /// The target's share on models the logger could not have taken, if known. Shape
@@ -126,6 +168,25 @@ fn weights(propensity: &[f64], target: &[f64]) -> Result<Vec<f64>, RoundsError> 
         weights.push(weight);
     }
     Ok(weights)
+}
+
+fn check_predictions(
+    [taken_name, expected_name]: [&'static str; 2],
+    predictions: Option<&Predictions>,
+    n_rows: usize,
+) -> Result<(), RoundsError> {
+    let Some(Predictions { taken, expected }) = predictions else { return Ok(()) };
+    check_length(taken_name, taken, n_rows)?;
+    check_length(expected_name, expected, n_rows)?;
+    check_finite(taken_name, taken)?;
+    check_finite(expected_name, expected)
+}
+
+fn check_odds(odds: &[f64]) -> Result<(), RoundsError> {
+    match odds.iter().position(|odds| !(odds.is_finite() && 0.0 <= *odds)) {
+        Some(row) => Err(RoundsError::Odds { row, found: odds[row] }),
+        None => Ok(()),
+    }
 }
 
 fn check_mass(target: &[f64], unsupported_mass: &[f64]) -> Result<(), RoundsError> {
@@ -169,6 +230,8 @@ mod tests {
             target: vec![1.0, 0.5, 0.0],
             reward: vec![1.0, 0.0, -3.0],
             predictions: Some(Predictions { taken: vec![0.5; 3], expected: vec![0.4; 3] }),
+            mrdr_predictions: Some(Predictions { taken: vec![0.1; 3], expected: vec![0.2; 3] }),
+            imitation_weight: Some(vec![0.0, 2.0, 0.5]),
             unsupported_mass: Some(vec![0.0, 0.5, 1.0]),
             dropped: BTreeMap::from([("no grade".to_owned(), 4)]),
         }
@@ -220,6 +283,14 @@ mod tests {
         check_refusal(
             |it| it.predictions.as_mut().unwrap().expected[2] = f64::NAN,
             "row 2: predictions.expected NaN is not a finite number;",
+        );
+        check_refusal(
+            |it| it.mrdr_predictions.as_mut().unwrap().taken[0] = f64::INFINITY,
+            "row 0: mrdr_predictions.taken inf is not a finite number;",
+        );
+        check_refusal(
+            |it| it.imitation_weight = Some(vec![1.0, -0.5, 1.0]),
+            "row 1: estimated weight -0.5 is not a finite number from 0 up;",
         );
     }
 

@@ -4,7 +4,7 @@ use crate::{
     files,
     from_logs::{self, FromLogs},
     load::{self, QualityRange},
-    routers::{self, Learner, RouterResult, TableResult},
+    routers::{self, Learner, Published, RouterResult, TableResult},
     screen::{self, Screen},
     wording,
 };
@@ -101,7 +101,56 @@ fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
     let header =
         ["router", "quality", "frontier area", "cost to match best single", "log loss", "Brier"];
     screen.table(header, routers.iter().map(row))?;
+    describe_published(routers, screen)?;
     screen.say("")
+}
+
+/// Figures as other benchmarks define them; those of two models only where there are two.
+fn describe_published(routers: &[RouterResult], screen: &Screen) -> Result<()> {
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
+    let percent = |value: Option<f64>| {
+        value.map_or_else(|| "-".to_owned(), |v| format!("{:.1} %", 100.0 * v))
+    };
+    if routers.iter().all(|router| router.published.pair.is_none()) {
+        return Ok(());
+    }
+    screen.say("as RouteLLM, RouterBench and LLMRouterBench define them:")?;
+    let row = |router: &RouterResult| {
+        let Published { aiq, performance_gain, cost_saving, pair } = &router.published;
+        let pair = pair.as_ref();
+        [
+            router.name.clone(),
+            number(pair.map(|pair| pair.mean_gap_recovered)),
+            percent(pair.map(|pair| pair.share_for_half)),
+            percent(pair.map(|pair| pair.share_for_four_fifths)),
+            number(*aiq),
+            percent(*performance_gain),
+            percent(*cost_saving),
+        ]
+    };
+    let header = ["router", "APGR", "CPT(50 %)", "CPT(80 %)", "AIQ", "PerfGain", "CostSave"];
+    screen.table(header, routers.iter().map(row))
+}
+
+fn published_json(published: &Published) -> Value {
+    let Published { aiq, performance_gain, cost_saving, pair } = published;
+    let pair = pair.as_ref().map(|pair| {
+        let pgr = pair
+            .points
+            .iter()
+            .map(|point| json!({"strong_share": point.strong_share, "pgr": point.gap_recovered}));
+        json!({
+            "apgr": pair.mean_gap_recovered,
+            "cpt_50": pair.share_for_half,
+            "cpt_80": pair.share_for_four_fifths,
+            "pgr": pgr.collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "routellm": pair,
+        "routerbench": { "aiq": aiq },
+        "llmrouterbench": { "perf_gain": performance_gain, "cost_save": cost_saving },
+    })
 }
 
 fn describe_from_logs(found: &FromLogs, screen: &Screen) -> Result<()> {
@@ -146,6 +195,7 @@ fn table_json(result: &TableResult) -> Value {
                 "cost_to_match": figures.cost_to_match,
                 "log_loss": router.losses.map(|(log_loss, _)| log_loss),
                 "brier": router.losses.map(|(_, brier)| brier),
+                "published": published_json(&router.published),
             });
             (router.name.clone(), value)
         })

@@ -4,6 +4,7 @@ pub(crate) mod benchmark;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
+pub(crate) mod ope;
 pub(crate) mod route;
 pub(crate) mod simulate;
 pub(crate) mod train;

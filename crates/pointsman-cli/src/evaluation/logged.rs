@@ -174,6 +174,7 @@ fn rounds(log: &TrafficLog, used: &Used, target: &Target, reward: Reward) -> Res
         },
         unsupported_mass: Some(gather(&target.unsupported)),
         dropped: log.dropped.clone(),
+        ..RoundColumns::default()
     };
     Ok(LoggedRounds::new(columns)?)
 }

@@ -1,7 +1,11 @@
 //! Worked examples, refusals, and the identities that hold between estimators.
 
 use super::*;
-use crate::rounds::RoundColumns;
+use crate::{
+    interval::IntervalMethod,
+    moments::Moments,
+    rounds::{Predictions, RoundColumns},
+};
 use proptest::prelude::*;
 
 const IPS: Estimator = Estimator::Ips { clip: None };
@@ -29,9 +33,22 @@ fn rounds(rows: &[Row]) -> LoggedRounds {
             taken: column(|row| row.3),
             expected: column(|row| row.4),
         }),
+        mrdr_predictions: Some(Predictions {
+            taken: column(|row| row.3),
+            expected: column(|row| row.4),
+        }),
+        imitation_weight: Some(column(|row| row.1 / row.0)),
         ..RoundColumns::default()
     })
     .unwrap()
+}
+
+fn named(name: &str, lambda: f64) -> Estimator {
+    Estimator::named(name).unwrap().at(lambda).unwrap()
+}
+
+fn value(rows: &[Row], estimator: Estimator) -> Result<f64, EstimateError> {
+    PartialEstimate::of(&rounds(rows), estimator)?.value()
 }
 
 fn measure(rows: &[Row], estimator: Estimator) -> Estimate {
@@ -68,6 +85,90 @@ fn estimators_match_the_worked_example() {
     check_example(clipped_dr(1.0), 0.5, ((1.17 - 0.75) / 6.0_f64).sqrt());
     // 0.5, 0.3, 0.1.
     check_example(Estimator::Dm, 0.3, (0.08 / 6.0_f64).sqrt());
+}
+
+/// On the same rows: weights 2, 0.5, 0; residuals 0.5, 0.2, 0.2; predictions 0.5, 0.3, 0.1.
+#[test]
+fn tempered_estimators_match_the_worked_example() {
+    #[track_caller]
+    fn check(estimator: Estimator, sum: f64) {
+        let found = value(&EXAMPLE, estimator).unwrap();
+        assert!((found - sum / 3.0).abs() < 1e-12, "{estimator}: {}", 3.0 * found);
+    }
+    check(named("switch-dr", 1.0), 0.9 + 0.1); // the row of weight 2 keeps its prediction
+    check(named("switch-dr", 2.0), 0.9 + 1.0 + 0.1);
+    check(named("dr-os", 1.0), 0.9 + 0.4 * 0.5 + 0.4 * 0.2); // 2/5, 0.5/1.25
+    check(named("dr-os", 0.0), 0.9);
+    check(named("dr-os", f64::INFINITY), 2.0);
+    check(named("sg-ipw", 0.5), 2.0 / 1.5 + 0.4 * 0.5 / 0.75);
+    check(named("sg-ipw", 1.0), 1.4); // weights 1, 1 and, in the limit, 0
+    check(named("sg-dr", 1.0), 0.9 + 0.5 + 0.2);
+    check(named("mrdr", f64::INFINITY), 2.0);
+    check(named("mrdr", 1.0), 1.5);
+    check(named("b-ipw", 1.0), 3.0 * (1.0 + 0.5 * 0.4) / 1.5); // 1, 0.5, 0 after the clip
+    check(Estimator::Sndr, 0.9 + 3.0 * (1.0 + 0.1) / 2.5);
+    check(Estimator::Replay, 3.0); // the first row alone is certain
+}
+
+/// By hand. Weights 1/2 and 1/2 average less than one: each row counts a quarter, and the other
+/// half goes to the mean of 1 and 0.
+#[test]
+fn likelihoods_match_the_worked_examples() {
+    let rows = |rows: [(f64, f64); 2]| rows.map(|(target, reward)| (0.5, target, reward, 0.0, 0.0));
+    let short = rows([(0.25, 1.0), (0.25, 0.0)]);
+    for estimator in [Estimator::Mle, Estimator::CressieRead] {
+        assert!((value(&short, estimator).unwrap() - 0.5).abs() < 1e-12);
+    }
+    let even = rows([(0.5, 1.0), (0.5, 0.0)]);
+    for estimator in [Estimator::Mle, Estimator::CressieRead] {
+        assert!((value(&even, estimator).unwrap() - 0.5).abs() < 1e-12);
+    }
+    // Weights 2 and 1: the root lies beyond the bracket, whose end is β = n.
+    let long = rows([(1.0, 1.0), (0.5, 0.0)]);
+    assert!((value(&long, Estimator::Mle).unwrap() - 0.5).abs() < 1e-12);
+}
+
+#[test]
+fn one_row_has_a_value_and_no_interval() {
+    let row = [(0.25, 0.8, 1.0, 0.5, 0.43)];
+    assert!((value(&row, IPS).unwrap() - 3.2).abs() < 1e-12);
+    for estimator in [Estimator::Snips, Estimator::Mle, Estimator::CressieRead] {
+        assert!((value(&row, estimator).unwrap() - 1.0).abs() < 1e-12, "{estimator}");
+    }
+    assert_eq!(
+        refuse(&row, Estimator::Mle),
+        EstimateError::NoInterval { estimator: Estimator::Mle }
+    );
+}
+
+/// Other tools divide zero by zero here.
+#[test]
+fn without_weight_a_ratio_has_no_value() {
+    let rows = [(0.5, 0.0, 1.0, 0.5, 0.5), (0.5, 0.0, 0.0, 0.5, 0.5)];
+    for name in ["snipw", "sndr", "b-ipw"] {
+        let estimator = Estimator::named(name).unwrap();
+        assert_eq!(value(&rows, estimator), Err(EstimateError::NoOverlap { n_rows: 2 }));
+    }
+    assert_eq!(value(&rows, Estimator::Replay), Err(EstimateError::NoReplay { n_rows: 2 }));
+    for (name, lambda, expected) in
+        [("sg-ipw", 1.0, 0.0), ("sg-dr", 1.0, 0.5), ("dr-os", 0.0, 0.5), ("mle", 0.0, 0.5)]
+    {
+        assert_eq!(value(&rows, named(name, lambda)), Ok(expected), "{name}");
+    }
+}
+
+#[test]
+fn names_and_settings_are_checked() {
+    for name in Estimator::NAMES {
+        assert_eq!(Estimator::named(name).unwrap().name(), name);
+    }
+    assert!(Estimator::named("ips").unwrap_err().to_string().starts_with("`ips` is no estimator;"));
+    for (name, bad) in [("ipw", 0.0), ("switch-dr", -1.0), ("sg-ipw", 1.5), ("dr-os", f64::NAN)] {
+        assert!(Estimator::named(name).unwrap().at(bad).is_err(), "{name} took {bad}");
+    }
+    assert_eq!(named("dr-os", 5.0).to_string(), "DRos at 5");
+    assert_eq!(named("dr-os", f64::INFINITY).to_string(), "DRos");
+    assert_eq!(named("sg-ipw", 0.0).to_string(), "sub-Gaussian IPS");
 }
 
 #[test]
@@ -149,7 +250,7 @@ fn different_questions_do_not_merge() {
         let error = EstimateError::DifferentEstimators { left: IPS, right: other };
         assert_eq!(left.merge(&right), Err(error));
     }
-    assert_eq!(left.n_rows, 3);
+    assert_eq!(left, PartialEstimate::of(&rounds(&EXAMPLE), IPS).unwrap());
 }
 
 fn any_row() -> impl Strategy<Value = Row> {
@@ -230,7 +331,9 @@ proptest! {
     /// The values per row have the estimate as their mean and its error as their error.
     #[test]
     fn influence_values_carry_the_estimate(rows in any_rows()) {
-        for estimator in ALL {
+        let tempered = [("switch-dr", 1.0), ("dr-os", 2.0), ("sg-ipw", 0.3), ("sg-dr", 0.3), ("b-ipw", 1.5)];
+        let tempered = tempered.map(|(name, lambda)| named(name, lambda));
+        for estimator in ALL.into_iter().chain(tempered).chain([Estimator::Sndr]) {
             let influence = Moments::of(&influence_values(&rounds(&rows), estimator).unwrap());
             let found = measure(&rows, estimator);
             prop_assert!((influence.mean() - found.value).abs() < 1e-9);
@@ -242,7 +345,16 @@ proptest! {
     #[test]
     fn partitions_merge(rows in any_rows(), cut in 0..80_usize) {
         let (left, right) = rows.split_at(cut.min(rows.len()));
-        for estimator in [IPS, Estimator::Snips, DR, Estimator::Dm, clipped_dr(2.0)] {
+        let tempered = [("switch-dr", 1.0), ("dr-os", 2.0), ("sg-ipw", 0.3), ("b-ipw", 1.5)];
+        let tempered = tempered.map(|(name, lambda)| named(name, lambda));
+        let plain = [IPS, Estimator::Snips, DR, Estimator::Dm, clipped_dr(2.0), Estimator::Sndr];
+        for estimator in [Estimator::Mle, Estimator::CressieRead] {
+            let mut merged = PartialEstimate::of(&rounds(left), estimator).unwrap();
+            merged.merge(&PartialEstimate::of(&rounds(right), estimator).unwrap()).unwrap();
+            let whole = value(&rows, estimator).unwrap();
+            prop_assert!((merged.value().unwrap() - whole).abs() < 1e-7 * (1.0 + whole.abs()));
+        }
+        for estimator in plain.into_iter().chain(tempered) {
             let mut merged = PartialEstimate::of(&rounds(left), estimator).unwrap();
             merged.merge(&PartialEstimate::of(&rounds(right), estimator).unwrap()).unwrap();
             let (merged, whole) =

@@ -123,6 +123,7 @@ fn intervals_cover_at_their_level() {
     check_coverage(Estimator::Ips { clip: None });
     check_coverage(Estimator::Snips);
     check_coverage(Estimator::Dr { clip: None });
+    check_coverage(Estimator::Sndr);
 }
 
 #[test]
