@@ -42,6 +42,8 @@ enum Command {
     Benchmark(commands::benchmark::Args),
     /// What policies would have done, on an outcome table or a log.
     Evaluate(commands::evaluate::Args),
+    /// The segments of a journal as Parquet, outcomes joined to their decisions.
+    Compact(commands::compact::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// The model card of a policy file.
@@ -70,6 +72,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Train(args) => commands::train::run(&args, &screen),
         Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
+        Command::Compact(args) => commands::compact::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         Command::Inspect(args) => commands::inspect::run(&args, &screen),
     };

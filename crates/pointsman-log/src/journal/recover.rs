@@ -117,6 +117,13 @@ impl Journal {
             index.add(number, mended.index);
             unindexed.push(number);
         }
+        if !unindexed.is_empty()
+            && let Err(error) = storage.sync_dir(dir)
+        {
+            recovery
+                .problems
+                .push(format!("`{}` could not be made durable: {error}", dir.display()));
+        }
         recovery.n_records = index.n_records();
         recovery.newest_id = index.newest_id();
         let next_number = numbers.last().map_or(1, |last| last + 1);
