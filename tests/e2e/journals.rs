@@ -118,7 +118,8 @@ fn a_damaged_record_is_passed_over_and_said() {
     ] {
         let said = bench.done(&command);
         assert!(said.contains("passed over in the journal: 1 damaged lines"), "{command}\n{said}");
-        assert!(said.contains("399 decisions"), "{command}\n{said}");
+        let n_read = ["399 decisions", "399 logged decisions"];
+        assert!(n_read.iter().any(|n_read| said.contains(n_read)), "{command}\n{said}");
     }
 }
 
@@ -162,4 +163,29 @@ fn outcomes_in_every_disorder_are_joined_and_counted() {
         json!({"n_read": 7, "n_joined": 5, "n_unknown": 1, "n_repeated": 1, "n_conflicting": 1,
             "n_before_decision": 1, "n_out_of_order": 1, "n_late": 1})
     );
+}
+
+#[test]
+fn what_is_no_journal_or_no_table_is_said() {
+    let bench = bench();
+    fs::create_dir(bench.path("empty")).unwrap();
+    for (arguments, expected) in [
+        (
+            "compact empty --out flat",
+            "`empty` is no journal: there is no journal-00000001.ndjson or later segment in it",
+        ),
+        ("compact nowhere --out flat", "`nowhere` is no journal"),
+        ("compact journal --out flat --late-after -1", "it must be a number of hours"),
+        ("train --log empty --out p.safetensors", "`empty` is a folder; pass its files"),
+        (
+            "train --table journal --out p.safetensors",
+            "`journal` is a journal, which is a traffic log and no table; pass it with --log",
+        ),
+    ] {
+        let finished = bench.run(arguments);
+        assert_eq!(finished.code, Some(2), "{arguments}: {}", finished.stderr);
+        assert!(finished.stderr.contains(expected), "{arguments}: {}", finished.stderr);
+        assert_eq!(finished.stderr.lines().count(), 1, "{arguments}: {}", finished.stderr);
+    }
+    assert!(!bench.path("flat").exists());
 }

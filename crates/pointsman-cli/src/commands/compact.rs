@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
     /// An outcome that comes later than this after its decision is counted as late.
-    #[arg(long, value_name = "HOURS", default_value_t = 24.0)]
+    #[arg(long, value_name = "HOURS", default_value_t = 24.0, allow_negative_numbers = true)]
     late_after: f64,
     /// Also write what was found as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
