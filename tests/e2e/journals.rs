@@ -18,8 +18,8 @@ fn append(bench: &Workbench, log: &str) {
     let (journal, _) = Journal::open(&bench.path("journal"), settings).unwrap();
     for record in ndjson::read(log.as_bytes()) {
         match record.unwrap() {
-            Record::Decision(decision) => drop(journal.append_decision(&decision).unwrap()),
-            Record::Outcome(outcome) => drop(journal.append_outcome(&outcome).unwrap()),
+            Record::Decision(decision) => _ = journal.append_decision(&decision).unwrap(),
+            Record::Outcome(outcome) => _ = journal.append_outcome(&outcome).unwrap(),
         }
     }
     journal.close().unwrap();

@@ -16,10 +16,10 @@ use pointsman_log::{
     record::{DecisionRecord, OutcomeRecord, Record},
 };
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     error::DataError,
+    hash::RowDigest,
     writer::{LogWriter, write_whole},
 };
 
@@ -230,21 +230,18 @@ fn digests(
     known: &HashMap<String, Known>,
     summary: &mut CompactSummary,
 ) -> Result<(BTreeMap<u64, String>, Damage), DataError> {
-    let mut digests: BTreeMap<u64, Sha256> = BTreeMap::new();
+    let mut digests: BTreeMap<u64, RowDigest> = BTreeMap::new();
     let damage = each_decision(dir, &mut |segment, decision| {
         let outcome = known.get(&decision.id).and_then(Known::joined);
         summary.n_decisions += 1;
         summary.n_with_outcome += u64::from(outcome.is_some());
-        let json = serde_json::to_vec(&(&decision, &outcome)).map_err(|error| {
+        let json = serde_json::to_string(&(&decision, &outcome)).map_err(|error| {
             DataError::Record { path: dir.to_path_buf(), reason: error.to_string() }
         })?;
-        digests.entry(segment).or_default().update(json);
+        digests.entry(segment).or_insert_with(RowDigest::new).text(&json);
         Ok(())
     })?;
-    let hex = |digest: Sha256| {
-        digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-    };
-    Ok((digests.into_iter().map(|(number, digest)| (number, hex(digest))).collect(), damage))
+    Ok((digests.into_iter().map(|(number, digest)| (number, digest.hex())).collect(), damage))
 }
 
 /// The Parquet files in the making, one after the other.
