@@ -6,8 +6,8 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 8] =
-    ["demo", "simulate", "train", "benchmark", "evaluate", "ope", "route", "inspect"];
+const COMMANDS: [&str; 9] =
+    ["demo", "simulate", "train", "benchmark", "evaluate", "ope", "compact", "route", "inspect"];
 
 #[track_caller]
 pub(crate) fn check(name: &str, text: &str) {

@@ -45,6 +45,8 @@ enum Command {
     Evaluate(commands::evaluate::Args),
     /// Off-policy estimates from any logged-bandit columns.
     Ope(commands::ope::Args),
+    /// The segments of a journal as Parquet, outcomes joined to their decisions.
+    Compact(commands::compact::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// The model card of a policy file.
@@ -74,6 +76,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
         Command::Ope(args) => commands::ope::run(&args, &screen),
+        Command::Compact(args) => commands::compact::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         Command::Inspect(args) => commands::inspect::run(&args, &screen),
     };

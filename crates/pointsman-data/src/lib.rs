@@ -18,11 +18,13 @@ mod model_names;
 mod parts;
 mod table;
 
+mod compact;
 mod log;
 mod rounds;
 mod simulate;
 mod writer;
 
+pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
 pub use log::{LogOptions, LoggedRow, TrafficLog, read_log};

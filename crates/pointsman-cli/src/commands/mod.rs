@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod benchmark;
+pub(crate) mod compact;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
