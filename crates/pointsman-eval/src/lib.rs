@@ -6,6 +6,8 @@
 //!   [`rounds::LoggedRounds`], estimate with [`estimators::estimate`], and print
 //!   [`diagnostics::diagnose`] beside the value. A log can fail to answer a question; then there
 //!   is an [`error::EstimateError`], never a NaN.
+//!   [`choice::default_interval`] and [`choice::default_bound`] give the interval that the rows
+//!   deserve; [`bounds`] and [`sequence`] hold at every number of rows.
 //! * **An outcome table**, where every model answered every prompt: check it with
 //!   [`matrix::Outcomes`], measure with [`full`], [`frontier`] and [`calibration`], and ask
 //!   [`baselines::judge`] whether routing is worth it at all.
@@ -19,6 +21,11 @@ pub mod rounds;
 pub mod estimators;
 
 pub mod diagnostics;
+
+pub mod bounds;
+pub mod choice;
+pub mod sequence;
+pub mod skewed;
 
 pub mod matrix;
 

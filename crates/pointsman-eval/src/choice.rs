@@ -1,0 +1,332 @@
+//! The interval that is printed when nobody asks for another: as narrow as the rows deserve.
+//!
+//! Where many rows carry the value, the skew-corrected t is right and narrow. Where few do, or the
+//! target goes where the logger could not, it promises what it cannot keep; then the finite-sample
+//! mixture takes its place and [`Reason`]s say why. Values are self-normalised, or doubly robust
+//! where there are predictions. Weakness: a tail of which the rows show nothing at all, such as
+//! one ruinous cost in a million rows, is only covered by the finite-sample bounds.
+
+use std::fmt;
+
+use crate::{
+    bounds::{self, Bound, BoundError, Evidence, Method, Rival, Side},
+    diagnostics::FAR_MEAN_WEIGHT_Z,
+    interval::{ConfidenceLevel, Interval, IntervalKind, IntervalMethod},
+    moments::{Moments, float_of},
+    skewed::SkewedRatio,
+};
+
+/// Below this many effective rows no asymptotic interval is given.
+pub const ENOUGH_EFFECTIVE_ROWS: f64 = 200.0;
+
+/// At least this many rows, equally weighted, must carry each side of the estimate's error.
+pub const ENOUGH_CARRYING_ROWS: f64 = 40.0;
+
+/// A skewness of the estimate's error above this is too much to correct for.
+pub const TOO_SKEWED: f64 = 0.2;
+
+/// Why the finite-sample bound took the place of the asymptotic interval; `Display` is a sentence.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reason {
+    /// The target puts mass where the logger could not go.
+    MissingSupport {
+        /// That mass, as a share of the target's whole mass.
+        share: f64,
+    },
+    /// The weights do not average one.
+    FarMeanWeight {
+        /// The mean weight.
+        mean: f64,
+        /// Its distance from one in standard errors.
+        z_score: f64,
+    },
+    /// Few rows tell about the policy.
+    FewEffectiveRows {
+        /// Kish's effective sample size, in rows.
+        effective_n: f64,
+    },
+    /// Few rows carry the value, so that rows like them may be missing.
+    RareEvents {
+        /// How many equally heavy rows would carry as much.
+        carrying_n: f64,
+    },
+    /// The estimate's error is far from normal.
+    Skewed {
+        /// The third moment of the estimate's error over its spread cubed.
+        skewness: f64,
+    },
+    /// All rows say the same, so their spread says nothing.
+    NoSpread,
+    /// The finite-sample bounds cross: something stated about the rows is not true.
+    Contradiction,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::MissingSupport { share } => write!(
+                out,
+                "{:.1} % of the policy's choices could not have been logged and count at their \
+                 worst",
+                100.0 * share
+            ),
+            Self::FarMeanWeight { mean, z_score } => write!(
+                out,
+                "the mean weight is {mean:.3} and should be 1 ({z_score:+.1} standard errors), so \
+                 what is missing counts at its worst"
+            ),
+            Self::FewEffectiveRows { effective_n } => write!(
+                out,
+                "the log tells as much as {effective_n:.0} of the policy's own rows would, and \
+                 {ENOUGH_EFFECTIVE_ROWS:.0} are needed for a narrower interval"
+            ),
+            Self::RareEvents { carrying_n } => write!(
+                out,
+                "about {carrying_n:.0} rows carry the value, and {ENOUGH_CARRYING_ROWS:.0} are \
+                 needed for a narrower interval"
+            ),
+            Self::Skewed { skewness } => write!(
+                out,
+                "a few heavy rows make the error lopsided (skewness {skewness:+.2}), too much for \
+                 a narrower interval"
+            ),
+            Self::NoSpread => write!(out, "all rows say the same, so their spread says nothing"),
+            Self::Contradiction => write!(
+                out,
+                "no value agrees with these rows: the propensities or the stated range cannot be \
+                 right"
+            ),
+        }
+    }
+}
+
+/// A value with the interval it deserves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chosen {
+    /// The estimate; `None` where no row tells anything of the policy.
+    pub value: Option<f64>,
+    /// The interval, at the level that was asked for over all candidates together.
+    pub interval: Interval,
+    /// Why it is not the asymptotic one, gravest first; empty where it is.
+    pub reasons: Vec<Reason>,
+    /// How many intervals share the level: each alone misses this many times less often.
+    pub n_candidates: usize,
+    /// Kish's effective sample size, in rows; of two policies, the smaller.
+    pub effective_n: f64,
+}
+
+/// A value with the one-sided bound it deserves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChosenBound {
+    /// The estimate; `None` where no row tells anything of the policy.
+    pub value: Option<f64>,
+    /// The bound, at the level that was asked for over all candidates together.
+    pub bound: Bound,
+    /// Why it is not the asymptotic one, gravest first; empty where it is.
+    pub reasons: Vec<Reason>,
+    /// How many bounds share the level.
+    pub n_candidates: usize,
+    /// Kish's effective sample size, in rows; of two policies, the smaller.
+    pub effective_n: f64,
+}
+
+/// The default two-sided interval of the value or the difference, for one of `n_candidates` that
+/// are looked at together.
+///
+/// # Errors
+/// [`BoundError::TooFew`] without rows.
+pub fn default_interval(
+    evidence: &Evidence<'_>,
+    level: ConfidenceLevel,
+    n_candidates: usize,
+) -> Result<Chosen, BoundError> {
+    let each = level.shared_among(n_candidates);
+    let Look { value, error, mut reasons, effective_n } = look(evidence)?;
+    let narrow = error.and_then(|error| asymptotic(evidence, &error, each.miss() / 2.0));
+    let interval = match narrow {
+        Some((lower, upper)) if reasons.is_empty() => Interval {
+            lower,
+            upper,
+            level,
+            method: IntervalMethod::SkewedT,
+            kind: IntervalKind::Asymptotic,
+        },
+        _ => match bounds::interval(evidence, Method::BettingMixture, each) {
+            Ok(found) => Interval { level, ..found },
+            Err(BoundError::Contradiction { lower: _, upper: _ }) => {
+                reasons.push(Reason::Contradiction);
+                whole_range(evidence, level)
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    Ok(Chosen { value, interval, reasons, n_candidates: n_candidates.max(1), effective_n })
+}
+
+/// The default bound on one side, as a gate needs it: a policy ships if the lower bound of its
+/// quality difference and the upper bounds of its cost and latency differences are good enough.
+///
+/// # Errors
+/// As [`default_interval`].
+pub fn default_bound(
+    evidence: &Evidence<'_>,
+    side: Side,
+    level: ConfidenceLevel,
+    n_candidates: usize,
+) -> Result<ChosenBound, BoundError> {
+    let each = level.shared_among(n_candidates);
+    let Look { value, error, reasons, effective_n } = look(evidence)?;
+    let narrow = error
+        .filter(|_| reasons.is_empty())
+        .and_then(|error| error.end(side, each.miss()))
+        .map(|end| unscaled(evidence, end));
+    let (lowest, highest) = evidence.extremes();
+    let bound = match narrow {
+        Some(end) => Bound {
+            bound: end.clamp(lowest, highest),
+            side,
+            level,
+            method: IntervalMethod::SkewedT,
+            kind: IntervalKind::Asymptotic,
+        },
+        None => Bound { level, ..bounds::bound(evidence, side, Method::BettingMixture, each)? },
+    };
+    Ok(ChosenBound { value, bound, reasons, n_candidates: n_candidates.max(1), effective_n })
+}
+
+/// What the rows look like before an interval is chosen.
+struct Look {
+    value: Option<f64>,
+    error: Option<SkewedRatio>,
+    reasons: Vec<Reason>,
+    effective_n: f64,
+}
+
+fn look(evidence: &Evidence<'_>) -> Result<Look, BoundError> {
+    if evidence.n_rows() == 0 {
+        return Err(BoundError::TooFew { n_rows: 0, needed: 1 });
+    }
+    let mut reasons = Vec::new();
+    if 0.0 < evidence.unsupported_share {
+        reasons.push(Reason::MissingSupport { share: evidence.unsupported_share });
+    }
+    let mut policies = vec![evidence.weights];
+    if let Rival::Policy(weights) = evidence.rival {
+        policies.push(weights);
+    }
+    let mut effective_n = float_of(evidence.n_rows());
+    for weights in policies {
+        let moments = Moments::of(weights);
+        effective_n = effective_n.min(crate::diagnostics::effective_n(&moments));
+        if let Some(mean) = crate::diagnostics::mean_weight(&moments)
+            && FAR_MEAN_WEIGHT_Z < mean.z_score.abs()
+        {
+            reasons.push(Reason::FarMeanWeight { mean: mean.mean, z_score: mean.z_score });
+        }
+    }
+    if effective_n < ENOUGH_EFFECTIVE_ROWS {
+        reasons.push(Reason::FewEffectiveRows { effective_n });
+    }
+    let Some((numerators, denominators)) = columns(evidence) else {
+        return Ok(Look { value: None, error: None, reasons, effective_n });
+    };
+    let total: f64 = denominators.iter().sum();
+    let value = numerators.iter().sum::<f64>() / total;
+    let error = SkewedRatio::of(&numerators, &denominators);
+    match &error {
+        None => reasons.push(Reason::NoSpread),
+        Some(error) => reasons.extend(rarity(&numerators, &denominators, error)),
+    }
+    let value = Some(unscaled(evidence, value)).filter(|it| it.is_finite());
+    Ok(Look { value, error, reasons, effective_n })
+}
+
+/// Signs that rows are missing which would have moved the value far.
+fn rarity(numerators: &[f64], denominators: &[f64], error: &SkewedRatio) -> Option<Reason> {
+    let value = error.value();
+    let (mut above, mut below) = ((0.0, 0.0), (0.0, 0.0));
+    for (a, b) in numerators.iter().zip(denominators) {
+        let influence = a - value * b;
+        let side = if 0.0 < influence { &mut above } else { &mut below };
+        side.0 += influence;
+        side.1 += influence * influence;
+    }
+    let carrying =
+        |(sum, squares): (f64, f64)| if squares > 0.0 { sum * sum / squares } else { 0.0 };
+    let carrying_n = carrying(above).min(carrying(below));
+    if carrying_n < ENOUGH_CARRYING_ROWS {
+        return Some(Reason::RareEvents { carrying_n });
+    }
+    let skewness = error.skewness() / float_of(numerators.len()).sqrt();
+    (TOO_SKEWED < skewness.abs()).then_some(Reason::Skewed { skewness })
+}
+
+/// Numerators and denominators whose ratio of means is the scaled estimate; `None` where no row
+/// has weight.
+fn columns(evidence: &Evidence<'_>) -> Option<(Vec<f64>, Vec<f64>)> {
+    let rows = 0..evidence.n_rows();
+    let ones = || vec![1.0; evidence.n_rows()];
+    if let Some(robust) = bounds::doubly_robust_values(evidence) {
+        return Some((robust, ones()));
+    }
+    let outcomes: Vec<f64> = rows.map(|row| bounds::scaled_value(evidence, row)).collect();
+    match evidence.rival {
+        Rival::Nothing => {
+            let products = evidence.weights.iter().zip(&outcomes).map(|(w, r)| w * r).collect();
+            let has_weight = evidence.weights.iter().any(|&it| 0.0 < it);
+            has_weight.then(|| (products, evidence.weights.to_vec()))
+        }
+        Rival::Logged => {
+            let own = self_normalised(evidence.weights, &outcomes)?;
+            let differences = own.iter().zip(&outcomes).map(|(own, theirs)| own - theirs).collect();
+            Some((differences, ones()))
+        }
+        Rival::Policy(weights) => {
+            let own = self_normalised(evidence.weights, &outcomes)?;
+            let theirs = self_normalised(weights, &outcomes)?;
+            let differences = own.iter().zip(&theirs).map(|(own, theirs)| own - theirs).collect();
+            Some((differences, ones()))
+        }
+    }
+}
+
+/// One value per row whose mean is the self-normalised estimate and whose spread is its error.
+fn self_normalised(weights: &[f64], outcomes: &[f64]) -> Option<Vec<f64>> {
+    let total: f64 = weights.iter().sum();
+    if total <= 0.0 {
+        return None;
+    }
+    let pairs = || weights.iter().zip(outcomes);
+    let value = pairs().map(|(weight, outcome)| weight * outcome).sum::<f64>() / total;
+    let mean_weight = total / float_of(weights.len());
+    Some(
+        pairs().map(|(weight, outcome)| value + weight * (outcome - value) / mean_weight).collect(),
+    )
+}
+
+/// Both ends, within the range.
+fn asymptotic(evidence: &Evidence<'_>, error: &SkewedRatio, miss: f64) -> Option<(f64, f64)> {
+    let (lowest, highest) = evidence.extremes();
+    let end = |side| error.end(side, miss);
+    let (lower, upper) = (end(Side::Lower)?, end(Side::Upper)?);
+    let within = |end: f64| unscaled(evidence, end).clamp(lowest, highest);
+    Some((within(lower), within(upper)))
+}
+
+/// From shares of the range to the unit of the outcome.
+fn unscaled(evidence: &Evidence<'_>, share: f64) -> f64 {
+    let range = evidence.range;
+    match evidence.rival {
+        Rival::Nothing => range.lower() + range.width() * share,
+        Rival::Logged | Rival::Policy(_) => range.width() * share,
+    }
+}
+
+fn whole_range(evidence: &Evidence<'_>, level: ConfidenceLevel) -> Interval {
+    let (lower, upper) = evidence.extremes();
+    let (method, kind) = (IntervalMethod::WholeRange, IntervalKind::FiniteSample);
+    Interval { lower, upper, level, method, kind }
+}
+
+#[cfg(test)]
+mod tests;
