@@ -1,9 +1,10 @@
 //! The interval that is printed when nobody asks for another: as narrow as the rows deserve.
 //!
-//! Where many rows carry the value, the skew-corrected t is right and narrow. Where few do, or the
-//! target goes where the logger could not, it promises what it cannot keep; then the finite-sample
-//! mixture takes its place and [`Reason`]s say why. Values are self-normalised, or doubly robust
-//! where there are predictions. Weakness: a tail of which the rows show nothing at all, such as
+//! Where many rows carry the value, an asymptotic interval is right and narrow: the empirical
+//! likelihood where full support is stated, else the skew-corrected t. Where few do, or the target
+//! goes where the logger could not, it promises what it cannot keep; then the finite-sample
+//! mixture takes its place and [`Reason`]s say why. Values are likeliest under stated support,
+//! else self-normalised, and doubly robust where there are predictions. Weakness: a tail of which the rows show nothing at all, such as
 //! one ruinous cost in a million rows, is only covered by the finite-sample bounds.
 
 use std::fmt;
@@ -12,6 +13,7 @@ use crate::{
     bounds::{self, Bound, BoundError, Evidence, Method, Rival, Side},
     diagnostics::FAR_MEAN_WEIGHT_Z,
     interval::{ConfidenceLevel, Interval, IntervalKind, IntervalMethod},
+    likelihood::Profile,
     moments::{Moments, float_of},
     skewed::SkewedRatio,
 };
@@ -21,6 +23,9 @@ pub const ENOUGH_EFFECTIVE_ROWS: f64 = 200.0;
 
 /// At least this many rows, equally weighted, must carry each side of the estimate's error.
 pub const ENOUGH_CARRYING_ROWS: f64 = 40.0;
+
+/// One row must not be able to move the value by more standard errors than this.
+pub const LARGEST_STEP: f64 = 0.4;
 
 /// A skewness of the estimate's error above this is too much to correct for.
 pub const TOO_SKEWED: f64 = 0.2;
@@ -54,6 +59,11 @@ pub enum Reason {
     Skewed {
         /// The third moment of the estimate's error over its spread cubed.
         skewness: f64,
+    },
+    /// One row of the heaviest kind could move the value far, and there may be some not seen.
+    HeavyRows {
+        /// How far, in standard errors.
+        step: f64,
     },
     /// All rows say the same, so their spread says nothing.
     NoSpread,
@@ -89,6 +99,11 @@ impl fmt::Display for Reason {
                 out,
                 "a few heavy rows make the error lopsided (skewness {skewness:+.2}), too much for \
                  a narrower interval"
+            ),
+            Self::HeavyRows { step } => write!(
+                out,
+                "one more row of the heaviest kind could move the value by {step:.1} standard \
+                 errors, too much for a narrower interval"
             ),
             Self::NoSpread => write!(out, "all rows say the same, so their spread says nothing"),
             Self::Contradiction => write!(
@@ -141,17 +156,16 @@ pub fn default_interval(
     n_candidates: usize,
 ) -> Result<Chosen, BoundError> {
     let each = level.shared_among(n_candidates);
-    let Look { value, error, mut reasons, effective_n } = look(evidence)?;
-    let narrow = error.and_then(|error| asymptotic(evidence, &error, each.miss() / 2.0));
-    let interval = match narrow {
-        Some((lower, upper)) if reasons.is_empty() => Interval {
-            lower,
-            upper,
-            level,
-            method: IntervalMethod::SkewedT,
-            kind: IntervalKind::Asymptotic,
-        },
-        _ => match bounds::interval(evidence, Method::BettingMixture, each) {
+    let Look { value, narrow, mut reasons, effective_n } = look(evidence)?;
+    let ends = narrow.filter(|_| reasons.is_empty()).and_then(|narrow| {
+        let end = |side| narrow.end(evidence, side, each.miss() / 2.0);
+        Some((end(Side::Lower)?, end(Side::Upper)?, narrow.method()))
+    });
+    let interval = match ends {
+        Some((lower, upper, method)) => {
+            Interval { lower, upper, level, method, kind: IntervalKind::Asymptotic }
+        }
+        None => match bounds::interval(evidence, Method::BettingMixture, each) {
             Ok(found) => Interval { level, ..found },
             Err(BoundError::Contradiction { lower: _, upper: _ }) => {
                 reasons.push(Reason::Contradiction);
@@ -175,20 +189,14 @@ pub fn default_bound(
     n_candidates: usize,
 ) -> Result<ChosenBound, BoundError> {
     let each = level.shared_among(n_candidates);
-    let Look { value, error, reasons, effective_n } = look(evidence)?;
-    let narrow = error
+    let Look { value, narrow, reasons, effective_n } = look(evidence)?;
+    let end = narrow
         .filter(|_| reasons.is_empty())
-        .and_then(|error| error.end(side, each.miss()))
-        .map(|end| unscaled(evidence, end));
-    let (lowest, highest) = evidence.extremes();
-    let bound = match narrow {
-        Some(end) => Bound {
-            bound: end.clamp(lowest, highest),
-            side,
-            level,
-            method: IntervalMethod::SkewedT,
-            kind: IntervalKind::Asymptotic,
-        },
+        .and_then(|narrow| Some((narrow.end(evidence, side, each.miss())?, narrow.method())));
+    let bound = match end {
+        Some((bound, method)) => {
+            Bound { bound, side, level, method, kind: IntervalKind::Asymptotic }
+        }
         None => Bound { level, ..bounds::bound(evidence, side, Method::BettingMixture, each)? },
     };
     Ok(ChosenBound { value, bound, reasons, n_candidates: n_candidates.max(1), effective_n })
@@ -197,9 +205,51 @@ pub fn default_bound(
 /// What the rows look like before an interval is chosen.
 struct Look {
     value: Option<f64>,
-    error: Option<SkewedRatio>,
+    narrow: Option<Narrow>,
     reasons: Vec<Reason>,
     effective_n: f64,
+}
+
+/// An asymptotic interval in the making.
+enum Narrow {
+    /// Where full support is stated.
+    Likelihood(Profile),
+    /// Where it is not.
+    Skewed(SkewedRatio),
+}
+
+impl Narrow {
+    fn method(&self) -> IntervalMethod {
+        match self {
+            Self::Likelihood(_) => IntervalMethod::EmpiricalLikelihood,
+            Self::Skewed(_) => IntervalMethod::SkewedT,
+        }
+    }
+
+    fn value(&self, evidence: &Evidence<'_>) -> f64 {
+        match self {
+            Self::Likelihood(profile) => profile.value(),
+            Self::Skewed(error) => unscaled(evidence, error.value()),
+        }
+    }
+
+    /// One end, within the range.
+    fn end(&self, evidence: &Evidence<'_>, side: Side, miss: f64) -> Option<f64> {
+        let (lowest, highest) = evidence.extremes();
+        let end = match self {
+            Self::Likelihood(profile) => profile.end(side, miss),
+            Self::Skewed(error) => unscaled(evidence, error.end(side, miss)?),
+        };
+        Some(end.clamp(lowest, highest))
+    }
+
+    /// A standard error as a share of the range.
+    fn spread(&self, evidence: &Evidence<'_>) -> f64 {
+        match self {
+            Self::Likelihood(profile) => profile.std_error() / evidence.range.width(),
+            Self::Skewed(error) => error.std_error(),
+        }
+    }
 }
 
 fn look(evidence: &Evidence<'_>) -> Result<Look, BoundError> {
@@ -228,17 +278,27 @@ fn look(evidence: &Evidence<'_>) -> Result<Look, BoundError> {
         reasons.push(Reason::FewEffectiveRows { effective_n });
     }
     let Some((numerators, denominators)) = columns(evidence) else {
-        return Ok(Look { value: None, error: None, reasons, effective_n });
+        return Ok(Look { value: None, narrow: None, reasons, effective_n });
     };
-    let total: f64 = denominators.iter().sum();
-    let value = numerators.iter().sum::<f64>() / total;
-    let error = SkewedRatio::of(&numerators, &denominators);
-    match &error {
-        None => reasons.push(Reason::NoSpread),
-        Some(error) => reasons.extend(rarity(&numerators, &denominators, error)),
+    let Some(error) = SkewedRatio::of(&numerators, &denominators) else {
+        reasons.push(Reason::NoSpread);
+        let value = numerators.iter().sum::<f64>() / denominators.iter().sum::<f64>();
+        let value = Some(unscaled(evidence, value)).filter(|it| it.is_finite());
+        return Ok(Look { value, narrow: None, reasons, effective_n });
+    };
+    let narrow = match Profile::of(evidence) {
+        Ok(profile) => Narrow::Likelihood(profile),
+        Err(_) => Narrow::Skewed(error),
+    };
+    let heaviest = evidence
+        .largest_weight
+        .unwrap_or_else(|| evidence.weights.iter().copied().fold(1.0, f64::max));
+    let step = heaviest / (float_of(evidence.n_rows()) * narrow.spread(evidence));
+    if LARGEST_STEP < step {
+        reasons.push(Reason::HeavyRows { step });
     }
-    let value = Some(unscaled(evidence, value)).filter(|it| it.is_finite());
-    Ok(Look { value, error, reasons, effective_n })
+    reasons.extend(rarity(&numerators, &denominators, &error));
+    Ok(Look { value: Some(narrow.value(evidence)), narrow: Some(narrow), reasons, effective_n })
 }
 
 /// Signs that rows are missing which would have moved the value far.
@@ -302,15 +362,6 @@ fn self_normalised(weights: &[f64], outcomes: &[f64]) -> Option<Vec<f64>> {
     Some(
         pairs().map(|(weight, outcome)| value + weight * (outcome - value) / mean_weight).collect(),
     )
-}
-
-/// Both ends, within the range.
-fn asymptotic(evidence: &Evidence<'_>, error: &SkewedRatio, miss: f64) -> Option<(f64, f64)> {
-    let (lowest, highest) = evidence.extremes();
-    let end = |side| error.end(side, miss);
-    let (lower, upper) = (end(Side::Lower)?, end(Side::Upper)?);
-    let within = |end: f64| unscaled(evidence, end).clamp(lowest, highest);
-    Some((within(lower), within(upper)))
 }
 
 /// From shares of the range to the unit of the outcome.

@@ -22,8 +22,10 @@ pub mod estimators;
 
 pub mod diagnostics;
 
+pub mod bootstrap;
 pub mod bounds;
 pub mod choice;
+pub mod likelihood;
 pub mod sequence;
 pub mod skewed;
 

@@ -21,7 +21,7 @@ mod fixed;
 mod wagers;
 pub(crate) mod wealth;
 
-pub(crate) use wagers::wealths;
+pub(crate) use wagers::{control, corners, variable, wealths};
 
 pub use error::BoundError;
 pub use evidence::{Evidence, Predicted, Rival, ValueRange};

@@ -94,6 +94,50 @@ pub(super) fn doubly_robust(
     }
 }
 
+/// What the policies' weights of each row are beyond their mean: zero on average, with full
+/// support.
+pub(crate) fn control(evidence: &Evidence<'_>, row: usize) -> f64 {
+    match evidence.rival {
+        Rival::Nothing => evidence.weights[row] - 1.0,
+        Rival::Logged | Rival::Policy(_) => evidence.weights[row] - evidence.rival_weight(row),
+    }
+}
+
+/// The variable without a centre, or the doubly robust one where there are predictions.
+pub(crate) fn variable(evidence: &Evidence<'_>, row: usize) -> f64 {
+    match &evidence.predicted {
+        Some(predicted) => doubly_robust(evidence, predicted, Side::Lower, row),
+        None => centred(evidence, Side::Lower, 0.0, row),
+    }
+}
+
+/// The outermost pairs of [`control`] and [`variable`] that there could be.
+pub(crate) fn corners(evidence: &Evidence<'_>, largest: f64) -> Vec<[f64; 2]> {
+    let is_robust = evidence.predicted.is_some();
+    match evidence.rival {
+        Rival::Nothing if is_robust => vec![
+            [-1.0, 0.0],
+            [-1.0, 1.0],
+            [largest - 1.0, -largest],
+            [largest - 1.0, 1.0 + largest],
+        ],
+        Rival::Nothing => vec![[-1.0, 0.0], [largest - 1.0, 0.0], [largest - 1.0, largest]],
+        Rival::Logged | Rival::Policy(_) => {
+            let above = largest - 1.0;
+            let (least, most) = match evidence.rival {
+                Rival::Policy(_) => (-largest, largest),
+                Rival::Nothing | Rival::Logged => (-1.0, above),
+            };
+            if is_robust {
+                let reach = 1.0 + largest;
+                vec![[least, -reach], [least, reach], [most, -reach], [most, reach]]
+            } else {
+                vec![[least, least], [least, 0.0], [most, 0.0], [most, most]]
+            }
+        }
+    }
+}
+
 /// An outcome as a share of its range, counted from the end that the bound is for.
 pub(super) fn scaled(evidence: &Evidence<'_>, side: Side, value: f64) -> f64 {
     let range = evidence.range;

@@ -90,7 +90,8 @@ impl Wealth {
     /// Adds rows. Rounding below `-k` counts as `-k`.
     pub(crate) fn push(&mut self, values: impl Iterator<Item = f64>) {
         let mut products = vec![1.0; self.log_growth.len()];
-        let largest_rate = self.rates.rates.iter().copied().fold(0.0, f64::max);
+        // Rates ascend, so the last product is the largest, and the last factor.
+        let largest_rate = self.rates.rates.last().copied().unwrap_or(0.0);
         for value in values {
             let excess = (value + self.depth).max(0.0);
             self.n_rows += 1;
@@ -100,12 +101,10 @@ impl Wealth {
                 }
                 continue;
             }
-            let mut largest = 1.0_f64;
             for (product, &rate) in products.iter_mut().zip(&self.rates.rates) {
-                *product += *product * (rate * excess);
-                largest = largest.max(*product);
+                *product *= 1.0 + rate * excess;
             }
-            if FLUSH_ABOVE < largest {
+            if products.last().is_some_and(|&largest| FLUSH_ABOVE < largest) {
                 self.flush(&mut products);
             }
         }
