@@ -77,8 +77,8 @@ pub fn intervals(log: &Log<'_>, unscaled: impl Fn(f64) -> f64) -> Vec<Said> {
     add("VW gaussian", asymptotic(gaussian.0, gaussian.1));
     let cressieread = vw_cressieread(log.weights, log.scaled, log.largest_weight);
     add("VW cressieread", asymptotic(cressieread.0, cressieread.1));
-    add("empirical likelihood", likelihood::interval(&full, level).ok());
     if log.with_slow {
+        add("empirical likelihood", likelihood::interval(&full, level).ok());
         add("sequence", Sequence::start(&full).and_then(|it| it.interval(level)).ok());
         add("betting in order", bound(&plain, Method::BettingInOrder));
         let mut buckets = Buckets::default();
@@ -112,7 +112,8 @@ pub fn differences(log: &Log<'_>, rival: Rival<'_>, side: Side) -> Vec<Said> {
     if let Ok(found) = default_bound(&evidence, side, level, 1) {
         add("gate", found.bound.bound, found.bound.kind == IntervalKind::Asymptotic);
     }
-    if let Ok(robust) = evidence.with_predictions(log.predicted)
+    if log.with_slow
+        && let Ok(robust) = evidence.with_predictions(log.predicted)
         && let Ok(found) = default_bound(&robust, side, level, 1)
     {
         add("gate + predictions", found.bound.bound, found.bound.kind == IntervalKind::Asymptotic);

@@ -16,6 +16,8 @@ pub const MARGINS: [f64; 4] = [0.0, 0.02, 0.05, 0.1];
 pub struct Size {
     /// The lengths of log, ascending.
     pub lengths: Vec<usize>,
+    /// Where to begin in the endless row of logs, so that runs can be added up.
+    pub first_run: u64,
     /// Logs of each cell.
     pub n_runs: u64,
     /// Of these, how many for the slow methods.
@@ -70,11 +72,11 @@ pub fn run(table: &Table, size: &Size, out: &mut impl Write) -> Result<(), Box<d
         let bench = Bench::new(table, logger, &targets)?;
         let questions = bench.questions();
         let mut tallies: BTreeMap<(usize, usize, &str), Tally> = BTreeMap::new();
-        for run in 0..size.n_runs {
+        for run in size.first_run..size.first_run + size.n_runs {
             let drawn = bench.draw(&[position, run], size.lengths.last().copied().unwrap_or(0));
             for (at, question) in questions.iter().enumerate() {
                 for &n_rows in &size.lengths {
-                    let with_slow = run < size.n_slow_runs;
+                    let with_slow = run - size.first_run < size.n_slow_runs;
                     for said in bench.ask(question, &drawn, n_rows, (run, with_slow))? {
                         let tally = tallies.entry((at, n_rows, said.0)).or_default();
                         tally.add(said, question, bench.ranges[question.outcome]);
@@ -198,6 +200,7 @@ impl<'a> Bench<'a> {
         Ok(match rival {
             None => intervals(&log, |share| range.lower() + width * share),
             Some(other) if other == self.targets.len() => differences(&log, Rival::Logged, side),
+            Some(_) if !with_slow => Vec::new(),
             Some(other) => {
                 let rival = self.weights(other, cells);
                 differences(&log, Rival::Policy(&rival), side)

@@ -24,8 +24,12 @@ pub const ENOUGH_EFFECTIVE_ROWS: f64 = 200.0;
 /// At least this many rows, equally weighted, must carry each side of the estimate's error.
 pub const ENOUGH_CARRYING_ROWS: f64 = 40.0;
 
-/// One row must not be able to move the value by more standard errors than this.
-pub const LARGEST_STEP: f64 = 0.4;
+/// No row there could be may span more standard errors than this, for the empirical likelihood,
+/// which keeps room for rows not seen.
+pub const LARGEST_STEP: f64 = 1.0;
+
+/// The same for the skew-corrected t, which keeps none and must go by the heaviest row seen.
+pub const LARGEST_STEP_UNSTATED: f64 = 0.4;
 
 /// A skewness of the estimate's error above this is too much to correct for.
 pub const TOO_SKEWED: f64 = 0.2;
@@ -290,14 +294,19 @@ fn look(evidence: &Evidence<'_>) -> Result<Look, BoundError> {
         Ok(profile) => Narrow::Likelihood(profile),
         Err(_) => Narrow::Skewed(error),
     };
-    let heaviest = evidence
-        .largest_weight
-        .unwrap_or_else(|| evidence.weights.iter().copied().fold(1.0, f64::max));
-    let step = heaviest / (float_of(evidence.n_rows()) * narrow.spread(evidence));
-    if LARGEST_STEP < step {
+    let (span, largest_step) = match &narrow {
+        Narrow::Likelihood(profile) => (profile.span(), LARGEST_STEP),
+        Narrow::Skewed(_) => {
+            (evidence.weights.iter().copied().fold(1.0, f64::max), LARGEST_STEP_UNSTATED)
+        }
+    };
+    let step = span / (float_of(evidence.n_rows()) * narrow.spread(evidence));
+    if largest_step < step {
         reasons.push(Reason::HeavyRows { step });
     }
-    reasons.extend(rarity(&numerators, &denominators, &error));
+    if let Narrow::Skewed(error) = &narrow {
+        reasons.extend(rarity(&numerators, &denominators, error));
+    }
     Ok(Look { value: Some(narrow.value(evidence)), narrow: Some(narrow), reasons, effective_n })
 }
 

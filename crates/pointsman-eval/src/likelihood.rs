@@ -96,6 +96,12 @@ impl Profile {
         self.unit.1 * self.spread
     }
 
+    /// How far apart two rows there could be are, as a share of the range.
+    pub(crate) fn span(&self) -> f64 {
+        let corners = self.rows[self.rows.len() - self.n_corners..].iter().map(|row| row[1]);
+        corners.clone().fold(0.0, f64::max) - corners.fold(0.0, f64::min)
+    }
+
     /// One end of the interval, which misses with chance `miss` on that side.
     pub fn end(&self, side: Side, miss: f64) -> f64 {
         let z = normal::two_sided_z((2.0 * miss).min(1.0));
