@@ -184,6 +184,16 @@ impl<'a> Evidence<'a> {
         self.weights.len()
     }
 
+    /// The policy's weights. Shape `(n_rows,)`.
+    pub fn weights(&self) -> &'a [f64] {
+        self.weights
+    }
+
+    /// The outcomes. Shape `(n_rows,)`.
+    pub fn values(&self) -> &'a [f64] {
+        self.values
+    }
+
     /// The least and the greatest that a value, or a difference, can be.
     pub fn extremes(&self) -> (f64, f64) {
         match self.rival {

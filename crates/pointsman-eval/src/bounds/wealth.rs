@@ -141,11 +141,38 @@ impl Wealth {
 /// The purse is divided evenly among the variables. Returns the largest mean known to be refuted,
 /// and `low` where none is.
 pub(crate) fn lower_end(wealths: &[Wealth], miss: f64, low: f64, high: f64) -> f64 {
+    const N_STEPS: u32 = 100;
     let threshold = libm::log(float_of(wealths.len().max(1))) - libm::log(miss);
-    let is_refuted = |mean: f64| {
-        threshold <= log_sum_exp(wealths.iter().flat_map(|wealth| wealth.log_winnings(mean)))
+    let excess = |mean: f64| {
+        log_sum_exp(wealths.iter().flat_map(|wealth| wealth.log_winnings(mean))) - threshold
     };
-    last_refuted(is_refuted, low, high)
+    // Refuted means have an excess from zero up, and lie below those that are kept.
+    let (mut refuted, mut above) = (low, excess(low));
+    if above < 0.0 {
+        return low;
+    }
+    let (mut kept, mut below) = (high, excess(high));
+    if 0.0 <= below {
+        return high;
+    }
+    for _ in 0..N_STEPS {
+        let gap = kept - refuted;
+        if gap <= 1e-10 * (high - low) {
+            break;
+        }
+        let share = (above / (above - below)).clamp(0.01, 0.99);
+        let middle = refuted + share * gap;
+        let found = excess(middle);
+        // The Illinois rule: an end that stays twice counts half.
+        if 0.0 <= found {
+            (refuted, above) = (middle, found);
+            below *= 0.5;
+        } else {
+            (kept, below) = (middle, found);
+            above *= 0.5;
+        }
+    }
+    refuted
 }
 
 /// Bisects for the end of what is refuted, which reaches from `low` up; `low` if nothing is.
