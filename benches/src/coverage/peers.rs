@@ -61,24 +61,24 @@ pub fn vw_cressieread(weights: &[f64], rewards: &[f64], largest: f64) -> (f64, f
 
 fn candidate(
     sums: [f64; 5],
-    (n, phi): (f64, f64),
+    (n_rows, phi): (f64, f64),
     (sign, worst): (f64, f64),
     fake: f64,
 ) -> Option<f64> {
-    let [w, ww, wr, wwr, wwrr] = sums;
-    let bar = |sum: f64, own: f64| (sum + own) / (1.0 + n);
-    let bar_w = bar(w, fake);
-    let bar_ww = bar(ww, fake * fake);
-    let bar_wr = sign * bar(wr, fake * worst);
-    let bar_wwr = sign * bar(wwr, fake * fake * worst);
-    let bar_wwrr = bar(wwrr, fake * fake * worst * worst);
+    let [of_w, of_ww, of_wr, of_wwr, of_wwrr] = sums;
+    let bar = |sum: f64, own: f64| (sum + own) / (1.0 + n_rows);
+    let bar_w = bar(of_w, fake);
+    let bar_ww = bar(of_ww, fake * fake);
+    let bar_wr = sign * bar(of_wr, fake * worst);
+    let bar_wwr = sign * bar(of_wwr, fake * fake * worst);
+    let bar_wwrr = bar(of_wwrr, fake * fake * worst * worst);
     let spread = bar_ww - bar_w * bar_w;
     if spread <= 0.0 {
         return None;
     }
     let cross = bar_wwr - bar_w * bar_wr;
-    let x = bar_wr + (1.0 - bar_w) * cross / spread;
-    let y = cross * cross / spread - (bar_wwrr - bar_wr * bar_wr);
-    let z = phi + 0.5 * (1.0 - bar_w) * (1.0 - bar_w) / spread;
-    (z <= 0.0 && 0.0 <= y * z).then(|| x - (2.0 * y * z).sqrt())
+    let middle = bar_wr + (1.0 - bar_w) * cross / spread;
+    let rest = cross * cross / spread - (bar_wwrr - bar_wr * bar_wr);
+    let slack = phi + 0.5 * (1.0 - bar_w) * (1.0 - bar_w) / spread;
+    (slack <= 0.0 && 0.0 <= rest * slack).then(|| middle - (2.0 * rest * slack).sqrt())
 }
