@@ -50,7 +50,12 @@ pub fn vw_cressieread(weights: &[f64], rewards: &[f64], largest: f64) -> (f64, f
     // The upper 5 % of F with 1 and n degrees of freedom, as the square of Student's quantile.
     let z = 1.959_964_f64;
     let t = z + (z.powi(3) + z) / (4.0 * n);
-    let phi = -t * t / (2.0 * (n + 1.0));
+    // What the likeliest weights alone already cost, with the fake row they need.
+    let fake = if sums[0] < n { largest } else { 0.0 };
+    let (mean, square) = ((fake + sums[0]) / (1.0 + n), (fake * fake + sums[1]) / (1.0 + n));
+    let spread = square - mean * mean;
+    let cost = if 0.0 < spread { (1.0 + n) * (mean - 1.0).powi(2) / spread } else { 0.0 };
+    let phi = -(cost + t * t) / (2.0 * (n + 1.0));
     let end = |sign: f64, worst: f64| {
         let candidates = [0.0, largest].map(|fake| candidate(sums, (n, phi), (sign, worst), fake));
         let least = candidates.into_iter().flatten().fold(f64::INFINITY, f64::min);
