@@ -7,7 +7,9 @@
 //! else self-normalised, and doubly robust where there are predictions. Weakness: a tail of which the rows show nothing at all, such as
 //! one ruinous cost in a million rows, is only covered by the finite-sample bounds.
 
-use std::fmt;
+mod reason;
+
+pub use reason::Reason;
 
 use crate::{
     bounds::{self, Bound, BoundError, Evidence, Method, Rival, Side},
@@ -21,6 +23,10 @@ use crate::{
 /// Below this many effective rows no asymptotic interval is given.
 pub const ENOUGH_EFFECTIVE_ROWS: f64 = 200.0;
 
+/// Where support is not stated, a mean weight this many standard errors below one is a sign that
+/// it is missing.
+pub const LIGHT_MEAN_WEIGHT_Z: f64 = 2.0;
+
 /// At least this many rows, equally weighted, must carry each side of the estimate's error.
 pub const ENOUGH_CARRYING_ROWS: f64 = 40.0;
 
@@ -33,91 +39,6 @@ pub const LARGEST_STEP_UNSTATED: f64 = 0.4;
 
 /// A skewness of the estimate's error above this is too much to correct for.
 pub const TOO_SKEWED: f64 = 0.2;
-
-/// Why the finite-sample bound took the place of the asymptotic interval; `Display` is a sentence.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Reason {
-    /// The target puts mass where the logger could not go.
-    MissingSupport {
-        /// That mass, as a share of the target's whole mass.
-        share: f64,
-    },
-    /// The weights do not average one.
-    FarMeanWeight {
-        /// The mean weight.
-        mean: f64,
-        /// Its distance from one in standard errors.
-        z_score: f64,
-    },
-    /// Few rows tell about the policy.
-    FewEffectiveRows {
-        /// Kish's effective sample size, in rows.
-        effective_n: f64,
-    },
-    /// Few rows carry the value, so that rows like them may be missing.
-    RareEvents {
-        /// How many equally heavy rows would carry as much.
-        carrying_n: f64,
-    },
-    /// The estimate's error is far from normal.
-    Skewed {
-        /// The third moment of the estimate's error over its spread cubed.
-        skewness: f64,
-    },
-    /// One row of the heaviest kind could move the value far, and there may be some not seen.
-    HeavyRows {
-        /// How far, in standard errors.
-        step: f64,
-    },
-    /// All rows say the same, so their spread says nothing.
-    NoSpread,
-    /// The finite-sample bounds cross: something stated about the rows is not true.
-    Contradiction,
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::MissingSupport { share } => write!(
-                out,
-                "{:.1} % of the policy's choices could not have been logged and count at their \
-                 worst",
-                100.0 * share
-            ),
-            Self::FarMeanWeight { mean, z_score } => write!(
-                out,
-                "the mean weight is {mean:.3} and should be 1 ({z_score:+.1} standard errors), so \
-                 what is missing counts at its worst"
-            ),
-            Self::FewEffectiveRows { effective_n } => write!(
-                out,
-                "the log tells as much as {effective_n:.0} of the policy's own rows would, and \
-                 {ENOUGH_EFFECTIVE_ROWS:.0} are needed for a narrower interval"
-            ),
-            Self::RareEvents { carrying_n } => write!(
-                out,
-                "about {carrying_n:.0} rows carry the value, and {ENOUGH_CARRYING_ROWS:.0} are \
-                 needed for a narrower interval"
-            ),
-            Self::Skewed { skewness } => write!(
-                out,
-                "a few heavy rows make the error lopsided (skewness {skewness:+.2}), too much for \
-                 a narrower interval"
-            ),
-            Self::HeavyRows { step } => write!(
-                out,
-                "one more row of the heaviest kind could move the value by {step:.1} standard \
-                 errors, too much for a narrower interval"
-            ),
-            Self::NoSpread => write!(out, "all rows say the same, so their spread says nothing"),
-            Self::Contradiction => write!(
-                out,
-                "no value agrees with these rows: the propensities or the stated range cannot be \
-                 right"
-            ),
-        }
-    }
-}
 
 /// A value with the interval it deserves.
 #[derive(Debug, Clone, PartialEq)]
@@ -169,14 +90,16 @@ pub fn default_interval(
         Some((lower, upper, method)) => {
             Interval { lower, upper, level, method, kind: IntervalKind::Asymptotic }
         }
-        None => match bounds::interval(evidence, Method::BettingMixture, each) {
-            Ok(found) => Interval { level, ..found },
-            Err(BoundError::Contradiction { lower: _, upper: _ }) => {
-                reasons.push(Reason::Contradiction);
-                whole_range(evidence, level)
+        None => {
+            match bounds::interval(&doubted(evidence, &reasons), Method::BettingMixture, each) {
+                Ok(found) => Interval { level, ..found },
+                Err(BoundError::Contradiction { lower: _, upper: _ }) => {
+                    reasons.push(Reason::Contradiction);
+                    whole_range(evidence, level)
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
-        },
+        }
     };
     Ok(Chosen { value, interval, reasons, n_candidates: n_candidates.max(1), effective_n })
 }
@@ -197,13 +120,20 @@ pub fn default_bound(
     let end = narrow
         .filter(|_| reasons.is_empty())
         .and_then(|narrow| Some((narrow.end(evidence, side, each.miss())?, narrow.method())));
-    let bound = match end {
-        Some((bound, method)) => {
-            Bound { bound, side, level, method, kind: IntervalKind::Asymptotic }
-        }
-        None => Bound { level, ..bounds::bound(evidence, side, Method::BettingMixture, each)? },
+    let bound = if let Some((bound, method)) = end {
+        Bound { bound, side, level, method, kind: IntervalKind::Asymptotic }
+    } else {
+        let evidence = doubted(evidence, &reasons);
+        Bound { level, ..bounds::bound(&evidence, side, Method::BettingMixture, each)? }
     };
     Ok(ChosenBound { value, bound, reasons, n_candidates: n_candidates.max(1), effective_n })
+}
+
+/// The evidence without its statement of full support where the weights speak against it.
+fn doubted<'a>(evidence: &Evidence<'a>, reasons: &[Reason]) -> Evidence<'a> {
+    let is_doubtful = reasons.iter().any(|it| matches!(it, Reason::FarMeanWeight { .. }));
+    let largest_weight = evidence.largest_weight.filter(|_| !is_doubtful);
+    Evidence { largest_weight, ..*evidence }
 }
 
 /// What the rows look like before an interval is chosen.
@@ -273,7 +203,8 @@ fn look(evidence: &Evidence<'_>) -> Result<Look, BoundError> {
         let moments = Moments::of(weights);
         effective_n = effective_n.min(crate::diagnostics::effective_n(&moments));
         if let Some(mean) = crate::diagnostics::mean_weight(&moments)
-            && FAR_MEAN_WEIGHT_Z < mean.z_score.abs()
+            && (FAR_MEAN_WEIGHT_Z < mean.z_score.abs()
+                || evidence.largest_weight.is_none() && mean.z_score < -LIGHT_MEAN_WEIGHT_Z)
         {
             reasons.push(Reason::FarMeanWeight { mean: mean.mean, z_score: mean.z_score });
         }

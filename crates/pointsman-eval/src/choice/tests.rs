@@ -59,6 +59,19 @@ fn stated_missing_support_is_never_narrow() {
     assert_eq!(found.interval.kind, IntervalKind::FiniteSample);
 }
 
+/// A fifth of the mass is missing against the statement: the bounds must leave room for it.
+#[test]
+fn a_refuted_statement_of_support_is_not_used() {
+    let (weights, values) = columns_of(6000);
+    let light: Vec<f64> = weights.iter().map(|weight| 0.8 * weight).collect();
+    let evidence = Evidence::new(&light, &values, ValueRange::QUALITY).unwrap();
+    let evidence = evidence.with_full_support(2.0).unwrap();
+    let found = default_interval(&evidence, P95, 1).unwrap().interval;
+    assert!(found.lower < 0.4 && 0.6 < found.upper, "{found:?}");
+    let lower = default_bound(&evidence, Side::Lower, P95, 1).unwrap().bound;
+    assert!(lower.bound < 0.4, "{lower:?}");
+}
+
 /// Weights far above one on average fit no value at all.
 #[test]
 fn a_contradiction_leaves_the_whole_range() {
