@@ -1,7 +1,7 @@
 //! Bounds that hold at every number of rows, if what is stated about the rows is true.
 //!
 //! What must be true: rows are independent, the logged propensities are right, and every outcome
-//! lies in the stated range. Then [`lower`] and [`upper`] miss at most as often as asked, however
+//! lies in the stated range. Then [`bound`] and [`interval`] miss at most as often as asked, however
 //! rare or heavy the rows. The price is width: half as wide again as an asymptotic interval where
 //! that one is right.
 //!
