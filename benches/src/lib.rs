@@ -2,6 +2,7 @@
 
 pub mod text;
 
+pub mod coverage;
 pub mod policy;
 pub mod world;
 

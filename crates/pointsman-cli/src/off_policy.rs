@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use pointsman_eval::{
     error::EstimateError,
     estimators::{Estimator, PartialEstimate},
-    interval::{ConfidenceLevel, Interval, IntervalKind, IntervalMethod},
+    interval::{ConfidenceLevel, Interval},
     rounds::LoggedRounds,
     support::Support,
     tuning::{PartialTuning, TuningRule},
@@ -256,14 +256,8 @@ fn entry(one: &Estimated) -> Value {
 fn interval_json(interval: &Interval) -> Value {
     let Interval { lower, upper, level, method, kind } = interval;
     json!({
-        "kind": match kind {
-            IntervalKind::Asymptotic => "asymptotic",
-        },
-        "method": match method {
-            IntervalMethod::NormalMean => "normal-mean",
-            IntervalMethod::NormalRatio => "normal-ratio",
-            IntervalMethod::NormalPaired => "normal-paired",
-        },
+        "kind": kind.name(),
+        "method": method.name(),
         "level": level.get(),
         "lower": number(*lower),
         "upper": number(*upper),

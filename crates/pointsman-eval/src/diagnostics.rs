@@ -187,7 +187,7 @@ impl PartialDiagnostics {
 }
 
 /// `(Σ w)² / Σ w²`, written as `n / (1 + variance / mean²)`, which does not overflow.
-fn effective_n(weights: &Moments) -> f64 {
+pub(crate) fn effective_n(weights: &Moments) -> f64 {
     let n_rows = weights.total_weight();
     let mean = weights.mean();
     if mean <= 0.0 {
@@ -197,7 +197,7 @@ fn effective_n(weights: &Moments) -> f64 {
     n_rows / (1.0 + variance / mean / mean)
 }
 
-fn mean_weight(weights: &Moments) -> Option<MeanWeight> {
+pub(crate) fn mean_weight(weights: &Moments) -> Option<MeanWeight> {
     let std_error = weights.std_error()?;
     let mean = weights.mean();
     let gap = mean - 1.0;

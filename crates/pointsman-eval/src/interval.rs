@@ -4,7 +4,7 @@
 //! forget to say which kind it is. Its weakness is the normal approximation: with few or heavy
 //! rows the bounds are too narrow, above all the upper ones.
 
-use crate::{error::SettingError, normal};
+use crate::{error::SettingError, moments::float_of, normal};
 
 /// How often intervals made this way should hold the truth, strictly between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -27,6 +27,18 @@ impl ConfidenceLevel {
     pub fn get(self) -> f64 {
         self.0
     }
+
+    /// How often the bounds may miss the truth.
+    pub(crate) fn miss(self) -> f64 {
+        1.0 - self.0
+    }
+
+    /// The level each of `n_candidates` needs, so that all hold at once this often: the share of
+    /// misses is divided among them. No candidates count as one.
+    #[must_use]
+    pub fn shared_among(self, n_candidates: usize) -> Self {
+        Self(1.0 - self.miss() / float_of(n_candidates.max(1)))
+    }
 }
 
 /// How the bounds were computed.
@@ -38,6 +50,47 @@ pub enum IntervalMethod {
     NormalRatio,
     /// The mean of differences row by row, plus and minus normal quantiles.
     NormalPaired,
+    /// Student's t, its quantiles moved for the skewness of the rows ([`crate::skewed`]).
+    SkewedT,
+    /// Quantiles of Poisson resamples, numerator and denominator drawn together
+    /// ([`crate::bootstrap`]).
+    PoissonBootstrap,
+    /// The empirical likelihood profile with the mass that was not seen put where it hurts most
+    /// ([`crate::likelihood`]).
+    EmpiricalLikelihood,
+    /// A mixture of fixed bets against each candidate value; no order of rows matters
+    /// ([`crate::bounds`]).
+    BettingMixture,
+    /// Bets that learn from the rows before, so their order matters ([`crate::bounds`]).
+    BettingInOrder,
+    /// Maurer and Pontil's bound with a known largest value ([`crate::bounds`]).
+    EmpiricalBernstein,
+    /// Logarithmic smoothing with a rate fixed beforehand ([`crate::bounds`]).
+    LogSmoothing,
+    /// A betting mixture that holds after every row at once ([`crate::sequence`]).
+    ConfidenceSequence,
+    /// All values there can be: the rows contradict what was stated about them.
+    WholeRange,
+}
+
+impl IntervalMethod {
+    /// The name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NormalMean => "normal mean",
+            Self::NormalRatio => "normal ratio",
+            Self::NormalPaired => "normal paired",
+            Self::SkewedT => "skew-corrected t",
+            Self::PoissonBootstrap => "Poisson bootstrap",
+            Self::EmpiricalLikelihood => "empirical likelihood",
+            Self::BettingMixture => "betting mixture",
+            Self::BettingInOrder => "betting in order",
+            Self::EmpiricalBernstein => "empirical Bernstein",
+            Self::LogSmoothing => "logarithmic smoothing",
+            Self::ConfidenceSequence => "confidence sequence",
+            Self::WholeRange => "whole range",
+        }
+    }
 }
 
 /// What the level promises.
@@ -45,6 +98,19 @@ pub enum IntervalMethod {
 pub enum IntervalKind {
     /// The level is reached as rows become many; with few or heavy rows it can be missed by far.
     Asymptotic,
+    /// The level is reached at every number of rows, where rows are independent, the logged
+    /// propensities are right and what was stated about the range and the support is true.
+    FiniteSample,
+}
+
+impl IntervalKind {
+    /// The name in files and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Asymptotic => "asymptotic",
+            Self::FiniteSample => "finite-sample",
+        }
+    }
 }
 
 /// A confidence interval, in the unit of the value it is for.

@@ -6,6 +6,8 @@
 //!   [`rounds::LoggedRounds`], estimate with [`estimators::estimate`], and print
 //!   [`diagnostics::diagnose`] beside the value. A log can fail to answer a question; then there
 //!   is an [`error::EstimateError`], never a NaN.
+//!   [`choice::default_interval`] and [`choice::default_bound`] give the interval that the rows
+//!   deserve; [`bounds`] and [`sequence`] hold at every number of rows.
 //! * **An outcome table**, where every model answered every prompt: check it with
 //!   [`matrix::Outcomes`], measure with [`full`], [`frontier`] and [`calibration`], and ask
 //!   [`baselines::judge`] whether routing is worth it at all.
@@ -22,6 +24,13 @@ pub mod tuning;
 
 pub mod diagnostics;
 pub mod support;
+
+pub mod bootstrap;
+pub mod bounds;
+pub mod choice;
+pub mod likelihood;
+pub mod sequence;
+pub mod skewed;
 
 pub mod matrix;
 

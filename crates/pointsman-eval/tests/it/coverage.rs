@@ -18,11 +18,15 @@ const N_LOGS: u32 = 2000;
 const N_ROWS: usize = 500;
 
 /// `SplitMix64`: the same draws on every machine.
-struct Draws(u64);
+pub(crate) struct Draws(u64);
 
 impl Draws {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The next draw, uniform in `[0, 1)`.
-    fn next(&mut self) -> f64 {
+    pub(crate) fn next(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -96,7 +100,7 @@ impl Tally {
 }
 
 fn tally(estimator: Estimator) -> Tally {
-    let mut draws = Draws(20_261_121);
+    let mut draws = Draws::new(20_261_121);
     let mut tally = Tally::default();
     for _ in 0..N_LOGS {
         let rounds = simulate(&mut draws);

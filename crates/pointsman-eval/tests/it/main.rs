@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot build its world should stop")]
 
+mod choice;
 mod coverage;
 mod reference;
