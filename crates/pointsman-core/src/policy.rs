@@ -6,7 +6,7 @@ use crate::{
     eligibility::{self, Exclusion},
     explorer::{self, Explorer},
     features::Extractor,
-    objective::{Expected, Objective},
+    objective::{Expected, Favour, Objective, OperatingPoint, WeightError, Weights},
     request::Request,
     scorer::{LogLine, Scorer, Scores, at_length},
     simd::{self, Job},
@@ -23,6 +23,8 @@ pub struct Policy {
     models: Vec<PolicyModel>,
     cost_basis: CostBasis,
     objective: Objective,
+    /// What one model's utility is raised by.
+    favour: Option<Favour>,
     explorer: Explorer,
 }
 
@@ -181,14 +183,25 @@ impl Policy {
         };
         let models = models.iter().map(put_to_work).collect::<Result<_, _>>()?;
         let (objective, explorer) = (Objective::default(), Explorer::GREEDY);
-        Ok(Self { scorer, models, cost_basis, objective, explorer })
+        Ok(Self { scorer, models, cost_basis, objective, favour: None, explorer })
     }
 
-    /// The same policy with another objective.
+    /// The same policy with another objective, which favours no model.
     #[must_use]
     pub fn with_objective(mut self, objective: Objective) -> Self {
         self.objective = objective;
+        self.favour = None;
         self
+    }
+
+    /// The same policy at an operating point of its artifact.
+    ///
+    /// # Errors
+    /// [`WeightError`] for a weight on cost that is negative or not finite.
+    pub fn at_point(mut self, point: &OperatingPoint) -> Result<Self, WeightError> {
+        self.objective = Objective::Tradeoff(Weights::new(point.per_dollar, 0.0)?);
+        self.favour = point.favour;
+        Ok(self)
     }
 
     /// The same policy with another explorer.
@@ -381,6 +394,12 @@ impl Job for Weighing<'_, '_> {
                 candidate.utility = policy.objective.utility(&candidate.expected, dearest);
             }
             utilities.push(candidate.utility);
+        }
+        if let Some(Favour { model, quality_points }) = policy.favour
+            && let Some(candidate) = candidates.get_mut(model)
+        {
+            candidate.utility += quality_points; // negative infinity stays what it is
+            utilities[model] = candidate.utility;
         }
         probabilities.clear();
         probabilities.resize(utilities.len(), 0.0);

@@ -43,6 +43,35 @@ fn greedy_takes_the_model_of_highest_predicted_quality() {
 }
 
 #[test]
+fn a_favoured_model_is_taken_unless_it_may_not_answer() {
+    let level = Probability::new(0.95).unwrap();
+    let band = crate::objective::Band { value: 0.5, lower: 0.4, upper: 0.6, level };
+    let at = |model: usize, quality_points: f64| OperatingPoint {
+        name: "p".to_owned(),
+        per_dollar: 0.0,
+        favour: Some(Favour { model, quality_points }),
+        quality: band,
+        cost_usd: band,
+        cost_share: None,
+        strong_share: None,
+        guarantee: None,
+    };
+    for model in 0..5 {
+        let policy = policy(5).at_point(&at(model, 10.0)).unwrap();
+        let mut workspace = Workspace::new(&policy);
+        let mut request = Request::from_prompt(PROMPT);
+        let mut chosen = |request: &Request<'_>| {
+            policy.decide(request, Probability::ZERO, &mut workspace).unwrap().model
+        };
+        assert_eq!(chosen(&request), model);
+        request.constraints.deny_models = Cow::Owned(vec![Cow::Owned(format!("m{model}"))]);
+        assert_ne!(chosen(&request), model);
+    }
+    let policy = policy(5).at_point(&at(0, 10.0)).unwrap().with_objective(Objective::default());
+    assert_eq!(policy.favour, None);
+}
+
+#[test]
 fn the_cheapest_accepted_provider_is_taken() {
     let policy = policy(3);
     let mut workspace = Workspace::new(&policy);
