@@ -8,6 +8,7 @@
 //!
 //! Takes numbers, not tables; knows nothing of files.
 
+pub mod demands;
 pub mod design;
 pub mod outcomes;
 
@@ -17,8 +18,11 @@ mod apart;
 mod columns;
 mod cost;
 mod fold;
+mod guarantee;
 mod kernel;
 mod problem;
 mod report;
 mod select;
+mod shares;
 mod solve;
+mod worth;

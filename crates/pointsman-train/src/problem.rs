@@ -3,12 +3,13 @@
 use crate::{
     columns::{Columns, Effort, Fitted},
     cost::{Length, length_target},
+    demands::Demands,
     fold::N_FOLDS,
     kernel::Kernel,
     outcomes::narrow,
     report::{self, HeldOutReport},
     select::{HeldOut, StrengthValue, Yardstick, gain, shares},
-    train::{Progress, STRENGTHS, TrainingSet},
+    train::{Progress, STRENGTHS, TrainError, TrainingSet},
 };
 use pointsman_core::{
     features::N_DENSE,
@@ -194,7 +195,11 @@ impl<'a> Problem<'a> {
     }
 
     /// Lets the strengths share the weights by what they were worth on held-out rows.
-    pub(crate) fn choose(&self, fits: &HeldOutFits) -> Choice {
+    pub(crate) fn choose(
+        &self,
+        fits: &HeldOutFits,
+        demands: &Demands,
+    ) -> Result<Choice, TrainError> {
         let n_columns = self.n_models + 1;
         let length_strength = self.length_strength(fits);
         let length = match length_strength {
@@ -248,16 +253,16 @@ impl<'a> Problem<'a> {
                 }
             }
         };
-        let report =
-            report::held_out(&yardstick, &HeldOut { quality: &mixed, cost: &cost }, &fits.folds);
-        Choice {
+        let mixed = HeldOut { quality: &mixed, cost: &cost };
+        let report = report::held_out(&yardstick, &mixed, &fits.folds, demands)?;
+        Ok(Choice {
             strengths,
             shares,
             output_tokens,
             cost_usd,
             length_centre: length.centre,
             report: Some(report),
-        }
+        })
     }
 
     /// The strength whose length column is nearest to the truth on held-out rows.

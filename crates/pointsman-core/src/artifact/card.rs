@@ -132,7 +132,8 @@ pub(super) const FORMAT_VERSION: u32 = 1;
 
 impl From<&Card> for CardWire {
     fn from(card: &Card) -> Self {
-        let Card { name, schema, models, mean_quality, operating_points, standing, provenance } = card;
+        let Card { name, schema, models, mean_quality, operating_points, standing, provenance } =
+            card;
         Self {
             sha256: digest::BLANK.to_owned(),
             format_version: FORMAT_VERSION,
