@@ -49,13 +49,22 @@ pub fn explain(
     let scorer = policy.scorer();
     let parts = scorer.parts();
     let n_columns = parts.n_models + 1;
+    // A model that nothing was learned about finds hard what the learned ones find hard.
+    let or_mean = |model: usize, of_learned: &dyn Fn(usize) -> f64| {
+        if model < parts.n_models {
+            return of_learned(model);
+        }
+        (0..parts.n_models).map(of_learned).sum::<f64>() / len_as_float(parts.n_models)
+    };
 
     let mut extractor = Extractor::new(scorer.schema());
     let dense = parts.dense_scaling.apply(extractor.extract(request).dense);
     let dense = DENSE_NAMES.iter().enumerate().map(|(index, name)| Effect {
         source: (*name).to_owned(),
         quality: against_mean(&|m| {
-            f64::from(dense[index]) * f64::from(parts.dense_weights[index * n_columns + m])
+            or_mean(m, &|m| {
+                f64::from(dense[index]) * f64::from(parts.dense_weights[index * n_columns + m])
+            })
         }),
     });
 
@@ -67,15 +76,19 @@ pub fn explain(
                 return;
             }
             let weights: Vec<i8> = scorer.weights_of(bucket).collect();
+            let factor = f64::from(scores.term_factor());
             let quality = against_mean(&|m| {
-                f64::from(weights[m]) * f64::from(parts.scales[m]) * f64::from(scores.term_factor())
+                or_mean(m, &|m| f64::from(weights[m]) * f64::from(parts.scales[m]) * factor)
             });
             terms.push(Effect { source: text[span].to_owned(), quality });
         });
     });
+    let difficulty = |m: usize| or_mean(m, &|m| f64::from(scores.quality()[m]));
+    let level = |m: usize| candidates[m].expected.quality - difficulty(m); // zero for the learned
+    let intercept = |m: usize| or_mean(m, &|m| f64::from(parts.intercepts[m]));
     Explanation {
-        lead: against_mean(&|m| f64::from(scores.quality()[m])),
-        standing: against_mean(&|m| f64::from(parts.intercepts[m])),
+        lead: against_mean(&|m| candidates[m].expected.quality),
+        standing: against_mean(&|m| intercept(m) + level(m)),
         terms: largest_first(terms),
         dense: largest_first(dense.collect()),
     }
@@ -102,12 +115,24 @@ mod tests {
     fn the_parts_sum_to_the_lead() {
         let names: Vec<String> = (0..4).map(|index| format!("m{index}")).collect();
         let policy = Policy::new(Scorer::new(patterned(4, 10)).unwrap(), &names, None).unwrap();
-        let mut workspace = Workspace::new(&policy);
+        check_sum(&policy);
+        let catalog = crate::catalog::Catalog::from_toml(
+            "[[models]]\nid = \"new\"\nprior_quality = 0.9\n[[models.endpoints]]\nprovider = \"p\"\n\
+             input_usd_per_million = 1.0\noutput_usd_per_million = 1.0",
+        )
+        .unwrap();
+        let which = crate::newcomers::Newcomers::Stated;
+        check_sum(&policy.with_newcomers(&catalog, None, which));
+    }
+
+    #[track_caller]
+    fn check_sum(policy: &Policy) {
+        let mut workspace = Workspace::new(policy);
         for prompt in ["", "Sort these: 3, 1, 2.", &"many different words and more ".repeat(50)] {
             let request = Request::from_prompt(prompt);
             let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
             let made = (workspace.candidates(), workspace.scores());
-            let explanation = explain(&policy, &request, decision.model, made);
+            let explanation = explain(policy, &request, decision.model, made);
             let Explanation { lead, standing, terms, dense } = explanation;
             let sum: f64 = terms.iter().chain(&dense).map(|effect| effect.quality).sum();
             assert!(

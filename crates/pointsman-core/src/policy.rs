@@ -1,6 +1,8 @@
 //! Eligibility, scorer, objective and explorer together: from a request to a distribution over
 //! models, and one draw from it.
 
+mod new_models;
+
 use crate::{
     catalog::{Catalog, Model},
     eligibility::{self, Exclusion},
@@ -13,6 +15,8 @@ use crate::{
     units::{Probability, Propensity, Tokens, Usd, as_float, len_as_float},
 };
 
+use new_models::NewModel;
+
 /// Output tokens assumed where none could be learned; [`CostBasis`] says so.
 pub const ASSUMED_OUTPUT_TOKENS: u64 = 500;
 
@@ -23,6 +27,10 @@ pub struct Policy {
     models: Vec<PolicyModel>,
     cost_basis: CostBasis,
     objective: Objective,
+    /// What is expected of models that stand behind the learned ones in `models`.
+    expected_of_new: Vec<NewModel>,
+    /// The mean quality of the learned models.
+    mean_quality: f64,
     /// What one model's utility is raised by.
     favour: Option<Favour>,
     explorer: Explorer,
@@ -182,8 +190,16 @@ impl Policy {
             (None, _, None) => CostBasis::Unknown,
         };
         let models = models.iter().map(put_to_work).collect::<Result<_, _>>()?;
-        let (objective, explorer) = (Objective::default(), Explorer::GREEDY);
-        Ok(Self { scorer, models, cost_basis, objective, favour: None, explorer })
+        Ok(Self {
+            scorer,
+            models,
+            cost_basis,
+            objective: Objective::default(),
+            expected_of_new: Vec::new(),
+            mean_quality: 0.0,
+            favour: None,
+            explorer: Explorer::GREEDY,
+        })
     }
 
     /// The same policy with another objective, which favours no model.
@@ -384,6 +400,13 @@ impl Job for Weighing<'_, '_> {
                 }
                 Err(reason) => candidate.excluded_by = Some(reason),
             }
+        }
+        if !policy.expected_of_new.is_empty() {
+            let learned = (scores.quality(), &output_tokens[..], &cost_usd[..]);
+            let behind = &mut candidates[scores.quality().len()..];
+            let (n, most_of_new) = policy.weigh_new((request, input_tokens), learned, most, behind);
+            n_eligible += n;
+            dearest = dearest.max(most_of_new);
         }
         if n_eligible == 0 {
             return Err(NoEligibleModel { n_models: policy.models.len() });
