@@ -61,6 +61,7 @@ fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
     let card = Card {
         name: "bench".to_owned(),
         schema: parts.schema,
+        mean_quality: None,
         operating_points: Vec::new(),
         standing: Standing { best_single: models[0].clone(), sentence: "Route.".to_owned() },
         models,

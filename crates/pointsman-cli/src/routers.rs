@@ -5,9 +5,11 @@ use anyhow::{Result, bail};
 use pointsman_core::scorer::{Scorer, Scores};
 use pointsman_data::{TrainTest, train_test_parts};
 use pointsman_eval::{
-    baselines::{Baseline, figures_of_baseline},
+    baselines::{Baseline, Verdict, baselines, figures_of_baseline, judge},
     calibration::{brier, log_loss},
     frontier::{Figures, figures},
+    full::{MeanValue, paired_difference},
+    interval::ConfidenceLevel,
     matrix::{Matrix, Outcomes},
 };
 use pointsman_train::{
@@ -77,6 +79,27 @@ pub(crate) struct TableResult {
     /// Training rows that were set aside because their prompt also stands in the test part.
     pub(crate) n_leaked: usize,
     pub(crate) routers: Vec<RouterResult>,
+    pub(crate) verdict: TableVerdict,
+}
+
+/// Whether to route on one table, by its test rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableVerdict {
+    /// The best single model on the test rows.
+    pub(crate) best_single: usize,
+    /// The policy's quality less that of a rival, and what the rival is; with confidence above
+    /// zero where the verdict is to route, else that of the best single model.
+    pub(crate) difference: MeanValue,
+    pub(crate) rival: Rival,
+    /// The point that beats its rivals.
+    pub(crate) routes_at: Option<&'static str>,
+}
+
+/// What a policy is held against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Rival {
+    Single(usize),
+    Mix([usize; 2]),
 }
 
 /// Predictions for the test rows, pooled over parts; row-major.
@@ -85,6 +108,8 @@ pub(crate) struct Predictions {
     pub(crate) quality: Vec<f64>,
     /// Empty where costs are not known.
     pub(crate) cost: Vec<f64>,
+    /// The choice at the policy's default point; empty for what is no policy.
+    pub(crate) picks: Vec<usize>,
 }
 
 /// What truly came of the test rows, pooled over parts in their order; row-major.
@@ -125,6 +150,30 @@ impl TestRows {
         Ok(figures(&predicted, &self.outcomes()?)?)
     }
 
+    /// Whether the default point, or the one that ignores cost, beats the best single model for no
+    /// more money, and the mix of two models that costs the same.
+    fn verdict(&self, predictions: &Predictions) -> Result<TableVerdict> {
+        let (actual, level) = (self.outcomes()?, ConfidenceLevel::P95);
+        let rows = predictions.quality.chunks_exact(self.n_models);
+        let by_quality: Vec<usize> = rows.map(|row| first_best(row.iter().copied())).collect();
+        let best_single = baselines(&actual).best_single.model_index;
+        for (name, picks) in [("its default point", &predictions.picks), ("quality", &by_quality)] {
+            let judgement = judge(&actual.of_picks(picks)?, &actual, level)?;
+            if judgement.verdict == Verdict::Route {
+                let (difference, rival) = match &judgement.mix {
+                    Some(mix) => (mix.difference, Rival::Mix(mix.models)),
+                    None => (judgement.difference, Rival::Single(judgement.rival.model_index)),
+                };
+                return Ok(TableVerdict { best_single, difference, rival, routes_at: Some(name) });
+            }
+        }
+        let of = |picks: &[usize]| -> Result<Vec<f64>> { Ok(actual.of_picks(picks)?.quality) };
+        let (policy, single) = (of(&by_quality)?, of(&vec![best_single; self.n_rows])?);
+        let difference = paired_difference(&policy, &single, level)?;
+        let rival = Rival::Single(best_single);
+        Ok(TableVerdict { best_single, difference, rival, routes_at: None })
+    }
+
     fn view<'v>(&self, quality: &'v [f64], cost: Option<&'v [f64]>) -> Result<Outcomes<'v>> {
         let matrix = |values: &'v [f64]| Matrix::new(values, self.n_rows, self.n_models);
         Ok(Outcomes::new(matrix(quality)?, cost.map(matrix).transpose()?)?)
@@ -156,6 +205,7 @@ pub(crate) fn run(
         let losses = (log_loss(predicted, quality)?.value, brier(predicted, quality)?);
         Ok(RouterResult { name, figures: test.figures_of(predictions)?, losses: Some(losses) })
     };
+    let mut verdict = None;
     let bar = screen.progress("training", (learners.len() * parts.len()) as u64);
     for &learner in learners {
         let mut predictions = Predictions::default();
@@ -163,8 +213,12 @@ pub(crate) fn run(
             learned(loaded, &outcomes, (learner, seed), part, &mut predictions)?;
             bar.inc(1);
         }
+        if verdict.is_none() {
+            verdict = Some(test.verdict(&predictions)?);
+        }
         routers.push(scored(learner.name(), &predictions)?);
     }
+    let Some(verdict) = verdict else { bail!("no learner was given") };
     bar.finish_and_clear();
     let mut constant = Predictions::default();
     for part in &parts {
@@ -184,6 +238,7 @@ pub(crate) fn run(
         has_cost: test.cost.is_some(),
         n_leaked,
         routers,
+        verdict,
     })
 }
 
@@ -206,7 +261,9 @@ pub(crate) fn learned(
         rows: &rows,
     };
     let config = TrainConfig::new(seed, learner.regularisation())?;
-    let Trained { parts, mean_quality, mean_cost, .. } = train(&set, &config, &|_| ())?;
+    let Trained { parts, mean_quality, mean_cost, held_out, .. } = train(&set, &config, &|_| ())?;
+    let default_point = held_out.as_ref().and_then(|report| report.operating_points.first());
+    let weight = default_point.map_or(0.0, |value| value.point.per_dollar);
     let lines = parts.cost_usd.clone();
     let scorer = Scorer::new(parts)?;
     let mut scores = Scores::default();
@@ -216,8 +273,22 @@ pub(crate) fn learned(
         if let Some(lines) = &lines {
             predictions.cost.extend(lines.iter().map(|line| line.at(scores.length())));
         }
+        let cost = |model: usize| lines.as_ref().map_or(0.0, |l| l[model].at(scores.length()));
+        let utility = |(model, quality): (usize, &f32)| f64::from(*quality) - weight * cost(model);
+        predictions.picks.push(first_best(scores.quality().iter().enumerate().map(utility)));
     }
     Ok((mean_quality, mean_cost))
+}
+
+/// The place of the largest; ties go to the first.
+pub(crate) fn first_best(values: impl Iterator<Item = f64>) -> usize {
+    let (mut best, mut highest) = (0, f64::NEG_INFINITY);
+    for (place, value) in values.enumerate() {
+        if highest < value {
+            (best, highest) = (place, value);
+        }
+    }
+    best
 }
 
 /// Predicts every test row by the models' means over the training part.

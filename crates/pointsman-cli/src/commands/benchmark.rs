@@ -1,10 +1,10 @@
 //! `pointsman benchmark`: cross-validated routers on outcome tables, with baselines.
 
 use crate::{
-    files,
+    cold_start, files,
     from_logs::{self, FromLogs},
     load::{self, QualityRange},
-    routers::{self, Learner, RouterResult, TableResult},
+    routers::{self, Learner, Rival, RouterResult, TableResult, TableVerdict},
     screen::{self, Screen},
     wording,
 };
@@ -26,6 +26,9 @@ pub(crate) struct Args {
     /// at temperature 0.1 over the training part's means, mixed with 10 % uniform.
     #[arg(long, value_name = "LOGS", default_value_t = 0)]
     from_logs: u64,
+    /// Also hold this model back, and see how it is predicted from 0 to 500 of its outcomes.
+    #[arg(long, value_name = "MODEL")]
+    cold_start: Option<String>,
     /// Seeds every random choice of the learner.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -59,8 +62,14 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         loaded.describe(screen)?;
         let result = routers::run(&loaded, &args.learner, args.seed, screen)
             .with_context(|| path.display().to_string())?;
-        describe(&result, screen)?;
-        let mut value = table_json(&result);
+        describe(&result, &loaded.matrix.models, screen)?;
+        let mut value = table_json(&result, &loaded.matrix.models);
+        if let Some(model) = &args.cold_start {
+            let found = cold_start::run(&loaded, model, args.seed, screen)
+                .with_context(|| path.display().to_string())?;
+            cold_start::describe(&found, screen)?;
+            value["cold_start"] = cold_start::json(&found);
+        }
         if 0 < args.from_logs {
             let found = from_logs::run(&loaded, args.from_logs, screen)
                 .with_context(|| path.display().to_string())?;
@@ -72,8 +81,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen::json(args.json.as_deref(), &json!({ "tables": tables }))
 }
 
-fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
-    let TableResult { n_test, n_models, has_cost, n_leaked, routers } = result;
+fn describe(result: &TableResult, models: &[String], screen: &Screen) -> Result<()> {
+    let TableResult { n_test, n_models, has_cost, n_leaked, routers, verdict } = result;
     screen.say(&format!("{} test rows, {n_models} models", wording::length(*n_test)))?;
     if 0 < *n_leaked {
         let n = wording::length(*n_leaked);
@@ -101,7 +110,31 @@ fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
     let header =
         ["router", "quality", "frontier area", "cost to match best single", "log loss", "Brier"];
     screen.table(header, routers.iter().map(row))?;
-    screen.say("")
+    screen.say(&format!("\n{}\n", sentence(verdict, models)))
+}
+
+/// The verdict in words.
+fn sentence(verdict: &TableVerdict, models: &[String]) -> String {
+    let TableVerdict { best_single, difference, rival, routes_at } = verdict;
+    let interval = &difference.interval;
+    let numbers =
+        format!("{:+.4} [{:+.4}, {:+.4}]", difference.value, interval.lower, interval.upper);
+    let rival = match rival {
+        Rival::Single(model) => format!("always `{}`", models[*model]),
+        Rival::Mix([cheap, dear]) => {
+            format!("mixing `{}` and `{}` at the same cost", models[*cheap], models[*dear])
+        }
+    };
+    match routes_at {
+        Some(point) => {
+            format!("Route: on test rows the quality at {point} is {numbers} against {rival}.")
+        }
+        None => format!(
+            "Use one model, `{}`: on test rows routing did not beat it, or a mix of two models at \
+             the same cost, with confidence (quality {numbers} against {rival}).",
+            models[*best_single]
+        ),
+    }
 }
 
 fn describe_from_logs(found: &FromLogs, screen: &Screen) -> Result<()> {
@@ -134,7 +167,7 @@ fn from_logs_json(found: &FromLogs) -> Value {
     json!({"n_logs": found.n_logs, "differences": differences})
 }
 
-fn table_json(result: &TableResult) -> Value {
+fn table_json(result: &TableResult, models: &[String]) -> Value {
     let routers: Map<String, Value> = result
         .routers
         .iter()
@@ -156,5 +189,10 @@ fn table_json(result: &TableResult) -> Value {
         "has_cost": result.has_cost,
         "n_leaked": result.n_leaked,
         "routers": routers,
+        "verdict": {
+            "kind": if result.verdict.routes_at.is_some() { "route" } else { "use_one_model" },
+            "best_single": models[result.verdict.best_single],
+            "sentence": sentence(&result.verdict, models),
+        },
     })
 }
