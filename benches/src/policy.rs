@@ -5,6 +5,7 @@ use pointsman_core::{
     catalog::Catalog,
     explorer::{Explorer, Rule},
     features::{FeatureSchema, N_DENSE},
+    newcomers::Newcomers,
     objective::{Objective, Weights},
     policy::Policy,
     request::{Message, Request, Role},
@@ -19,6 +20,8 @@ use std::{borrow::Cow, collections::BTreeMap, error::Error};
 pub enum Prices {
     /// Two endpoints per model, with prices.
     Catalog,
+    /// The same, and as many models again that nothing was learned about.
+    CatalogWithNewcomers,
     /// Learned costs.
     Learned,
 }
@@ -32,12 +35,16 @@ pub fn policy(n_models: usize, prices: Prices) -> Result<Policy, Box<dyn Error>>
     let artifact = Artifact::from_bytes(&bytes)?;
     let catalog = match prices {
         Prices::Catalog => Some(Catalog::from_toml(&catalog_toml(n_models))?),
+        Prices::CatalogWithNewcomers => Some(Catalog::from_toml(&catalog_toml(2 * n_models))?),
         Prices::Learned => None,
     };
     let models = &artifact.card().models;
     let explorer = Explorer::new(Rule::InverseGap { gamma: 200.0 }, Probability::new(0.05)?)?;
     let objective = Objective::Tradeoff(Weights::new(5.0, 0.001)?);
-    let policy = Policy::new(artifact.scorer().clone(), models, catalog.as_ref())?;
+    let mut policy = Policy::new(artifact.scorer().clone(), models, catalog.as_ref())?;
+    if let (Prices::CatalogWithNewcomers, Some(catalog)) = (prices, &catalog) {
+        policy = policy.with_newcomers(catalog, None, Newcomers::All);
+    }
     Ok(policy.with_explorer(explorer).with_objective(objective))
 }
 

@@ -9,6 +9,7 @@ mod edges;
 mod golden;
 mod journey;
 mod mistakes;
+mod points;
 mod real_data;
 mod same_bits;
 mod snapshots;

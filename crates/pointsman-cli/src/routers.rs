@@ -5,10 +5,10 @@ use anyhow::{Result, bail};
 use pointsman_core::scorer::{Scorer, Scores};
 use pointsman_data::{TrainTest, train_test_parts};
 use pointsman_eval::{
-    baselines::{Baseline, Verdict, baselines, figures_of_baseline, judge},
+    baselines::{Baseline, MixRival, baselines, figures_of_baseline, judge},
     calibration::{brier, log_loss},
     frontier::{Figures, figures},
-    full::{MeanValue, paired_difference},
+    full::{MeanValue, mean_value, paired_difference},
     interval::ConfidenceLevel,
     matrix::{Matrix, Outcomes},
 };
@@ -16,6 +16,11 @@ use pointsman_train::{
     outcomes::Outcomes as TrainingOutcomes,
     train::{Regularisation, TrainConfig, Trained, TrainingSet, train},
 };
+
+/// A point has to cost less than this share of the best single model, with confidence, and lose
+/// at most so much quality against it, to be worth a verdict to route.
+pub(crate) const LESS_COST: f64 = 0.98;
+pub(crate) const MOST_LOSS: f64 = 0.01;
 
 /// A way to learn a router.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,24 +87,32 @@ pub(crate) struct TableResult {
     pub(crate) verdict: TableVerdict,
 }
 
-/// Whether to route on one table, by its test rows.
+/// Whether to route on one table, by its test rows and the rule of a policy file's standing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TableVerdict {
     /// The best single model on the test rows.
     pub(crate) best_single: usize,
-    /// The policy's quality less that of a rival, and what the rival is; with confidence above
-    /// zero where the verdict is to route, else that of the best single model.
-    pub(crate) difference: MeanValue,
-    pub(crate) rival: Rival,
-    /// The point that beats its rivals.
-    pub(crate) routes_at: Option<&'static str>,
+    /// The quality of choosing regardless of cost, less that of the best single model.
+    pub(crate) by_quality: MeanValue,
+    /// What the policy's default point saves, where that is worth having.
+    pub(crate) saving: Option<Saving>,
 }
 
-/// What a policy is held against.
+/// A point that costs less than the best single model, for no less quality to speak of, and beats
+/// the mix of two models that costs the same.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Rival {
-    Single(usize),
-    Mix([usize; 2]),
+pub(crate) struct Saving {
+    pub(crate) cost_share: f64,
+    /// Its quality less that of the best single model.
+    pub(crate) difference: MeanValue,
+    pub(crate) mix: Option<MixRival>,
+}
+
+impl TableVerdict {
+    /// Whether routing is better with confidence, in quality or in cost.
+    pub(crate) fn is_to_route(&self) -> bool {
+        self.saving.is_some() || 0.0 < self.by_quality.interval.lower
+    }
 }
 
 /// Predictions for the test rows, pooled over parts; row-major.
@@ -150,28 +163,29 @@ impl TestRows {
         Ok(figures(&predicted, &self.outcomes()?)?)
     }
 
-    /// Whether the default point, or the one that ignores cost, beats the best single model for no
-    /// more money, and the mix of two models that costs the same.
     fn verdict(&self, predictions: &Predictions) -> Result<TableVerdict> {
         let (actual, level) = (self.outcomes()?, ConfidenceLevel::P95);
+        let best_single = baselines(&actual).best_single;
+        let single = actual.of_picks(&vec![best_single.model_index; self.n_rows])?;
         let rows = predictions.quality.chunks_exact(self.n_models);
         let by_quality: Vec<usize> = rows.map(|row| first_best(row.iter().copied())).collect();
-        let best_single = baselines(&actual).best_single.model_index;
-        for (name, picks) in [("its default point", &predictions.picks), ("quality", &by_quality)] {
-            let judgement = judge(&actual.of_picks(picks)?, &actual, level)?;
-            if judgement.verdict == Verdict::Route {
-                let (difference, rival) = match &judgement.mix {
-                    Some(mix) => (mix.difference, Rival::Mix(mix.models)),
-                    None => (judgement.difference, Rival::Single(judgement.rival.model_index)),
-                };
-                return Ok(TableVerdict { best_single, difference, rival, routes_at: Some(name) });
-            }
+        let by_quality = actual.of_picks(&by_quality)?;
+        let policy = actual.of_picks(&predictions.picks)?;
+        let difference = paired_difference(&policy.quality, &single.quality, level)?;
+        let mut saving = None;
+        if let (Some(costs), Some(single_cost)) = (&policy.cost_usd, best_single.cost_usd) {
+            let (cost, mix) = (mean_value(costs, level)?, judge(&policy, &actual, level)?.mix);
+            let is_worth_having = cost.interval.upper < LESS_COST * single_cost
+                && -MOST_LOSS <= difference.interval.lower
+                && mix.is_none_or(|mix| 0.0 < mix.difference.interval.lower);
+            let cost_share = cost.value / single_cost;
+            saving = is_worth_having.then_some(Saving { cost_share, difference, mix });
         }
-        let of = |picks: &[usize]| -> Result<Vec<f64>> { Ok(actual.of_picks(picks)?.quality) };
-        let (policy, single) = (of(&by_quality)?, of(&vec![best_single; self.n_rows])?);
-        let difference = paired_difference(&policy, &single, level)?;
-        let rival = Rival::Single(best_single);
-        Ok(TableVerdict { best_single, difference, rival, routes_at: None })
+        Ok(TableVerdict {
+            best_single: best_single.model_index,
+            by_quality: paired_difference(&by_quality.quality, &single.quality, level)?,
+            saving,
+        })
     }
 
     fn view<'v>(&self, quality: &'v [f64], cost: Option<&'v [f64]>) -> Result<Outcomes<'v>> {

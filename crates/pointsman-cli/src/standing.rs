@@ -1,5 +1,6 @@
 //! Whether held-out rows say to route, in one sentence, for a policy file's card.
 
+use crate::routers::{LESS_COST, MOST_LOSS};
 use pointsman_core::artifact::Standing;
 use pointsman_train::train::{PointValue, Trained};
 
@@ -23,13 +24,13 @@ pub(crate) fn standing(models: &[String], trained: &Trained) -> Standing {
     let (gain, error) = report.sweep[0].gain;
     let saving = report.operating_points.iter().find(|value| {
         value.point.name == "balanced"
-            && value.point.cost_usd.upper < 0.98 * report.best_single_cost
-            && -0.01 <= lower(value.gain)
+            && value.point.cost_usd.upper < LESS_COST * report.best_single_cost
+            && -MOST_LOSS <= lower(value.gain)
             && value.mix.is_none_or(|mix| 0.0 < lower(mix.gain))
     });
     let sentence = match saving {
         Some(value) => format!(
-            "Route: on held-out rows `balanced` costs {:.0} % of `{best_single}` at a quality of {} \
+            "Route: on held-out rows `balanced` costs {:.0} % of `{best_single}`; its quality is {} \
              against it{}; ignoring cost, quality is {} against it.",
             100.0 * value.point.cost_usd.value / report.best_single_cost,
             interval(value.gain),
@@ -42,11 +43,24 @@ pub(crate) fn standing(models: &[String], trained: &Trained) -> Standing {
         ),
         None => format!(
             "Use one model, `{best_single}`: on held-out rows routing did not beat it, or a mix of \
-             two models at the same cost, with confidence, in quality ({}) or in cost.",
-            interval((gain, error))
+             two models at the same cost, with confidence, in quality ({}) or in cost.{}",
+            interval((gain, error)),
+            for_less(&report.operating_points, models),
         ),
     };
     Standing { best_single, sentence }
+}
+
+/// Routing may still be the better way to spend less than the best single model costs.
+fn for_less(points: &[PointValue], models: &[String]) -> String {
+    let beats_mix = |value: &&PointValue| value.mix.is_some_and(|mix| 0.0 < lower(mix.gain));
+    let Some(value) = points.iter().filter(beats_mix).next_back() else { return String::new() };
+    format!(
+        " Where quality may fall, `{}` is at {} against it{}.",
+        value.point.name,
+        interval(value.gain),
+        against_mix(value, models),
+    )
 }
 
 fn lower((gain, error): (f64, f64)) -> f64 {

@@ -4,12 +4,13 @@ use crate::{
     cold_start, files,
     from_logs::{self, FromLogs},
     load::{self, QualityRange},
-    routers::{self, Learner, Rival, RouterResult, TableResult, TableVerdict},
+    routers::{self, Learner, RouterResult, Saving, TableResult, TableVerdict},
     screen::{self, Screen},
     wording,
 };
 use anyhow::{Context, Result, bail};
 use pointsman_core::features::FeatureSchema;
+use pointsman_eval::full::MeanValue;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -115,24 +116,33 @@ fn describe(result: &TableResult, models: &[String], screen: &Screen) -> Result<
 
 /// The verdict in words.
 fn sentence(verdict: &TableVerdict, models: &[String]) -> String {
-    let TableVerdict { best_single, difference, rival, routes_at } = verdict;
-    let interval = &difference.interval;
-    let numbers =
-        format!("{:+.4} [{:+.4}, {:+.4}]", difference.value, interval.lower, interval.upper);
-    let rival = match rival {
-        Rival::Single(model) => format!("always `{}`", models[*model]),
-        Rival::Mix([cheap, dear]) => {
-            format!("mixing `{}` and `{}` at the same cost", models[*cheap], models[*dear])
-        }
+    let TableVerdict { best_single, by_quality, saving } = verdict;
+    let best = &models[*best_single];
+    let numbers = |difference: &MeanValue| {
+        let interval = &difference.interval;
+        format!("{:+.4} [{:+.4}, {:+.4}]", difference.value, interval.lower, interval.upper)
     };
-    match routes_at {
-        Some(point) => {
-            format!("Route: on test rows the quality at {point} is {numbers} against {rival}.")
+    let by_quality = numbers(by_quality);
+    match saving {
+        Some(Saving { cost_share, difference, mix }) => {
+            let against_mix = mix.as_ref().map_or_else(String::new, |mix| {
+                let [cheap, dear] = mix.models.map(|model| &models[model]);
+                let numbers = numbers(&mix.difference);
+                format!(", and {numbers} against mixing `{cheap}` and `{dear}` at the same cost")
+            });
+            format!(
+                "Route: on test rows the default point costs {:.0} % of `{best}`; its quality is {} \
+                 against it{against_mix}; ignoring cost, quality is {by_quality} against it.",
+                100.0 * cost_share,
+                numbers(difference),
+            )
+        }
+        None if verdict.is_to_route() => {
+            format!("Route: on test rows the quality is {by_quality} against `{best}`.")
         }
         None => format!(
-            "Use one model, `{}`: on test rows routing did not beat it, or a mix of two models at \
-             the same cost, with confidence (quality {numbers} against {rival}).",
-            models[*best_single]
+            "Use one model, `{best}`: on test rows routing did not beat it, or a mix of two models at \
+             the same cost, with confidence, in quality ({by_quality}) or in cost."
         ),
     }
 }
@@ -190,7 +200,7 @@ fn table_json(result: &TableResult, models: &[String]) -> Value {
         "n_leaked": result.n_leaked,
         "routers": routers,
         "verdict": {
-            "kind": if result.verdict.routes_at.is_some() { "route" } else { "use_one_model" },
+            "kind": if result.verdict.is_to_route() { "route" } else { "use_one_model" },
             "best_single": models[result.verdict.best_single],
             "sentence": sentence(&result.verdict, models),
         },
