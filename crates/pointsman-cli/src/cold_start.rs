@@ -104,7 +104,7 @@ pub(crate) fn run(
         for draw in 0..N_SEEDS {
             let rows = held.draw(n_outcomes, seed.wrapping_mul(N_SEEDS).wrapping_add(draw));
             from_prior.add(&held.errors(&held.by_prior(&prior, &rows), full_value));
-            let scratch = held.from_scratch(&outcomes, learner, &rows)?;
+            let scratch = held.alone(&outcomes, learner, &rows)?;
             from_scratch = from_scratch.zip(scratch).map(|(mut sum, predicted)| {
                 sum.add(&held.errors(&predicted, full_value));
                 sum
@@ -198,7 +198,7 @@ impl<'t> HeldBack<'t> {
     }
 
     /// The same, from a fit of those rows alone; `None` where they are too few.
-    fn from_scratch(
+    fn alone(
         &self,
         outcomes: &Outcomes,
         learner: (Learner, u64),

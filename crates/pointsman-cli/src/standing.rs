@@ -54,7 +54,7 @@ pub(crate) fn standing(models: &[String], trained: &Trained) -> Standing {
 /// Routing may still be the better way to spend less than the best single model costs.
 fn for_less(points: &[PointValue], models: &[String]) -> String {
     let beats_mix = |value: &&PointValue| value.mix.is_some_and(|mix| 0.0 < lower(mix.gain));
-    let Some(value) = points.iter().filter(beats_mix).next_back() else { return String::new() };
+    let Some(value) = points.iter().rfind(beats_mix) else { return String::new() };
     format!(
         " Where quality may fall, `{}` is at {} against it{}.",
         value.point.name,
