@@ -75,7 +75,7 @@ fn against_mix(value: &PointValue, models: &[String]) -> String {
     let Some(mix) = &value.mix else { return String::new() };
     let [cheap, dear] = mix.models.map(|model| models[model].as_str());
     format!(
-        ", and of {} against mixing `{cheap}` and `{dear}` at the same cost",
+        ", and {} against mixing `{cheap}` and `{dear}` at the same cost",
         interval(mix.gain)
     )
 }
