@@ -5,6 +5,7 @@ use pointsman_core::{
     catalog::Catalog,
     explorer::{Explorer, Rule},
     features::{FeatureSchema, N_DENSE},
+    newcomers::Newcomers,
     objective::{Objective, Weights},
     policy::Policy,
     request::{Message, Request, Role},
@@ -26,6 +27,8 @@ const N_CLUSTERS: usize = 64;
 pub enum Prices {
     /// Two endpoints per model, with prices.
     Catalog,
+    /// The same, and as many models again that nothing was learned about.
+    CatalogWithNewcomers,
     /// Learned costs.
     Learned,
 }
@@ -39,12 +42,16 @@ pub fn policy(n_models: usize, prices: Prices) -> Result<Policy, Box<dyn Error>>
     let artifact = Artifact::from_bytes(&bytes)?;
     let catalog = match prices {
         Prices::Catalog => Some(Catalog::from_toml(&catalog_toml(n_models))?),
+        Prices::CatalogWithNewcomers => Some(Catalog::from_toml(&catalog_toml(2 * n_models))?),
         Prices::Learned => None,
     };
     let models = &artifact.card().models;
     let explorer = Explorer::new(Rule::InverseGap { gamma: 200.0 }, Probability::new(0.05)?)?;
     let objective = Objective::Tradeoff(Weights::new(5.0, 0.001)?);
-    let policy = Policy::new(artifact.scorer().clone(), models, catalog.as_ref())?;
+    let mut policy = Policy::new(artifact.scorer().clone(), models, catalog.as_ref())?;
+    if let (Prices::CatalogWithNewcomers, Some(catalog)) = (prices, &catalog) {
+        policy = policy.with_newcomers(catalog, None, Newcomers::All);
+    }
     Ok(policy.with_explorer(explorer).with_objective(objective))
 }
 
@@ -68,6 +75,7 @@ fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
     let card = Card {
         name: "bench".to_owned(),
         schema: parts.schema,
+        mean_quality: None,
         operating_points: Vec::new(),
         standing: Standing { best_single: models[0].clone(), sentence: "Route.".to_owned() },
         models,

@@ -41,7 +41,12 @@ fn decisions_allocate_nothing() {
         })
         .collect();
     let denied = [Cow::Borrowed("vendor/model-3"), Cow::Borrowed("nobody")];
-    for (n_models, prices) in [(8, Prices::Catalog), (32, Prices::Catalog), (32, Prices::Learned)] {
+    for (n_models, prices) in [
+        (8, Prices::Catalog),
+        (32, Prices::Catalog),
+        (16, Prices::CatalogWithNewcomers),
+        (32, Prices::Learned),
+    ] {
         let policy = policy(n_models, prices).unwrap();
         let mut workspace = Workspace::new(&policy);
         let warm_up = Request::default();

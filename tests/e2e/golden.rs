@@ -123,18 +123,27 @@ fn card(parts: &ScorerParts) -> Card {
         name: "golden \"v1\"".to_owned(),
         schema: parts.schema,
         models: ["small", "vendor/middle", "groß"].map(str::to_owned).to_vec(),
+        mean_quality: None,
         operating_points: vec![
             OperatingPoint {
                 name: "balanced".to_owned(),
                 per_dollar: 0.1 + 0.2,
+                favour: None,
                 quality: band(0.7),
                 cost_usd: band(0.002),
+                cost_share: None,
+                strong_share: None,
+                guarantee: None,
             },
             OperatingPoint {
                 name: "quality".to_owned(),
                 per_dollar: 0.0,
+                favour: None,
                 quality: band(0.75),
                 cost_usd: band(0.01),
+                cost_share: None,
+                strong_share: None,
+                guarantee: None,
             },
         ],
         standing: Standing {

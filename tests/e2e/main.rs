@@ -11,6 +11,7 @@ mod journals;
 mod journey;
 mod mistakes;
 mod ope;
+mod points;
 mod published;
 mod real_data;
 mod same_bits;

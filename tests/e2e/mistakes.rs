@@ -96,6 +96,46 @@ fn tables_that_lack_something() {
 }
 
 #[test]
+fn points_that_cannot_be() {
+    let csv = plain_csv();
+    let files: [(&str, &[u8]); 2] = [("t.csv", csv.as_bytes()), ("t.ndjson", TABLE.as_bytes())];
+    let costly = "train --table t.ndjson --buckets 12 --out p.safetensors";
+    for (arguments, expected) in [
+        (
+            format!("{costly} --target-cost-share 0.0001"),
+            "target-cost-share of 0.0001 is out of reach: by its weight on cost the policy costs from",
+        ),
+        (format!("{costly} --target-cost-share 900"), "of 900 is out of reach"),
+        (format!("{costly} --max-quality-loss 2"), "it must be from 0.0001 to 0.5"),
+        (format!("{costly} --strong-share 1.5"), "strong-share of 1.5; it must be from 0 to 1"),
+        (format!("{costly} --strong-share 0.5 --strong me"), "--strong me: the data's models are"),
+        (
+            "train --table t.csv --out p.safetensors --target-cost-share 0.5".to_owned(),
+            "target-cost-share of 0.5: costs are not known",
+        ),
+        (
+            "benchmark t.ndjson --cold-start me".to_owned(),
+            "--cold-start me: the table's models are",
+        ),
+        (
+            "benchmark t.csv --cold-start fox".to_owned(),
+            "with one other model there is nothing to route among",
+        ),
+    ] {
+        check(&arguments, &files, expected);
+    }
+    check_usage("train --table t.csv --out p --strong fox", "--strong-share <SHARE>");
+    check_usage(
+        "train --table t.csv --out p --penalty 3 --strong-share 0.5",
+        "cannot be used with",
+    );
+    check_usage(
+        "route --policy a.safetensors --newcomers some",
+        "is none of never, stated and all",
+    );
+}
+
+#[test]
 fn values_that_cannot_be_right() {
     check_line(
         5,

@@ -3,16 +3,19 @@
 //! Exit codes: 0 fine; 1 the gate says hold or cannot tell; 2 could not run, with one sentence
 //! that says what to do.
 
+mod cold_start;
 mod commands;
 mod evaluation;
 mod files;
 mod from_logs;
 mod load;
 mod off_policy;
+mod point_flags;
 mod policy_flags;
 mod report;
 mod routers;
 mod screen;
+mod standing;
 mod wording;
 
 use clap::{Parser, Subcommand};

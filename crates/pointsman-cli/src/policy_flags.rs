@@ -4,9 +4,10 @@ use crate::files;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use pointsman_core::{
-    artifact::Artifact,
+    artifact::{Artifact, Card},
     catalog::Catalog,
     explorer::{Explorer, Rule},
+    newcomers::Newcomers,
     objective::{Objective, Weights},
     policy::Policy,
     units::{Probability, Quality, Usd},
@@ -31,6 +32,27 @@ pub(crate) struct PolicyFlags {
     /// `greedy`, `epsilon:0.1`, `softmax:0.05` (temperature) or `igw:100` (gamma).
     #[arg(long, value_name = "HOW", default_value = "greedy")]
     pub(crate) explore: ExploreFlag,
+    /// Catalog models that nothing was learned about: `stated` takes those with a `prior_quality`,
+    /// `all` the others too, by their price, `never` none.
+    #[arg(long, value_name = "WHICH", default_value = "stated")]
+    pub(crate) newcomers: NewcomersFlag,
+}
+
+/// Which newcomers may be taken, as flags spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(crate) struct NewcomersFlag(Newcomers);
+
+impl std::str::FromStr for NewcomersFlag {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "never" => Ok(Self(Newcomers::Never)),
+            "stated" => Ok(Self(Newcomers::Stated)),
+            "all" => Ok(Self(Newcomers::All)),
+            _ => Err(format!("`{text}` is none of never, stated and all")),
+        }
+    }
 }
 
 /// An explorer, as flags spell it.
@@ -94,43 +116,48 @@ impl PolicyFlags {
         name: String,
         catalog: Option<&Catalog>,
     ) -> Result<LoadedPolicy> {
-        let (objective, described) = self.objective(&artifact)?;
-        let policy = Policy::new(artifact.scorer().clone(), &artifact.card().models, catalog)?
-            .with_objective(objective)
+        let card = artifact.card();
+        let mut policy = Policy::new(artifact.scorer().clone(), &card.models, catalog)?
             .with_explorer(self.explore.0);
-        Ok(LoadedPolicy { artifact, policy, objective: described, name })
+        if let Some(catalog) = catalog {
+            let means = card.mean_quality.as_deref();
+            policy = policy.with_newcomers(catalog, means, self.newcomers.0);
+        }
+        let (policy, objective) = self.strive(policy, card)?;
+        Ok(LoadedPolicy { artifact, policy, objective, name })
     }
 
-    fn objective(&self, artifact: &Artifact) -> Result<(Objective, String)> {
+    /// The policy with the objective that was asked for, and its name for people.
+    fn strive(&self, policy: Policy, card: &Card) -> Result<(Policy, String)> {
         if let Some(lambda) = self.lambda {
             let weights = Weights::new(lambda, 0.0).context("--lambda")?;
             return Ok((
-                Objective::Tradeoff(weights),
+                policy.with_objective(Objective::Tradeoff(weights)),
                 format!("{lambda} quality points per dollar"),
             ));
         }
         if let Some(floor) = self.min_quality {
             let quality = Quality::new(floor).context("--min-quality")?;
             return Ok((
-                Objective::QualityFloor(quality),
+                policy.with_objective(Objective::QualityFloor(quality)),
                 format!("the cheapest with quality {floor}"),
             ));
         }
         if let Some(cap) = self.max_cost_usd {
             let cost = Usd::from_dollars(cap).context("--max-cost-usd")?;
-            return Ok((Objective::CostCap(cost), format!("the best for {cost}")));
+            return Ok((
+                policy.with_objective(Objective::CostCap(cost)),
+                format!("the best for {cost}"),
+            ));
         }
-        let points = &artifact.card().operating_points;
+        let points = &card.operating_points;
         let point = match &self.objective {
             Some(name) => points.iter().find(|point| point.name == *name),
             None => points.first(),
         };
         match (point, &self.objective) {
-            (Some(point), _) => {
-                let weights = Weights::new(point.per_dollar, 0.0)?;
-                Ok((Objective::Tradeoff(weights), format!("`{}`", point.name)))
-            }
-            (None, None) => Ok((Objective::default(), "quality alone".to_owned())),
+            (Some(point), _) => Ok((policy.at_point(point)?, format!("`{}`", point.name))),
+            (None, None) => Ok((policy, "quality alone".to_owned())),
             (None, Some(name)) => {
                 let known: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
                 let known =
@@ -164,6 +191,9 @@ mod tests {
             ("thompson", false),
         ] {
             assert_eq!(text.parse::<ExploreFlag>().is_ok(), ok, "{text}");
+        }
+        for (text, ok) in [("never", true), ("stated", true), ("all", true), ("some", false)] {
+            assert_eq!(text.parse::<NewcomersFlag>().is_ok(), ok, "{text}");
         }
     }
 }

@@ -5,9 +5,11 @@ use anyhow::{Result, bail};
 use pointsman_core::scorer::{Scorer, Scores};
 use pointsman_data::{TrainTest, train_test_parts};
 use pointsman_eval::{
-    baselines::{Baseline, figures_of_baseline},
+    baselines::{Baseline, MixRival, baselines, figures_of_baseline, judge},
     calibration::{brier, log_loss},
     frontier::{Figures, figures},
+    full::{MeanValue, mean_value, paired_difference},
+    interval::ConfidenceLevel,
     matrix::{CostQuality, Matrix, Outcomes},
     published::{PairFigures, aiq, cost_saving, pair_figures, performance_gain},
 };
@@ -15,6 +17,11 @@ use pointsman_train::{
     outcomes::Outcomes as TrainingOutcomes,
     train::{Regularisation, TrainConfig, Trained, TrainingSet, train},
 };
+
+/// A point has to cost less than this share of the best single model, with confidence, and lose
+/// at most so much quality against it, to be worth a verdict to route.
+pub(crate) const LESS_COST: f64 = 0.98;
+pub(crate) const MOST_LOSS: f64 = 0.01;
 
 /// A way to learn a router.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,6 +99,35 @@ pub(crate) struct TableResult {
     /// Training rows that were set aside because their prompt also stands in the test part.
     pub(crate) n_leaked: usize,
     pub(crate) routers: Vec<RouterResult>,
+    pub(crate) verdict: TableVerdict,
+}
+
+/// Whether to route on one table, by its test rows and the rule of a policy file's standing.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TableVerdict {
+    /// The best single model on the test rows.
+    pub(crate) best_single: usize,
+    /// The quality of choosing regardless of cost, less that of the best single model.
+    pub(crate) by_quality: MeanValue,
+    /// What the policy's default point saves, where that is worth having.
+    pub(crate) saving: Option<Saving>,
+}
+
+/// A point that costs less than the best single model, for no less quality to speak of, and beats
+/// the mix of two models that costs the same.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Saving {
+    pub(crate) cost_share: f64,
+    /// Its quality less that of the best single model.
+    pub(crate) difference: MeanValue,
+    pub(crate) mix: Option<MixRival>,
+}
+
+impl TableVerdict {
+    /// Whether routing is better with confidence, in quality or in cost.
+    pub(crate) fn is_to_route(&self) -> bool {
+        self.saving.is_some() || 0.0 < self.by_quality.interval.lower
+    }
 }
 
 /// Predictions for the test rows, pooled over parts; row-major.
@@ -100,6 +136,8 @@ pub(crate) struct Predictions {
     pub(crate) quality: Vec<f64>,
     /// Empty where costs are not known.
     pub(crate) cost: Vec<f64>,
+    /// The choice at the policy's default point; empty for what is no policy.
+    pub(crate) picks: Vec<usize>,
 }
 
 /// What truly came of the test rows, pooled over parts in their order; row-major.
@@ -167,6 +205,31 @@ impl TestRows {
         pair_figures(&preference, &column(&self.quality, weak), &column(&self.quality, strong)).ok()
     }
 
+    fn verdict(&self, predictions: &Predictions) -> Result<TableVerdict> {
+        let (actual, level) = (self.outcomes()?, ConfidenceLevel::P95);
+        let best_single = baselines(&actual).best_single;
+        let single = actual.of_picks(&vec![best_single.model_index; self.n_rows])?;
+        let rows = predictions.quality.chunks_exact(self.n_models);
+        let by_quality: Vec<usize> = rows.map(|row| first_best(row.iter().copied())).collect();
+        let by_quality = actual.of_picks(&by_quality)?;
+        let policy = actual.of_picks(&predictions.picks)?;
+        let difference = paired_difference(&policy.quality, &single.quality, level)?;
+        let mut saving = None;
+        if let (Some(costs), Some(single_cost)) = (&policy.cost_usd, best_single.cost_usd) {
+            let (cost, mix) = (mean_value(costs, level)?, judge(&policy, &actual, level)?.mix);
+            let is_worth_having = cost.interval.upper < LESS_COST * single_cost
+                && -MOST_LOSS <= difference.interval.lower
+                && mix.is_none_or(|mix| 0.0 < mix.difference.interval.lower);
+            let cost_share = cost.value / single_cost;
+            saving = is_worth_having.then_some(Saving { cost_share, difference, mix });
+        }
+        Ok(TableVerdict {
+            best_single: best_single.model_index,
+            by_quality: paired_difference(&by_quality.quality, &single.quality, level)?,
+            saving,
+        })
+    }
+
     fn view<'v>(&self, quality: &'v [f64], cost: Option<&'v [f64]>) -> Result<Outcomes<'v>> {
         let matrix = |values: &'v [f64]| Matrix::new(values, self.n_rows, self.n_models);
         Ok(Outcomes::new(matrix(quality)?, cost.map(matrix).transpose()?)?)
@@ -200,6 +263,7 @@ pub(crate) fn run(
         let published = test.published(&figures, Some(predicted))?;
         Ok(RouterResult { name, figures, losses: Some(losses), published })
     };
+    let mut verdict = None;
     let bar = screen.progress("training", (learners.len() * parts.len()) as u64);
     for &learner in learners {
         let mut predictions = Predictions::default();
@@ -207,8 +271,12 @@ pub(crate) fn run(
             learned(loaded, &outcomes, (learner, seed), part, &mut predictions)?;
             bar.inc(1);
         }
+        if verdict.is_none() {
+            verdict = Some(test.verdict(&predictions)?);
+        }
         routers.push(scored(learner.name(), &predictions)?);
     }
+    let Some(verdict) = verdict else { bail!("no learner was given") };
     bar.finish_and_clear();
     let mut constant = Predictions::default();
     for part in &parts {
@@ -233,6 +301,7 @@ pub(crate) fn run(
         has_cost: test.cost.is_some(),
         n_leaked,
         routers,
+        verdict,
     })
 }
 
@@ -255,7 +324,9 @@ pub(crate) fn learned(
         rows: &rows,
     };
     let config = TrainConfig::new(seed, learner.regularisation())?;
-    let Trained { parts, mean_quality, mean_cost, .. } = train(&set, &config, &|_| ())?;
+    let Trained { parts, mean_quality, mean_cost, held_out, .. } = train(&set, &config, &|_| ())?;
+    let default_point = held_out.as_ref().and_then(|report| report.operating_points.first());
+    let weight = default_point.map_or(0.0, |value| value.point.per_dollar);
     let lines = parts.cost_usd.clone();
     let scorer = Scorer::new(parts)?;
     let mut scores = Scores::default();
@@ -265,8 +336,22 @@ pub(crate) fn learned(
         if let Some(lines) = &lines {
             predictions.cost.extend(lines.iter().map(|line| line.at(scores.length())));
         }
+        let cost = |model: usize| lines.as_ref().map_or(0.0, |l| l[model].at(scores.length()));
+        let utility = |(model, quality): (usize, &f32)| f64::from(*quality) - weight * cost(model);
+        predictions.picks.push(first_best(scores.quality().iter().enumerate().map(utility)));
     }
     Ok((mean_quality, mean_cost))
+}
+
+/// The place of the largest; ties go to the first.
+pub(crate) fn first_best(values: impl Iterator<Item = f64>) -> usize {
+    let (mut best, mut highest) = (0, f64::NEG_INFINITY);
+    for (place, value) in values.enumerate() {
+        if highest < value {
+            (best, highest) = (place, value);
+        }
+    }
+    best
 }
 
 /// Predicts every test row by the models' means over the training part.

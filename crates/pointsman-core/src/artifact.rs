@@ -11,6 +11,7 @@
 mod card;
 mod codec;
 mod digest;
+mod point_wire;
 
 pub use card::{Card, Origin, Provenance, Standing};
 pub use codec::GOLDEN_PROMPTS;

@@ -6,7 +6,7 @@
 
 use crate::{
     request::{CAPABILITY_NAMES, Capabilities, DataPolicy},
-    units::{OutOfRange, Price, Tokens},
+    units::{OutOfRange, Price, Quality, Tokens},
 };
 
 /// All models that may be chosen, in the order of the file.
@@ -26,6 +26,8 @@ pub struct Model {
     pub max_output_tokens: Option<Tokens>,
     /// What it can do beyond text.
     pub capabilities: Capabilities,
+    /// Its score on some benchmark: what to expect of it until something is learned.
+    pub prior_quality: Option<Quality>,
     /// Where it can be called; at least one.
     pub endpoints: Vec<Endpoint>,
 }
@@ -71,6 +73,9 @@ pub enum CatalogError {
     /// A capability that no request can ask for.
     #[error("model `{model}` claims the capability `{found}`; known are {known}", known = CAPABILITY_NAMES.join(", "))]
     UnknownCapability { model: String, found: String },
+    /// A score that is not one.
+    #[error("model `{model}`: prior_quality: {source}")]
+    PriorQuality { model: String, source: OutOfRange },
     /// A number that is not of its unit.
     #[error("model `{model}`, provider `{provider}`: {key}: {source}")]
     Number { model: String, provider: String, key: &'static str, source: OutOfRange },
@@ -91,6 +96,7 @@ struct ModelFile {
     max_output_tokens: Option<u64>,
     #[serde(default)]
     capabilities: Vec<String>,
+    prior_quality: Option<f64>,
     #[serde(default)]
     endpoints: Vec<EndpointFile>,
 }
@@ -160,7 +166,8 @@ impl TryFrom<CatalogFile> for Catalog {
 }
 
 fn check_model(file: ModelFile) -> Result<Model, CatalogError> {
-    let ModelFile { id, context_window, max_output_tokens, capabilities, endpoints } = file;
+    let ModelFile { id, context_window, max_output_tokens, capabilities, prior_quality, endpoints } =
+        file;
     let mut known = Capabilities::NONE;
     for name in capabilities {
         known = known.with(Capabilities::named(&name).ok_or_else(|| {
@@ -170,6 +177,10 @@ fn check_model(file: ModelFile) -> Result<Model, CatalogError> {
     if endpoints.is_empty() {
         return Err(CatalogError::NoEndpoint { model: id });
     }
+    let prior_quality = prior_quality
+        .map(Quality::new)
+        .transpose()
+        .map_err(|source| CatalogError::PriorQuality { model: id.clone(), source })?;
     let endpoints =
         endpoints.into_iter().map(|file| check_endpoint(&id, file)).collect::<Result<_, _>>()?;
     Ok(Model {
@@ -177,6 +188,7 @@ fn check_model(file: ModelFile) -> Result<Model, CatalogError> {
         context_window: context_window.map(Tokens::new),
         max_output_tokens: max_output_tokens.map(Tokens::new),
         capabilities: known,
+        prior_quality,
         endpoints,
     })
 }
@@ -267,6 +279,10 @@ mod tests {
         check_refusal(&ONE.replace("images", "smell"), "claims the capability `smell`");
         check_refusal(&ONE.replace("0.15", "-0.15"), "input_usd_per_million: -0.15 is not in");
         check_refusal(&ONE.replace("id =", "name ="), "unknown field `name`");
+        check_refusal(
+            &ONE.replace("id =", "prior_quality = 71.0\nid ="),
+            "model `small`: prior_quality: 71 is not in [0, 1]",
+        );
         check_refusal(&ONE.repeat(2), "stands twice");
         check_refusal(&format!("{ONE}ttft_ms = 0.0"), "ttft_ms: 0 is not in");
     }

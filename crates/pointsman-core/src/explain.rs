@@ -52,6 +52,13 @@ pub fn explain(
     let scorer = policy.scorer();
     let parts = scorer.parts();
     let n_columns = parts.n_columns();
+    // A model that nothing was learned about finds hard what the learned ones find hard.
+    let or_mean = |model: usize, of_learned: &dyn Fn(usize) -> f64| {
+        if model < parts.n_models {
+            return of_learned(model);
+        }
+        (0..parts.n_models).map(of_learned).sum::<f64>() / len_as_float(parts.n_models)
+    };
 
     let mut extractor = Extractor::new(scorer.schema());
     let dense = parts.dense_scaling.apply(extractor.extract(request).dense);
@@ -60,7 +67,10 @@ pub fn explain(
         let of_columns: Vec<f64> =
             weights.iter().map(|weight| f64::from(dense[index]) * f64::from(*weight)).collect();
         let of_models = scorer.of_models(&of_columns);
-        Effect { source: (*name).to_owned(), quality: against_mean(&|m| of_models[m]) }
+        Effect {
+            source: (*name).to_owned(),
+            quality: against_mean(&|m| or_mean(m, &|m| of_models[m])),
+        }
     });
 
     let mut seen = std::collections::BTreeSet::new();
@@ -71,18 +81,20 @@ pub fn explain(
                 return;
             }
             let of_models = scorer.of_models(&scorer.term_effects(bucket, scores));
-            let quality = against_mean(&|m| of_models[m]);
+            let quality = against_mean(&|m| or_mean(m, &|m| of_models[m]));
             terms.push(Effect { source: text[span].to_owned(), quality });
         });
     });
+    let difficulty = |m: usize| or_mean(m, &|m| f64::from(scores.quality()[m]));
+    let level = |m: usize| candidates[m].expected.quality - difficulty(m); // zero for the learned
     let standing = scorer.standing();
     let cluster = scores.cluster().zip(parts.clusters.as_ref()).map(|(cluster, clusters)| {
         let offsets = clusters.offsets_of(cluster);
-        (cluster, against_mean(&|m| f64::from(offsets[m])))
+        (cluster, against_mean(&|m| or_mean(m, &|m| f64::from(offsets[m]))))
     });
     Explanation {
-        lead: against_mean(&|m| f64::from(scores.quality()[m])),
-        standing: against_mean(&|m| standing[m]),
+        lead: against_mean(&|m| candidates[m].expected.quality),
+        standing: against_mean(&|m| or_mean(m, &|m| standing[m]) + level(m)),
         terms: largest_first(terms),
         dense: largest_first(dense.collect()),
         cluster,
@@ -111,24 +123,35 @@ mod tests {
 
     #[test]
     fn the_parts_sum_to_the_lead() {
+        let names: Vec<String> = (0..4).map(|index| format!("m{index}")).collect();
         for parts in [patterned(4, 10), clustered(4, 10), factored(4, 3, 10)] {
-            let names: Vec<String> = (0..4).map(|index| format!("m{index}")).collect();
-            let policy = Policy::new(Scorer::new(parts).unwrap(), &names, None).unwrap();
-            let mut workspace = Workspace::new(&policy);
-            for prompt in ["", "Sort these: 3, 1, 2.", &"many different words and more ".repeat(50)]
-            {
-                let request = Request::from_prompt(prompt);
-                let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
-                let made = (workspace.candidates(), workspace.scores());
-                let explanation = explain(&policy, &request, decision.model, made);
-                let Explanation { lead, standing, terms, dense, cluster } = explanation;
-                let sum: f64 = terms.iter().chain(&dense).map(|effect| effect.quality).sum();
-                let sum = sum + cluster.map_or(0.0, |(_, effect)| effect);
-                assert!(
-                    (standing + sum - lead).abs() < 1e-5,
-                    "{prompt:.20}: {standing} + {sum} != {lead}"
-                );
-            }
+            check_sum(&Policy::new(Scorer::new(parts).unwrap(), &names, None).unwrap());
+        }
+        let policy = Policy::new(Scorer::new(clustered(4, 10)).unwrap(), &names, None).unwrap();
+        let catalog = crate::catalog::Catalog::from_toml(
+            "[[models]]\nid = \"new\"\nprior_quality = 0.9\n[[models.endpoints]]\nprovider = \"p\"\n\
+             input_usd_per_million = 1.0\noutput_usd_per_million = 1.0",
+        )
+        .unwrap();
+        let which = crate::newcomers::Newcomers::Stated;
+        check_sum(&policy.with_newcomers(&catalog, None, which));
+    }
+
+    #[track_caller]
+    fn check_sum(policy: &Policy) {
+        let mut workspace = Workspace::new(policy);
+        for prompt in ["", "Sort these: 3, 1, 2.", &"many different words and more ".repeat(50)] {
+            let request = Request::from_prompt(prompt);
+            let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+            let made = (workspace.candidates(), workspace.scores());
+            let explanation = explain(policy, &request, decision.model, made);
+            let Explanation { lead, standing, terms, dense, cluster } = explanation;
+            let sum: f64 = terms.iter().chain(&dense).map(|effect| effect.quality).sum();
+            let sum = sum + cluster.map_or(0.0, |(_, effect)| effect);
+            assert!(
+                (standing + sum - lead).abs() < 1e-5,
+                "{prompt:.20}: {standing} + {sum} != {lead}"
+            );
         }
     }
 }

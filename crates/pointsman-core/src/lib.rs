@@ -17,6 +17,7 @@ mod simd;
 
 pub mod eligibility;
 pub mod explorer;
+pub mod newcomers;
 pub mod objective;
 pub mod policy;
 

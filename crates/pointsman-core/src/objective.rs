@@ -1,6 +1,10 @@
 //! How quality, cost and latency are traded once the hard constraints are met.
 
-use crate::units::{Probability, Quality, Usd};
+mod point;
+
+pub use point::{Band, Favour, Guarantee, OperatingPoint, StrongShare};
+
+use crate::units::{Quality, Usd};
 
 /// What a policy strives for among the eligible models.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -112,32 +116,6 @@ impl Objective {
             Self::Tradeoff(_) | Self::QualityFloor(_) => None,
         }
     }
-}
-
-/// A named objective, calibrated on held-out data, with what it was worth there.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OperatingPoint {
-    /// `economy`, `balanced`, `quality`, or a name of the user's own.
-    pub name: String,
-    /// Quality points per dollar.
-    pub per_dollar: f64,
-    /// Mean quality per request.
-    pub quality: Band,
-    /// Mean dollars per request; zero where costs are not known.
-    pub cost_usd: Band,
-}
-
-/// A value with its interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Band {
-    /// The estimate.
-    pub value: f64,
-    /// The interval's lower end.
-    pub lower: f64,
-    /// The interval's upper end.
-    pub upper: f64,
-    /// The interval's nominal coverage.
-    pub level: Probability,
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! Eligibility, scorer, objective and explorer together: from a request to a distribution over
 //! models, and one draw from it.
 
+mod new_models;
+
 use crate::{
     catalog::{Catalog, Model},
     eligibility::{self, Exclusion},
     explorer::{self, Explorer},
     features::Extractor,
-    objective::{Expected, Objective},
+    objective::{Expected, Favour, Objective, OperatingPoint, WeightError, Weights},
     request::Request,
     scorer::{LogLine, Scorer, Scores, at_length},
     simd::{self, Job},
     units::{Probability, Propensity, Tokens, Usd, as_float, len_as_float},
 };
+
+use new_models::NewModel;
 
 /// Output tokens assumed where none could be learned; [`CostBasis`] says so.
 pub const ASSUMED_OUTPUT_TOKENS: u64 = 500;
@@ -23,6 +27,12 @@ pub struct Policy {
     models: Vec<PolicyModel>,
     cost_basis: CostBasis,
     objective: Objective,
+    /// What is expected of models that stand behind the learned ones in `models`.
+    expected_of_new: Vec<NewModel>,
+    /// The mean quality of the learned models.
+    mean_quality: f64,
+    /// What one model's utility is raised by.
+    favour: Option<Favour>,
     explorer: Explorer,
 }
 
@@ -180,15 +190,34 @@ impl Policy {
             (None, _, None) => CostBasis::Unknown,
         };
         let models = models.iter().map(put_to_work).collect::<Result<_, _>>()?;
-        let (objective, explorer) = (Objective::default(), Explorer::GREEDY);
-        Ok(Self { scorer, models, cost_basis, objective, explorer })
+        Ok(Self {
+            scorer,
+            models,
+            cost_basis,
+            objective: Objective::default(),
+            expected_of_new: Vec::new(),
+            mean_quality: 0.0,
+            favour: None,
+            explorer: Explorer::GREEDY,
+        })
     }
 
-    /// The same policy with another objective.
+    /// The same policy with another objective, which favours no model.
     #[must_use]
     pub fn with_objective(mut self, objective: Objective) -> Self {
         self.objective = objective;
+        self.favour = None;
         self
+    }
+
+    /// The same policy at an operating point of its artifact.
+    ///
+    /// # Errors
+    /// [`WeightError`] for a weight on cost that is negative or not finite.
+    pub fn at_point(mut self, point: &OperatingPoint) -> Result<Self, WeightError> {
+        self.objective = Objective::Tradeoff(Weights::new(point.per_dollar, 0.0)?);
+        self.favour = point.favour;
+        Ok(self)
     }
 
     /// The same policy with another explorer.
@@ -372,6 +401,13 @@ impl Job for Weighing<'_, '_> {
                 Err(reason) => candidate.excluded_by = Some(reason),
             }
         }
+        if !policy.expected_of_new.is_empty() {
+            let learned = (scores.quality(), &output_tokens[..], &cost_usd[..]);
+            let behind = &mut candidates[scores.quality().len()..];
+            let (n, most_of_new) = policy.weigh_new((request, input_tokens), learned, most, behind);
+            n_eligible += n;
+            dearest = dearest.max(most_of_new);
+        }
         if n_eligible == 0 {
             return Err(NoEligibleModel { n_models: policy.models.len() });
         }
@@ -381,6 +417,12 @@ impl Job for Weighing<'_, '_> {
                 candidate.utility = policy.objective.utility(&candidate.expected, dearest);
             }
             utilities.push(candidate.utility);
+        }
+        if let Some(Favour { model, quality_points }) = policy.favour
+            && let Some(candidate) = candidates.get_mut(model)
+        {
+            candidate.utility += quality_points; // negative infinity stays what it is
+            utilities[model] = candidate.utility;
         }
         probabilities.clear();
         probabilities.resize(utilities.len(), 0.0);

@@ -8,6 +8,7 @@
 //!
 //! Takes numbers, not tables; knows nothing of files.
 
+pub mod demands;
 pub mod design;
 pub mod outcomes;
 
@@ -21,10 +22,13 @@ mod cost;
 mod factor;
 mod fitted;
 mod fold;
+mod guarantee;
 mod kernel;
 mod kinds;
 mod problem;
 mod projection;
 mod report;
 mod select;
+mod shares;
 mod solve;
+mod worth;

@@ -5,6 +5,7 @@ use crate::{
     clusters::{ClusterSums, Grouping, sizes},
     columns::{Columns, Effort},
     cost::{Length, length_target},
+    demands::Demands,
     factor::MOST_COLUMNS,
     fitted::Fitted,
     fold::N_FOLDS,
@@ -14,7 +15,7 @@ use crate::{
     projection::Projection,
     report::{self, HeldOutReport},
     select::{HeldOut, StrengthValue, Yardstick, gain, shares},
-    train::{Progress, STRENGTHS, TrainingSet},
+    train::{Progress, STRENGTHS, TrainError, TrainingSet},
 };
 use pointsman_core::{
     features::N_DENSE,
@@ -201,7 +202,11 @@ impl<'a> Problem<'a> {
     }
 
     /// Lets the strengths share the weights by what they were worth on held-out rows.
-    pub(crate) fn choose(&self, fits: &HeldOutFits) -> Choice {
+    pub(crate) fn choose(
+        &self,
+        fits: &HeldOutFits,
+        demands: &Demands,
+    ) -> Result<Choice, TrainError> {
         let n_columns = self.n_models + 1;
         let length_strength = self.length_strength(fits);
         let length = match length_strength {
@@ -258,9 +263,9 @@ impl<'a> Problem<'a> {
         let kinds = self.kinds(&judged);
         let deviations = kinds.deviations.as_ref().unwrap_or(&linear);
         let quality = |index: usize, out: &mut [f64]| judged.quality(deviations, index, out);
-        let report =
-            report::held_out(&yardstick, &HeldOut { quality: &quality, cost: &cost }, &fits.folds);
-        Choice {
+        let stacked = HeldOut { quality: &quality, cost: &cost };
+        let report = report::held_out(&yardstick, &stacked, &fits.folds, demands)?;
+        Ok(Choice {
             strengths,
             shares,
             kinds,
@@ -268,7 +273,7 @@ impl<'a> Problem<'a> {
             cost_usd,
             length_centre: length.centre,
             report: Some(report),
-        }
+        })
     }
 
     /// Out-of-fold predictions of all strengths together, less the fold's means; shape

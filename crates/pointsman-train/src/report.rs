@@ -6,7 +6,13 @@
 //! on this one. (How the strengths share the weights was still chosen on all of them; an
 //! evaluation on other data is free of that too.)
 
-use crate::select::{HeldOut, Yardstick, best};
+use crate::{
+    demands::Demands,
+    select::{HeldOut, Yardstick, best},
+    shares,
+    train::TrainError,
+    worth::{Setting, Sums, Worth, worth},
+};
 use pointsman_core::{
     objective::{Band, OperatingPoint},
     units::{Probability, len_as_float},
@@ -14,7 +20,7 @@ use pointsman_core::{
 use rayon::prelude::*;
 
 /// Two-sided 95 % in standard errors of a normal distribution.
-const NORMAL_95: f64 = 1.959_963_984_540_054;
+pub(crate) const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 /// How many quality points below the best single model a point may be, with 95 % confidence.
 const BALANCED_LOSS: f64 = 0.01;
@@ -43,6 +49,18 @@ pub struct PointValue {
     pub point: OperatingPoint,
     /// Quality less that of the best single model on the same rows, and its standard error.
     pub gain: (f64, f64),
+    /// The mix of two single models that costs the same, where it is a better comparison than the
+    /// best single model.
+    pub mix: Option<MixValue>,
+}
+
+/// Two single models, drawn without looking at the request, at a policy's mean cost.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MixValue {
+    /// The cheaper model and the dearer one.
+    pub models: [usize; 2],
+    /// The policy's quality less the mix's on the same rows, and its standard error.
+    pub gain: (f64, f64),
 }
 
 /// The policy on held-out rows.
@@ -56,7 +74,8 @@ pub struct HeldOutReport {
     pub best_single_quality: f64,
     /// Its mean dollars per request.
     pub best_single_cost: f64,
-    /// `balanced`, `quality` and `economy`; `quality` alone where costs are not known.
+    /// `balanced`, `quality` and `economy`, or `quality` alone where costs are not known; then
+    /// those that were asked for.
     pub operating_points: Vec<PointValue>,
 }
 
@@ -68,14 +87,10 @@ enum Rule {
     /// The cheapest that, with 95 % confidence, loses at most this much against the best single
     /// model; where none does, as [`Rule::Quality`].
     AtMostLoses(f64),
-}
-
-/// Sums over rows, mergeable.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    n: f64,
-    total: f64,
-    squares: f64,
+    /// The least weight on cost at which the policy costs this share of the best single model.
+    CostShare(f64),
+    /// That share of the requests goes to one model; the others are divided as `balanced` would.
+    StrongShare(f64, usize),
 }
 
 /// Sums of one weight on cost in one fold.
@@ -86,37 +101,95 @@ struct FoldSums {
     gain: Sums,
 }
 
+/// Predictions on held-out rows, each of shape `(n_rows, n_models)`, and the fold of each row.
+pub(crate) struct Predicted<'f> {
+    pub(crate) n_models: usize,
+    pub(crate) quality: Vec<f64>,
+    pub(crate) cost: Vec<f64>,
+    pub(crate) folds: &'f [usize],
+}
+
+/// Held-out predictions with what the sweep makes of them.
+struct Swept<'s> {
+    yardstick: &'s Yardstick<'s>,
+    predicted: Predicted<'s>,
+    best_single: usize,
+    weights: Vec<f64>,
+    /// Per weight and fold.
+    sums: Vec<Vec<FoldSums>>,
+}
+
+impl<'f> Predicted<'f> {
+    fn of(policy: &HeldOut<'_>, n_models: usize, folds: &'f [usize]) -> Self {
+        let fill = |row: &(dyn Fn(usize, &mut [f64]) + Sync)| {
+            let mut all = vec![0.0; folds.len() * n_models];
+            all.par_chunks_exact_mut(n_models).enumerate().for_each(|(index, out)| row(index, out));
+            all
+        };
+        Self { n_models, quality: fill(policy.quality), cost: fill(policy.cost), folds }
+    }
+
+    /// Predicted quality and cost of every model on one row.
+    pub(crate) fn row(&self, index: usize) -> (&[f64], &[f64]) {
+        let span = index * self.n_models..(index + 1) * self.n_models;
+        (&self.quality[span.clone()], &self.cost[span])
+    }
+
+    /// The model that each row takes at one setting.
+    pub(crate) fn choices(&self, setting: &Setting) -> Vec<usize> {
+        let choose = |index: usize| {
+            let (quality, cost) = self.row(index);
+            setting.choose(quality, cost)
+        };
+        (0..self.folds.len()).into_par_iter().map(choose).collect()
+    }
+}
+
 /// Values the mixed policy; `folds` names the fold of each row, from zero.
+///
+/// # Errors
+/// [`TrainError`] for a demand that is out of reach.
 pub(crate) fn held_out(
     yardstick: &Yardstick<'_>,
     policy: &HeldOut<'_>,
     folds: &[usize],
-) -> HeldOutReport {
+    demands: &Demands,
+) -> Result<HeldOutReport, TrainError> {
     let best_single = best(&yardstick.mean_quality, &yardstick.mean_cost, 0.0);
     let weights = weights(yardstick);
+    let predicted = Predicted::of(policy, yardstick.n_models(), folds);
     let n_folds = folds.iter().max().map_or(0, |last| last + 1);
     let sums: Vec<Vec<FoldSums>> = weights
         .iter()
-        .map(|&weight| sums_at(yardstick, policy, (weight, best_single), (folds, n_folds)))
+        .map(|&weight| sums_at(yardstick, &predicted, (weight, best_single), n_folds))
         .collect();
-    let value = |(per_dollar, sums): (&f64, &Vec<FoldSums>)| merged(sums.iter()).value(*per_dollar);
-    let sweep: Vec<SweepValue> = weights.iter().zip(&sums).map(value).collect();
-    let mut rules = vec![("quality", Rule::Quality)];
-    if 1 < sweep.len() {
-        rules.insert(0, ("balanced", Rule::AtMostLoses(BALANCED_LOSS)));
-        rules.push(("economy", Rule::AtMostLoses(ECONOMY_LOSS)));
+    let swept = Swept { yardstick, predicted, best_single, weights, sums };
+    let strong = demands.strong_model.unwrap_or(best_single);
+    let mut rules = vec![("quality".to_owned(), Rule::Quality)];
+    if swept.has_cost() {
+        rules.insert(0, ("balanced".to_owned(), Rule::AtMostLoses(BALANCED_LOSS)));
+        rules.push(("economy".to_owned(), Rule::AtMostLoses(ECONOMY_LOSS)));
+    }
+    if let Some(share) = demands.target_cost_share {
+        if !swept.has_cost() {
+            return Err(TrainError::NoCosts { asked: share });
+        }
+        rules.push((format!("target-cost-share-{share}"), Rule::CostShare(share)));
+    }
+    if let Some(share) = demands.strong_share {
+        rules.push((format!("strong-share-{share}"), Rule::StrongShare(share, strong)));
     }
     let operating_points = rules
         .into_iter()
-        .map(|(name, rule)| point(name, rule, &sweep, (&weights, &sums)))
-        .collect();
-    HeldOutReport {
-        sweep,
+        .map(|(name, rule)| swept.point(name, rule, strong))
+        .collect::<Result<_, _>>()?;
+    Ok(HeldOutReport {
+        sweep: swept.values(|_| true),
         best_single,
         best_single_quality: yardstick.mean_quality[best_single],
         best_single_cost: yardstick.mean_cost[best_single],
         operating_points,
-    }
+    })
 }
 
 fn weights(yardstick: &Yardstick<'_>) -> Vec<f64> {
@@ -133,24 +206,13 @@ fn weights(yardstick: &Yardstick<'_>) -> Vec<f64> {
 
 fn sums_at(
     yardstick: &Yardstick<'_>,
-    policy: &HeldOut<'_>,
+    predicted: &Predicted<'_>,
     (weight, best_single): (f64, usize),
-    (folds, n_folds): (&[usize], usize),
+    n_folds: usize,
 ) -> Vec<FoldSums> {
-    let n_models = yardstick.n_models();
-    let choices: Vec<usize> = (0..yardstick.rows.len())
-        .into_par_iter()
-        .map_init(
-            || (vec![0.0; n_models], vec![0.0; n_models]),
-            |(quality, cost), index| {
-                (policy.quality)(index, quality);
-                (policy.cost)(index, cost);
-                best(quality, cost, weight)
-            },
-        )
-        .collect();
+    let choices = predicted.choices(&Setting { per_dollar: weight, favour: None });
     let mut sums = vec![FoldSums::default(); n_folds];
-    for (index, (chosen, fold)) in choices.into_iter().zip(folds).enumerate() {
+    for (index, (chosen, fold)) in choices.into_iter().zip(predicted.folds).enumerate() {
         let (quality, cost) = yardstick.outcome(index, chosen);
         let fold = &mut sums[*fold];
         fold.quality.push(quality);
@@ -160,31 +222,81 @@ fn sums_at(
     sums
 }
 
-fn point(
-    name: &str,
-    rule: Rule,
-    sweep: &[SweepValue],
-    (weights, sums): (&[f64], &[Vec<FoldSums>]),
-) -> PointValue {
-    let n_folds = sums.first().map_or(0, Vec::len);
-    let mut cross_fitted = FoldSums::default();
-    for fold in 0..n_folds {
-        let others = |sums: &Vec<FoldSums>| {
-            merged(sums.iter().enumerate().filter(|(other, _)| *other != fold).map(|(_, s)| s))
-        };
-        let values: Vec<SweepValue> =
-            weights.iter().zip(sums).map(|(weight, sums)| others(sums).value(*weight)).collect();
-        cross_fitted = merged([&cross_fitted, &sums[rule.choose(&values)][fold]].into_iter());
+impl Swept<'_> {
+    fn has_cost(&self) -> bool {
+        1 < self.weights.len()
     }
-    let chosen = sweep[rule.choose(sweep)].per_dollar;
-    let value = cross_fitted.value(chosen);
+
+    /// The sweep on some of the folds.
+    fn values(&self, is_used: impl Fn(usize) -> bool) -> Vec<SweepValue> {
+        let of_folds = |sums: &Vec<FoldSums>| {
+            merged((0_usize..).zip(sums).filter(|(fold, _)| is_used(*fold)).map(|(_, sums)| sums))
+        };
+        let all = self.weights.iter().zip(&self.sums);
+        all.map(|(weight, sums)| of_folds(sums).value(*weight)).collect()
+    }
+
+    fn point(&self, name: String, rule: Rule, strong: usize) -> Result<PointValue, TrainError> {
+        let (chosen, reach) = self.setting(rule, |_| true);
+        reach?;
+        let n_folds = self.sums.first().map_or(0, Vec::len);
+        let mut choices = vec![0; self.predicted.folds.len()];
+        for fold in 0..n_folds {
+            // What is within reach on all folds may not be quite on some; the nearest then counts.
+            let (setting, _) = self.setting(rule, |other| other != fold);
+            for index in (0..choices.len()).filter(|&index| self.predicted.folds[index] == fold) {
+                let (quality, cost) = self.predicted.row(index);
+                choices[index] = setting.choose(quality, cost);
+            }
+        }
+        let worth = worth(self.yardstick, &choices, (self.best_single, strong));
+        Ok(point_value(name, &chosen, &worth))
+    }
+
+    /// What a rule takes on some of the folds, and whether it is what was asked for.
+    fn setting(
+        &self,
+        rule: Rule,
+        is_used: impl Fn(usize) -> bool,
+    ) -> (Setting, Result<(), TrainError>) {
+        let at = |rule: Rule| {
+            let values = self.values(&is_used);
+            Setting { per_dollar: values[rule.choose(&values)].per_dollar, favour: None }
+        };
+        let rows: Vec<usize> = (0..self.predicted.folds.len())
+            .filter(|&index| is_used(self.predicted.folds[index]))
+            .collect();
+        match rule {
+            Rule::Quality | Rule::AtMostLoses(_) => (at(rule), Ok(())),
+            Rule::CostShare(share) => shares::at_cost_share(
+                (self.yardstick, &self.predicted),
+                &rows,
+                (share, self.best_single),
+            ),
+            Rule::StrongShare(share, strong) => {
+                let base = at(Rule::AtMostLoses(BALANCED_LOSS)).per_dollar;
+                shares::at_strong_share(&self.predicted, &rows, (share, strong), base)
+            }
+        }
+    }
+}
+
+/// A point as artifacts store it.
+pub(crate) fn point_value(name: String, setting: &Setting, worth: &Worth) -> PointValue {
     let point = OperatingPoint {
-        name: name.to_owned(),
-        per_dollar: chosen,
-        quality: band(value.quality),
-        cost_usd: band(value.cost_usd),
+        name,
+        per_dollar: setting.per_dollar,
+        favour: setting.favour,
+        quality: band(worth.quality),
+        cost_usd: band(worth.cost_usd),
+        cost_share: worth.cost_share.map(band),
+        strong_share: Some(pointsman_core::objective::StrongShare {
+            model: worth.strong,
+            share: band(worth.strong_share),
+        }),
+        guarantee: None,
     };
-    PointValue { point, gain: value.gain }
+    PointValue { point, gain: worth.gain, mix: worth.mix }
 }
 
 impl Rule {
@@ -195,27 +307,6 @@ impl Rule {
             .filter(|&index| keeps(&sweep[index]))
             .min_by(|&a, &b| sweep[a].cost_usd.0.total_cmp(&sweep[b].cost_usd.0))
             .unwrap_or(0)
-    }
-}
-
-impl Sums {
-    fn push(&mut self, value: f64) {
-        self.n += 1.0;
-        self.total += value;
-        self.squares += value * value;
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.n += other.n;
-        self.total += other.total;
-        self.squares += other.squares;
-    }
-
-    /// The mean and its standard error.
-    fn mean(&self) -> (f64, f64) {
-        let n = self.n.max(1.0);
-        let mean = self.total / n;
-        (mean, ((self.squares / n - mean * mean).max(0.0) / n).sqrt())
     }
 }
 
@@ -263,19 +354,5 @@ mod tests {
         ] {
             assert_eq!(rule.choose(&sweep), expected, "{rule:?}");
         }
-    }
-
-    #[test]
-    fn merged_sums_have_the_mean_of_all() {
-        let (mut left, mut right) = (Sums::default(), Sums::default());
-        for (sums, values) in [(&mut left, [1.0, 2.0]), (&mut right, [3.0, 6.0])] {
-            for value in values {
-                sums.push(value);
-            }
-        }
-        left.merge(&right);
-        let (mean, error) = left.mean();
-        assert!((mean - 3.0).abs() < 1e-12);
-        assert!((error - (3.5_f64 / 4.0).sqrt()).abs() < 1e-12);
     }
 }

@@ -2,8 +2,10 @@
 
 use crate::{
     columns::Effort,
+    demands::Demands,
     design::Design,
     fold::{N_FOLDS, fold_of},
+    guarantee::Calibration,
     outcomes::Outcomes,
     problem::Problem,
 };
@@ -11,7 +13,7 @@ use pointsman_core::scorer::ScorerParts;
 
 pub use crate::{
     blend::{Scale, StackValue},
-    report::{HeldOutReport, PointValue, SweepValue},
+    report::{HeldOutReport, MixValue, PointValue, SweepValue},
     select::StrengthValue,
 };
 
@@ -38,6 +40,7 @@ pub struct TrainingSet<'a> {
 pub struct TrainConfig {
     seed: u64,
     regularisation: Regularisation,
+    demands: Demands,
 }
 
 /// Where the strength of the regularisation comes from.
@@ -53,6 +56,9 @@ pub enum Regularisation {
 #[expect(missing_docs, reason = "the message documents the fields")]
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum TrainError {
+    /// The scorer cannot be put to work; a bug.
+    #[error("what was learned cannot be put to work; report this as a bug")]
+    Scorer,
     /// A strength that is not one.
     #[error("a regularisation of {found}; it must be from 0.001 to 1000000 (10 is usual)")]
     Strength { found: f64 },
@@ -70,6 +76,29 @@ pub enum TrainError {
         "the requests fall into {found} groups of equal prompts or conversations; at least {least} are needed"
     )]
     TooFewGroups { found: usize, least: usize },
+    /// A demand that is no number in its range.
+    #[error("{demand} of {found}; it must be from {least} to {most}")]
+    Demand { demand: &'static str, found: f64, least: f64, most: f64 },
+    /// Demands are met on held-out rows.
+    #[error("an operating point was asked for, but with a fixed strength nothing is held out")]
+    NothingHeldOut,
+    /// A share of what is not known.
+    #[error(
+        "target-cost-share of {asked}: costs are not known; give the data costs, or tokens and a catalog"
+    )]
+    NoCosts { asked: f64 },
+    /// A cost that no weight on cost gives.
+    #[error(
+        "target-cost-share of {asked} is out of reach: by its weight on cost the policy costs from \
+         {lowest:.3} to {highest:.3} of the best single model"
+    )]
+    CostShare { asked: f64, lowest: f64, highest: f64 },
+    /// Requests that cannot be told apart.
+    #[error(
+        "strong-share of {asked} is out of reach: the policy finds too many requests alike; the \
+         nearest shares are {below:.3} and {above:.3}"
+    )]
+    StrongShare { asked: f64, below: f64, above: f64 },
 }
 
 /// Where training is.
@@ -93,13 +122,14 @@ pub enum Progress {
 /// What was learned.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// The scorer.
+    /// The scorer; of the rows that do not calibrate a guarantee.
     pub parts: ScorerParts,
     /// Each strength's worth and share, the constant predictor's last.
     pub strengths: Vec<StrengthValue>,
     /// The stacks that were tried; at most one was kept.
     pub stacks: Vec<StackValue>,
-    /// What the policy was worth on held-out rows; `None` with a fixed strength.
+    /// What the policy was worth on held-out rows; `None` with a fixed strength. A point with a
+    /// guarantee is valued on the calibration rows, which neither the fit nor the sweep have seen.
     pub held_out: Option<HeldOutReport>,
     /// Mean quality of each model in the training rows.
     pub mean_quality: Vec<f64>,
@@ -124,7 +154,20 @@ impl TrainConfig {
             Regularisation::Fixed(found) if !(1e-3..=1e6).contains(&found) => {
                 Err(TrainError::Strength { found })
             }
-            Regularisation::Fixed(_) | Regularisation::HeldOut => Ok(Self { seed, regularisation }),
+            Regularisation::Fixed(_) | Regularisation::HeldOut => {
+                Ok(Self { seed, regularisation, demands: Demands::default() })
+            }
+        }
+    }
+
+    /// Operating points that are asked for.
+    ///
+    /// # Errors
+    /// [`TrainError::NothingHeldOut`] with a fixed strength.
+    pub fn with_demands(self, demands: Demands) -> Result<Self, TrainError> {
+        match self.regularisation {
+            Regularisation::Fixed(_) if !demands.is_none() => Err(TrainError::NothingHeldOut),
+            Regularisation::Fixed(_) | Regularisation::HeldOut => Ok(Self { demands, ..self }),
         }
     }
 }
@@ -138,6 +181,9 @@ pub fn train(
     config: &TrainConfig,
     progress: &dyn Fn(Progress),
 ) -> Result<Trained, TrainError> {
+    check(set)?;
+    let calibration = Calibration::of(set, config.seed, &config.demands);
+    let set = &calibration.as_ref().map_or(*set, |kept| kept.without(set));
     check(set)?;
     let problem = Problem::new(set);
     let (strengths, fits) = match config.regularisation {
@@ -153,14 +199,14 @@ pub fn train(
     };
     progress(Progress::Comparing);
     let choice = match &fits {
-        Some(fits) => problem.choose(fits),
+        Some(fits) => problem.choose(fits, &config.demands)?,
         None => problem.without_choice(strengths[0]),
     };
     progress(Progress::FinalFit);
     let (fitted, effort) = problem.final_columns().fit(&problem.kernel, &strengths, &choice.shares);
     progress(Progress::Done);
     let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
-    Ok(Trained {
+    let mut trained = Trained {
         parts: problem.parts(fitted, &choice),
         strengths: choice.strengths,
         stacks: choice.kinds.tried,
@@ -169,7 +215,11 @@ pub fn train(
         mean_cost: problem.mean_cost.clone(),
         n_iterations: before.n_iterations + effort.n_iterations,
         n_unconverged: before.n_unconverged + effort.n_unconverged,
-    })
+    };
+    if let Some(calibration) = &calibration {
+        calibration.add_point(set, &mut trained)?;
+    }
+    Ok(trained)
 }
 
 fn check(set: &TrainingSet<'_>) -> Result<(), TrainError> {

@@ -1,15 +1,16 @@
 //! `pointsman benchmark`: cross-validated routers on outcome tables, with baselines.
 
 use crate::{
-    files,
+    cold_start, files,
     from_logs::{self, FromLogs},
     load::{self, QualityRange},
-    routers::{self, Learner, Published, RouterResult, TableResult},
+    routers::{self, Learner, Published, RouterResult, Saving, TableResult, TableVerdict},
     screen::{self, Screen},
     wording,
 };
 use anyhow::{Context, Result, bail};
 use pointsman_core::features::FeatureSchema;
+use pointsman_eval::full::MeanValue;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,9 @@ pub(crate) struct Args {
     /// at temperature 0.1 over the training part's means, mixed with 10 % uniform.
     #[arg(long, value_name = "LOGS", default_value_t = 0)]
     from_logs: u64,
+    /// Also hold this model back, and see how it is predicted from 0 to 500 of its outcomes.
+    #[arg(long, value_name = "MODEL")]
+    cold_start: Option<String>,
     /// Seeds every random choice of the learner.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -59,8 +63,14 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         loaded.describe(screen)?;
         let result = routers::run(&loaded, &args.learner, args.seed, screen)
             .with_context(|| path.display().to_string())?;
-        describe(&result, screen)?;
-        let mut value = table_json(&result);
+        describe(&result, &loaded.matrix.models, screen)?;
+        let mut value = table_json(&result, &loaded.matrix.models);
+        if let Some(model) = &args.cold_start {
+            let found = cold_start::run(&loaded, model, args.seed, screen)
+                .with_context(|| path.display().to_string())?;
+            cold_start::describe(&found, screen)?;
+            value["cold_start"] = cold_start::json(&found);
+        }
         if 0 < args.from_logs {
             let found = from_logs::run(&loaded, args.from_logs, screen)
                 .with_context(|| path.display().to_string())?;
@@ -72,8 +82,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen::json(args.json.as_deref(), &json!({ "tables": tables }))
 }
 
-fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
-    let TableResult { n_test, n_models, has_cost, n_leaked, routers } = result;
+fn describe(result: &TableResult, models: &[String], screen: &Screen) -> Result<()> {
+    let TableResult { n_test, n_models, has_cost, n_leaked, routers, verdict } = result;
     screen.say(&format!("{} test rows, {n_models} models", wording::length(*n_test)))?;
     if 0 < *n_leaked {
         let n = wording::length(*n_leaked);
@@ -102,7 +112,40 @@ fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
         ["router", "quality", "frontier area", "cost to match best single", "log loss", "Brier"];
     screen.table(header, routers.iter().map(row))?;
     describe_published(routers, screen)?;
-    screen.say("")
+    screen.say(&format!("\n{}\n", sentence(verdict, models)))
+}
+
+/// The verdict in words.
+fn sentence(verdict: &TableVerdict, models: &[String]) -> String {
+    let TableVerdict { best_single, by_quality, saving } = verdict;
+    let best = &models[*best_single];
+    let numbers = |difference: &MeanValue| {
+        let interval = &difference.interval;
+        format!("{:+.4} [{:+.4}, {:+.4}]", difference.value, interval.lower, interval.upper)
+    };
+    let by_quality = numbers(by_quality);
+    match saving {
+        Some(Saving { cost_share, difference, mix }) => {
+            let against_mix = mix.as_ref().map_or_else(String::new, |mix| {
+                let [cheap, dear] = mix.models.map(|model| &models[model]);
+                let numbers = numbers(&mix.difference);
+                format!(", and {numbers} against mixing `{cheap}` and `{dear}` at the same cost")
+            });
+            format!(
+                "Route: on test rows the default point costs {:.0} % of `{best}`; its quality is {} \
+                 against it{against_mix}; ignoring cost, quality is {by_quality} against it.",
+                100.0 * cost_share,
+                numbers(difference),
+            )
+        }
+        None if verdict.is_to_route() => {
+            format!("Route: on test rows the quality is {by_quality} against `{best}`.")
+        }
+        None => format!(
+            "Use one model, `{best}`: on test rows routing did not beat it, or a mix of two models at \
+             the same cost, with confidence, in quality ({by_quality}) or in cost."
+        ),
+    }
 }
 
 /// Figures as other benchmarks define them; those of two models only where there are two.
@@ -183,7 +226,7 @@ fn from_logs_json(found: &FromLogs) -> Value {
     json!({"n_logs": found.n_logs, "differences": differences})
 }
 
-fn table_json(result: &TableResult) -> Value {
+fn table_json(result: &TableResult, models: &[String]) -> Value {
     let routers: Map<String, Value> = result
         .routers
         .iter()
@@ -206,5 +249,10 @@ fn table_json(result: &TableResult) -> Value {
         "has_cost": result.has_cost,
         "n_leaked": result.n_leaked,
         "routers": routers,
+        "verdict": {
+            "kind": if result.verdict.is_to_route() { "route" } else { "use_one_model" },
+            "best_single": models[result.verdict.best_single],
+            "sentence": sentence(&result.verdict, models),
+        },
     })
 }

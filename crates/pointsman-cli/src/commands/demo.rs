@@ -7,6 +7,7 @@ use super::train;
 use crate::{
     evaluation::{self, Settings},
     files,
+    point_flags::PointFlags,
     policy_flags::{LoadedPolicy, PolicyFlags},
     report::{Candidate, Report, SampleDecision, TermContribution, ValueRow, render_html},
     screen::{self, Screen},
@@ -159,6 +160,7 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
         out: out.to_owned(),
         name: Some("demo".to_owned()),
         learning: train::LearningFlags { seed: 0, penalty: None, words_only: false, buckets: 18 },
+        points: PointFlags::default(),
         quality_range: None,
         quality_metric: None,
         json: None,

@@ -2,23 +2,31 @@
 
 use crate::{
     files,
+    policy_flags::optional_catalog,
     screen::{self, Screen},
     wording,
 };
 use anyhow::Result;
 use pointsman_core::{
     artifact::{Artifact, Card},
+    catalog::Catalog,
     features::{Bigrams, SCHEMA_VERSION},
+    newcomers::{Newcomers, Prior},
     objective::Band,
+    policy::Policy,
 };
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Flags of `inspect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The policy file.
     policy: PathBuf,
+    /// Models and prices (TOML or JSON): also show what is expected of those that the policy has
+    /// learned nothing about.
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
     /// Also write the card as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -27,9 +35,14 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    files::check_apart(&[args.policy.as_path()], &[args.json.as_deref()])?;
+    let inputs: Vec<&Path> =
+        [&args.policy].into_iter().chain(&args.catalog).map(PathBuf::as_path).collect();
+    files::check_apart(&inputs, &[args.json.as_deref()])?;
+    let catalog = optional_catalog(args.catalog.as_deref())?;
     let artifact = files::read_artifact(&args.policy)?;
-    let Card { name, schema, models, operating_points, standing, provenance } = artifact.card();
+    let card = artifact.card();
+    let Card { name, schema, models, mean_quality: _, operating_points, standing, provenance } =
+        card;
     let parts = artifact.scorer().parts();
     let bigrams = match schema.bigrams() {
         Bigrams::With => "words and pairs of words",
@@ -69,28 +82,96 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.say(&format!("\n{}", standing.sentence))?;
     if !operating_points.is_empty() {
         screen.say("\noperating points, on held-out rows (95 %, asymptotic):")?;
-        let rows = operating_points.iter().map(|point| {
-            let Band { value, lower, upper, level: _ } = point.quality;
-            [
-                point.name.clone(),
-                wording::with_interval(value, lower, upper),
-                wording::per_thousand(point.cost_usd.value),
-                format!("{:.4}", point.per_dollar),
-            ]
-        });
-        let header = ["name", "quality", "per 1,000 requests", "quality points per dollar"];
-        screen.table(header, rows)?;
+        describe_points(card, screen)?;
+    }
+    let mut value = card_json(&artifact);
+    if let Some(catalog) = &catalog {
+        value["newcomers"] = describe_newcomers(&artifact, catalog, screen)?;
     }
     screen.say("\nhow it was learned:")?;
     for (key, value) in &provenance.settings {
         screen.say(&format!("  {key} = {value}"))?;
     }
-    screen::json(args.json.as_deref(), &card_json(&artifact))
+    screen::json(args.json.as_deref(), &value)
+}
+
+/// The operating points as a table, and what is guaranteed of them.
+pub(super) fn describe_points(card: &Card, screen: &Screen) -> Result<()> {
+    let has_cost = card.operating_points.iter().any(|point| 0.0 < point.cost_usd.value);
+    let percent = |band: Option<&Band>| {
+        band.map_or_else(|| "-".to_owned(), |band| format!("{:.1} %", 100.0 * band.value))
+    };
+    let rows = card.operating_points.iter().map(|point| {
+        let Band { value, lower, upper, level: _ } = point.quality;
+        let cost = wording::per_thousand(point.cost_usd.value);
+        [
+            point.name.clone(),
+            wording::with_interval(value, lower, upper),
+            if has_cost { cost } else { "-".to_owned() },
+            percent(point.cost_share.as_ref()),
+            percent(point.strong_share.as_ref().map(|strong| &strong.share)),
+        ]
+    });
+    let header =
+        ["operating point", "quality", "per 1,000 requests", "of best single's cost", "to strong"];
+    screen.table(header, rows)?;
+    let strong = card.operating_points.iter().find_map(|point| point.strong_share);
+    if let Some(name) = strong.and_then(|strong| card.models.get(strong.model)) {
+        screen.say(&format!("strong is `{name}`"))?;
+    }
+    for point in &card.operating_points {
+        if let Some(guarantee) = &point.guarantee {
+            let sentence = guarantee.sentence(&card.models);
+            screen.say(&format!("`{}`: {sentence}", point.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// What is expected of the catalog's models that nothing was learned about.
+fn describe_newcomers(artifact: &Artifact, catalog: &Catalog, screen: &Screen) -> Result<Value> {
+    let card = artifact.card();
+    let policy = Policy::new(artifact.scorer().clone(), &card.models, Some(catalog))?;
+    let policy = policy.with_newcomers(catalog, card.mean_quality.as_deref(), Newcomers::All);
+    let priors: Vec<(&str, &Prior)> = policy
+        .models()
+        .enumerate()
+        .filter_map(|(index, name)| Some((name, policy.prior(index)?)))
+        .collect();
+    if priors.is_empty() {
+        screen.say("\nevery model of the catalog was learned")?;
+    } else {
+        screen.say(
+            "\nmodels of the catalog that nothing was learned about (those with a stated score may be \
+             taken, the others with --newcomers all):",
+        )?;
+        let rows = priors.iter().map(|(name, prior)| {
+            let Band { value, lower, upper, level: _ } = prior.band();
+            [
+                (*name).to_owned(),
+                wording::with_interval(value, lower, upper),
+                prior.basis.to_string(),
+            ]
+        });
+        screen.table(["model", "expected mean quality (95 %)", "from"], rows)?;
+    }
+    Ok(priors.iter().map(|(name, prior)| prior_json(name, prior)).collect())
+}
+
+/// A prior as JSON.
+pub(super) fn prior_json(model: &str, prior: &Prior) -> Value {
+    let Band { value, lower, upper, level } = prior.band();
+    json!({
+        "model": model,
+        "quality": {"value": value, "lower": lower, "upper": upper, "level": level.get()},
+        "from": prior.basis.to_string(),
+    })
 }
 
 /// The card as JSON.
 pub(crate) fn card_json(artifact: &Artifact) -> Value {
-    let Card { name, schema, models, operating_points, standing, provenance } = artifact.card();
+    let Card { name, schema, models, mean_quality, operating_points, standing, provenance } =
+        artifact.card();
     let band = |band: &Band| json!({"value": band.value, "lower": band.lower, "upper": band.upper, "level": band.level.get()});
     let points: Vec<Value> = operating_points
         .iter()
@@ -98,8 +179,26 @@ pub(crate) fn card_json(artifact: &Artifact) -> Value {
             json!({
                 "name": point.name,
                 "quality_points_per_usd": point.per_dollar,
+                "favour": point.favour.map(|favour| json!({
+                    "model": models.get(favour.model),
+                    "quality_points": favour.quality_points,
+                })),
                 "quality": band(&point.quality),
                 "cost_usd": band(&point.cost_usd),
+                "cost_share": point.cost_share.as_ref().map(band),
+                "strong_share": point.strong_share.as_ref().map(|strong| json!({
+                    "model": models.get(strong.model),
+                    "share": band(&strong.share),
+                })),
+                "guarantee": point.guarantee.as_ref().map(|guarantee| json!({
+                    "max_quality_loss": guarantee.max_quality_loss,
+                    "against": models.get(guarantee.against),
+                    "confidence": guarantee.confidence.get(),
+                    "n_groups": guarantee.n_groups,
+                    "n_requests": guarantee.n_requests,
+                    "is_single": guarantee.is_single,
+                    "sentence": guarantee.sentence(models),
+                })),
             })
         })
         .collect();
@@ -112,6 +211,7 @@ pub(crate) fn card_json(artifact: &Artifact) -> Value {
             "bigrams": schema.bigrams() == Bigrams::With,
         },
         "models": models,
+        "mean_quality": mean_quality,
         "operating_points": points,
         "standing": {"best_single": standing.best_single, "sentence": standing.sentence},
         "provenance": {

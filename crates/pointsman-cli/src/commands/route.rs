@@ -1,5 +1,6 @@
 //! `pointsman route`: one decision; the request on standard input.
 
+use super::inspect::prior_json;
 use crate::{
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
     screen::{self, Screen},
@@ -82,6 +83,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         explain(&loaded.policy, &request, decision.model, made)
     });
     describe(&loaded, &decision, workspace.candidates(), screen)?;
+    describe_priors(&loaded, (decision.model, args.explain), screen)?;
     if let Some(explanation) = &explanation {
         describe_explanation(explanation, name_of(&loaded, decision.model), screen)?;
     }
@@ -155,6 +157,26 @@ fn describe(
     Ok(())
 }
 
+/// What the newcomers' qualities rest on: of the chosen model, and of all where explained.
+fn describe_priors(
+    loaded: &LoadedPolicy,
+    (chosen, is_explained): (usize, bool),
+    screen: &Screen,
+) -> Result<()> {
+    for (model, name) in loaded.policy.models().enumerate() {
+        let Some(prior) = loaded.policy.prior(model) else { continue };
+        if is_explained || model == chosen {
+            let band = prior.band();
+            screen.say(&format!(
+                "nothing was learned about {name}: its mean quality is expected to be {} ({})",
+                wording::with_interval(band.value, band.lower, band.upper),
+                prior.basis
+            ))?;
+        }
+    }
+    Ok(())
+}
+
 fn describe_explanation(explanation: &Explanation, chosen: &str, screen: &Screen) -> Result<()> {
     let Explanation { lead, standing, terms, dense, cluster } = explanation;
     let kind = cluster.map_or_else(String::new, |(cluster, effect)| {
@@ -188,6 +210,7 @@ fn decision_json(
             "latency_ms": candidate.expected.latency_ms,
             "output_tokens": candidate.output_tokens,
             "probability": candidate.probability,
+            "prior": loaded.policy.prior(model).map(|p| prior_json(name_of(loaded, model), p)),
             "excluded_by": candidate.excluded_by.map(|reason| reason.to_string()),
         })
     };

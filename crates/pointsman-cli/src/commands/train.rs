@@ -3,13 +3,15 @@
 use crate::{
     files,
     load::{self, QualityRange},
+    point_flags::PointFlags,
     policy_flags::optional_catalog,
     screen::{self, Screen},
+    standing::standing,
     wording,
 };
 use anyhow::{Context, Result};
 use pointsman_core::{
-    artifact::{Artifact, Card, Origin, Provenance, Standing},
+    artifact::{Artifact, Card, Origin, Provenance},
     catalog::Catalog,
     features::{Bigrams, FeatureSchema},
     objective::OperatingPoint,
@@ -46,6 +48,8 @@ pub(crate) struct Args {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) learning: LearningFlags,
+    #[command(flatten)]
+    pub(crate) points: PointFlags,
     /// The scale that quality is logged in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     pub(crate) quality_range: Option<QualityRange>,
@@ -154,7 +158,8 @@ fn from_table(
         row_ids: loaded.matrix.prompts.iter().map(id).collect(),
         models: &loaded.matrix.models,
     };
-    learn(&set, &args.learning.config()?, source, screen)
+    let demands = args.points.demands(&loaded.matrix.models)?;
+    learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
 }
 
 fn from_log(
@@ -196,7 +201,8 @@ fn from_log(
         row_ids: loaded.log.rows.iter().map(|row| row.id.as_str()).collect(),
         models: &models,
     };
-    learn(&set, &args.learning.config()?, source, screen)
+    let demands = args.points.demands(&models)?;
+    learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
 }
 
 /// Learns, and puts the result into an artifact.
@@ -228,6 +234,7 @@ pub(crate) fn learn(
         name,
         schema: trained.parts.schema,
         models: models.to_vec(),
+        mean_quality: Some(trained.mean_quality.clone()),
         operating_points,
         standing: standing(models, &trained),
         provenance: Provenance {
@@ -263,52 +270,6 @@ fn n_outcomes(origin: Origin, n_rows: usize, n_models: usize) -> u64 {
         Origin::OutcomeTable => (n_rows * n_models) as u64,
         Origin::TrafficLog => n_rows as u64,
     }
-}
-
-/// What held-out rows say about routing at all: it has to beat the best single model with
-/// confidence, in quality or in cost, or one model is the honest answer.
-fn standing(models: &[String], trained: &Trained) -> Standing {
-    let best = trained.held_out.as_ref().map_or_else(
-        || {
-            let quality = &trained.mean_quality;
-            (0..quality.len()).max_by(|&a, &b| quality[a].total_cmp(&quality[b])).unwrap_or(0)
-        },
-        |report| report.best_single,
-    );
-    let best_single = models[best].clone();
-    let Some(report) = &trained.held_out else {
-        let sentence =
-            "Nothing was held out, so nothing is known about what routing is worth here.";
-        return Standing { best_single, sentence: sentence.to_owned() };
-    };
-    let interval = |(gain, error): (f64, f64)| {
-        format!("{gain:+.4} [{:+.4}, {:+.4}]", gain - 1.96 * error, gain + 1.96 * error)
-    };
-    let (gain, error) = report.sweep[0].gain;
-    let saving = report.operating_points.iter().find(|value| {
-        value.point.name == "balanced"
-            && value.point.cost_usd.upper < 0.98 * report.best_single_cost
-            && -0.01 <= value.gain.0 - 1.96 * value.gain.1
-    });
-    let sentence = match saving {
-        Some(value) => format!(
-            "Route: on held-out rows `balanced` costs {:.0} % of `{best_single}` at a quality of {} \
-             against it; ignoring cost, quality is {} against it.",
-            100.0 * value.point.cost_usd.value / report.best_single_cost,
-            interval(value.gain),
-            interval((gain, error)),
-        ),
-        None if 0.0 < gain - 1.96 * error => format!(
-            "Route: on held-out rows its quality is {} against `{best_single}`.",
-            interval((gain, error))
-        ),
-        None => format!(
-            "Use one model, `{best_single}`: on held-out rows routing did not beat it with \
-             confidence, in quality ({}) or in cost.",
-            interval((gain, error))
-        ),
-    };
-    Standing { best_single, sentence }
 }
 
 fn settings(trained: &Trained) -> BTreeMap<String, String> {
@@ -358,15 +319,7 @@ fn describe(artifact: &Artifact, trained: &Trained, out: &Path, screen: &Screen)
     screen.table(["model", "quality", "per 1,000 requests"], rows)?;
     if !card.operating_points.is_empty() {
         screen.say("\nheld-out value of the policy (95 %, asymptotic):")?;
-        let rows = card.operating_points.iter().map(|point| {
-            let band = point.quality;
-            [
-                point.name.clone(),
-                wording::with_interval(band.value, band.lower, band.upper),
-                if has_cost { wording::per_thousand(point.cost_usd.value) } else { "-".to_owned() },
-            ]
-        });
-        screen.table(["operating point", "quality", "per 1,000 requests"], rows)?;
+        super::inspect::describe_points(card, screen)?;
     }
     if 0 < trained.n_unconverged {
         let n = trained.n_unconverged;

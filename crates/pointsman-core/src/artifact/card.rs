@@ -1,10 +1,9 @@
 //! The model card: everything in an artifact that is not a tensor.
 
-use super::digest;
+use super::{digest, point_wire::PointWire};
 use crate::{
     features::{Bigrams, FeatureSchema, SCHEMA_VERSION},
-    objective::{Band, OperatingPoint},
-    units::Probability,
+    objective::OperatingPoint,
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -18,6 +17,9 @@ pub struct Card {
     pub schema: FeatureSchema,
     /// The models, in the order of the scorer's columns.
     pub models: Vec<String>,
+    /// Each model's mean quality in the training rows, in their order; `None` in files that were
+    /// written before it was.
+    pub mean_quality: Option<Vec<f64>>,
     /// Named objectives with what they were worth on held-out data; the first is the default.
     pub operating_points: Vec<OperatingPoint>,
     /// What held-out data says about routing at all.
@@ -91,6 +93,8 @@ pub(super) struct CardWire {
     pub(super) feature_schema: SchemaWire,
     name: String,
     models: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mean_quality: Option<Vec<f64>>,
     operating_points: Vec<PointWire>,
     standing: StandingWire,
     provenance: ProvenanceWire,
@@ -102,24 +106,6 @@ pub(super) struct SchemaWire {
     pub(super) version: u32,
     log2_buckets: u8,
     bigrams: bool,
-}
-
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PointWire {
-    name: String,
-    quality_points_per_usd: f64,
-    quality: BandWire,
-    cost_usd: BandWire,
-}
-
-#[derive(Debug, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BandWire {
-    value: f64,
-    lower: f64,
-    upper: f64,
-    level: f64,
 }
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -147,7 +133,8 @@ pub(super) const FORMAT_VERSIONS: std::ops::RangeInclusive<u32> = 1..=2;
 impl CardWire {
     /// The card as a file of this format holds it.
     pub(super) fn new(card: &Card, format_version: u32) -> Self {
-        let Card { name, schema, models, operating_points, standing, provenance } = card;
+        let Card { name, schema, models, mean_quality, operating_points, standing, provenance } =
+            card;
         Self {
             sha256: digest::BLANK.to_owned(),
             format_version,
@@ -158,7 +145,11 @@ impl CardWire {
             },
             name: name.clone(),
             models: models.clone(),
-            operating_points: operating_points.iter().map(PointWire::from).collect(),
+            mean_quality: mean_quality.clone(),
+            operating_points: operating_points
+                .iter()
+                .map(|point| PointWire::new(point, models))
+                .collect(),
             standing: StandingWire {
                 best_single: standing.best_single.clone(),
                 sentence: standing.sentence.clone(),
@@ -176,35 +167,21 @@ impl CardWire {
     }
 }
 
-impl From<&OperatingPoint> for PointWire {
-    fn from(point: &OperatingPoint) -> Self {
-        let band = |band: &Band| BandWire {
-            value: band.value,
-            lower: band.lower,
-            upper: band.upper,
-            level: band.level.get(),
-        };
-        Self {
-            name: point.name.clone(),
-            quality_points_per_usd: point.per_dollar,
-            quality: band(&point.quality),
-            cost_usd: band(&point.cost_usd),
-        }
-    }
-}
-
 impl TryFrom<CardWire> for Card {
     type Error = String;
 
     fn try_from(wire: CardWire) -> Result<Self, String> {
         let SchemaWire { version: _, log2_buckets, bigrams } = wire.feature_schema;
         let bigrams = if bigrams { Bigrams::With } else { Bigrams::Without };
-        let points = wire.operating_points.into_iter().map(OperatingPoint::try_from);
+        let points = wire.operating_points.into_iter().map(|point| point.read(&wire.models));
+        let operating_points = points.collect::<Result<_, _>>()?;
+        check_means(wire.mean_quality.as_deref(), wire.models.len())?;
         Ok(Self {
             name: wire.name,
             schema: FeatureSchema::new(log2_buckets, bigrams).map_err(|error| error.to_string())?,
             models: wire.models,
-            operating_points: points.collect::<Result<_, _>>()?,
+            mean_quality: wire.mean_quality,
+            operating_points,
             standing: Standing {
                 best_single: wire.standing.best_single,
                 sentence: wire.standing.sentence,
@@ -222,16 +199,13 @@ impl TryFrom<CardWire> for Card {
     }
 }
 
-impl TryFrom<PointWire> for OperatingPoint {
-    type Error = String;
-
-    fn try_from(wire: PointWire) -> Result<Self, String> {
-        let band = |band: BandWire| {
-            let BandWire { value, lower, upper, level } = band;
-            let level = Probability::new(level).map_err(|error| error.to_string())?;
-            Ok::<_, String>(Band { value, lower, upper, level })
-        };
-        let (quality, cost_usd) = (band(wire.quality)?, band(wire.cost_usd)?);
-        Ok(Self { name: wire.name, per_dollar: wire.quality_points_per_usd, quality, cost_usd })
+fn check_means(means: Option<&[f64]>, n_models: usize) -> Result<(), String> {
+    let Some(means) = means else { return Ok(()) };
+    if means.len() != n_models {
+        return Err(format!("`mean_quality` has {} entries for {n_models} models", means.len()));
+    }
+    match means.iter().find(|mean| !(0.0..=1.0).contains(*mean)) {
+        Some(mean) => Err(format!("`mean_quality` holds {mean}, which is not in [0, 1]")),
+        None => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     features::Extractor,
-    objective::{Band, OperatingPoint},
+    objective::{Band, Favour, Guarantee, OperatingPoint, StrongShare},
     request::Request,
     scorer::{
         ScorerParts, Scores,
@@ -27,11 +27,23 @@ fn with(parts: ScorerParts) -> Artifact {
         name: "test \"quoted\"".to_owned(),
         schema: parts.schema,
         models: ["a", "b", "ü"].map(str::to_owned).to_vec(),
+        mean_quality: Some(vec![0.5, 0.25, 1.0]),
         operating_points: vec![OperatingPoint {
             name: "balanced".to_owned(),
             per_dollar: 0.1 + 0.2,
+            favour: Some(Favour { model: 2, quality_points: -0.25 }),
             quality: band(0.7),
             cost_usd: band(0.3),
+            cost_share: Some(band(0.4)),
+            strong_share: Some(StrongShare { model: 1, share: band(0.5) }),
+            guarantee: Some(Guarantee {
+                max_quality_loss: 0.01,
+                against: 2,
+                confidence: Probability::new(0.95).unwrap(),
+                n_groups: 90,
+                n_requests: 100,
+                is_single: false,
+            }),
         }],
         standing: Standing { best_single: "a".to_owned(), sentence: "Route.".to_owned() },
         provenance: Provenance {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{explorer::Rule, objective::Weights, scorer::tests::patterned};
+use crate::{explorer::Rule, newcomers::Newcomers, objective::Weights, scorer::tests::patterned};
 use proptest::prelude::*;
 use std::borrow::Cow;
 
@@ -40,6 +40,35 @@ fn greedy_takes_the_model_of_highest_predicted_quality() {
     let quality = workspace.scores().quality();
     assert!(quality.iter().all(|other| *other <= quality[decision.model]));
     assert_eq!(decision.propensity.get(), 1.0);
+}
+
+#[test]
+fn a_favoured_model_is_taken_unless_it_may_not_answer() {
+    let level = Probability::new(0.95).unwrap();
+    let band = crate::objective::Band { value: 0.5, lower: 0.4, upper: 0.6, level };
+    let at = |model: usize, quality_points: f64| OperatingPoint {
+        name: "p".to_owned(),
+        per_dollar: 0.0,
+        favour: Some(Favour { model, quality_points }),
+        quality: band,
+        cost_usd: band,
+        cost_share: None,
+        strong_share: None,
+        guarantee: None,
+    };
+    for model in 0..5 {
+        let policy = policy(5).at_point(&at(model, 10.0)).unwrap();
+        let mut workspace = Workspace::new(&policy);
+        let mut request = Request::from_prompt(PROMPT);
+        let mut chosen = |request: &Request<'_>| {
+            policy.decide(request, Probability::ZERO, &mut workspace).unwrap().model
+        };
+        assert_eq!(chosen(&request), model);
+        request.constraints.deny_models = Cow::Owned(vec![Cow::Owned(format!("m{model}"))]);
+        assert_ne!(chosen(&request), model);
+    }
+    let policy = policy(5).at_point(&at(0, 10.0)).unwrap().with_objective(Objective::default());
+    assert_eq!(policy.favour, None);
 }
 
 #[test]
@@ -134,4 +163,99 @@ proptest! {
         let again = policy.decide(&request, draw, &mut workspace).unwrap();
         prop_assert_eq!(decision, again);
     }
+}
+
+/// A catalog with a model that the policy has not learned, at a stated score or none.
+fn with_newcomer(n_models: usize, stated: Option<f64>) -> Catalog {
+    let model = |index: usize| {
+        let price = index + 1;
+        format!(
+            "[[models]]\nid = \"m{index}\"\n[[models.endpoints]]\nprovider = \"east\"\n\
+             input_usd_per_million = {price}.0\noutput_usd_per_million = {price}.0\n"
+        )
+    };
+    let models: String = (0..n_models).map(model).collect();
+    let stated = stated.map_or_else(String::new, |score| format!("prior_quality = {score}\n"));
+    let new = format!(
+        "[[models]]\nid = \"new\"\n{stated}[[models.endpoints]]\nprovider = \"west\"\n\
+         input_usd_per_million = 2.0\noutput_usd_per_million = 2.0\n"
+    );
+    Catalog::from_toml(&(models + &new)).unwrap()
+}
+
+fn policy_with_newcomer(stated: Option<f64>, which: Newcomers) -> Policy {
+    let (scorer, catalog) = (Scorer::new(patterned(5, 10)).unwrap(), with_newcomer(5, stated));
+    let policy = Policy::new(scorer, &names(5), Some(&catalog)).unwrap();
+    policy.with_newcomers(&catalog, Some(&[0.5, 0.52, 0.54, 0.56, 0.58]), which)
+}
+
+#[test]
+fn which_newcomers_are_let_in() {
+    for (stated, which, expected) in [
+        (Some(0.7), Newcomers::Never, 5),
+        (Some(0.7), Newcomers::Stated, 6),
+        (None, Newcomers::Stated, 5),
+        (None, Newcomers::All, 6),
+    ] {
+        let policy = policy_with_newcomer(stated, which);
+        assert_eq!(policy.models().len(), expected, "{stated:?} {which:?}");
+        assert_eq!(policy.prior(5).is_some(), expected == 6);
+        assert!(policy.prior(4).is_none());
+    }
+}
+
+#[test]
+fn a_newcomer_is_taken_where_its_prior_wins_and_explored_where_not() {
+    let request = Request::from_prompt(PROMPT);
+    for (stated, is_taken) in [(1.0, true), (0.0, false)] {
+        let policy = policy_with_newcomer(Some(stated), Newcomers::Stated);
+        let mut workspace = Workspace::new(&policy);
+        let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+        assert_eq!(decision.model == 5, is_taken, "{stated}");
+        let explorer =
+            Explorer::new(Rule::InverseGap { gamma: 10.0 }, Probability::new(0.1).unwrap());
+        let policy = policy.with_explorer(explorer.unwrap());
+        policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+        let candidate = workspace.candidates()[5];
+        assert!(0.1 / 6.0 < candidate.probability, "{candidate:?}");
+        let quality = workspace.scores().quality().iter().map(|q| f64::from(*q));
+        let difficulty = quality.sum::<f64>() / 5.0 - 0.54;
+        assert!((candidate.expected.quality - stated - difficulty).abs() < 1e-9);
+        // Twice the price of the first model, the same tokens.
+        let cost = |model: usize| workspace.candidates()[model].expected.cost.unwrap();
+        assert_eq!(cost(5), cost(1));
+    }
+}
+
+#[test]
+fn a_newcomer_costs_what_its_price_says_where_costs_were_learned() {
+    let mut parts = patterned(5, 10);
+    parts.output_tokens = None;
+    let line = |index: u32| LogLine {
+        intercept: -7.0 + f64::from(index + 1).ln(),
+        slope: 0.0,
+        least: 0.0,
+        most: 1.0,
+    };
+    parts.cost_usd = Some((0..5).map(line).collect());
+    let catalog = with_newcomer(5, Some(0.5));
+    let policy = Policy::new(Scorer::new(parts).unwrap(), &names(5), Some(&catalog)).unwrap();
+    let policy = policy.with_newcomers(&catalog, None, Newcomers::Stated);
+    assert_eq!(policy.cost_basis(), CostBasis::Learned);
+    let mut workspace = Workspace::new(&policy);
+    policy.decide(&Request::from_prompt(PROMPT), Probability::ZERO, &mut workspace).unwrap();
+    let cost = |model: usize| workspace.candidates()[model].expected.cost.unwrap().as_dollars();
+    assert!((cost(5) / cost(1) - 1.0).abs() < 1e-6, "{} {}", cost(5), cost(1));
+}
+
+#[test]
+fn a_newcomer_keeps_to_the_constraints() {
+    let policy = policy_with_newcomer(Some(1.0), Newcomers::Stated);
+    let mut workspace = Workspace::new(&policy);
+    let mut request = Request::from_prompt(PROMPT);
+    request.constraints.deny_models = Cow::Owned(vec![Cow::Borrowed("new")]);
+    let decision = policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+    assert_ne!(decision.model, 5);
+    assert_eq!(workspace.candidates()[5].probability, 0.0);
+    assert!(workspace.candidates()[5].excluded_by.is_some());
 }
