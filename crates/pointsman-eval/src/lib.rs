@@ -7,7 +7,7 @@
 //!   [`diagnostics::diagnose`] beside the value. A log can fail to answer a question; then there
 //!   is an [`error::EstimateError`], never a NaN.
 //! * **An outcome table**, where every model answered every prompt: check it with
-//!   [`matrix::Outcomes`], measure with [`full`], [`frontier`] and [`calibration`], and ask
+//!   [`matrix::Outcomes`], measure with [`full`], [`frontier`], [`calibration`] and [`reliability`], and ask
 //!   [`baselines::judge`] whether routing is worth it at all.
 //!
 //! Everything here is a pure function of its arguments. Sums run in row order, so the same rows
@@ -28,6 +28,7 @@ pub mod frontier;
 
 pub mod baselines;
 pub mod calibration;
+pub mod reliability;
 
 pub mod error;
 pub mod interval;
