@@ -106,6 +106,17 @@ pub struct Trained {
     pub n_iterations: usize,
     /// Columns that had not converged when a fit ended; normally none.
     pub n_unconverged: usize,
+    /// The terms' weights before they were rounded to 8 bits.
+    pub exact_terms: ExactTerms,
+}
+
+/// Weights of terms in single precision; for measuring what rounding them costs.
+#[derive(Debug, Clone)]
+pub struct ExactTerms {
+    /// The buckets that have weights, ascending.
+    pub buckets: Vec<u32>,
+    /// Shape `(buckets, n_models + 1)`.
+    pub weights: Vec<f32>,
 }
 
 /// The least number of requests that a policy is learned from.
@@ -165,6 +176,7 @@ pub fn train(
         mean_cost: problem.mean_cost.clone(),
         n_iterations: before.n_iterations + effort.n_iterations,
         n_unconverged: before.n_unconverged + effort.n_unconverged,
+        exact_terms: ExactTerms { buckets: fitted.buckets, weights: fitted.terms },
     })
 }
 
