@@ -1,15 +1,25 @@
 //! `pointsman benchmark`: cross-validated routers on outcome tables, with baselines.
 
+mod compact;
+mod costs;
+mod edits;
+mod figures;
+mod page;
+mod predictions;
+mod robustness;
+
 use crate::{
-    files,
-    from_logs::{self, FromLogs},
-    load::{self, QualityRange},
-    routers::{self, Learner, RouterResult, TableResult},
+    files, from_logs,
+    load::{self, LoadedTable, QualityRange},
+    routers::{self, Learner, TableResult},
     screen::{self, Screen},
-    wording,
 };
 use anyhow::{Context, Result, bail};
+use compact::Compact;
 use pointsman_core::features::FeatureSchema;
+use pointsman_data::{PredictionWriter, ReadOptions};
+use pointsman_eval::full::MeanValue;
+use robustness::Robustness;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 
@@ -26,12 +36,24 @@ pub(crate) struct Args {
     /// at temperature 0.1 over the training part's means, mixed with 10 % uniform.
     #[arg(long, value_name = "LOGS", default_value_t = 0)]
     from_logs: u64,
-    /// Seeds every random choice of the learner.
+    /// Also edit the test prompts in ways that change nothing, and count changed choices.
+    #[arg(long)]
+    robustness: bool,
+    /// Also measure smaller policies: 8-bit weights, fewer buckets, pruned terms.
+    #[arg(long)]
+    compact: bool,
+    /// Seeds every random choice of the learner, and typing errors.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The scale that quality is given in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     quality_range: Option<QualityRange>,
+    /// Also write what every router predicts for every test row (`.parquet` or `.ndjson`).
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
+    /// Also write reliability diagrams as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// Also write the figures as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -41,12 +63,14 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let inputs: Vec<&Path> = args.tables.iter().map(PathBuf::as_path).collect();
-    files::check_apart(&inputs, &[args.json.as_deref()])?;
-    let options = load::read_options(args.quality_range);
+    let outputs = [args.json.as_deref(), args.predictions.as_deref(), args.html.as_deref()];
+    files::check_apart(&inputs, &outputs)?;
     if args.from_logs == 1 {
         bail!("--from-logs 1: one log has no interval; ask for 2 or more (20 is usual)");
     }
+    let mut predictions = predictions::begin(args.predictions.as_deref())?;
     let mut tables = Map::new();
+    let mut diagrams = Vec::new();
     for path in &args.tables {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let stem = stem.with_context(|| format!("{} names no file", path.display()))?;
@@ -54,107 +78,74 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
             bail!("two tables are called `{stem}`; results are named by file, so rename one");
         }
         screen.say(&format!("{stem}:"))?;
-        let paths = std::slice::from_ref(path);
-        let loaded = load::load_table(paths, &options, FeatureSchema::default(), screen)?;
-        loaded.describe(screen)?;
-        let result = routers::run(&loaded, &args.learner, args.seed, screen)
+        let (result, value) = measure(args, (path, &stem), &mut predictions, screen)
             .with_context(|| path.display().to_string())?;
-        describe(&result, screen)?;
-        let mut value = table_json(&result);
-        if 0 < args.from_logs {
-            let found = from_logs::run(&loaded, args.from_logs, screen)
-                .with_context(|| path.display().to_string())?;
-            describe_from_logs(&found, screen)?;
-            value["from_logs"] = from_logs_json(&found);
-        }
+        diagrams.extend(page::diagrams(&stem, &result));
         tables.insert(stem, value);
+        screen.say("")?;
+    }
+    if let Some(predictions) = predictions {
+        predictions.finish()?;
+    }
+    if let Some(path) = &args.html {
+        files::write(path, page::render(&diagrams)?.as_bytes())?;
+        screen.say(&format!("wrote {}", path.display()))?;
     }
     screen::json(args.json.as_deref(), &json!({ "tables": tables }))
 }
 
-fn describe(result: &TableResult, screen: &Screen) -> Result<()> {
-    let TableResult { n_test, n_models, has_cost, n_leaked, routers } = result;
-    screen.say(&format!("{} test rows, {n_models} models", wording::length(*n_test)))?;
-    if 0 < *n_leaked {
-        let n = wording::length(*n_leaked);
-        screen.say(&format!(
-            "{n} training rows set aside: their prompt also stands in a test part"
-        ))?;
+/// Everything that was asked for of one table.
+fn measure(
+    args: &Args,
+    (path, stem): (&PathBuf, &str),
+    predictions: &mut Option<PredictionWriter>,
+    screen: &Screen,
+) -> Result<(TableResult, Value)> {
+    let options = load::read_options(args.quality_range);
+    let paths = std::slice::from_ref(path);
+    let loaded = load::load_table(paths, &options, FeatureSchema::default(), screen)?;
+    loaded.describe(screen)?;
+    let again = Again { paths, options: &options, loaded: &loaded, screen };
+    let mut robustness =
+        args.robustness.then(|| Robustness::read(&again, args.seed)).transpose()?;
+    let mut compact =
+        args.compact.then(|| Compact::read(&again, (args.learner[0], args.seed))).transpose()?;
+    let result =
+        routers::run(&loaded, (&args.learner, args.seed), screen, &mut |part, trained| {
+            if let Some(robustness) = &mut robustness {
+                robustness.add(&again, part, trained)?;
+            }
+            compact.as_mut().map_or(Ok(()), |compact| compact.add(&again, part, trained))
+        })?;
+    figures::describe(&result, screen)?;
+    let mut value = figures::table_json(&result);
+    value["costs"] = costs::report(&result, screen)?;
+    if let Some(robustness) = robustness {
+        value["robustness"] = robustness.report(&result, screen)?;
     }
-    if !has_cost {
-        screen.say("no costs, so no frontier: routers are compared by quality")?;
+    if let Some(compact) = compact {
+        value["compact"] = compact.report(&again, &result)?;
     }
-    let number = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.4}"));
-    let row = |router: &RouterResult| {
-        [
-            router.name.clone(),
-            number(Some(router.figures.quality)),
-            number(router.figures.frontier_area),
-            router.figures.cost_to_match.map_or_else(
-                || if *has_cost { "never" } else { "-" }.to_owned(),
-                |share| format!("{:.1} %", 100.0 * share),
-            ),
-            number(router.losses.map(|(log_loss, _)| log_loss)),
-            number(router.losses.map(|(_, brier)| brier)),
-        ]
-    };
-    let header =
-        ["router", "quality", "frontier area", "cost to match best single", "log loss", "Brier"];
-    screen.table(header, routers.iter().map(row))?;
-    screen.say("")
+    if 0 < args.from_logs {
+        let found = from_logs::run(&loaded, args.from_logs, screen)?;
+        figures::describe_from_logs(&found, screen)?;
+        value["from_logs"] = figures::from_logs_json(&found);
+    }
+    if let Some(out) = predictions {
+        predictions::write((stem, &loaded), &result, out)?;
+    }
+    Ok((result, value))
 }
 
-fn describe_from_logs(found: &FromLogs, screen: &Screen) -> Result<()> {
-    screen.say(&format!(
-        "learned from {} simulated logs, against the log's best single model:",
-        found.n_logs
-    ))?;
-    let rows = found.differences().into_iter().map(|(figure, difference)| {
-        let interval = &difference.interval;
-        [
-            figure.to_owned(),
-            format!("{:+.4} [{:+.4}, {:+.4}]", difference.value, interval.lower, interval.upper),
-        ]
-    });
-    screen.table(["figure", "difference (95 % over logs)"], rows)?;
-    screen.say("")
+/// What it takes to read a table's prompts a second time.
+struct Again<'a> {
+    paths: &'a [PathBuf],
+    options: &'a ReadOptions,
+    loaded: &'a LoadedTable,
+    screen: &'a Screen,
 }
 
-fn from_logs_json(found: &FromLogs) -> Value {
-    let differences: Map<String, Value> = found
-        .differences()
-        .into_iter()
-        .map(|(figure, difference)| {
-            let (lower, upper) = (difference.interval.lower, difference.interval.upper);
-            let value =
-                json!({"value": difference.value, "lower": lower, "upper": upper, "level": 0.95});
-            (figure.to_owned(), value)
-        })
-        .collect();
-    json!({"n_logs": found.n_logs, "differences": differences})
-}
-
-fn table_json(result: &TableResult) -> Value {
-    let routers: Map<String, Value> = result
-        .routers
-        .iter()
-        .map(|router| {
-            let figures = &router.figures;
-            let value = json!({
-                "quality": figures.quality,
-                "frontier_area": figures.frontier_area,
-                "cost_to_match": figures.cost_to_match,
-                "log_loss": router.losses.map(|(log_loss, _)| log_loss),
-                "brier": router.losses.map(|(_, brier)| brier),
-            });
-            (router.name.clone(), value)
-        })
-        .collect();
-    json!({
-        "n_test": result.n_test,
-        "n_models": result.n_models,
-        "has_cost": result.has_cost,
-        "n_leaked": result.n_leaked,
-        "routers": routers,
-    })
+fn interval_json(found: &MeanValue) -> Value {
+    let (lower, upper) = (found.interval.lower, found.interval.upper);
+    json!({"value": found.value, "lower": lower, "upper": upper, "level": 0.95})
 }
