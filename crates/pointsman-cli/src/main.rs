@@ -4,6 +4,7 @@
 //! that says what to do.
 
 mod commands;
+mod dictionary;
 mod evaluation;
 mod files;
 mod from_logs;
