@@ -12,3 +12,4 @@ mod mistakes;
 mod real_data;
 mod same_bits;
 mod snapshots;
+mod trust;
