@@ -3,12 +3,13 @@
 
 use crate::{
     load::{LoadedTable, narrow},
-    routers::{Learner, Predictions, TestRows, learned},
+    routers::{Learner, Predictions, TestRows, fit},
     screen::Screen,
 };
 use anyhow::Result;
 use pointsman_core::{
     explorer::model_at,
+    scorer::Scorer,
     units::{Probability, Propensity, len_as_float},
 };
 use pointsman_data::{LoggerKind, TrainTest, keyed_draw, logging_distribution, train_test_parts};
@@ -49,10 +50,11 @@ pub(crate) fn run(loaded: &LoadedTable, n_logs: u64, screen: &Screen) -> Result<
         for part in &parts {
             let outcomes = log_of(loaded, part, seed)?;
             let learner = (Learner::Pointsman, seed);
-            let (mean_quality, mean_cost) = learned(loaded, &outcomes, learner, part, &mut policy)?;
+            let trained = fit((loaded, &loaded.design), &outcomes, learner, part)?;
+            policy.extend(&Scorer::new(trained.parts)?, &loaded.design, &part.test);
             for _ in &part.test {
-                single.quality.extend(&mean_quality);
-                single.cost.extend(&mean_cost);
+                single.quality.extend(&trained.mean_quality);
+                single.cost.extend(&trained.mean_cost);
             }
             bar.inc(1);
         }

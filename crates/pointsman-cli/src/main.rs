@@ -5,6 +5,7 @@
 
 mod cold_start;
 mod commands;
+mod dictionary;
 mod evaluation;
 mod files;
 mod from_logs;

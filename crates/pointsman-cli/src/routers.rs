@@ -2,7 +2,7 @@
 
 use crate::{load::LoadedTable, screen::Screen};
 use anyhow::{Result, bail};
-use pointsman_core::scorer::{Scorer, Scores};
+use pointsman_core::scorer::{Scorer, ScorerParts, Scores};
 use pointsman_data::{TrainTest, train_test_parts};
 use pointsman_eval::{
     baselines::{Baseline, MixRival, baselines, figures_of_baseline, judge},
@@ -12,8 +12,10 @@ use pointsman_eval::{
     interval::ConfidenceLevel,
     matrix::{CostQuality, Matrix, Outcomes},
     published::{PairFigures, aiq, cost_saving, pair_figures, performance_gain},
+    reliability::{Reliability, reliability},
 };
 use pointsman_train::{
+    design::Design,
     outcomes::Outcomes as TrainingOutcomes,
     train::{Regularisation, TrainConfig, Trained, TrainingSet, train},
 };
@@ -71,10 +73,11 @@ impl Learner {
 pub(crate) struct RouterResult {
     pub(crate) name: String,
     pub(crate) figures: Figures,
-    /// Log loss and Brier score of predicted quality, all (prompt, model) pairs pooled; only of
-    /// routers that predict.
-    pub(crate) losses: Option<(f64, f64)>,
     pub(crate) published: Published,
+    /// Only of routers that predict.
+    pub(crate) honesty: Option<Honesty>,
+    /// What it predicts for the test rows; only of routers that predict.
+    pub(crate) predictions: Option<Predictions>,
 }
 
 /// Figures as other benchmarks define them; each is missing where it has no meaning.
@@ -90,12 +93,33 @@ pub(crate) struct Published {
     pub(crate) pair: Option<PairFigures>,
 }
 
+/// How honest predicted qualities are, all (prompt, model) pairs pooled.
+#[derive(Debug, Clone)]
+pub(crate) struct Honesty {
+    pub(crate) log_loss: f64,
+    pub(crate) brier: f64,
+    pub(crate) reliability: Reliability,
+}
+
+impl Honesty {
+    /// Of predictions beside outcomes, pair by pair.
+    pub(crate) fn of(predicted: &[f64], quality: &[f64]) -> Result<Self> {
+        Ok(Self {
+            log_loss: log_loss(predicted, quality)?.value,
+            brier: brier(predicted, quality)?,
+            reliability: reliability(predicted, quality, RELIABILITY_SEED)?,
+        })
+    }
+}
+
+/// Seeds the simulation of calibrated outcomes; no choice of the learner depends on it.
+const RELIABILITY_SEED: u64 = 0;
+
 /// All routers' figures on one table.
 #[derive(Debug, Clone)]
 pub(crate) struct TableResult {
-    pub(crate) n_test: usize,
-    pub(crate) n_models: usize,
-    pub(crate) has_cost: bool,
+    /// The outcomes that the routers are scored on.
+    pub(crate) test: TestRows,
     /// Training rows that were set aside because their prompt also stands in the test part.
     pub(crate) n_leaked: usize,
     pub(crate) routers: Vec<RouterResult>,
@@ -131,22 +155,27 @@ impl TableVerdict {
 }
 
 /// Predictions for the test rows, pooled over parts; row-major.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Predictions {
     pub(crate) quality: Vec<f64>,
     /// Empty where costs are not known.
     pub(crate) cost: Vec<f64>,
     /// The choice at the policy's default point; empty for what is no policy.
     pub(crate) picks: Vec<usize>,
+    /// Empty where output tokens are not known.
+    pub(crate) output_tokens: Vec<f64>,
 }
 
 /// What truly came of the test rows, pooled over parts in their order; row-major.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TestRows {
-    n_rows: usize,
-    n_models: usize,
-    quality: Vec<f64>,
-    cost: Option<Vec<f64>>,
+    /// Rows of the table's matrix.
+    pub(crate) rows: Vec<u32>,
+    pub(crate) n_models: usize,
+    pub(crate) quality: Vec<f64>,
+    pub(crate) cost: Option<Vec<f64>>,
+    /// Where they were recorded.
+    pub(crate) output_tokens: Vec<Option<u32>>,
 }
 
 impl TestRows {
@@ -154,16 +183,10 @@ impl TestRows {
     pub(crate) fn new(loaded: &LoadedTable, parts: &[TrainTest]) -> Self {
         let n_models = loaded.matrix.models.len();
         let test: Vec<u32> = parts.iter().flat_map(|part| part.test.iter().copied()).collect();
-        let rows_of = |all: &[f64]| -> Vec<f64> {
-            let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
-            test.iter().flat_map(row).collect()
-        };
-        Self {
-            n_rows: test.len(),
-            n_models,
-            quality: rows_of(&loaded.matrix.quality),
-            cost: loaded.matrix.cost_usd.as_deref().map(rows_of),
-        }
+        let quality = rows_of(&loaded.matrix.quality, &test, n_models);
+        let cost = loaded.matrix.cost_usd.as_ref().map(|cost| rows_of(cost, &test, n_models));
+        let output_tokens = rows_of(&loaded.matrix.output_tokens, &test, n_models);
+        Self { rows: test, n_models, quality, cost, output_tokens }
     }
 
     /// As the evaluator takes them.
@@ -208,7 +231,7 @@ impl TestRows {
     fn verdict(&self, predictions: &Predictions) -> Result<TableVerdict> {
         let (actual, level) = (self.outcomes()?, ConfidenceLevel::P95);
         let best_single = baselines(&actual).best_single;
-        let single = actual.of_picks(&vec![best_single.model_index; self.n_rows])?;
+        let single = actual.of_picks(&vec![best_single.model_index; self.rows.len()])?;
         let rows = predictions.quality.chunks_exact(self.n_models);
         let by_quality: Vec<usize> = rows.map(|row| first_best(row.iter().copied())).collect();
         let by_quality = actual.of_picks(&by_quality)?;
@@ -231,17 +254,26 @@ impl TestRows {
     }
 
     fn view<'v>(&self, quality: &'v [f64], cost: Option<&'v [f64]>) -> Result<Outcomes<'v>> {
-        let matrix = |values: &'v [f64]| Matrix::new(values, self.n_rows, self.n_models);
+        let matrix = |values: &'v [f64]| Matrix::new(values, self.rows.len(), self.n_models);
         Ok(Outcomes::new(matrix(quality)?, cost.map(matrix).transpose()?)?)
     }
 }
 
+/// Some rows of a matrix.
+fn rows_of<T: Copy>(all: &[T], rows: &[u32], n_models: usize) -> Vec<T> {
+    let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
+    rows.iter().flat_map(row).collect()
+}
+
+/// Sees every fit of the first learner, with the part that it is from.
+pub(crate) type Watch<'w> = dyn FnMut(&TrainTest, &Trained) -> Result<()> + 'w;
+
 /// Runs the benchmark on one table.
 pub(crate) fn run(
     loaded: &LoadedTable,
-    learners: &[Learner],
-    seed: u64,
+    (learners, seed): (&[Learner], u64),
     screen: &Screen,
+    watch: &mut Watch<'_>,
 ) -> Result<TableResult> {
     let parts = train_test_parts(&loaded.table, &loaded.matrix);
     let outcomes = loaded.outcomes(None)?;
@@ -256,25 +288,29 @@ pub(crate) fn run(
     let actual = test.outcomes()?;
 
     let mut routers = Vec::new();
-    let scored = |name: String, predictions: &Predictions| -> Result<RouterResult> {
-        let (predicted, quality) = (&predictions.quality, &test.quality);
-        let losses = (log_loss(predicted, quality)?.value, brier(predicted, quality)?);
-        let figures = test.figures_of(predictions)?;
-        let published = test.published(&figures, Some(predicted))?;
-        Ok(RouterResult { name, figures, losses: Some(losses), published })
+    let scored = |name: String, predictions: Predictions| -> Result<RouterResult> {
+        let honesty = Some(Honesty::of(&predictions.quality, &test.quality)?);
+        let figures = test.figures_of(&predictions)?;
+        let published = test.published(&figures, Some(&predictions.quality))?;
+        Ok(RouterResult { name, figures, published, honesty, predictions: Some(predictions) })
     };
     let mut verdict = None;
     let bar = screen.progress("training", (learners.len() * parts.len()) as u64);
     for &learner in learners {
         let mut predictions = Predictions::default();
         for part in &parts {
-            learned(loaded, &outcomes, (learner, seed), part, &mut predictions)?;
+            let trained = fit((loaded, &loaded.design), &outcomes, (learner, seed), part)?;
+            predictions.extend(&Scorer::new(trained.parts.clone())?, &loaded.design, &part.test);
+            predictions.pick(test.n_models, default_weight(&trained));
+            if Some(&learner) == learners.first() {
+                watch(part, &trained)?;
+            }
             bar.inc(1);
         }
         if verdict.is_none() {
             verdict = Some(test.verdict(&predictions)?);
         }
-        routers.push(scored(learner.name(), &predictions)?);
+        routers.push(scored(learner.name(), predictions)?);
     }
     let Some(verdict) = verdict else { bail!("no learner was given") };
     bar.finish_and_clear();
@@ -282,10 +318,10 @@ pub(crate) fn run(
     for part in &parts {
         training_means(loaded, part, &mut constant);
     }
-    routers.push(scored("best_single".to_owned(), &constant)?);
+    routers.push(scored("best_single".to_owned(), constant)?);
     let plain = |name: &str, figures: Figures, predicted: Option<&[f64]>| -> Result<RouterResult> {
-        let published = test.published(&figures, predicted)?;
-        Ok(RouterResult { name: name.to_owned(), figures, losses: None, published })
+        let (name, published) = (name.to_owned(), test.published(&figures, predicted)?);
+        Ok(RouterResult { name, figures, published, honesty: None, predictions: None })
     };
     for (name, baseline) in
         [("mix", Baseline::Mix), ("cheapest", Baseline::Cheapest), ("random", Baseline::Random)]
@@ -295,52 +331,77 @@ pub(crate) fn run(
         }
     }
     routers.push(plain("oracle", figures(&actual, &actual)?, Some(&test.quality))?);
-    Ok(TableResult {
-        n_test: test.n_rows,
-        n_models: test.n_models,
-        has_cost: test.cost.is_some(),
-        n_leaked,
-        routers,
-        verdict,
-    })
+    Ok(TableResult { test, n_leaked, routers, verdict })
 }
 
-/// Trains on one part and predicts its test rows, with the scorer that would be exported. Returns
-/// the models' mean quality and cost in the training data.
-pub(crate) fn learned(
-    loaded: &LoadedTable,
+/// Learns from the training rows of one part of a table, with these features.
+pub(crate) fn fit(
+    (loaded, design): (&LoadedTable, &Design),
     outcomes: &TrainingOutcomes,
     (learner, seed): (Learner, u64),
     part: &TrainTest,
-    predictions: &mut Predictions,
-) -> Result<(Vec<f64>, Vec<f64>)> {
+) -> Result<Trained> {
     let mut rows = part.train.clone();
     rows.sort_unstable();
     let set = TrainingSet {
-        design: &loaded.design,
+        design,
         outcomes,
         groups: &loaded.groups,
         input_tokens: &loaded.input_tokens,
         rows: &rows,
     };
     let config = TrainConfig::new(seed, learner.regularisation())?;
-    let Trained { parts, mean_quality, mean_cost, held_out, .. } = train(&set, &config, &|_| ())?;
-    let default_point = held_out.as_ref().and_then(|report| report.operating_points.first());
-    let weight = default_point.map_or(0.0, |value| value.point.per_dollar);
-    let lines = parts.cost_usd.clone();
-    let scorer = Scorer::new(parts)?;
-    let mut scores = Scores::default();
-    for &row in &part.test {
-        scorer.score(&loaded.design.features(row as usize), &mut scores);
-        predictions.quality.extend(scores.quality().iter().map(|quality| f64::from(*quality)));
-        if let Some(lines) = &lines {
-            predictions.cost.extend(lines.iter().map(|line| line.at(scores.length())));
+    Ok(train(&set, &config, &|_| ())?)
+}
+
+/// Learns from one part and adds what the scorer that would be exported predicts for its test
+/// rows. Returns the models' mean quality and cost in the training data.
+pub(crate) fn learned(
+    loaded: &LoadedTable,
+    outcomes: &TrainingOutcomes,
+    learner: (Learner, u64),
+    part: &TrainTest,
+    predictions: &mut Predictions,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    let trained = fit((loaded, &loaded.design), outcomes, learner, part)?;
+    predictions.extend(&Scorer::new(trained.parts)?, &loaded.design, &part.test);
+    Ok((trained.mean_quality, trained.mean_cost))
+}
+
+/// The weight on cost of a policy's default point.
+fn default_weight(trained: &Trained) -> f64 {
+    let report = trained.held_out.as_ref();
+    let point = report.and_then(|report| report.operating_points.first());
+    point.map_or(0.0, |value| value.point.per_dollar)
+}
+
+impl Predictions {
+    /// Adds what a scorer that would be exported predicts for some rows of a design.
+    pub(crate) fn extend(&mut self, scorer: &Scorer, design: &Design, rows: &[u32]) {
+        let ScorerParts { cost_usd, output_tokens, .. } = scorer.parts();
+        let mut scores = Scores::default();
+        for &row in rows {
+            scorer.score(&design.features(row as usize), &mut scores);
+            self.quality.extend(scores.quality().iter().map(|quality| f64::from(*quality)));
+            for (lines, values) in
+                [(cost_usd, &mut self.cost), (output_tokens, &mut self.output_tokens)]
+            {
+                values.extend(lines.iter().flatten().map(|line| line.at(scores.length())));
+            }
         }
-        let cost = |model: usize| lines.as_ref().map_or(0.0, |l| l[model].at(scores.length()));
-        let utility = |(model, quality): (usize, &f32)| f64::from(*quality) - weight * cost(model);
-        predictions.picks.push(first_best(scores.quality().iter().enumerate().map(utility)));
     }
-    Ok((mean_quality, mean_cost))
+
+    /// Adds the choices at one weight on cost for the rows that have none yet.
+    fn pick(&mut self, n_models: usize, weight: f64) {
+        let first = self.picks.len() * n_models;
+        for (row, quality) in self.quality[first..].chunks_exact(n_models).enumerate() {
+            let cost = |model: usize| self.cost.get(first + row * n_models + model);
+            let utility = |(model, quality): (usize, &f64)| {
+                quality - weight * cost(model).copied().unwrap_or(0.0)
+            };
+            self.picks.push(first_best(quality.iter().enumerate().map(utility)));
+        }
+    }
 }
 
 /// The place of the largest; ties go to the first.
@@ -357,20 +418,26 @@ pub(crate) fn first_best(values: impl Iterator<Item = f64>) -> usize {
 /// Predicts every test row by the models' means over the training part.
 fn training_means(loaded: &LoadedTable, part: &TrainTest, predictions: &mut Predictions) {
     let n_models = loaded.matrix.models.len();
-    let means = |all: &[f64]| -> Vec<f64> {
-        let mut sums = vec![0.0; n_models];
+    let means = |known: &dyn Fn(usize) -> Option<f64>| -> Vec<f64> {
+        let mut sums = vec![(0.0, 0.0); n_models];
         for &row in &part.train {
-            for (sum, value) in sums.iter_mut().zip(&all[row as usize * n_models..]) {
-                *sum += value;
+            for (model, (sum, n)) in sums.iter_mut().enumerate() {
+                if let Some(value) = known(row as usize * n_models + model) {
+                    *sum += value;
+                    *n += 1.0;
+                }
             }
         }
-        let n = pointsman_core::units::len_as_float(part.train.len().max(1));
-        sums.iter().map(|sum| sum / n).collect()
+        sums.iter().map(|(sum, n)| sum / f64::max(*n, 1.0)).collect()
     };
-    let quality = means(&loaded.matrix.quality);
-    let cost = loaded.matrix.cost_usd.as_deref().map(means);
+    let matrix = &loaded.matrix;
+    let quality = means(&|at| Some(matrix.quality[at]));
+    let cost = matrix.cost_usd.as_ref().map(|cost| means(&|at| Some(cost[at])));
+    let has_tokens = matrix.output_tokens.iter().any(Option::is_some);
+    let tokens = has_tokens.then(|| means(&|at| matrix.output_tokens[at].map(f64::from)));
     for _ in &part.test {
         predictions.quality.extend(&quality);
         predictions.cost.extend(cost.iter().flatten());
+        predictions.output_tokens.extend(tokens.iter().flatten());
     }
 }

@@ -178,8 +178,9 @@ impl Scorer {
         row.iter().zip(&self.parts.scales).map(effect).collect()
     }
 
-    /// What an effect on the columns is for each model's quality, shape `(n_models,)`.
-    pub(crate) fn of_models(&self, columns: &[f64]) -> Vec<f64> {
+    /// What an effect on the columns is for each model's quality, shape `(n_models,)`; `columns`
+    /// has at least one entry for each column that quality is read from.
+    pub fn of_models(&self, columns: &[f64]) -> Vec<f64> {
         let ScorerParts { n_models, factor, .. } = &self.parts;
         let Some(Factor { rank, loadings, intercepts: _ }) = factor else {
             return columns[..*n_models].to_vec();

@@ -36,4 +36,4 @@ pub use simulate::{
     logging_distribution, simulate,
 };
 pub use table::{OutcomeTable, Prompt, ReadOptions, TableOutcome, read_outcomes};
-pub use writer::LogWriter;
+pub use writer::{LogWriter, PredictionWriter};

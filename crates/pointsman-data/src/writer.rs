@@ -4,6 +4,7 @@
 //! written: a reader never sees half a log, and a failed run leaves the old one as it was.
 
 mod flat;
+mod predictions;
 
 use std::{
     ffi::OsString,
@@ -16,6 +17,8 @@ use pointsman_log::{
     ndjson,
     record::{DecisionRecord, OutcomeRecord, Record},
 };
+
+pub use self::predictions::PredictionWriter;
 
 use self::flat::FlatWriter;
 use crate::error::DataError;
@@ -40,12 +43,7 @@ impl LogWriter {
     /// [`DataError::UnknownTarget`] for another extension; [`DataError::Unwritable`] where no
     /// file can be made beside `path`.
     pub fn create(path: &Path) -> Result<Self, DataError> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        let is_parquet = match extension.as_str() {
-            "ndjson" | "jsonl" => false,
-            "parquet" => true,
-            _ => return Err(DataError::UnknownTarget { path: path.to_path_buf() }),
-        };
+        let is_parquet = is_parquet(path)?;
         let (partial, file) = Partial::create(path)?;
         let sink = if is_parquet {
             Sink::Parquet(Box::new(FlatWriter::new(file)))
@@ -102,6 +100,16 @@ impl LogWriter {
             Sink::Parquet(writer) => writer.finish().map_err(|error| partial.unwritable(&error))?,
         }
         partial.rename()
+    }
+}
+
+/// Whether a file of this name is Parquet; NDJSON otherwise.
+fn is_parquet(path: &Path) -> Result<bool, DataError> {
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    match extension.as_str() {
+        "ndjson" | "jsonl" => Ok(false),
+        "parquet" => Ok(true),
+        _ => Err(DataError::UnknownTarget { path: path.to_path_buf() }),
     }
 }
 

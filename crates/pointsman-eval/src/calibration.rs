@@ -52,7 +52,7 @@ pub fn brier(predicted: &[f64], outcome: &[f64]) -> Result<f64, CalibrationError
     Ok(sum / float_of(outcome.len()))
 }
 
-fn check_pairs(predicted: &[f64], outcome: &[f64]) -> Result<(), CalibrationError> {
+pub(crate) fn check_pairs(predicted: &[f64], outcome: &[f64]) -> Result<(), CalibrationError> {
     let (n_predictions, n_outcomes) = (predicted.len(), outcome.len());
     if n_predictions != n_outcomes {
         return Err(CalibrationError::Length { n_predictions, n_outcomes });

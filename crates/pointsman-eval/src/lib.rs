@@ -9,7 +9,7 @@
 //!   [`choice::default_interval`] and [`choice::default_bound`] give the interval that the rows
 //!   deserve; [`bounds`] and [`sequence`] hold at every number of rows.
 //! * **An outcome table**, where every model answered every prompt: check it with
-//!   [`matrix::Outcomes`], measure with [`full`], [`frontier`] and [`calibration`], and ask
+//!   [`matrix::Outcomes`], measure with [`full`], [`frontier`], [`calibration`] and [`reliability`], and ask
 //!   [`baselines::judge`] whether routing is worth it at all.
 //!
 //! Everything here is a pure function of its arguments. Sums run in row order, so the same rows
@@ -41,6 +41,7 @@ pub mod published;
 
 pub mod baselines;
 pub mod calibration;
+pub mod reliability;
 
 pub mod error;
 pub mod interval;

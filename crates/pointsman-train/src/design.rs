@@ -1,7 +1,7 @@
 //! The features of all training requests, as one sparse matrix that texts are streamed into.
 
 use pointsman_core::{
-    features::{Extractor, FeatureSchema, Features, N_DENSE},
+    features::{BucketCountError, Extractor, FeatureSchema, Features, N_DENSE},
     request::Request,
 };
 
@@ -70,6 +70,33 @@ impl Design {
         selected
     }
 
+    /// The same requests in fewer buckets, as if they had been read into that many: a bucket is
+    /// the first bits of a hash. As it is where `log2_buckets` is not fewer.
+    ///
+    /// # Errors
+    /// [`BucketCountError`] for a count that no schema has.
+    pub fn coarser(&self, log2_buckets: u8) -> Result<Self, BucketCountError> {
+        let schema = FeatureSchema::new(log2_buckets, self.schema.bigrams())?;
+        let shift = self.schema.log2_buckets().saturating_sub(log2_buckets);
+        if shift == 0 {
+            return Ok(self.clone());
+        }
+        let mut coarser = Self { schema, starts: vec![0], terms: Vec::new(), ..self.clone() };
+        // The row that met each bucket last, counted from one.
+        let mut met = vec![0_usize; schema.n_buckets()];
+        for row in 0..self.n_rows() {
+            for &term in self.terms(row) {
+                let bucket = term >> shift;
+                if met[bucket as usize] <= row {
+                    met[bucket as usize] = row + 1;
+                    coarser.terms.push(bucket);
+                }
+            }
+            coarser.starts.push(coarser.terms.len());
+        }
+        Ok(coarser)
+    }
+
     /// How text became terms.
     pub fn schema(&self) -> FeatureSchema {
         self.schema
@@ -108,5 +135,34 @@ impl Design {
     /// Bytes of text in one request.
     pub fn n_bytes(&self, row: usize) -> usize {
         self.n_bytes[row] as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pointsman_core::features::Bigrams;
+
+    #[test]
+    fn fewer_buckets_are_what_reading_into_them_gives() {
+        let texts = ["", "Sort these: 3, 1, 2.", &"many different words and more ".repeat(9), "a"];
+        let read = |log2_buckets| {
+            let mut builder =
+                DesignBuilder::new(FeatureSchema::new(log2_buckets, Bigrams::With).unwrap());
+            for text in texts {
+                builder.push(&Request::from_prompt(text));
+            }
+            builder.finish()
+        };
+        let fine = read(18);
+        for log2_buckets in [18, 12, 8] {
+            let (found, expected) = (fine.coarser(log2_buckets).unwrap(), read(log2_buckets));
+            assert_eq!(found.schema(), expected.schema());
+            for row in 0..texts.len() {
+                assert_eq!(found.terms(row), expected.terms(row), "{log2_buckets} {row}");
+                assert_eq!(found.dense(row), expected.dense(row));
+            }
+        }
+        assert!(fine.coarser(7).is_err());
     }
 }

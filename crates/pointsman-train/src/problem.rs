@@ -15,7 +15,7 @@ use crate::{
     projection::Projection,
     report::{self, HeldOutReport},
     select::{HeldOut, StrengthValue, Yardstick, gain, shares},
-    train::{Progress, STRENGTHS, TrainError, TrainingSet},
+    train::{ExactTerms, Progress, STRENGTHS, TrainError, TrainingSet},
 };
 use pointsman_core::{
     features::N_DENSE,
@@ -356,7 +356,7 @@ impl<'a> Problem<'a> {
     }
 
     /// Weights in single precision to the parts of a scorer, with 8-bit terms.
-    pub(crate) fn parts(&self, mut fitted: Fitted, choice: &Choice) -> ScorerParts {
+    pub(crate) fn parts(&self, mut fitted: Fitted, choice: &Choice) -> (ScorerParts, ExactTerms) {
         fitted.scale(self.n_models, choice.kinds.linear);
         for (offset, mean) in fitted.offsets.iter_mut().zip(&self.mean_quality) {
             *offset += narrow(*mean);
@@ -374,7 +374,7 @@ impl<'a> Problem<'a> {
         let n_columns = fitted.offsets.len();
         let (term_weights, scales) = fitted.in_bytes(self.set.design.schema().n_buckets());
         debug_assert_eq!(fitted.dense.len(), N_DENSE * n_columns);
-        ScorerParts {
+        let parts = ScorerParts {
             schema: self.set.design.schema(),
             n_models: self.n_models,
             term_weights,
@@ -388,7 +388,8 @@ impl<'a> Problem<'a> {
             output_tokens: choice.output_tokens.clone(),
             cost_usd: choice.cost_usd.clone(),
             input_tokens_per_byte: self.input_tokens_per_byte(),
-        }
+        };
+        (parts, ExactTerms { buckets: fitted.buckets, weights: fitted.terms })
     }
 
     fn input_tokens_per_byte(&self) -> f64 {

@@ -139,6 +139,17 @@ pub struct Trained {
     pub n_iterations: usize,
     /// Columns that had not converged when a fit ended; normally none.
     pub n_unconverged: usize,
+    /// The terms' weights before they were rounded to 8 bits.
+    pub exact_terms: ExactTerms,
+}
+
+/// Weights of terms in single precision; for measuring what rounding them costs.
+#[derive(Debug, Clone)]
+pub struct ExactTerms {
+    /// The buckets that have weights, ascending.
+    pub buckets: Vec<u32>,
+    /// Shape `(buckets, n_columns)`, as [`ScorerParts`] counts columns.
+    pub weights: Vec<f32>,
 }
 
 /// The least number of requests that a policy is learned from.
@@ -206,8 +217,9 @@ pub fn train(
     let (fitted, effort) = problem.final_columns().fit(&problem.kernel, &strengths, &choice.shares);
     progress(Progress::Done);
     let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
+    let (parts, exact_terms) = problem.parts(fitted, &choice);
     let mut trained = Trained {
-        parts: problem.parts(fitted, &choice),
+        parts,
         strengths: choice.strengths,
         stacks: choice.kinds.tried,
         held_out: choice.report,
@@ -215,6 +227,7 @@ pub fn train(
         mean_cost: problem.mean_cost.clone(),
         n_iterations: before.n_iterations + effort.n_iterations,
         n_unconverged: before.n_unconverged + effort.n_unconverged,
+        exact_terms,
     };
     if let Some(calibration) = &calibration {
         calibration.add_point(set, &mut trained)?;

@@ -5,6 +5,7 @@
 
 use super::train;
 use crate::{
+    dictionary::DictionaryFlags,
     evaluation::{self, Settings},
     files,
     point_flags::PointFlags,
@@ -159,8 +160,15 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
         catalog: Some(catalog.to_owned()),
         out: out.to_owned(),
         name: Some("demo".to_owned()),
-        learning: train::LearningFlags { seed: 0, penalty: None, words_only: false, buckets: 18 },
         points: PointFlags::default(),
+        dictionary: DictionaryFlags::default(),
+        learning: train::LearningFlags {
+            seed: 0,
+            penalty: None,
+            words_only: false,
+            buckets: 18,
+            max_mb: None,
+        },
         quality_range: None,
         quality_metric: None,
         json: None,

@@ -1,6 +1,9 @@
-//! `pointsman inspect`: the model card of a policy file.
+//! `pointsman inspect`: the model card of a policy file, and what it learned about each model.
+
+mod terms;
 
 use crate::{
+    dictionary::Dictionary,
     files,
     policy_flags::optional_catalog,
     screen::{self, Screen},
@@ -17,6 +20,7 @@ use pointsman_core::{
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use terms::OfModel;
 
 /// Flags of `inspect`.
 #[derive(Debug, clap::Args)]
@@ -27,6 +31,12 @@ pub(crate) struct Args {
     /// learned nothing about.
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
+    /// What speaks for each model and against it: the dense features and so many terms each way.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "10")]
+    terms: Option<usize>,
+    /// Names of terms, written by `train --dictionary` with this policy.
+    #[arg(long, value_name = "FILE", requires = "terms")]
+    dictionary: Option<PathBuf>,
     /// Also write the card as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -35,8 +45,12 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    let inputs: Vec<&Path> =
-        [&args.policy].into_iter().chain(&args.catalog).map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> = [&args.policy]
+        .into_iter()
+        .chain(&args.catalog)
+        .chain(&args.dictionary)
+        .map(PathBuf::as_path)
+        .collect();
     files::check_apart(&inputs, &[args.json.as_deref()])?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let artifact = files::read_artifact(&args.policy)?;
@@ -91,6 +105,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.say("\nhow it was learned:")?;
     for (key, value) in &provenance.settings {
         screen.say(&format!("  {key} = {value}"))?;
+    }
+    if let Some(n_terms) = args.terms {
+        value["terms"] = inspect_terms(args, &artifact, n_terms, screen)?;
     }
     screen::json(args.json.as_deref(), &value)
 }
@@ -165,6 +182,47 @@ pub(super) fn prior_json(model: &str, prior: &Prior) -> Value {
         "model": model,
         "quality": {"value": value, "lower": lower, "upper": upper, "level": level.get()},
         "from": prior.basis.to_string(),
+    })
+}
+
+/// Says what speaks for each model; the JSON of it.
+fn inspect_terms(
+    args: &Args,
+    artifact: &Artifact,
+    n_terms: usize,
+    screen: &Screen,
+) -> Result<Value> {
+    let Card { schema, provenance, .. } = artifact.card();
+    let read = |path: &PathBuf| Dictionary::read(path, *schema, &provenance.data_digest);
+    let dictionary = args.dictionary.as_ref().map(read).transpose()?;
+    let found = terms::speaks(artifact, n_terms, dictionary.as_ref());
+    describe_terms(&found, dictionary.as_ref(), screen)?;
+    Ok(terms::json(&found))
+}
+
+fn describe_terms(all: &[OfModel], dictionary: Option<&Dictionary>, screen: &Screen) -> Result<()> {
+    screen.say(
+        "\nwhat speaks for a model (+) and against it (-), against the mean of the models; quality \
+         points per standard deviation of a dense feature, and of a term in a request of 100 terms:",
+    )?;
+    for OfModel { model, dense, terms } in all {
+        let rows = dense.iter().chain(terms).map(|one| {
+            let share = one.share.map(|share| format!("{:.1} %", 100.0 * share));
+            [one.name.clone(), format!("{:+.4}", one.points), share.unwrap_or_default()]
+        });
+        screen.say("")?;
+        screen.table([model, "points", "in requests"], rows)?;
+    }
+    screen.say(&match dictionary {
+        Some(dictionary) => format!(
+            "\na bucket without a name holds no term of {} or more different prompts or \
+             conversations",
+            dictionary.least_groups
+        ),
+        None => "\nterms are hashed, so they have numbers and no names; `train --dictionary FILE` \
+                 keeps the names of frequent ones beside a policy, and `inspect --terms \
+                 --dictionary FILE` shows them"
+            .to_owned(),
     })
 }
 

@@ -1,6 +1,11 @@
 //! `pointsman train`: from a log or an outcome table to one policy file.
 
+mod learning;
+
+pub(crate) use learning::LearningFlags;
+
 use crate::{
+    dictionary::{DictionaryFlags, Reading},
     files,
     load::{self, QualityRange},
     point_flags::PointFlags,
@@ -9,17 +14,16 @@ use crate::{
     standing::standing,
     wording,
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use pointsman_core::{
     artifact::{Artifact, Card, Origin, Provenance},
     catalog::Catalog,
-    features::{Bigrams, FeatureSchema},
     objective::OperatingPoint,
     policy::Policy,
     scorer::Scorer,
 };
 use pointsman_train::train::{
-    HeldOutReport, Progress, Regularisation, StackValue, TrainConfig, Trained, TrainingSet, train,
+    HeldOutReport, Progress, StackValue, TrainConfig, Trained, TrainingSet, train,
 };
 use serde_json::{Value, json};
 use std::{
@@ -47,6 +51,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) name: Option<String>,
     #[command(flatten)]
+    pub(crate) dictionary: DictionaryFlags,
+    #[command(flatten)]
     pub(crate) learning: LearningFlags,
     #[command(flatten)]
     pub(crate) points: PointFlags,
@@ -61,34 +67,16 @@ pub(crate) struct Args {
     pub(crate) json: Option<PathBuf>,
 }
 
-/// Flags that decide what is learned.
-#[derive(Debug, Clone, clap::Args)]
-pub(crate) struct LearningFlags {
-    /// Seeds every random choice.
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// A fixed strength of regularisation, instead of averaging by held-out policy value.
-    #[arg(long, value_name = "STRENGTH")]
-    pub(crate) penalty: Option<f64>,
-    /// Words alone, without pairs of words.
-    #[arg(long)]
-    pub(crate) words_only: bool,
-    /// The binary logarithm of the number of buckets that terms are hashed into, 8 to 20.
-    #[arg(long, default_value_t = 18, value_name = "LOG2")]
-    pub(crate) buckets: u8,
-}
-
-impl LearningFlags {
-    /// The feature schema that was asked for.
-    pub(crate) fn schema(&self) -> Result<FeatureSchema> {
-        let bigrams = if self.words_only { Bigrams::Without } else { Bigrams::With };
-        FeatureSchema::new(self.buckets, bigrams).context("--buckets")
-    }
-
-    /// The settings of the learner.
-    pub(crate) fn config(&self) -> Result<TrainConfig> {
-        let regularisation = self.penalty.map_or(Regularisation::HeldOut, Regularisation::Fixed);
-        TrainConfig::new(self.seed, regularisation).context("--penalty")
+impl Args {
+    /// The data, and how to read it.
+    fn reading(&self) -> Reading<'_> {
+        let metric = self.quality_metric.as_deref();
+        Reading {
+            log: &self.log,
+            table: &self.table,
+            log_options: load::log_options(self.quality_range, metric),
+            table_options: load::read_options(self.quality_range),
+        }
     }
 }
 
@@ -108,7 +96,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let inputs: Vec<&Path> =
         args.log.iter().chain(&args.table).chain(&args.catalog).map(PathBuf::as_path).collect();
-    files::check_apart(&inputs, &[Some(&args.out), args.json.as_deref()])?;
+    let outputs = [Some(&*args.out), args.dictionary.path(), args.json.as_deref()];
+    files::check_apart(&inputs, &outputs)?;
+    args.dictionary.check()?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let (artifact, trained) = if args.log.is_empty() {
         from_table(args, catalog.as_ref(), screen)?
@@ -119,6 +109,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         Policy::new(artifact.scorer().clone(), &artifact.card().models, catalog.as_ref())?;
     }
     files::write(&args.out, &artifact.to_bytes()?)?;
+    args.dictionary.write(&args.reading(), &artifact, screen)?;
     describe(&artifact, &trained, &args.out, screen)?;
     screen::json(args.json.as_deref(), &summary(&artifact, &trained))
 }
@@ -142,8 +133,9 @@ fn from_table(
     }
     let outcomes = loaded.outcomes(catalog)?;
     let rows: Vec<u32> = (0..u32::try_from(loaded.design.n_rows())?).collect();
+    let design = args.learning.fitting(&loaded.design, loaded.matrix.models.len(), &rows)?;
     let set = TrainingSet {
-        design: &loaded.design,
+        design: &design,
         outcomes: &outcomes,
         groups: &loaded.groups,
         input_tokens: &loaded.input_tokens,
@@ -186,8 +178,9 @@ fn from_log(
     }
     let (groups, input_tokens) = loaded.groups_and_tokens();
     let rows: Vec<u32> = (0..u32::try_from(loaded.design.n_rows())?).collect();
+    let design = args.learning.fitting(&loaded.design, models.len(), &rows)?;
     let set = TrainingSet {
-        design: &loaded.design,
+        design: &design,
         outcomes: &outcomes,
         groups: &groups,
         input_tokens: &input_tokens,

@@ -91,6 +91,7 @@ pub(crate) fn evaluate(
         frontier: None,
         confidence: settings.level.get(),
         values,
+        calibration: Vec::new(),
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(

@@ -6,7 +6,8 @@ use super::{
 };
 use crate::{
     report::{
-        CostQuality, Frontier, OperatingPoint, Report, SingleModel, ValueRow, Verdict, VerdictKind,
+        Calibration, CostQuality, Frontier, OperatingPoint, Report, SingleModel, ValueRow, Verdict,
+        VerdictKind,
     },
     screen::Screen,
     wording,
@@ -18,6 +19,7 @@ use pointsman_eval::{
     frontier::figures,
     full::mean_value,
     matrix::{Matrix, Outcomes, PolicyOutcomes},
+    reliability::reliability,
 };
 use std::path::PathBuf;
 
@@ -27,6 +29,9 @@ struct Rows {
     quality: Vec<f64>,
     cost_usd: Option<Vec<f64>>,
 }
+
+/// The predicted quality of a model that the policy does not know.
+const UNKNOWN: f64 = -1e9;
 
 /// One policy on those rows.
 struct OnRows {
@@ -97,6 +102,11 @@ pub(crate) fn evaluate(
         frontier,
         confidence: settings.level.get(),
         values,
+        calibration: on_rows
+            .iter()
+            .zip(&settings.policies)
+            .map(|(on_rows, policy)| calibration(&policy.name, on_rows, &rows.quality))
+            .collect::<Result<_>>()?,
         diagnostics: diagnostics(&table, &matrix, rows.n),
         decisions: Vec::new(),
         provenance: provenance(
@@ -183,7 +193,7 @@ fn on_rows(recorder: &Recorder<'_>, matrix: &OutcomeMatrix, requests: &[usize]) 
     OnRows {
         shares: gather(&recorder.probability, 0.0),
         // A model that the policy does not know is never its choice.
-        predicted_quality: gather(&recorder.quality, -1e9),
+        predicted_quality: gather(&recorder.quality, UNKNOWN),
         predicted_cost: gather(&recorder.cost_usd, 0.0),
     }
 }
@@ -315,6 +325,14 @@ fn frontier(
         operating_points: Vec::new(),
         truth: None,
     }))
+}
+
+/// Over the models that the policy knows.
+fn calibration(name: &str, on_rows: &OnRows, quality: &[f64]) -> Result<Calibration> {
+    let pairs = on_rows.predicted_quality.iter().zip(quality);
+    let known = pairs.filter(|(predicted, _)| **predicted != UNKNOWN);
+    let (predicted, outcome): (Vec<f64>, Vec<f64>) = known.unzip();
+    Ok(Calibration::of(name, &reliability(&predicted, &outcome, 0)?))
 }
 
 fn point_of(row: &ValueRow) -> Option<OperatingPoint> {

@@ -4,6 +4,7 @@
 //! for one request. The page converts costs to dollars per 1,000 requests, and says so. Nothing
 //! is checked here: a number that is not finite is printed as "no value" and is not drawn.
 
+use pointsman_eval::reliability::{Bin, Reliability};
 use serde::Serialize;
 
 /// Everything on one page. Sections without content are left out of it.
@@ -28,6 +29,9 @@ pub(crate) struct Report {
     pub(crate) confidence: f64,
     /// The value of each policy, the most interesting first.
     pub(crate) values: Vec<ValueRow>,
+    /// How far predicted quality may be taken at its word, by policy; empty where one outcome for
+    /// each request is all that is known.
+    pub(crate) calibration: Vec<Calibration>,
     /// Whether the values can be trusted.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// A few decisions, explained.
@@ -149,6 +153,49 @@ pub(crate) enum IntervalKind {
     Asymptotic,
     /// There is no interval: the value is known without one, or nothing bounds it.
     Absent,
+}
+
+/// Predicted against observed quality, all models together.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct Calibration {
+    /// Who predicted.
+    pub(crate) name: String,
+    /// The expected calibration error less its noise, in quality points.
+    pub(crate) ece: f64,
+    /// The error as it was found.
+    pub(crate) raw: f64,
+    /// What perfectly calibrated outcomes would show.
+    pub(crate) noise: f64,
+    /// The lowest predictions first.
+    pub(crate) bins: Vec<CalibrationBin>,
+}
+
+/// Pairs of prompt and model whose predictions are neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct CalibrationBin {
+    /// How many there are.
+    pub(crate) n_pairs: usize,
+    /// Mean predicted quality.
+    pub(crate) predicted: f64,
+    /// Mean quality.
+    pub(crate) observed: f64,
+    /// One standard error of the difference of the two.
+    pub(crate) std_error: f64,
+}
+
+impl Calibration {
+    /// Under a name, as the evaluator measured it.
+    pub(crate) fn of(name: &str, found: &Reliability) -> Self {
+        let Reliability { ece, raw, noise, bins } = found;
+        let bin = |&Bin { n_pairs, predicted, observed, std_error }: &Bin| CalibrationBin {
+            n_pairs,
+            predicted,
+            observed,
+            std_error,
+        };
+        let bins = bins.iter().map(bin).collect();
+        Self { name: name.to_owned(), ece: *ece, raw: *raw, noise: *noise, bins }
+    }
 }
 
 /// One thing to check before a value is believed.

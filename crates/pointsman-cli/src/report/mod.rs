@@ -3,7 +3,7 @@
 //! A report is mailed, archived and printed, so the page carries its own style and drawings, asks
 //! the network for nothing and runs no script; a content security policy in the page holds it to
 //! that. Prompts are hostile text: everything reaches the page through the template's escaping.
-//! Calibration, slices and what moves are not here yet; each will be one more section.
+//! Slices and what moves are not here yet; each will be one more section.
 
 mod axis;
 mod contents;
@@ -11,17 +11,20 @@ mod convex_mix;
 mod frontier_plot;
 mod labels;
 mod number;
+mod reliability_plot;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
-use minijinja::{Environment, Error, UndefinedBehavior, Value, syntax::SyntaxConfig, value::Serde};
+use minijinja::{
+    Environment, Error, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
+};
 
 pub(crate) use contents::{
-    Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind, OperatingPoint,
-    ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution, ValueRow, Verdict,
-    VerdictKind,
+    Calibration, Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind,
+    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution,
+    ValueRow, Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";
@@ -31,6 +34,29 @@ const PAGE: &str = "page.html";
 /// # Errors
 /// When the template and the report disagree, which is a bug and not a property of the report.
 pub(crate) fn render_html(report: &Report) -> Result<String, Error> {
+    let mut environment = environment()?;
+    environment.add_global("diagrams", diagrams(&environment, &report.calibration)?);
+    environment.add_template(PAGE, include_str!("page.html"))?;
+    environment.get_template(PAGE)?.render(Serde(view::of(report)))
+}
+
+/// Renders the reliability diagrams of a benchmark as one self-contained HTML page.
+///
+/// # Errors
+/// As [`render_html`].
+pub(crate) fn render_benchmark(
+    calibration: &[Calibration],
+    command: &str,
+) -> Result<String, Error> {
+    let mut environment = environment()?;
+    let diagrams = diagrams(&environment, calibration)?;
+    environment.add_template(PAGE, include_str!("benchmark.html"))?;
+    let version = env!("CARGO_PKG_VERSION");
+    environment.get_template(PAGE)?.render(context! { diagrams, command, version })
+}
+
+/// What all pages share.
+fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
@@ -41,6 +67,21 @@ pub(crate) fn render_html(report: &Report) -> Result<String, Error> {
     environment.add_filter("count", number::count);
     environment.add_filter("percent", number::percent);
     environment.add_global("style", Value::from_safe_string(include_str!("page.css").to_owned()));
-    environment.add_template(PAGE, include_str!("page.html"))?;
-    environment.get_template(PAGE)?.render(Serde(view::of(report)))
+    environment.add_template("reliability.html", include_str!("reliability.html"))?;
+    Ok(environment)
+}
+
+/// Reliability diagrams, escaped; empty text for none.
+fn diagrams(environment: &Environment<'_>, calibration: &[Calibration]) -> Result<Value, Error> {
+    let plots: Vec<_> = calibration.iter().map(reliability_plot::lay_out).collect();
+    if plots.is_empty() {
+        return Ok(Value::from(""));
+    }
+    let template = environment.get_template("reliability.html")?;
+    Ok(Value::from_safe_string(template.render(Serde(Diagrams { plots }))?))
+}
+
+#[derive(serde::Serialize)]
+struct Diagrams<'a> {
+    plots: Vec<reliability_plot::ReliabilityPlot<'a>>,
 }

@@ -24,6 +24,7 @@ fn empty_report() -> Report {
         frontier: None,
         confidence: 0.95,
         values: Vec::new(),
+        calibration: Vec::new(),
         diagnostics: Vec::new(),
         decisions: Vec::new(),
         provenance: Vec::new(),
