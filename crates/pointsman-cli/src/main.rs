@@ -8,6 +8,7 @@ mod evaluation;
 mod files;
 mod from_logs;
 mod load;
+mod log_curve;
 mod policy_flags;
 mod report;
 mod routers;

@@ -14,11 +14,17 @@ pub mod outcomes;
 pub mod train;
 
 mod apart;
+mod candidate;
 mod columns;
 mod cost;
+mod covariance;
 mod fold;
+mod joint;
 mod kernel;
+mod logistic;
 mod problem;
 mod report;
+mod robust;
 mod select;
 mod solve;
+mod together;

@@ -1,14 +1,16 @@
 //! One training set and everything that its fits share: means, weights of the rows, lengths.
 
 use crate::{
+    candidate::{Candidate, Family, Learner, Learning, clipped, families},
     columns::{Columns, Effort, Fitted},
     cost::{Length, length_target},
     fold::N_FOLDS,
     kernel::Kernel,
     outcomes::narrow,
     report::{self, HeldOutReport},
-    select::{HeldOut, StrengthValue, Yardstick, gain, shares},
-    train::{Progress, STRENGTHS, TrainingSet},
+    select::{CandidateValue, HeldOut, Yardstick, gain, shares},
+    together::give_direction,
+    train::{Progress, TrainingSet},
 };
 use pointsman_core::{
     features::N_DENSE,
@@ -25,11 +27,13 @@ const PRIOR_ROWS: f64 = 5.0;
 
 /// A training set with what all fits share.
 pub(crate) struct Problem<'a> {
-    set: TrainingSet<'a>,
+    pub(crate) set: TrainingSet<'a>,
+    pub(crate) families: Vec<Family>,
     pub(crate) kernel: Kernel,
-    n_models: usize,
-    /// Weights of the fit, shape `(rows, n_models)`, for the used rows.
-    fit_weights: Vec<f32>,
+    pub(crate) n_models: usize,
+    /// Weights of the fits, each of shape `(rows, n_models)`, for the used rows: first as they are,
+    /// then clipped in the ways of [`crate::candidate::CLIPS`].
+    pub(crate) weights: Vec<Vec<f32>>,
     pub(crate) mean_quality: Vec<f64>,
     pub(crate) mean_cost: Vec<f64>,
     /// Dollars and output tokens, shape `(rows, n_models)`, NaN where not known.
@@ -41,19 +45,22 @@ pub(crate) struct Problem<'a> {
 
 /// Predictions of rows that the fits had not seen.
 pub(crate) struct HeldOutFits {
-    folds: Vec<u64>,
-    /// Per strength, shape `(rows, n_models + 1)`: quality less the fold's mean, and the length.
-    predictions: Vec<Vec<f32>>,
+    pub(crate) folds: Vec<u64>,
+    /// Per candidate, shape `(rows, n_models + 1)`: quality less the fold's mean, and the length.
+    pub(crate) predictions: Vec<Vec<f32>>,
     /// Per fold, each model's mean quality in the rows that were fitted.
-    means: Vec<Vec<f64>>,
+    pub(crate) means: Vec<Vec<f64>>,
     pub(crate) effort: Effort,
 }
 
-/// How the strengths share the weights, and what follows from it.
+/// How the candidates share the weights, and what follows from it.
 pub(crate) struct Choice {
-    pub(crate) strengths: Vec<StrengthValue>,
-    /// Shape `(strengths, n_models + 1)`.
+    pub(crate) candidates: Vec<CandidateValue>,
+    /// Shape `(candidates, n_models + 1)`.
     pub(crate) shares: Vec<Vec<f64>>,
+    /// The candidate that says how hard a request is for all models alike. No choice depends on
+    /// it; predictions do.
+    pub(crate) direction: Option<usize>,
     output_tokens: Option<Vec<LogLine>>,
     cost_usd: Option<Vec<LogLine>>,
     length_centre: f64,
@@ -61,7 +68,7 @@ pub(crate) struct Choice {
 }
 
 impl<'a> Problem<'a> {
-    pub(crate) fn new(set: &TrainingSet<'a>) -> Self {
+    pub(crate) fn new(set: &TrainingSet<'a>, learning: Learning) -> Self {
         let n_models = set.outcomes.n_models();
         let used = |all: &[f32]| -> Vec<f32> {
             let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
@@ -83,11 +90,19 @@ impl<'a> Problem<'a> {
             };
             target(&costs).or_else(|| target(&tokens))
         };
+        let weights = clipped(used(&set.outcomes.fit_weights()), n_models);
+        let families = match learning {
+            Learning::Alone(family) => vec![family],
+            Learning::Together(targets) => {
+                families(set.outcomes.draws().map(|_| targets), &weights)
+            }
+        };
         let mut problem = Self {
             set: *set,
+            families,
             kernel: Kernel::new(set.design, set.rows),
             n_models,
-            fit_weights: used(&set.outcomes.fit_weights()),
+            weights,
             mean_quality: Vec::new(),
             mean_cost: vec![0.0; n_models],
             costs,
@@ -105,18 +120,24 @@ impl<'a> Problem<'a> {
         problem
     }
 
-    fn quality(&self, index: usize) -> &[f32] {
+    /// Mean outcomes of a model: what is left to compare candidates by where each row has one.
+    fn outcomes_per_model(&self) -> f64 {
+        let n = len_as_float(self.set.rows.len());
+        if self.set.outcomes.draws().is_some() { n / len_as_float(self.n_models) } else { n }
+    }
+
+    pub(crate) fn quality(&self, index: usize) -> &[f32] {
         self.set.outcomes.quality(self.set.rows[index] as usize)
     }
 
     /// Each model's mean quality over some of the rows; in a log, weighted and drawn a little
     /// towards the mean of all.
-    fn means(&self, is_used: impl Fn(usize) -> bool) -> Vec<f64> {
+    pub(crate) fn means(&self, is_used: impl Fn(usize) -> bool) -> Vec<f64> {
         let (mut totals, mut weights) = (vec![0.0; self.n_models], vec![0.0; self.n_models]);
         let (mut all, mut n) = (0.0, 0.0);
         for index in (0..self.set.rows.len()).filter(|&index| is_used(index)) {
             for (model, &quality) in self.quality(index).iter().enumerate() {
-                let weight = f64::from(self.fit_weights[index * self.n_models + model]);
+                let weight = f64::from(self.weights[0][index * self.n_models + model]);
                 if 0.0 < weight {
                     totals[model] += weight * f64::from(quality);
                     weights[model] += weight;
@@ -139,7 +160,12 @@ impl<'a> Problem<'a> {
     }
 
     /// Targets and weights of a fit on some of the rows: one column per model and the length.
-    fn columns(&self, means: &[f64], is_used: impl Fn(usize) -> bool) -> Columns {
+    pub(crate) fn columns(
+        &self,
+        means: &[f64],
+        family: &Family,
+        is_used: impl Fn(usize) -> bool,
+    ) -> Columns {
         let n_columns = self.n_models + 1;
         let n_entries = self.set.rows.len() * n_columns;
         let mut columns =
@@ -147,7 +173,7 @@ impl<'a> Problem<'a> {
         for index in (0..self.set.rows.len()).filter(|&index| is_used(index)) {
             let at = index * n_columns;
             for (model, &quality) in self.quality(index).iter().enumerate() {
-                let weight = self.fit_weights[index * self.n_models + model];
+                let weight = self.weights[family.weights][index * self.n_models + model];
                 if 0.0 < weight {
                     columns.target[at + model] = quality - narrow(means[model]);
                     columns.weights[at + model] = weight;
@@ -161,10 +187,6 @@ impl<'a> Problem<'a> {
         columns
     }
 
-    pub(crate) fn final_columns(&self) -> Columns {
-        self.columns(&self.mean_quality, |_| true)
-    }
-
     pub(crate) fn held_out_fits(
         &self,
         folds: Vec<u64>,
@@ -172,16 +194,26 @@ impl<'a> Problem<'a> {
     ) -> HeldOutFits {
         let n_columns = self.n_models + 1;
         let of = usize::try_from(N_FOLDS).unwrap_or(usize::MAX);
-        let mut predictions = vec![vec![0.0; folds.len() * n_columns]; STRENGTHS.len()];
+        let n_candidates = self.candidates().count();
+        let mut predictions = vec![vec![0.0; folds.len() * n_columns]; n_candidates];
         let (mut means, mut effort) = (Vec::new(), Effort::default());
+        let inner = self.inner_fits(&folds);
         for (index, fold) in (0..N_FOLDS).enumerate() {
             progress(Progress::HeldOutFit { index, of });
             let is_used = |row: usize| folds[row] != fold;
             let mean = self.means(is_used);
-            let columns = self.columns(&mean, is_used);
-            let (predicted, took) = columns.predictions(&self.kernel, &STRENGTHS);
-            effort.n_iterations += took.n_iterations;
-            effort.n_unconverged += took.n_unconverged;
+            let mut predicted = Vec::with_capacity(n_candidates);
+            for family in &self.families {
+                let columns = match (family.learner, &inner) {
+                    (Learner::Robust, Some(inner)) => {
+                        self.robust_columns(&|row| inner.of(folds[row], fold, row), is_used)
+                    }
+                    _ => self.columns(&mean, family, is_used),
+                };
+                let (of_family, took) = self.predictions(family, &columns);
+                predicted.extend(of_family);
+                effort.add(took);
+            }
             for (all, predicted) in predictions.iter_mut().zip(&predicted) {
                 for row in (0..folds.len()).filter(|&row| folds[row] == fold) {
                     let span = row * n_columns..(row + 1) * n_columns;
@@ -193,7 +225,12 @@ impl<'a> Problem<'a> {
         HeldOutFits { folds, predictions, means, effort }
     }
 
-    /// Lets the strengths share the weights by what they were worth on held-out rows.
+    /// All candidates, family after family.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.families.iter().flat_map(Family::candidates)
+    }
+
+    /// Lets the candidates share the weights by what they were worth on held-out rows.
     pub(crate) fn choose(&self, fits: &HeldOutFits) -> Choice {
         let n_columns = self.n_models + 1;
         let length_strength = self.length_strength(fits);
@@ -218,7 +255,8 @@ impl<'a> Problem<'a> {
         };
         let means = (self.mean_quality.clone(), self.mean_cost.clone());
         let yardstick = Yardstick::new(self.set.outcomes, self.set.rows, means);
-        let fold_mean = |index: usize| &fits.means[usize::try_from(fits.folds[index]).unwrap_or(0)];
+        let fold_mean =
+            |index: usize| &fits.means[usize::try_from(fits.folds[index]).unwrap_or(0)][..];
         let gains: Vec<(f64, f64)> = fits
             .predictions
             .iter()
@@ -229,30 +267,47 @@ impl<'a> Problem<'a> {
                         *out = mean + f64::from(*value);
                     }
                 };
-                gain(&yardstick, &HeldOut { quality: &quality, cost: &cost })
+                gain(&yardstick, &HeldOut { quality: &quality, cost: &cost }, &fold_mean)
             })
             .collect();
-        let strengths = shares(&STRENGTHS, &gains, self.set.rows.len());
-        let shares: Vec<Vec<f64>> = (0..STRENGTHS.len())
+        let all: Vec<Candidate> = self.candidates().collect();
+        let candidates = shares(&all, &gains, self.outcomes_per_model());
+        let shares: Vec<Vec<f64>> = (0..all.len())
             .map(|index| {
-                let mut row = vec![strengths[index].share; self.n_models];
+                let mut row = vec![candidates[index].share; self.n_models];
                 row.push(if length_strength == Some(index) { 1.0 } else { 0.0 });
                 row
             })
             .collect();
+        let mut mix = vec![0.0_f32; self.set.rows.len() * self.n_models];
+        for (predicted, shares) in fits.predictions.iter().zip(&shares) {
+            let rows = mix.chunks_exact_mut(self.n_models).zip(predicted.chunks_exact(n_columns));
+            for (out, row) in rows {
+                for ((out, value), share) in out.iter_mut().zip(row).zip(shares) {
+                    *out += narrow(*share) * value;
+                }
+            }
+        }
+        let direction = self.direction(fits, &mix);
+        let none = vec![0.0; mix.len() + self.set.rows.len()];
+        let of_direction = direction.map_or(&none, |candidate| &fits.predictions[candidate]);
+        for (row, direction) in
+            mix.chunks_exact_mut(self.n_models).zip(of_direction.chunks_exact(n_columns))
+        {
+            give_direction(row, &direction[..self.n_models]);
+        }
         let mixed = |index: usize, out: &mut [f64]| {
             out.copy_from_slice(fold_mean(index));
-            for (predicted, shares) in fits.predictions.iter().zip(&shares) {
-                for (model, out) in out.iter_mut().enumerate() {
-                    *out += shares[model] * f64::from(predicted[index * n_columns + model]);
-                }
+            for (out, value) in out.iter_mut().zip(&mix[index * self.n_models..]) {
+                *out += f64::from(*value);
             }
         };
         let report =
             report::held_out(&yardstick, &HeldOut { quality: &mixed, cost: &cost }, &fits.folds);
         Choice {
-            strengths,
+            candidates,
             shares,
+            direction,
             output_tokens,
             cost_usd,
             length_centre: length.centre,
@@ -273,18 +328,19 @@ impl<'a> Problem<'a> {
     }
 
     /// All on one strength, and levels alone for costs and tokens.
-    pub(crate) fn without_choice(&self, strength: f64) -> Choice {
+    pub(crate) fn without_choice(&self) -> Choice {
         let length = Length::none(self.set.rows.len());
         let lines = |values: &Option<Vec<f64>>| {
             values.as_ref().and_then(|values| length.lines(values, self.n_models))
         };
         let mut shares = vec![1.0; self.n_models];
         shares.push(0.0);
-        let strengths =
-            vec![StrengthValue { strength: Some(strength), gain: 0.0, std_error: 0.0, share: 1.0 }];
+        let candidate = self.candidates().next();
+        let candidates = vec![CandidateValue { candidate, gain: 0.0, std_error: 0.0, share: 1.0 }];
         Choice {
-            strengths,
+            candidates,
             shares: vec![shares],
+            direction: None,
             output_tokens: lines(&self.tokens),
             cost_usd: lines(&self.costs),
             length_centre: 0.0,

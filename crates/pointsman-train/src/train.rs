@@ -1,6 +1,7 @@
 //! From features and outcomes to the parts of a scorer.
 
 use crate::{
+    candidate::{Family, Learning},
     columns::Effort,
     design::Design,
     fold::{N_FOLDS, fold_of},
@@ -10,8 +11,9 @@ use crate::{
 use pointsman_core::scorer::ScorerParts;
 
 pub use crate::{
+    candidate::{Candidate, Learner, LogTargets},
     report::{HeldOutReport, PointValue, SweepValue},
-    select::StrengthValue,
+    select::CandidateValue,
 };
 
 /// The strengths of regularisation that share the weights.
@@ -37,6 +39,7 @@ pub struct TrainingSet<'a> {
 pub struct TrainConfig {
     seed: u64,
     regularisation: Regularisation,
+    targets: LogTargets,
 }
 
 /// Where the strength of the regularisation comes from.
@@ -46,6 +49,8 @@ pub enum Regularisation {
     HeldOut,
     /// Given; no data are held out, and nothing is said about what the policy is worth.
     Fixed(f64),
+    /// The same, for logistic regression.
+    Logistic(f64),
 }
 
 /// A setting or a training set that cannot work.
@@ -94,8 +99,8 @@ pub enum Progress {
 pub struct Trained {
     /// The scorer.
     pub parts: ScorerParts,
-    /// Each strength's worth and share, the constant predictor's last.
-    pub strengths: Vec<StrengthValue>,
+    /// Each candidate's worth and share, the constant predictor's last.
+    pub candidates: Vec<CandidateValue>,
     /// What the policy was worth on held-out rows; `None` with a fixed strength.
     pub held_out: Option<HeldOutReport>,
     /// Mean quality of each model in the training rows.
@@ -118,11 +123,21 @@ impl TrainConfig {
     /// [`TrainError::Strength`] for a fixed strength outside `[0.001, 1000000]`.
     pub fn new(seed: u64, regularisation: Regularisation) -> Result<Self, TrainError> {
         match regularisation {
-            Regularisation::Fixed(found) if !(1e-3..=1e6).contains(&found) => {
+            Regularisation::Fixed(found) | Regularisation::Logistic(found)
+                if !(1e-3..=1e6).contains(&found) =>
+            {
                 Err(TrainError::Strength { found })
             }
-            Regularisation::Fixed(_) | Regularisation::HeldOut => Ok(Self { seed, regularisation }),
+            Regularisation::Fixed(_) | Regularisation::Logistic(_) | Regularisation::HeldOut => {
+                Ok(Self { seed, regularisation, targets: LogTargets::Seen })
+            }
         }
+    }
+
+    /// The same settings with other targets of a log.
+    #[must_use]
+    pub fn with_targets(self, targets: LogTargets) -> Self {
+        Self { targets, ..self }
     }
 }
 
@@ -136,30 +151,35 @@ pub fn train(
     progress: &dyn Fn(Progress),
 ) -> Result<Trained, TrainError> {
     check(set)?;
-    let problem = Problem::new(set);
-    let (strengths, fits) = match config.regularisation {
-        Regularisation::Fixed(strength) => (vec![strength], None),
+    let learning = match config.regularisation {
+        Regularisation::Fixed(strength) => {
+            Learning::Alone(Family::new(Learner::Ridge, vec![strength]))
+        }
+        Regularisation::Logistic(strength) => {
+            Learning::Alone(Family::new(Learner::Logistic, vec![strength]))
+        }
+        Regularisation::HeldOut => Learning::Together(config.targets),
+    };
+    let problem = Problem::new(set, learning);
+    let fits = match config.regularisation {
+        Regularisation::Fixed(_) | Regularisation::Logistic(_) => None,
         Regularisation::HeldOut => {
-            let folds: Vec<u64> = set
-                .rows
-                .iter()
-                .map(|&row| fold_of(set.groups[row as usize], config.seed))
-                .collect();
-            (STRENGTHS.to_vec(), Some(problem.held_out_fits(folds, progress)))
+            let fold = |&row: &u32| fold_of(set.groups[row as usize], config.seed);
+            Some(problem.held_out_fits(set.rows.iter().map(fold).collect(), progress))
         }
     };
     progress(Progress::Comparing);
     let choice = match &fits {
         Some(fits) => problem.choose(fits),
-        None => problem.without_choice(strengths[0]),
+        None => problem.without_choice(),
     };
     progress(Progress::FinalFit);
-    let (fitted, effort) = problem.final_columns().fit(&problem.kernel, &strengths, &choice.shares);
+    let (fitted, effort) = problem.fit(&choice, fits.as_ref());
     progress(Progress::Done);
     let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
     Ok(Trained {
         parts: problem.parts(&fitted, &choice),
-        strengths: choice.strengths,
+        candidates: choice.candidates,
         held_out: choice.report,
         mean_quality: problem.mean_quality.clone(),
         mean_cost: problem.mean_cost.clone(),

@@ -17,7 +17,7 @@ use pointsman_core::{
     scorer::Scorer,
 };
 use pointsman_train::train::{
-    HeldOutReport, Progress, Regularisation, TrainConfig, Trained, TrainingSet, train,
+    HeldOutReport, LogTargets, Progress, Regularisation, TrainConfig, Trained, TrainingSet, train,
 };
 use serde_json::{Value, json};
 use std::{
@@ -66,12 +66,27 @@ pub(crate) struct LearningFlags {
     /// A fixed strength of regularisation, instead of averaging by held-out policy value.
     #[arg(long, value_name = "STRENGTH")]
     pub(crate) penalty: Option<f64>,
+    /// What a fit of fixed strength minimises.
+    #[arg(long, value_enum, default_value_t = Loss::Squared, requires = "penalty")]
+    pub(crate) loss: Loss,
+    /// From a log, also fit to doubly robust targets, and let held-out value decide.
+    #[arg(long, conflicts_with = "penalty")]
+    pub(crate) doubly_robust: bool,
     /// Words alone, without pairs of words.
     #[arg(long)]
     pub(crate) words_only: bool,
     /// The binary logarithm of the number of buckets that terms are hashed into, 8 to 20.
     #[arg(long, default_value_t = 18, value_name = "LOG2")]
     pub(crate) buckets: u8,
+}
+
+/// What a fit minimises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Loss {
+    /// Squared error of quality.
+    Squared,
+    /// Log loss of quality, as a probability.
+    Logistic,
 }
 
 impl LearningFlags {
@@ -83,8 +98,14 @@ impl LearningFlags {
 
     /// The settings of the learner.
     pub(crate) fn config(&self) -> Result<TrainConfig> {
-        let regularisation = self.penalty.map_or(Regularisation::HeldOut, Regularisation::Fixed);
-        TrainConfig::new(self.seed, regularisation).context("--penalty")
+        let fixed = match self.loss {
+            Loss::Squared => Regularisation::Fixed,
+            Loss::Logistic => Regularisation::Logistic,
+        };
+        let regularisation = self.penalty.map_or(Regularisation::HeldOut, fixed);
+        let targets = if self.doubly_robust { LogTargets::DoublyRobust } else { LogTargets::Seen };
+        let config = TrainConfig::new(self.seed, regularisation).context("--penalty")?;
+        Ok(config.with_targets(targets))
     }
 }
 
@@ -213,7 +234,7 @@ pub(crate) fn learn(
             bar.set_position(index as u64);
         }
         Progress::Comparing => {
-            bar.set_message("comparing strengths");
+            bar.set_message("comparing candidates");
             bar.set_position(4);
         }
         Progress::FinalFit => {
@@ -316,9 +337,9 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
         ("solver.iterations".to_owned(), trained.n_iterations.to_string()),
         ("solver.unconverged_columns".to_owned(), trained.n_unconverged.to_string()),
     ]);
-    for value in &trained.strengths {
-        let name = match value.strength {
-            Some(strength) => format!("share.strength_{strength:03}"),
+    for value in &trained.candidates {
+        let name = match value.candidate {
+            Some(candidate) => format!("share.{candidate}"),
             None => "share.constant".to_owned(),
         };
         settings.insert(name, format!("{:.4}", value.share));
@@ -372,11 +393,12 @@ fn summary(artifact: &Artifact, trained: &Trained) -> Value {
             })
         })
         .collect();
-    value["strengths"] = trained
-        .strengths
+    value["candidates"] = trained
+        .candidates
         .iter()
-        .map(|s| {
-            json!({"strength": s.strength, "gain": s.gain, "std_error": s.std_error, "share": s.share})
+        .map(|one| {
+            let name = one.candidate.map(|candidate| candidate.to_string());
+            json!({"candidate": name, "gain": one.gain, "std_error": one.std_error, "share": one.share})
         })
         .collect();
     value

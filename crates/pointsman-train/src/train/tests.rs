@@ -117,9 +117,9 @@ fn noise_teaches_nothing() {
         .collect();
     sample.outcomes = Outcomes::full(n_models, quality, None, None).unwrap();
     let trained = fit(&sample, &(0..1500).collect::<Vec<_>>(), Regularisation::HeldOut);
-    let constant = trained.strengths.last().unwrap();
-    assert_eq!(constant.strength, None);
-    assert!(0.3 < constant.share, "{:?}", trained.strengths);
+    let constant = trained.candidates.last().unwrap();
+    assert_eq!(constant.candidate, None);
+    assert!(0.3 < constant.share, "{:?}", trained.candidates);
 }
 
 #[test]
