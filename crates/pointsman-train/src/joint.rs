@@ -4,7 +4,8 @@
 //! what the others showed of that need not be learned again. With penalties `λ₀ |w₀|² + λ₁ Σ |d_m|²`
 //! on the shared direction and the deviations, and `κ = λ₁ / λ₀`, the dual problem of all outcomes
 //! together is `(√Ω (K_own + κ K) √Ω + λ₁ I) a = √Ω y`, where `K = X Xᵀ` and `K_own` is `K` between
-//! outcomes of one model and zero between others. So for one `κ` all strengths share one Krylov
+//! outcomes of one model and zero between others. More generally each model has a slope on the shared
+//! direction ([`crate::covariance`]), and `κ` becomes a product of two of them. For given slopes all strengths share one Krylov
 //! space, as in [`crate::solve`]. At `κ = 0` every model is fitted alone; for large `κ` all have one
 //! direction. Where every model has an outcome on every row the problem falls apart into the mean
 //! over models and the deviations from it, and needs nothing of this.
@@ -89,20 +90,35 @@ impl Columns {
         models: &'a [Rows<'k>],
         strengths: &[f64],
     ) -> Solved<'a, 'k> {
-        let gather = |values: &[f32]| -> Vec<[f32; 1]> {
-            let of_model = |(model, rows): (usize, &Rows<'_>)| {
-                let at = move |&row: &u32| [values[row as usize * self.n_columns + model]];
-                rows.places().iter().map(at).collect::<Vec<_>>()
-            };
-            models.iter().enumerate().flat_map(of_model).collect()
-        };
-        let (target, weights) = (gather(&self.target), gather(&self.weights));
+        let (target, weights) =
+            (self.gather(&self.target, models), self.gather(&self.weights, models));
         let slopes = slopes(kernel, models, (&target, &weights));
-        let joint = Joint::new(models, &slopes);
+        self.pooled_by(kernel, models, (&slopes, strengths))
+    }
+
+    /// With given slopes. A strength is that of shared direction and deviation together.
+    fn pooled_by<'a, 'k>(
+        &self,
+        kernel: &Kernel,
+        models: &'a [Rows<'k>],
+        (slopes, strengths): (&[f64], &[f64]),
+    ) -> Solved<'a, 'k> {
+        let (target, weights) =
+            (self.gather(&self.target, models), self.gather(&self.weights, models));
+        let joint = Joint::new(models, slopes);
         let mean_square = slopes.iter().map(|s| s * s).sum::<f64>() / len_as_float(slopes.len());
         let strengths: Vec<f64> = strengths.iter().map(|one| (1.0 + mean_square) * one).collect();
         let path = ridge_path(&joint, &target, &weights, &strengths);
         Solved { joint, path, n_rows: kernel.n_rows() }
+    }
+
+    /// Values of the outcomes, model after model.
+    fn gather(&self, values: &[f32], models: &[Rows<'_>]) -> Vec<[f32; 1]> {
+        let of_model = |(model, rows): (usize, &Rows<'_>)| {
+            let at = |&row: &u32| [values[row as usize * self.n_columns + model]];
+            rows.places().iter().map(at).collect::<Vec<_>>()
+        };
+        models.iter().enumerate().flat_map(of_model).collect()
     }
 }
 
@@ -214,3 +230,6 @@ impl Weights<1> {
         at_mean[0] += factor * other.at_mean[0];
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,7 +9,6 @@ use crate::{
     outcomes::narrow,
     report::{self, HeldOutReport},
     select::{CandidateValue, HeldOut, Yardstick, gain, shares},
-    together::give_direction,
     train::{Progress, TrainingSet},
 };
 use pointsman_core::{
@@ -279,23 +278,7 @@ impl<'a> Problem<'a> {
                 row
             })
             .collect();
-        let mut mix = vec![0.0_f32; self.set.rows.len() * self.n_models];
-        for (predicted, shares) in fits.predictions.iter().zip(&shares) {
-            let rows = mix.chunks_exact_mut(self.n_models).zip(predicted.chunks_exact(n_columns));
-            for (out, row) in rows {
-                for ((out, value), share) in out.iter_mut().zip(row).zip(shares) {
-                    *out += narrow(*share) * value;
-                }
-            }
-        }
-        let direction = self.direction(fits, &mix);
-        let none = vec![0.0; mix.len() + self.set.rows.len()];
-        let of_direction = direction.map_or(&none, |candidate| &fits.predictions[candidate]);
-        for (row, direction) in
-            mix.chunks_exact_mut(self.n_models).zip(of_direction.chunks_exact(n_columns))
-        {
-            give_direction(row, &direction[..self.n_models]);
-        }
+        let (mix, direction) = self.mixed(fits, &shares);
         let mixed = |index: usize, out: &mut [f64]| {
             out.copy_from_slice(fold_mean(index));
             for (out, value) in out.iter_mut().zip(&mix[index * self.n_models..]) {

@@ -26,7 +26,8 @@ const SWEEP_POINTS: usize = 8;
 /// Softmax temperature times the square root of the number of outcomes per model.
 const TEMPERATURE: f64 = 0.25;
 
-/// The share of all candidates together, over the constant predictor's, where none has a gain.
+/// The most that all candidates together have, over the constant predictor's share, where none has
+/// a gain.
 const LEARNED_PRIOR: f64 = 6.0;
 
 /// What choices are worth on the training rows.
@@ -188,8 +189,8 @@ pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
 
 /// Shares of the candidates from their gains, the constant predictor's being last.
 ///
-/// However many candidates there are, without gains the constant predictor would have the same
-/// share: else it would matter more how many ways of learning there are than what they are worth.
+/// However many candidates there are beyond six, without gains the constant predictor would have
+/// the same share: else it would matter more how many ways of learning there are than what they are worth.
 pub(crate) fn shares(
     candidates: &[Candidate],
     gains: &[(f64, f64)],
@@ -201,7 +202,8 @@ pub(crate) fn shares(
     let temperature = TEMPERATURE / n_outcomes.max(1.0).sqrt();
     let n_choosing = candidates.iter().filter(|candidate| candidate.chooses()).count();
     let prior = |candidate: &Candidate| {
-        if candidate.chooses() { LEARNED_PRIOR / len_as_float(n_choosing) } else { 0.0 }
+        let prior = (LEARNED_PRIOR / len_as_float(n_choosing)).min(1.0);
+        if candidate.chooses() { prior } else { 0.0 }
     };
     let odds = |prior: f64, careful: f64| prior * libm::exp((careful - highest) / temperature);
     let raw: Vec<f64> = candidates

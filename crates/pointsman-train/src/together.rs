@@ -92,9 +92,35 @@ impl Problem<'_> {
         }
     }
 
+    /// Held-out predictions of the candidates together, shape `(rows, n_models)`, less the means;
+    /// and the candidate that gives the direction.
+    pub(crate) fn mixed(
+        &self,
+        fits: &HeldOutFits,
+        shares: &[Vec<f64>],
+    ) -> (Vec<f32>, Option<usize>) {
+        let (n_models, n_columns) = (self.n_models, self.n_models + 1);
+        let mut mix = vec![0.0_f32; self.set.rows.len() * n_models];
+        for (predicted, shares) in fits.predictions.iter().zip(shares) {
+            let rows = mix.chunks_exact_mut(n_models).zip(predicted.chunks_exact(n_columns));
+            for (out, row) in rows {
+                for ((out, value), share) in out.iter_mut().zip(row).zip(shares) {
+                    *out += narrow(*share) * value;
+                }
+            }
+        }
+        let direction = self.direction(fits, &mix);
+        let none = vec![0.0; n_models];
+        for (index, row) in mix.chunks_exact_mut(n_models).enumerate() {
+            let predicted = direction.map(|at| &fits.predictions[at][index * n_columns..]);
+            give_direction(row, predicted.map_or(&none, |row| &row[..n_models]));
+        }
+        (mix, direction)
+    }
+
     /// The candidate whose mean over models, with the deviations of the mixed policy, is nearest
     /// to the held-out outcomes; `None` where none is nearer than no direction at all.
-    pub(crate) fn direction(&self, fits: &HeldOutFits, mixed: &[f32]) -> Option<usize> {
+    fn direction(&self, fits: &HeldOutFits, mixed: &[f32]) -> Option<usize> {
         let (n_models, n_columns) = (self.n_models, self.n_models + 1);
         let error = |candidate: Option<&Vec<f32>>| -> f64 {
             let mut total = 0.0;
@@ -123,7 +149,7 @@ impl Problem<'_> {
 }
 
 /// Gives a row the mean over models of another, and leaves its deviations from its mean.
-pub(crate) fn give_direction(row: &mut [f32], direction: &[f32]) {
+fn give_direction(row: &mut [f32], direction: &[f32]) {
     let sum = |values: &[f32]| values.iter().map(|value| f64::from(*value)).sum::<f64>();
     let change = narrow((sum(direction) - sum(row)) / len_as_float(row.len().max(1)));
     for value in row {

@@ -80,12 +80,10 @@ pub(crate) struct LearningFlags {
     pub(crate) buckets: u8,
 }
 
-/// What a fit minimises.
+/// What a fit minimises: squared error of quality, or its log loss as a probability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Loss {
-    /// Squared error of quality.
     Squared,
-    /// Log loss of quality, as a probability.
     Logistic,
 }
 
