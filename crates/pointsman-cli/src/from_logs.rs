@@ -28,7 +28,7 @@ pub(crate) struct FromLogs {
 }
 
 /// The logging policy.
-const LOGGER: LoggerKind = LoggerKind::Softmax { temperature: 0.1, uniform_share: 0.1 };
+pub(crate) const LOGGER: LoggerKind = LoggerKind::Softmax { temperature: 0.1, uniform_share: 0.1 };
 
 impl FromLogs {
     /// The policy's figures less those of the log's best single model; of the frontier area, less
@@ -48,7 +48,8 @@ pub(crate) fn run(loaded: &LoadedTable, n_logs: u64, screen: &Screen) -> Result<
     for seed in 0..n_logs {
         let (mut policy, mut single) = (Predictions::default(), Predictions::default());
         for part in &parts {
-            let outcomes = log_of(loaded, part, seed)?;
+            let log = log_of(loaded, part, (LOGGER, seed))?;
+            let outcomes = Outcomes::logged(loaded.matrix.models.len(), &log)?;
             let learner = (Learner::Pointsman, seed);
             let trained = fit((loaded, &loaded.design), &outcomes, learner, part)?;
             policy.extend(&Scorer::new(trained.parts)?, &loaded.design, &part.test);
@@ -68,8 +69,13 @@ pub(crate) fn run(loaded: &LoadedTable, n_logs: u64, screen: &Screen) -> Result<
     Ok(FromLogs { n_logs, intervals })
 }
 
-/// One outcome for each training row, drawn by the logging policy.
-fn log_of(loaded: &LoadedTable, part: &TrainTest, seed: u64) -> Result<Outcomes> {
+/// One outcome for each row of the table, drawn by a logging policy that knows the models' means
+/// over the training part. Rows outside the part are drawn too, and never read.
+pub(crate) fn log_of(
+    loaded: &LoadedTable,
+    part: &TrainTest,
+    (logger, seed): (LoggerKind, u64),
+) -> Result<Vec<LoggedOutcome>> {
     let (matrix, n_models) = (&loaded.matrix, loaded.matrix.models.len());
     let mut means = vec![0.0; n_models];
     for &row in &part.train {
@@ -77,8 +83,7 @@ fn log_of(loaded: &LoadedTable, part: &TrainTest, seed: u64) -> Result<Outcomes>
             *mean += quality / len_as_float(part.train.len());
         }
     }
-    let probabilities = logging_distribution(LOGGER, &means);
-    // Rows outside the training part are drawn too, and never read.
+    let probabilities = logging_distribution(logger, &means);
     let rows = matrix.prompts.iter().enumerate().map(|(row, &prompt)| {
         let draw = keyed_draw(seed, &loaded.table.prompts[prompt as usize].id);
         let taken = model_at(&probabilities, Probability::new(draw)?);
@@ -91,5 +96,5 @@ fn log_of(loaded: &LoadedTable, part: &TrainTest, seed: u64) -> Result<Outcomes>
             output_tokens: matrix.output_tokens[at],
         })
     });
-    Ok(Outcomes::logged(n_models, &rows.collect::<Result<Vec<_>>>()?)?)
+    rows.collect()
 }

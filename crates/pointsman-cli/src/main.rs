@@ -10,6 +10,7 @@ mod evaluation;
 mod files;
 mod from_logs;
 mod load;
+mod log_curve;
 mod off_policy;
 mod point_flags;
 mod policy_flags;

@@ -32,22 +32,28 @@ pub(crate) enum Learner {
     Pointsman,
     /// The same model at one fixed strength.
     Ridge(f64),
+    /// The same, fitted by logistic regression.
+    Logistic(f64),
 }
 
 impl std::str::FromStr for Learner {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let strength = text.strip_prefix("ridge-").and_then(|number| number.parse::<f64>().ok());
-        match (text, strength) {
-            ("pointsman", _) => Ok(Self::Pointsman),
-            (_, Some(strength)) if strength.is_finite() && 0.0 < strength => {
-                Ok(Self::Ridge(strength))
-            }
-            _ => Err(format!(
-                "`{text}` is no learner; write pointsman, or ridge-10 for a fixed strength"
-            )),
+        if text == "pointsman" {
+            return Ok(Self::Pointsman);
         }
+        let strength = |name: &str| {
+            let number = text.strip_prefix(name)?.parse::<f64>().ok()?;
+            (number.is_finite() && 0.0 < number).then_some(number)
+        };
+        let ridge = strength("ridge-").map(Self::Ridge);
+        ridge.or_else(|| strength("logistic-").map(Self::Logistic)).ok_or_else(|| {
+            format!(
+                "`{text}` is no learner; write pointsman, or ridge-10 or logistic-10 for a fixed \
+                 strength"
+            )
+        })
     }
 }
 
@@ -57,6 +63,7 @@ impl Learner {
         match self {
             Self::Pointsman => "pointsman".to_owned(),
             Self::Ridge(strength) => format!("ridge-{strength}"),
+            Self::Logistic(strength) => format!("logistic-{strength}"),
         }
     }
 
@@ -64,6 +71,7 @@ impl Learner {
         match self {
             Self::Pointsman => Regularisation::HeldOut,
             Self::Ridge(strength) => Regularisation::Fixed(strength),
+            Self::Logistic(strength) => Regularisation::Logistic(strength),
         }
     }
 }
@@ -416,7 +424,11 @@ pub(crate) fn first_best(values: impl Iterator<Item = f64>) -> usize {
 }
 
 /// Predicts every test row by the models' means over the training part.
-fn training_means(loaded: &LoadedTable, part: &TrainTest, predictions: &mut Predictions) {
+pub(crate) fn training_means(
+    loaded: &LoadedTable,
+    part: &TrainTest,
+    predictions: &mut Predictions,
+) {
     let n_models = loaded.matrix.models.len();
     let means = |known: &dyn Fn(usize) -> Option<f64>| -> Vec<f64> {
         let mut sums = vec![(0.0, 0.0); n_models];

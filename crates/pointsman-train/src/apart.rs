@@ -20,7 +20,7 @@ pub(crate) struct Apart<'k> {
 
 /// Some rows of a kernel, centred by the means over all of its rows.
 #[derive(Debug)]
-struct Rows<'k> {
+pub(crate) struct Rows<'k> {
     kernel: &'k Kernel,
     /// Their places in the kernel, ascending.
     places: Vec<u32>,
@@ -89,21 +89,12 @@ impl<'k> Apart<'k> {
             .map(|(c, column)| column.transposed(&column.select(dual, c)))
             .collect();
         let n_terms = columns.first().map_or(0, |column| column.kernel.n_terms());
-        let mut joined = Weights {
-            terms: vec![[0.0; B]; n_terms],
-            dense: [[0.0; B]; N_DENSE],
-            at_mean: [0.0; B],
-        };
-        for (c, one) in apart.iter().enumerate() {
-            for (out, value) in joined.terms.iter_mut().zip(&one.terms) {
-                out[c] = value[0];
-            }
-            for (out, value) in joined.dense.iter_mut().zip(&one.dense) {
-                out[c] = value[0];
-            }
-            joined.at_mean[c] = one.at_mean[0];
-        }
-        joined
+        Weights::joined(&apart, n_terms)
+    }
+
+    /// The rows of every column.
+    pub(crate) fn columns(&self) -> &[Rows<'k>] {
+        &self.columns
     }
 
     fn block<const B: usize>(&self, from: usize) -> &[Rows<'k>] {
@@ -138,7 +129,13 @@ impl<'k> Rows<'k> {
         self.places.iter().map(|&row| [values[row as usize][column]]).collect()
     }
 
-    fn transposed(&self, dual: &[[f32; 1]]) -> Weights<1> {
+    /// Their places in the kernel, ascending.
+    pub(crate) fn places(&self) -> &[u32] {
+        &self.places
+    }
+
+    /// As [`Kernel::transposed`], of these rows alone.
+    pub(crate) fn transposed(&self, dual: &[[f32; 1]]) -> Weights<1> {
         let total: f32 = dual.iter().fold(0.0, |sum, [value]| sum + value);
         let mut sums = vec![0.0_f32; self.kernel.n_terms()];
         let mut dense = [0.0_f32; N_DENSE];
@@ -171,7 +168,8 @@ impl<'k> Rows<'k> {
         Weights { terms, dense: dense.map(|weight| [weight]), at_mean: [at_mean] }
     }
 
-    fn predict(&self, weights: &Weights<1>) -> Vec<[f32; 1]> {
+    /// As [`Kernel::predict`], of these rows alone.
+    pub(crate) fn predict(&self, weights: &Weights<1>) -> Vec<[f32; 1]> {
         let (idf, _) = self.kernel.terms();
         let scaled: Vec<f32> =
             weights.terms.iter().zip(idf).map(|([weight], idf)| weight * idf).collect();
@@ -183,6 +181,24 @@ impl<'k> Rows<'k> {
             [dense.iter().zip(&weights.dense).fold(of_terms, add)]
         };
         self.dense.iter().enumerate().map(one).collect()
+    }
+}
+
+impl<const B: usize> Weights<B> {
+    /// Up to `B` single columns, side by side.
+    pub(crate) fn joined(columns: &[Weights<1>], n_terms: usize) -> Self {
+        let mut joined =
+            Self { terms: vec![[0.0; B]; n_terms], dense: [[0.0; B]; N_DENSE], at_mean: [0.0; B] };
+        for (c, one) in columns.iter().enumerate() {
+            for (out, value) in joined.terms.iter_mut().zip(&one.terms) {
+                out[c] = value[0];
+            }
+            for (out, value) in joined.dense.iter_mut().zip(&one.dense) {
+                out[c] = value[0];
+            }
+            joined.at_mean[c] = one.at_mean[0];
+        }
+        joined
     }
 }
 

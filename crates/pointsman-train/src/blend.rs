@@ -145,7 +145,8 @@ impl Judged<'_> {
     /// Each row's gain over the constant choice with these deviations.
     fn gains(&self, deviations: &[f32]) -> Vec<f64> {
         let quality = |index: usize, out: &mut [f64]| self.quality(deviations, index, out);
-        gains(self.yardstick, &HeldOut { quality: &quality, cost: self.cost })
+        let held_out = HeldOut { quality: &quality, cost: self.cost };
+        gains(self.yardstick, &held_out, &|index| &self.means[self.folds[index]])
     }
 
     /// Overwrites `out` with a row's predicted quality.

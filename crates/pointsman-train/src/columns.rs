@@ -26,6 +26,19 @@ pub(crate) struct Effort {
     pub(crate) n_unconverged: usize,
 }
 
+impl Effort {
+    /// That of one path.
+    pub(crate) fn of<const B: usize>(path: &Path<B>) -> Self {
+        Self { n_iterations: path.n_iterations, n_unconverged: path.n_unconverged }
+    }
+
+    /// More of it.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.n_iterations += other.n_iterations;
+        self.n_unconverged += other.n_unconverged;
+    }
+}
+
 /// The width of blocks for so many columns.
 fn width(n_columns: usize) -> usize {
     match n_columns {
@@ -50,18 +63,18 @@ impl Columns {
         }
     }
 
-    /// The weights that are the mean of the strengths' weights by `shares`, of shape
-    /// `(strengths, n_columns)`.
-    pub(crate) fn fit(
+    /// Duals of shape `(n_rows, n_columns)`, one for each set of `shares`: the mean of the
+    /// strengths' duals by shares of shape `(strengths, n_columns)`.
+    pub(crate) fn duals(
         &self,
         kernel: &Kernel,
         strengths: &[f64],
-        shares: &[Vec<f64>],
-    ) -> (Fitted, Effort) {
+        shares: &[&[Vec<f64>]],
+    ) -> (Vec<Vec<f32>>, Effort) {
         match width(self.n_columns) {
-            8 => self.fit_in_blocks::<8>(kernel, strengths, shares),
-            16 => self.fit_in_blocks::<16>(kernel, strengths, shares),
-            _ => self.fit_in_blocks::<32>(kernel, strengths, shares),
+            8 => self.duals_in_blocks::<8>(kernel, strengths, shares),
+            16 => self.duals_in_blocks::<16>(kernel, strengths, shares),
+            _ => self.duals_in_blocks::<32>(kernel, strengths, shares),
         }
     }
 
@@ -77,60 +90,28 @@ impl Columns {
             let path = self.solve::<B>((kernel, apart.as_ref()), strengths, from, &mut effort);
             for (out, dual) in all.iter_mut().zip(&path.duals) {
                 let predicted = kernel.predict(&transposed((kernel, apart.as_ref()), dual, from));
-                for (out, row) in out.chunks_exact_mut(self.n_columns).zip(&predicted) {
-                    for (out, value) in out[from..].iter_mut().zip(row) {
-                        *out = *value;
-                    }
-                }
+                put(out, self.n_columns, from, &predicted);
             }
         }
         (all, effort)
     }
 
-    fn fit_in_blocks<const B: usize>(
+    fn duals_in_blocks<const B: usize>(
         &self,
         kernel: &Kernel,
         strengths: &[f64],
-        shares: &[Vec<f64>],
-    ) -> (Fitted, Effort) {
+        shares: &[&[Vec<f64>]],
+    ) -> (Vec<Vec<f32>>, Effort) {
         let mut effort = Effort::default();
-        let n_columns = self.n_columns;
-        let mut rows: Vec<(u32, Vec<f32>)> = Vec::new();
-        let mut fitted = Fitted {
-            buckets: Vec::new(),
-            terms: Vec::new(),
-            dense: vec![0.0; N_DENSE * n_columns],
-            offsets: vec![0.0; n_columns],
-        };
-        let apart = Apart::new(kernel, &self.weights, n_columns);
-        for from in (0..n_columns).step_by(B) {
+        let mut all = vec![vec![0.0; self.target.len()]; shares.len()];
+        let apart = Apart::new(kernel, &self.weights, self.n_columns);
+        for from in (0..self.n_columns).step_by(B) {
             let path = self.solve::<B>((kernel, apart.as_ref()), strengths, from, &mut effort);
-            let dual = averaged(&path.duals, shares, from);
-            let weights = transposed((kernel, apart.as_ref()), &dual, from);
-            let put = |out: &mut [f32], values: &[f32; B]| {
-                for (out, value) in out[from..].iter_mut().zip(values) {
-                    *out = *value;
-                }
-            };
-            for (out, values) in fitted.dense.chunks_exact_mut(n_columns).zip(&weights.dense()) {
-                put(out, values);
+            for (out, shares) in all.iter_mut().zip(shares) {
+                put(out, self.n_columns, from, &averaged(&path.duals, shares, from));
             }
-            put(&mut fitted.offsets, &weights.offset());
-            let mut index = 0;
-            kernel.for_each_weight(&weights, &dual, |bucket, values| {
-                if from == 0 {
-                    rows.push((bucket, vec![0.0; n_columns]));
-                }
-                put(&mut rows[index].1, &values);
-                index += 1;
-            });
         }
-        rows.sort_unstable_by_key(|(bucket, _)| *bucket);
-        for (bucket, weights) in rows {
-            fitted.buckets.push(bucket);
-            fitted.terms.extend_from_slice(&weights);
-        }
-        (fitted, effort)
+        (all, effort)
     }
 
     fn solve<const B: usize>(
@@ -140,19 +121,79 @@ impl Columns {
         from: usize,
         effort: &mut Effort,
     ) -> Path<B> {
-        let block = |values: &[f32]| -> Vec<[f32; B]> {
-            let row =
-                |row: &[f32]| std::array::from_fn(|c| row.get(from + c).copied().unwrap_or(0.0));
-            values.chunks_exact(self.n_columns).map(row).collect()
-        };
-        let (target, weights) = (block(&self.target), block(&self.weights));
+        let target = block(&self.target, self.n_columns, from);
+        let weights = block(&self.weights, self.n_columns, from);
         let path = match apart {
             Some(apart) => apart.ridge_path((&target, &weights), strengths, from),
             None => ridge_path(kernel, &target, &weights, strengths),
         };
-        effort.n_iterations += path.n_iterations;
-        effort.n_unconverged += path.n_unconverged;
+        effort.add(Effort::of(&path));
         path
+    }
+}
+
+impl Fitted {
+    /// The weights that a dual of shape `(n_rows, n_columns)` stands for.
+    pub(crate) fn new(kernel: &Kernel, dual: &[f32], n_columns: usize) -> Self {
+        match width(n_columns) {
+            8 => Self::in_blocks::<8>(kernel, dual, n_columns),
+            16 => Self::in_blocks::<16>(kernel, dual, n_columns),
+            _ => Self::in_blocks::<32>(kernel, dual, n_columns),
+        }
+    }
+
+    fn in_blocks<const B: usize>(kernel: &Kernel, dual: &[f32], n_columns: usize) -> Self {
+        let mut rows: Vec<(u32, Vec<f32>)> = Vec::new();
+        let mut fitted = Self {
+            buckets: Vec::new(),
+            terms: Vec::new(),
+            dense: vec![0.0; N_DENSE * n_columns],
+            offsets: vec![0.0; n_columns],
+        };
+        for from in (0..n_columns).step_by(B) {
+            let dual = block::<B>(dual, n_columns, from);
+            let weights = kernel.transposed(&dual);
+            put(&mut fitted.dense, n_columns, from, &weights.dense());
+            put(&mut fitted.offsets, n_columns, from, &[weights.offset()]);
+            let mut index = 0;
+            kernel.for_each_weight(&weights, &dual, |bucket, values| {
+                if from == 0 {
+                    rows.push((bucket, vec![0.0; n_columns]));
+                }
+                put(&mut rows[index].1, n_columns, from, &[values]);
+                index += 1;
+            });
+        }
+        rows.sort_unstable_by_key(|(bucket, _)| *bucket);
+        for (bucket, weights) in rows {
+            fitted.buckets.push(bucket);
+            fitted.terms.extend_from_slice(&weights);
+        }
+        fitted
+    }
+}
+
+/// Up to `B` columns of `values`, of shape `(rows, n_columns)`, from one on.
+pub(crate) fn block<const B: usize>(
+    values: &[f32],
+    n_columns: usize,
+    from: usize,
+) -> Vec<[f32; B]> {
+    let row = |row: &[f32]| std::array::from_fn(|c| row.get(from + c).copied().unwrap_or(0.0));
+    values.chunks_exact(n_columns).map(row).collect()
+}
+
+/// Puts such columns back.
+pub(crate) fn put<const B: usize>(
+    values: &mut [f32],
+    n_columns: usize,
+    from: usize,
+    block: &[[f32; B]],
+) {
+    for (out, row) in values.chunks_exact_mut(n_columns).zip(block) {
+        for (out, value) in out[from..].iter_mut().zip(row) {
+            *out = *value;
+        }
     }
 }
 

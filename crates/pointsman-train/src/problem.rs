@@ -2,6 +2,7 @@
 
 use crate::{
     blend::{Judged, Stacked},
+    candidate::{Candidate, Family, Learner, Learning, clipped, families},
     clusters::{ClusterSums, Grouping, sizes},
     columns::{Columns, Effort},
     cost::{Length, length_target},
@@ -14,8 +15,8 @@ use crate::{
     outcomes::narrow,
     projection::Projection,
     report::{self, HeldOutReport},
-    select::{HeldOut, StrengthValue, Yardstick, gain, shares},
-    train::{ExactTerms, Progress, STRENGTHS, TrainError, TrainingSet},
+    select::{CandidateValue, HeldOut, Yardstick, gain, shares},
+    train::{ExactTerms, Progress, TrainError, TrainingSet},
 };
 use pointsman_core::{
     features::N_DENSE,
@@ -32,11 +33,13 @@ const PRIOR_ROWS: f64 = 5.0;
 
 /// A training set with what all fits share.
 pub(crate) struct Problem<'a> {
-    set: TrainingSet<'a>,
+    pub(crate) set: TrainingSet<'a>,
+    pub(crate) families: Vec<Family>,
     pub(crate) kernel: Kernel,
-    n_models: usize,
-    /// Weights of the fit, shape `(rows, n_models)`, for the used rows.
-    fit_weights: Vec<f32>,
+    pub(crate) n_models: usize,
+    /// Weights of the fits, each of shape `(rows, n_models)`, for the used rows: first as they are,
+    /// then clipped in the ways of [`crate::candidate::CLIPS`].
+    pub(crate) weights: Vec<Vec<f32>>,
     pub(crate) mean_quality: Vec<f64>,
     pub(crate) mean_cost: Vec<f64>,
     /// Dollars and output tokens, shape `(rows, n_models)`, NaN where not known.
@@ -48,20 +51,23 @@ pub(crate) struct Problem<'a> {
 
 /// Predictions of rows that the fits had not seen.
 pub(crate) struct HeldOutFits {
-    folds: Vec<usize>,
-    /// Per strength, shape `(rows, n_models + 1)`: quality less the fold's mean, and the length.
-    predictions: Vec<Vec<f32>>,
+    pub(crate) folds: Vec<usize>,
+    /// Per candidate, shape `(rows, n_models + 1)`: quality less the fold's mean, and the length.
+    pub(crate) predictions: Vec<Vec<f32>>,
     /// Per fold, each model's mean quality in the rows that were fitted.
-    means: Vec<Vec<f64>>,
+    pub(crate) means: Vec<Vec<f64>>,
     pub(crate) effort: Effort,
 }
 
-/// How the strengths share the weights, and what follows from it.
+/// How the candidates share the weights, and what follows from it.
 pub(crate) struct Choice {
-    pub(crate) strengths: Vec<StrengthValue>,
-    /// Shape `(strengths, n_models + 1)`.
+    pub(crate) candidates: Vec<CandidateValue>,
+    /// Shape `(candidates, n_models + 1)`.
     pub(crate) shares: Vec<Vec<f64>>,
     pub(crate) kinds: Kinds,
+    /// The candidate that says how hard a request is for all models alike. No choice depends on
+    /// it; predictions do.
+    pub(crate) direction: Option<usize>,
     output_tokens: Option<Vec<LogLine>>,
     cost_usd: Option<Vec<LogLine>>,
     length_centre: f64,
@@ -69,7 +75,7 @@ pub(crate) struct Choice {
 }
 
 impl<'a> Problem<'a> {
-    pub(crate) fn new(set: &TrainingSet<'a>) -> Self {
+    pub(crate) fn new(set: &TrainingSet<'a>, learning: Learning) -> Self {
         let n_models = set.outcomes.n_models();
         let used = |all: &[f32]| -> Vec<f32> {
             let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
@@ -91,11 +97,19 @@ impl<'a> Problem<'a> {
             };
             target(&costs).or_else(|| target(&tokens))
         };
+        let weights = clipped(used(&set.outcomes.fit_weights()), n_models);
+        let families = match learning {
+            Learning::Alone(family) => vec![family],
+            Learning::Together(targets) => {
+                families(set.outcomes.draws().map(|_| targets), &weights)
+            }
+        };
         let mut problem = Self {
             set: *set,
+            families,
             kernel: Kernel::new(set.design, set.rows),
             n_models,
-            fit_weights: used(&set.outcomes.fit_weights()),
+            weights,
             mean_quality: Vec::new(),
             mean_cost: vec![0.0; n_models],
             costs,
@@ -113,18 +127,24 @@ impl<'a> Problem<'a> {
         problem
     }
 
-    fn quality(&self, index: usize) -> &[f32] {
+    /// Mean outcomes of a model: what is left to compare candidates by where each row has one.
+    fn outcomes_per_model(&self) -> f64 {
+        let n = len_as_float(self.set.rows.len());
+        if self.set.outcomes.draws().is_some() { n / len_as_float(self.n_models) } else { n }
+    }
+
+    pub(crate) fn quality(&self, index: usize) -> &[f32] {
         self.set.outcomes.quality(self.set.rows[index] as usize)
     }
 
     /// Each model's mean quality over some of the rows; in a log, weighted and drawn a little
     /// towards the mean of all.
-    fn means(&self, is_used: impl Fn(usize) -> bool) -> Vec<f64> {
+    pub(crate) fn means(&self, is_used: impl Fn(usize) -> bool) -> Vec<f64> {
         let (mut totals, mut weights) = (vec![0.0; self.n_models], vec![0.0; self.n_models]);
         let (mut all, mut n) = (0.0, 0.0);
         for index in (0..self.set.rows.len()).filter(|&index| is_used(index)) {
             for (model, &quality) in self.quality(index).iter().enumerate() {
-                let weight = f64::from(self.fit_weights[index * self.n_models + model]);
+                let weight = f64::from(self.weights[0][index * self.n_models + model]);
                 if 0.0 < weight {
                     totals[model] += weight * f64::from(quality);
                     weights[model] += weight;
@@ -147,7 +167,12 @@ impl<'a> Problem<'a> {
     }
 
     /// Targets and weights of a fit on some of the rows: one column per model and the length.
-    fn columns(&self, means: &[f64], is_used: impl Fn(usize) -> bool) -> Columns {
+    pub(crate) fn columns(
+        &self,
+        means: &[f64],
+        family: &Family,
+        is_used: impl Fn(usize) -> bool,
+    ) -> Columns {
         let n_columns = self.n_models + 1;
         let n_entries = self.set.rows.len() * n_columns;
         let mut columns =
@@ -155,7 +180,7 @@ impl<'a> Problem<'a> {
         for index in (0..self.set.rows.len()).filter(|&index| is_used(index)) {
             let at = index * n_columns;
             for (model, &quality) in self.quality(index).iter().enumerate() {
-                let weight = self.fit_weights[index * self.n_models + model];
+                let weight = self.weights[family.weights][index * self.n_models + model];
                 if 0.0 < weight {
                     columns.target[at + model] = quality - narrow(means[model]);
                     columns.weights[at + model] = weight;
@@ -169,27 +194,32 @@ impl<'a> Problem<'a> {
         columns
     }
 
-    pub(crate) fn final_columns(&self) -> Columns {
-        self.columns(&self.mean_quality, |_| true)
-    }
-
     pub(crate) fn held_out_fits(
         &self,
         folds: Vec<usize>,
         progress: &dyn Fn(Progress),
     ) -> HeldOutFits {
         let n_columns = self.n_models + 1;
-        let of = N_FOLDS;
-        let mut predictions = vec![vec![0.0; folds.len() * n_columns]; STRENGTHS.len()];
+        let n_candidates = self.candidates().count();
+        let mut predictions = vec![vec![0.0; folds.len() * n_columns]; n_candidates];
         let (mut means, mut effort) = (Vec::new(), Effort::default());
+        let inner = self.inner_fits(&folds);
         for fold in 0..N_FOLDS {
-            progress(Progress::HeldOutFit { index: fold, of });
+            progress(Progress::HeldOutFit { index: fold, of: N_FOLDS });
             let is_used = |row: usize| folds[row] != fold;
             let mean = self.means(is_used);
-            let columns = self.columns(&mean, is_used);
-            let (predicted, took) = columns.predictions(&self.kernel, &STRENGTHS);
-            effort.n_iterations += took.n_iterations;
-            effort.n_unconverged += took.n_unconverged;
+            let mut predicted = Vec::with_capacity(n_candidates);
+            for family in &self.families {
+                let columns = match (family.learner, &inner) {
+                    (Learner::Robust, Some(inner)) => {
+                        self.robust_columns(&|row| inner.of(folds[row], fold, row), is_used)
+                    }
+                    _ => self.columns(&mean, family, is_used),
+                };
+                let (of_family, took) = self.predictions(family, &columns);
+                predicted.extend(of_family);
+                effort.add(took);
+            }
             for (all, predicted) in predictions.iter_mut().zip(&predicted) {
                 for row in (0..folds.len()).filter(|&row| folds[row] == fold) {
                     let span = row * n_columns..(row + 1) * n_columns;
@@ -201,7 +231,12 @@ impl<'a> Problem<'a> {
         HeldOutFits { folds, predictions, means, effort }
     }
 
-    /// Lets the strengths share the weights by what they were worth on held-out rows.
+    /// All candidates, family after family.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate> {
+        self.families.iter().flat_map(Family::candidates)
+    }
+
+    /// Lets the candidates share the weights by what they were worth on held-out rows.
     pub(crate) fn choose(
         &self,
         fits: &HeldOutFits,
@@ -230,7 +265,7 @@ impl<'a> Problem<'a> {
         };
         let means = (self.mean_quality.clone(), self.mean_cost.clone());
         let yardstick = Yardstick::new(self.set.outcomes, self.set.rows, means);
-        let fold_mean = |index: usize| &fits.means[fits.folds[index]];
+        let fold_mean = |index: usize| &fits.means[fits.folds[index]][..];
         let gains: Vec<(f64, f64)> = fits
             .predictions
             .iter()
@@ -241,18 +276,19 @@ impl<'a> Problem<'a> {
                         *out = mean + f64::from(*value);
                     }
                 };
-                gain(&yardstick, &HeldOut { quality: &quality, cost: &cost })
+                gain(&yardstick, &HeldOut { quality: &quality, cost: &cost }, &fold_mean)
             })
             .collect();
-        let strengths = shares(&STRENGTHS, &gains, self.set.rows.len());
-        let shares: Vec<Vec<f64>> = (0..STRENGTHS.len())
+        let all: Vec<Candidate> = self.candidates().collect();
+        let candidates = shares(&all, &gains, self.outcomes_per_model());
+        let shares: Vec<Vec<f64>> = (0..all.len())
             .map(|index| {
-                let mut row = vec![strengths[index].share; self.n_models];
+                let mut row = vec![candidates[index].share; self.n_models];
                 row.push(if length_strength == Some(index) { 1.0 } else { 0.0 });
                 row
             })
             .collect();
-        let linear = self.linear(fits, &shares);
+        let (linear, direction) = self.mixed(fits, &shares);
         let judged = Judged {
             yardstick: &yardstick,
             folds: &fits.folds,
@@ -266,29 +302,15 @@ impl<'a> Problem<'a> {
         let stacked = HeldOut { quality: &quality, cost: &cost };
         let report = report::held_out(&yardstick, &stacked, &fits.folds, demands)?;
         Ok(Choice {
-            strengths,
+            candidates,
             shares,
+            direction,
             kinds,
             output_tokens,
             cost_usd,
             length_centre: length.centre,
             report: Some(report),
         })
-    }
-
-    /// Out-of-fold predictions of all strengths together, less the fold's means; shape
-    /// `(rows, n_models)`.
-    fn linear(&self, fits: &HeldOutFits, shares: &[Vec<f64>]) -> Vec<f32> {
-        let mut linear = vec![0.0; fits.folds.len() * self.n_models];
-        for (predicted, shares) in fits.predictions.iter().zip(shares) {
-            let rows = predicted.chunks_exact(self.n_models + 1);
-            for (out, row) in linear.chunks_exact_mut(self.n_models).zip(rows) {
-                for ((out, value), share) in out.iter_mut().zip(row).zip(shares) {
-                    *out += narrow(*share) * value;
-                }
-            }
-        }
-        linear
     }
 
     /// Finds kinds of requests, and whether they are worth having.
@@ -313,7 +335,7 @@ impl<'a> Problem<'a> {
         for (index, (&fold, &cluster)) in judged.folds.iter().zip(&grouping.cluster_of).enumerate()
         {
             for (model, &quality) in self.quality(index).iter().enumerate() {
-                let weight = self.fit_weights[index * self.n_models + model];
+                let weight = self.weights[0][index * self.n_models + model];
                 if 0.0 < weight {
                     sums.push((fold, cluster, model), f64::from(quality), f64::from(weight));
                 }
@@ -335,19 +357,20 @@ impl<'a> Problem<'a> {
     }
 
     /// All on one strength, and levels alone for costs and tokens.
-    pub(crate) fn without_choice(&self, strength: f64) -> Choice {
+    pub(crate) fn without_choice(&self) -> Choice {
         let length = Length::none(self.set.rows.len());
         let lines = |values: &Option<Vec<f64>>| {
             values.as_ref().and_then(|values| length.lines(values, self.n_models))
         };
         let mut shares = vec![1.0; self.n_models];
         shares.push(0.0);
-        let strengths =
-            vec![StrengthValue { strength: Some(strength), gain: 0.0, std_error: 0.0, share: 1.0 }];
+        let candidate = self.candidates().next();
+        let candidates = vec![CandidateValue { candidate, gain: 0.0, std_error: 0.0, share: 1.0 }];
         Choice {
-            strengths,
+            candidates,
             shares: vec![shares],
             kinds: Kinds::none(),
+            direction: None,
             output_tokens: lines(&self.tokens),
             cost_usd: lines(&self.costs),
             length_centre: 0.0,

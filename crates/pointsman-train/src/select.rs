@@ -11,7 +11,10 @@
 //! Statistical Science 29 (2014); averaging by exponential weights: Leung & Barron, IEEE Trans.
 //! Inf. Theory 52 (2006).
 
-use crate::outcomes::{Logged, Outcomes};
+use crate::{
+    candidate::Candidate,
+    outcomes::{Logged, Outcomes},
+};
 use pointsman_core::units::len_as_float;
 use rayon::prelude::*;
 
@@ -20,8 +23,12 @@ const SWEEP_FROM: f64 = -1.5;
 const SWEEP_TO: f64 = 1.0;
 const SWEEP_POINTS: usize = 8;
 
-/// Softmax temperature times the square root of the number of rows.
+/// Softmax temperature times the square root of the number of outcomes per model.
 const TEMPERATURE: f64 = 0.25;
+
+/// The most that all candidates together have, over the constant predictor's share, where none has
+/// a gain.
+const LEARNED_PRIOR: f64 = 6.0;
 
 /// What choices are worth on the training rows.
 #[derive(Debug)]
@@ -117,11 +124,11 @@ pub(crate) fn best(quality: &[f64], cost: &[f64], weight: f64) -> usize {
     best
 }
 
-/// What held-out rows say of one strength.
+/// What held-out rows say of one candidate.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StrengthValue {
-    /// The strength of the regularisation; `None` is the constant predictor.
-    pub strength: Option<f64>,
+pub struct CandidateValue {
+    /// How it learned; `None` is the constant predictor.
+    pub candidate: Option<Candidate>,
     /// Mean utility over the constant choice, in quality points.
     pub gain: f64,
     /// Its standard error.
@@ -130,7 +137,7 @@ pub struct StrengthValue {
     pub share: f64,
 }
 
-/// One strength's predictions on rows that its fit did not see.
+/// One candidate's predictions on rows that its fit did not see.
 pub(crate) struct HeldOut<'p> {
     /// Predicted quality, shape `(n_rows, n_models)`.
     pub(crate) quality: &'p (dyn Fn(usize, &mut [f64]) + Sync),
@@ -139,12 +146,23 @@ pub(crate) struct HeldOut<'p> {
 }
 
 /// Mean gain over the constant choice and its standard error.
-pub(crate) fn gain(yardstick: &Yardstick<'_>, held_out: &HeldOut<'_>) -> (f64, f64) {
-    mean_and_error(&gains(yardstick, held_out))
+pub(crate) fn gain<'m>(
+    yardstick: &Yardstick<'_>,
+    held_out: &HeldOut<'_>,
+    means: &(dyn Fn(usize) -> &'m [f64] + Sync),
+) -> (f64, f64) {
+    mean_and_error(&gains(yardstick, held_out, means))
 }
 
-/// Each row's gain over the constant choice, averaged over the sweep of weights on cost.
-pub(crate) fn gains(yardstick: &Yardstick<'_>, held_out: &HeldOut<'_>) -> Vec<f64> {
+/// Each row's gain over the constant choice, averaged over the sweep of weights on cost. `means`
+/// gives a row's models' mean quality on rows of other folds: a constant choice, too, must not have
+/// seen the rows that it is valued on, or it would have the luckiest of several noisy means to its
+/// credit.
+pub(crate) fn gains<'m>(
+    yardstick: &Yardstick<'_>,
+    held_out: &HeldOut<'_>,
+    means: &(dyn Fn(usize) -> &'m [f64] + Sync),
+) -> Vec<f64> {
     let n_models = yardstick.n_models();
     let sweep = yardstick.sweep();
     (0..yardstick.rows.len())
@@ -156,7 +174,7 @@ pub(crate) fn gains(yardstick: &Yardstick<'_>, held_out: &HeldOut<'_>) -> Vec<f6
             let mut total = 0.0;
             for &weight in &sweep {
                 let chosen = best(&quality, &cost, weight);
-                let constant = best(&yardstick.mean_quality, &cost, weight);
+                let constant = best(means(index), &cost, weight);
                 if chosen != constant {
                     let worth = |model| {
                         let (quality, cost) = yardstick.outcome(index, model);
@@ -178,39 +196,56 @@ pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
     (mean, (squares / n / n).sqrt())
 }
 
-/// Shares of the strengths from their gains, the constant predictor's being last.
-pub(crate) fn shares(strengths: &[f64], gains: &[(f64, f64)], n_rows: usize) -> Vec<StrengthValue> {
-    let candidates: Vec<(Option<f64>, f64, f64)> = strengths
+/// Shares of the candidates from their gains, the constant predictor's being last.
+///
+/// However many candidates there are beyond six, without gains the constant predictor would have
+/// the same share: else it would matter more how many ways of learning there are than what they are worth.
+pub(crate) fn shares(
+    candidates: &[Candidate],
+    gains: &[(f64, f64)],
+    n_outcomes: f64,
+) -> Vec<CandidateValue> {
+    let careful = |(gain, error): &(f64, f64)| gain - error;
+    let choosing = candidates.iter().zip(gains).filter(|(candidate, _)| candidate.chooses());
+    let highest = choosing.map(|(_, gain)| careful(gain)).fold(0.0, f64::max);
+    let temperature = TEMPERATURE / n_outcomes.max(1.0).sqrt();
+    let n_choosing = candidates.iter().filter(|candidate| candidate.chooses()).count();
+    let prior = |candidate: &Candidate| {
+        let prior = (LEARNED_PRIOR / len_as_float(n_choosing)).min(1.0);
+        if candidate.chooses() { prior } else { 0.0 }
+    };
+    let odds = |prior: f64, careful: f64| prior * libm::exp((careful - highest) / temperature);
+    let raw: Vec<f64> = candidates
         .iter()
         .zip(gains)
-        .map(|(strength, (gain, error))| (Some(*strength), *gain, *error))
-        .chain([(None, 0.0, 0.0)])
+        .map(|(candidate, gain)| odds(prior(candidate), careful(gain)))
         .collect();
-    let careful = |(_, gain, error): &(Option<f64>, f64, f64)| gain - error;
-    let highest = candidates.iter().map(careful).fold(f64::NEG_INFINITY, f64::max);
-    let temperature = TEMPERATURE / len_as_float(n_rows.max(1)).sqrt();
-    let raw: Vec<f64> =
-        candidates.iter().map(|one| libm::exp((careful(one) - highest) / temperature)).collect();
-    let total: f64 = raw.iter().sum();
-    candidates
-        .iter()
-        .zip(raw)
-        .map(|(&(strength, gain, std_error), raw)| StrengthValue {
-            strength,
-            gain,
-            std_error,
+    let constant = odds(1.0, 0.0);
+    let total = raw.iter().sum::<f64>() + constant;
+    let value =
+        |((candidate, (gain, std_error)), raw): ((&Candidate, &(f64, f64)), f64)| CandidateValue {
+            candidate: Some(*candidate),
+            gain: *gain,
+            std_error: *std_error,
             share: raw / total,
-        })
-        .collect()
+        };
+    let constant =
+        CandidateValue { candidate: None, gain: 0.0, std_error: 0.0, share: constant / total };
+    candidates.iter().zip(gains).zip(raw).map(value).chain([constant]).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::candidate::Learner;
+
+    fn candidates() -> [Candidate; 2] {
+        [1.0, 10.0].map(|strength| Candidate { learner: Learner::Ridge, clip: None, strength })
+    }
 
     #[test]
     fn shares_follow_careful_gains() {
-        let values = shares(&[1.0, 10.0], &[(0.02, 0.001), (0.01, 0.02)], 10_000);
+        let values = shares(&candidates(), &[(0.02, 0.001), (0.01, 0.02)], 10_000.0);
         assert!((values.iter().map(|value| value.share).sum::<f64>() - 1.0).abs() < 1e-12);
         assert!(0.99 < values[0].share, "{values:?}");
         assert!(values[1].share < values[2].share, "a noisy gain is worth less than none");
@@ -218,8 +253,8 @@ mod tests {
 
     #[test]
     fn without_any_gain_the_constant_predictor_takes_over() {
-        let values = shares(&[1.0, 10.0], &[(-0.01, 0.004), (0.001, 0.006)], 4000);
-        assert_eq!(values[2].strength, None);
+        let values = shares(&candidates(), &[(-0.01, 0.004), (0.001, 0.006)], 4000.0);
+        assert_eq!(values[2].candidate, None);
         assert!(0.7 < values[2].share, "{values:?}");
     }
 

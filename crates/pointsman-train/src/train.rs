@@ -1,6 +1,7 @@
 //! From features and outcomes to the parts of a scorer.
 
 use crate::{
+    candidate::{Family, Learning},
     columns::Effort,
     demands::Demands,
     design::Design,
@@ -13,8 +14,9 @@ use pointsman_core::scorer::ScorerParts;
 
 pub use crate::{
     blend::{Scale, StackValue},
+    candidate::{Candidate, Learner, LogTargets},
     report::{HeldOutReport, MixValue, PointValue, SweepValue},
-    select::StrengthValue,
+    select::CandidateValue,
 };
 
 /// The strengths of regularisation that share the weights.
@@ -41,6 +43,7 @@ pub struct TrainConfig {
     seed: u64,
     regularisation: Regularisation,
     demands: Demands,
+    targets: LogTargets,
 }
 
 /// Where the strength of the regularisation comes from.
@@ -50,6 +53,8 @@ pub enum Regularisation {
     HeldOut,
     /// Given; no data are held out, and nothing is said about what the policy is worth.
     Fixed(f64),
+    /// The same, for logistic regression.
+    Logistic(f64),
 }
 
 /// A setting or a training set that cannot work.
@@ -124,8 +129,8 @@ pub enum Progress {
 pub struct Trained {
     /// The scorer; of the rows that do not calibrate a guarantee.
     pub parts: ScorerParts,
-    /// Each strength's worth and share, the constant predictor's last.
-    pub strengths: Vec<StrengthValue>,
+    /// Each candidate's worth and share, the constant predictor's last.
+    pub candidates: Vec<CandidateValue>,
     /// The stacks that were tried; at most one was kept.
     pub stacks: Vec<StackValue>,
     /// What the policy was worth on held-out rows; `None` with a fixed strength. A point with a
@@ -162,11 +167,14 @@ impl TrainConfig {
     /// [`TrainError::Strength`] for a fixed strength outside `[0.001, 1000000]`.
     pub fn new(seed: u64, regularisation: Regularisation) -> Result<Self, TrainError> {
         match regularisation {
-            Regularisation::Fixed(found) if !(1e-3..=1e6).contains(&found) => {
+            Regularisation::Fixed(found) | Regularisation::Logistic(found)
+                if !(1e-3..=1e6).contains(&found) =>
+            {
                 Err(TrainError::Strength { found })
             }
-            Regularisation::Fixed(_) | Regularisation::HeldOut => {
-                Ok(Self { seed, regularisation, demands: Demands::default() })
+            Regularisation::Fixed(_) | Regularisation::Logistic(_) | Regularisation::HeldOut => {
+                let demands = Demands::default();
+                Ok(Self { seed, regularisation, demands, targets: LogTargets::Seen })
             }
         }
     }
@@ -177,9 +185,19 @@ impl TrainConfig {
     /// [`TrainError::NothingHeldOut`] with a fixed strength.
     pub fn with_demands(self, demands: Demands) -> Result<Self, TrainError> {
         match self.regularisation {
-            Regularisation::Fixed(_) if !demands.is_none() => Err(TrainError::NothingHeldOut),
-            Regularisation::Fixed(_) | Regularisation::HeldOut => Ok(Self { demands, ..self }),
+            Regularisation::Fixed(_) | Regularisation::Logistic(_) if !demands.is_none() => {
+                Err(TrainError::NothingHeldOut)
+            }
+            Regularisation::Fixed(_) | Regularisation::Logistic(_) | Regularisation::HeldOut => {
+                Ok(Self { demands, ..self })
+            }
         }
+    }
+
+    /// The same settings with other targets of a log.
+    #[must_use]
+    pub fn with_targets(self, targets: LogTargets) -> Self {
+        Self { targets, ..self }
     }
 }
 
@@ -196,31 +214,36 @@ pub fn train(
     let calibration = Calibration::of(set, config.seed, &config.demands);
     let set = &calibration.as_ref().map_or(*set, |kept| kept.without(set));
     check(set)?;
-    let problem = Problem::new(set);
-    let (strengths, fits) = match config.regularisation {
-        Regularisation::Fixed(strength) => (vec![strength], None),
+    let learning = match config.regularisation {
+        Regularisation::Fixed(strength) => {
+            Learning::Alone(Family::new(Learner::Ridge, vec![strength]))
+        }
+        Regularisation::Logistic(strength) => {
+            Learning::Alone(Family::new(Learner::Logistic, vec![strength]))
+        }
+        Regularisation::HeldOut => Learning::Together(config.targets),
+    };
+    let problem = Problem::new(set, learning);
+    let fits = match config.regularisation {
+        Regularisation::Fixed(_) | Regularisation::Logistic(_) => None,
         Regularisation::HeldOut => {
-            let folds: Vec<usize> = set
-                .rows
-                .iter()
-                .map(|&row| fold_of(set.groups[row as usize], config.seed))
-                .collect();
-            (STRENGTHS.to_vec(), Some(problem.held_out_fits(folds, progress)))
+            let fold = |&row: &u32| fold_of(set.groups[row as usize], config.seed);
+            Some(problem.held_out_fits(set.rows.iter().map(fold).collect(), progress))
         }
     };
     progress(Progress::Comparing);
     let choice = match &fits {
         Some(fits) => problem.choose(fits, &config.demands)?,
-        None => problem.without_choice(strengths[0]),
+        None => problem.without_choice(),
     };
     progress(Progress::FinalFit);
-    let (fitted, effort) = problem.final_columns().fit(&problem.kernel, &strengths, &choice.shares);
+    let (fitted, effort) = problem.fit(&choice, fits.as_ref());
     progress(Progress::Done);
     let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
     let (parts, exact_terms) = problem.parts(fitted, &choice);
     let mut trained = Trained {
         parts,
-        strengths: choice.strengths,
+        candidates: choice.candidates,
         stacks: choice.kinds.tried,
         held_out: choice.report,
         mean_quality: problem.mean_quality.clone(),

@@ -11,6 +11,7 @@ mod robustness;
 use crate::{
     cold_start, files, from_logs,
     load::{self, LoadedTable, QualityRange},
+    log_curve,
     routers::{self, Learner, TableResult},
     screen::{self, Screen},
 };
@@ -29,13 +30,18 @@ pub(crate) struct Args {
     /// Outcome tables (Parquet, CSV or NDJSON), each on its own.
     #[arg(required = true, value_name = "TABLE")]
     tables: Vec<PathBuf>,
-    /// Routers to learn: `pointsman`, or `ridge-10` for one fixed strength.
+    /// Routers to learn: `pointsman`, or `ridge-10` or `logistic-10` for one fixed strength.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "pointsman")]
     learner: Vec<Learner>,
     /// Also learn from this many simulated logs: one outcome per training prompt, drawn by softmax
     /// at temperature 0.1 over the training part's means, mixed with 10 % uniform.
     #[arg(long, value_name = "LOGS", default_value_t = 0)]
     from_logs: u64,
+    /// Also learn from logs of 250, 500, 1,000, … outcomes under three logging policies, as many of
+    /// each as `--from-logs` says (5 where it does not), and show what is lost against full
+    /// information.
+    #[arg(long)]
+    log_curve: bool,
     /// Also hold this model back, and see how it is predicted from 0 to 500 of its outcomes.
     #[arg(long, value_name = "MODEL")]
     cold_start: Option<String>,
@@ -61,6 +67,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
+
+/// Logs of each kind in a curve, where the flag does not say.
+const CURVE_LOGS: u64 = 5;
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
@@ -138,6 +147,12 @@ fn measure(
         let found = from_logs::run(&loaded, args.from_logs, screen)?;
         figures::describe_from_logs(&found, screen)?;
         value["from_logs"] = figures::from_logs_json(&found);
+    }
+    if args.log_curve {
+        let n_logs = if args.from_logs == 0 { CURVE_LOGS } else { args.from_logs };
+        let curve = log_curve::run(&loaded, n_logs, screen)?;
+        curve.describe(screen)?;
+        value["log_curve"] = curve.json();
     }
     if let Some(out) = predictions {
         predictions::write((stem, &loaded), &result, out)?;

@@ -165,6 +165,8 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
         learning: train::LearningFlags {
             seed: 0,
             penalty: None,
+            loss: train::Loss::Squared,
+            doubly_robust: false,
             words_only: false,
             buckets: 18,
             max_mb: None,

@@ -2,7 +2,7 @@
 
 mod learning;
 
-pub(crate) use learning::LearningFlags;
+pub(crate) use learning::{LearningFlags, Loss};
 
 use crate::{
     dictionary::{DictionaryFlags, Reading},
@@ -212,7 +212,7 @@ pub(crate) fn learn(
             bar.set_position(index as u64);
         }
         Progress::Comparing => {
-            bar.set_message("comparing strengths");
+            bar.set_message("comparing candidates");
             bar.set_position(4);
         }
         Progress::FinalFit => {
@@ -270,9 +270,9 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
         ("solver.iterations".to_owned(), trained.n_iterations.to_string()),
         ("solver.unconverged_columns".to_owned(), trained.n_unconverged.to_string()),
     ]);
-    for value in &trained.strengths {
-        let name = match value.strength {
-            Some(strength) => format!("share.strength_{strength:03}"),
+    for value in &trained.candidates {
+        let name = match value.candidate {
+            Some(candidate) => format!("share.{candidate}"),
             None => "share.constant".to_owned(),
         };
         settings.insert(name, format!("{:.4}", value.share));
@@ -337,11 +337,12 @@ fn summary(artifact: &Artifact, trained: &Trained) -> Value {
             })
         })
         .collect();
-    value["strengths"] = trained
-        .strengths
+    value["candidates"] = trained
+        .candidates
         .iter()
-        .map(|s| {
-            json!({"strength": s.strength, "gain": s.gain, "std_error": s.std_error, "share": s.share})
+        .map(|one| {
+            let name = one.candidate.map(|candidate| candidate.to_string());
+            json!({"candidate": name, "gain": one.gain, "std_error": one.std_error, "share": one.share})
         })
         .collect();
     value["stacks"] = trained

@@ -21,6 +21,8 @@ struct Sample {
 enum Seen {
     All,
     OnePerRow,
+    /// On every other row the first model is far more likely.
+    OnePerRowUnevenly,
 }
 
 fn sample(n_rows: u64, seen: &Seen) -> Sample {
@@ -35,10 +37,15 @@ fn sample(n_rows: u64, seen: &Seen) -> Sample {
         groups.push(index / 5);
         truth.push(world.truth(&request).iter().map(|t| t.expected_quality).collect());
         let outcomes = world.outcomes(&request);
-        let taken = Draws::keyed(5, Stream::Logging, &[index]).position(n_models);
+        let mut draws = Draws::keyed(5, Stream::Logging, &[index]);
+        let even = 1.0 / len_as_float(n_models);
+        let is_favoured = matches!(seen, Seen::OnePerRowUnevenly) && index % 2 == 0;
+        let favour = if is_favoured { 0.7 } else { 0.0 };
+        let taken = if draws.uniform() < favour { 0 } else { draws.position(n_models) };
+        let propensity = (1.0 - favour) * even + if taken == 0 { favour } else { 0.0 };
         rows.push(LoggedOutcome {
             taken: u16::try_from(taken).unwrap(),
-            propensity: Propensity::new(1.0 / len_as_float(n_models)).unwrap(),
+            propensity: Propensity::new(propensity).unwrap(),
             quality: narrow(outcomes[taken].quality),
             cost_usd: Some(pointsman_core::units::as_float(outcomes[taken].cost_nanodollars) / 1e9),
             output_tokens: u32::try_from(outcomes[taken].output_tokens).ok(),
@@ -51,7 +58,7 @@ fn sample(n_rows: u64, seen: &Seen) -> Sample {
     }
     let outcomes = match seen {
         Seen::All => Outcomes::full(n_models, quality, Some(cost), Some(tokens)).unwrap(),
-        Seen::OnePerRow => Outcomes::logged(n_models, &rows).unwrap(),
+        Seen::OnePerRow | Seen::OnePerRowUnevenly => Outcomes::logged(n_models, &rows).unwrap(),
     };
     Sample { design: design.finish(), outcomes, groups, truth }
 }
@@ -108,6 +115,50 @@ fn a_log_teaches_a_policy_that_is_no_worse_than_the_best_single_model() {
 }
 
 #[test]
+fn clips_take_part_where_importance_weights_differ() {
+    let n_clipped = |seen: &Seen| {
+        let sample = sample(600, seen);
+        let trained = fit(&sample, &(0..600).collect::<Vec<_>>(), Regularisation::HeldOut);
+        assert_eq!(trained.n_unconverged, 0);
+        assert!((trained.candidates.iter().map(|one| one.share).sum::<f64>() - 1.0).abs() < 1e-9);
+        let is_clipped = |one: &&CandidateValue| one.candidate.is_some_and(|c| c.clip.is_some());
+        trained.candidates.iter().filter(is_clipped).count()
+    };
+    assert_eq!(n_clipped(&Seen::OnePerRow), 0);
+    assert_eq!(n_clipped(&Seen::OnePerRowUnevenly), 3 * STRENGTHS.len());
+}
+
+#[test]
+fn doubly_robust_targets_take_part_when_asked_for() {
+    let sample = sample(1500, &Seen::OnePerRow);
+    let set = TrainingSet {
+        design: &sample.design,
+        outcomes: &sample.outcomes,
+        groups: &sample.groups,
+        input_tokens: &vec![None; sample.groups.len()],
+        rows: &(0..1200).collect::<Vec<_>>(),
+    };
+    let config = TrainConfig::new(1, Regularisation::HeldOut).unwrap();
+    let trained = train(&set, &config.with_targets(LogTargets::DoublyRobust), &|_| ()).unwrap();
+    let is_robust =
+        |one: &&CandidateValue| one.candidate.is_some_and(|c| c.learner == Learner::Robust);
+    let share: f64 = trained.candidates.iter().filter(is_robust).map(|one| one.share).sum();
+    assert!(0.05 < share, "{:?}", trained.candidates);
+    let (routed, best_single) = test_values(&sample, &trained, 1200);
+    assert!(best_single - 0.02 < routed, "{routed} against {best_single}");
+}
+
+#[test]
+fn logistic_regression_routes_too() {
+    let sample = sample(1500, &Seen::All);
+    let rows: Vec<u32> = (0..1000).collect();
+    let trained = fit(&sample, &rows, Regularisation::Logistic(10.0));
+    assert_eq!(trained.n_unconverged, 0);
+    let (routed, best_single) = test_values(&sample, &trained, 1000);
+    assert!(best_single < routed, "{routed} against {best_single}");
+}
+
+#[test]
 fn noise_teaches_nothing() {
     let mut sample = sample(1500, &Seen::All);
     // Every model's quality on a row becomes that on another, unrelated one.
@@ -117,24 +168,26 @@ fn noise_teaches_nothing() {
         .collect();
     sample.outcomes = Outcomes::full(n_models, quality, None, None).unwrap();
     let trained = fit(&sample, &(0..1500).collect::<Vec<_>>(), Regularisation::HeldOut);
-    let constant = trained.strengths.last().unwrap();
-    assert_eq!(constant.strength, None);
-    assert!(0.3 < constant.share, "{:?}", trained.strengths);
+    let constant = trained.candidates.last().unwrap();
+    assert_eq!(constant.candidate, None);
+    assert!(0.3 < constant.share, "{:?}", trained.candidates);
 }
 
 #[test]
 fn the_same_set_gives_the_same_bits_on_any_number_of_threads() {
-    let sample = sample(400, &Seen::All);
     let rows: Vec<u32> = (0..400).collect();
-    let on = |n_threads| {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(n_threads)
-            .build()
-            .unwrap()
-            .install(|| fit(&sample, &rows, Regularisation::HeldOut).parts)
-    };
-    let (one, three) = (on(1), on(3));
-    assert_eq!(one, three);
+    for seen in [Seen::All, Seen::OnePerRowUnevenly] {
+        let sample = sample(400, &seen);
+        let on = |n_threads| {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(n_threads)
+                .build()
+                .unwrap()
+                .install(|| fit(&sample, &rows, Regularisation::HeldOut).parts)
+        };
+        let (one, three) = (on(1), on(3));
+        assert_eq!(one, three);
+    }
 }
 
 #[test]

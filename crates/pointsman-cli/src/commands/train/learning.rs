@@ -7,7 +7,7 @@ use pointsman_core::{
 };
 use pointsman_train::{
     design::Design,
-    train::{Regularisation, TrainConfig},
+    train::{LogTargets, Regularisation, TrainConfig},
 };
 use std::borrow::Cow;
 
@@ -20,6 +20,12 @@ pub(crate) struct LearningFlags {
     /// A fixed strength of regularisation, instead of averaging by held-out policy value.
     #[arg(long, value_name = "STRENGTH")]
     pub(crate) penalty: Option<f64>,
+    /// What a fit of fixed strength minimises.
+    #[arg(long, value_enum, default_value_t = Loss::Squared, requires = "penalty")]
+    pub(crate) loss: Loss,
+    /// From a log, also fit to doubly robust targets, and let held-out value decide.
+    #[arg(long, conflicts_with = "penalty")]
+    pub(crate) doubly_robust: bool,
     /// Words alone, without pairs of words.
     #[arg(long)]
     pub(crate) words_only: bool,
@@ -29,6 +35,13 @@ pub(crate) struct LearningFlags {
     /// The most megabytes that the policy may take; it gets as many buckets as fit.
     #[arg(long, value_name = "MB")]
     pub(crate) max_mb: Option<f64>,
+}
+
+/// What a fit minimises: squared error of quality, or its log loss as a probability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Loss {
+    Squared,
+    Logistic,
 }
 
 /// What a policy file takes for each row that it was trained on, at most: two ids.
@@ -66,8 +79,14 @@ impl LearningFlags {
 
     /// The settings of the learner.
     pub(crate) fn config(&self) -> Result<TrainConfig> {
-        let regularisation = self.penalty.map_or(Regularisation::HeldOut, Regularisation::Fixed);
-        TrainConfig::new(self.seed, regularisation).context("--penalty")
+        let fixed = match self.loss {
+            Loss::Squared => Regularisation::Fixed,
+            Loss::Logistic => Regularisation::Logistic,
+        };
+        let regularisation = self.penalty.map_or(Regularisation::HeldOut, fixed);
+        let targets = if self.doubly_robust { LogTargets::DoublyRobust } else { LogTargets::Seen };
+        let config = TrainConfig::new(self.seed, regularisation).context("--penalty")?;
+        Ok(config.with_targets(targets))
     }
 }
 
@@ -83,8 +102,15 @@ mod tests {
         builder.push(&Request::from_prompt("one two"));
         let design = builder.finish();
         let log2 = |max_mb: Option<f64>| {
-            let flags =
-                LearningFlags { seed: 0, penalty: None, words_only: false, buckets: 18, max_mb };
+            let flags = LearningFlags {
+                seed: 0,
+                penalty: None,
+                loss: Loss::Squared,
+                doubly_robust: false,
+                words_only: false,
+                buckets: 18,
+                max_mb,
+            };
             let found = flags.fitting(&design, 2, &[0]).map(|found| found.schema().log2_buckets());
             found.map_err(|error| error.to_string())
         };
