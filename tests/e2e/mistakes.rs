@@ -529,7 +529,7 @@ fn an_artifact_of_another_version_is_refused() {
         (
             r#"\"format_version\":1"#,
             r#"\"format_version\":3"#,
-            "format version 3, this build reads 1; train it again",
+            "format version 3, this build reads 2; train it again",
         ),
         (r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#, "does not follow the artifact format"),
     ] {
