@@ -18,6 +18,8 @@ mod simd;
 pub mod eligibility;
 pub mod explorer;
 pub mod objective;
+
+pub mod circumstances;
 pub mod policy;
 
 pub mod explain;
