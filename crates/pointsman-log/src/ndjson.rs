@@ -151,7 +151,7 @@ struct Head {
     kind: Option<String>,
 }
 
-fn parse(line: &[u8]) -> Result<Record, Problem> {
+pub(crate) fn parse(line: &[u8]) -> Result<Record, Problem> {
     let text = std::str::from_utf8(line)
         .map_err(|error| Problem::NotUtf8 { column: error.valid_up_to() + 1 })?;
     let Head { v, kind } = from_json(text)?;

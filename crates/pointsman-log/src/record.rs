@@ -342,6 +342,16 @@ impl Serialize for Record {
     }
 }
 
+/// A decision as one line of a log, without its newline.
+pub(crate) fn decision_json(decision: &DecisionRecord) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Line { v: VERSION, kind: "decision", body: decision })
+}
+
+/// An outcome as one line of a log, without its newline.
+pub(crate) fn outcome_json(outcome: &OutcomeRecord) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(&Line { v: VERSION, kind: "outcome", body: outcome })
+}
+
 /// A record with its envelope, in the order in which it is written.
 #[derive(Serialize)]
 struct Line<'a, T> {
