@@ -4,14 +4,22 @@
 //! that says what to do.
 
 mod commands;
+#[cfg(feature = "learn")]
 mod evaluation;
+#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod files;
+#[cfg(feature = "learn")]
 mod from_logs;
+#[cfg(feature = "learn")]
 mod load;
 mod policy_flags;
+#[cfg(feature = "learn")]
 mod report;
+#[cfg(feature = "learn")]
 mod routers;
+#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod screen;
+#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;
 
 use clap::{Parser, Subcommand};
@@ -33,17 +41,25 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Everything once, on the sample: learn, evaluate, report, decide.
+    #[cfg(feature = "learn")]
     Demo(commands::demo::Args),
     /// A bandit log from an outcome table, with exact propensities.
+    #[cfg(feature = "learn")]
     Simulate(commands::simulate::Args),
     /// Learns a policy from a log or an outcome table.
+    #[cfg(feature = "learn")]
     Train(commands::train::Args),
     /// Cross-validated routers on outcome tables, with baselines.
+    #[cfg(feature = "learn")]
     Benchmark(commands::benchmark::Args),
     /// What policies would have done, on an outcome table or a log.
+    #[cfg(feature = "learn")]
     Evaluate(commands::evaluate::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
+    /// Decides over HTTP, keeps a journal, and stops when told to.
+    #[cfg(feature = "serve")]
+    Serve(commands::serve::Args),
     /// The model card of a policy file.
     Inspect(commands::inspect::Args),
 }
@@ -65,12 +81,19 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> ExitCode {
     let screen = Screen::new(cli.quiet);
     let done = match cli.command {
+        #[cfg(feature = "learn")]
         Command::Demo(args) => commands::demo::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Simulate(args) => commands::simulate::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Train(args) => commands::train::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args, &screen),
     };
     match done {

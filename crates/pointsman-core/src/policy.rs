@@ -1,5 +1,26 @@
 //! Eligibility, scorer, objective and explorer together: from a request to a distribution over
 //! models, and one draw from it.
+//!
+//! ```
+//! # use pointsman_core::{artifact::Artifact, catalog::Catalog, units::Probability};
+//! # use pointsman_core::{policy::{Policy, Workspace}, request::Request};
+//! # fn decide(file: &[u8], prices: &str) -> Result<String, Box<dyn std::error::Error>> {
+//! let artifact = Artifact::from_bytes(file)?;
+//! let catalog = Catalog::from_toml(prices)?;
+//! let models = &artifact.card().models;
+//! let policy = Policy::new(artifact.scorer().clone(), models, Some(&catalog))?;
+//! let mut workspace = Workspace::new(&policy); // one for each thread
+//! let request = Request::from_prompt("Write a haiku about rain.");
+//! let decision = policy.decide(&request, Probability::ZERO, &mut workspace)?;
+//! Ok(models[decision.model].clone())
+//! # }
+//! # let file = include_bytes!("../../../tests/golden/artifact-v1.safetensors");
+//! # let names = Artifact::from_bytes(file).unwrap().card().models.clone();
+//! # let list = |name: &String| format!("[[models]]\nid = {name:?}\n[[models.endpoints]]\n\
+//! #     provider = \"p\"\ninput_usd_per_million = 1.0\noutput_usd_per_million = 2.0\n");
+//! # let prices: String = names.iter().map(list).collect();
+//! # assert!(names.contains(&decide(file, &prices).unwrap()));
+//! ```
 
 mod endpoints;
 

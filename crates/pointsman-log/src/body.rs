@@ -218,7 +218,7 @@ impl<'a> TryFrom<BodyFile<'a>> for ChatBody<'a> {
     }
 }
 
-fn conversation<'a>(file: BodyFile<'a>) -> Result<Vec<MessageFile<'a>>, BodyError> {
+fn conversation(file: BodyFile<'_>) -> Result<Vec<MessageFile<'_>>, BodyError> {
     let from_user = |text| vec![MessageFile::saying(RoleRecord::User, text)];
     let (key, mut messages) = match (file.messages, file.prompt, file.input) {
         (Some(messages), _, _) => {

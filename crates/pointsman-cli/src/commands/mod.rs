@@ -1,9 +1,16 @@
 //! One file per command.
 
+#[cfg(feature = "learn")]
 pub(crate) mod benchmark;
+#[cfg(feature = "learn")]
 pub(crate) mod demo;
+#[cfg(feature = "learn")]
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod route;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
+#[cfg(feature = "learn")]
 pub(crate) mod simulate;
+#[cfg(feature = "learn")]
 pub(crate) mod train;
