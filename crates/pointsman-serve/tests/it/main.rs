@@ -1,4 +1,5 @@
 //! The service over its router and over loopback, with a clock and dice of the tests' own.
+#![cfg(test)]
 
 mod bad_inputs;
 mod documents;

@@ -126,7 +126,7 @@ pub(crate) fn loaded(seed: u64) -> Loaded {
     Loaded::new(artifact(seed), &Catalog::from_toml(CATALOG).unwrap(), None).unwrap()
 }
 
-/// The numbers of SplitMix64, whose steps any number of threads may take.
+/// The numbers of `SplitMix64`, whose steps any number of threads may take.
 ///
 /// Source: Steele, Lea & Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
 fn dice() -> impl Fn() -> u64 + Send + Sync {
