@@ -6,12 +6,12 @@
 mod commands;
 #[cfg(feature = "learn")]
 mod evaluation;
-#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod files;
 #[cfg(feature = "learn")]
 mod from_logs;
 #[cfg(feature = "learn")]
 mod load;
+#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod policy_flags;
 #[cfg(feature = "learn")]
 mod report;

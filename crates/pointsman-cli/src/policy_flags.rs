@@ -11,6 +11,7 @@ use pointsman_core::{
     policy::Policy,
     units::{Probability, Quality, Usd},
 };
+use pointsman_log::body::Aim;
 use std::path::Path;
 
 /// What the policy strives for; the policy file's first operating point where nothing is given.
@@ -76,6 +77,22 @@ pub(crate) struct LoadedPolicy {
     pub(crate) objective: String,
     /// The file's name, for tables.
     pub(crate) name: String,
+}
+
+impl LoadedPolicy {
+    /// The same policy, striving for what a request wishes.
+    pub(crate) fn striving_for(self, aim: &Aim<'_>) -> Result<Self> {
+        let (objective, described) = match aim {
+            Aim::Objective(objective) => (*objective, "of the request".to_owned()),
+            Aim::Point(name) => {
+                let flags =
+                    PolicyFlags { objective: Some(name.to_string()), ..PolicyFlags::default() };
+                flags.objective(&self.artifact)?
+            }
+        };
+        let policy = self.policy.with_objective(objective);
+        Ok(Self { policy, objective: described, ..self })
+    }
 }
 
 impl PolicyFlags {
