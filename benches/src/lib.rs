@@ -6,3 +6,7 @@ pub mod policy;
 pub mod world;
 
 pub mod allocations;
+
+pub mod journal;
+
+pub mod processor;

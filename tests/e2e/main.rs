@@ -7,6 +7,7 @@ mod workbench;
 
 mod edges;
 mod golden;
+mod journals;
 mod journey;
 mod mistakes;
 mod real_data;

@@ -1,10 +1,9 @@
 //! Prints the processor time that training takes, beside what it may.
 
-use pointsman_benches::world::Sample;
+use pointsman_benches::{processor::processor_seconds, world::Sample};
 use pointsman_train::train::{Regularisation, TrainConfig};
 use std::{
     error::Error,
-    fs,
     io::{self, Write},
 };
 
@@ -34,13 +33,4 @@ fn main() -> Result<(), Box<dyn Error>> {
         )?;
     }
     Ok(())
-}
-
-/// User and system time of this process, in seconds, in steps of the kernel's clock.
-fn processor_seconds() -> Result<f64, Box<dyn Error>> {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let (_, fields) = stat.rsplit_once(')').ok_or("no command in /proc/self/stat")?;
-    let fields: Vec<&str> = fields.split_whitespace().collect();
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / TICKS_PER_SECOND)
 }

@@ -296,6 +296,9 @@ impl LoadedLog {
             log.models.len(),
             wording::count(log.n_without_outcome),
         ))?;
+        if let Some(line) = wording::damaged(log.n_damaged_lines, log.n_missing_segments) {
+            screen.say(&line)?;
+        }
         if let Some(line) = wording::dropped(&log.dropped) {
             screen.say(&line)?;
         }

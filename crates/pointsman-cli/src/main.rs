@@ -55,6 +55,9 @@ enum Command {
     /// What policies would have done, on an outcome table or a log.
     #[cfg(feature = "learn")]
     Evaluate(commands::evaluate::Args),
+    /// The segments of a journal as Parquet, outcomes joined to their decisions.
+    #[cfg(feature = "learn")]
+    Compact(commands::compact::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// Decides over HTTP, keeps a journal, and stops when told to.
@@ -91,6 +94,8 @@ fn run(cli: Cli) -> ExitCode {
         Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
+        #[cfg(feature = "learn")]
+        Command::Compact(args) => commands::compact::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(&args),

@@ -45,6 +45,18 @@ pub(crate) fn dropped(reasons: &BTreeMap<String, u64>) -> Option<String> {
     (!reasons.is_empty()).then(|| format!("dropped rows: {}", reasons.join(", ")))
 }
 
+/// What a journal's reader passed over, as one line; `None` where that is nothing.
+pub(crate) fn damaged(n_lines: u64, n_missing_segments: u64) -> Option<String> {
+    let lines = format!("{} damaged lines", count(n_lines));
+    let segments = format!("{} missing segments", count(n_missing_segments));
+    match (n_lines, n_missing_segments) {
+        (0, 0) => None,
+        (_, 0) => Some(format!("passed over in the journal: {lines}")),
+        (0, _) => Some(format!("passed over in the journal: {segments}")),
+        (_, _) => Some(format!("passed over in the journal: {lines} and {segments}")),
+    }
+}
+
 /// The first part of a text, on one line.
 pub(crate) fn excerpt(text: &str, max_chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");

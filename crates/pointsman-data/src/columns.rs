@@ -111,6 +111,11 @@ impl Batch<'_> {
         self.n_before + u64::try_from(index).unwrap_or(u64::MAX) + 1
     }
 
+    /// Whether there is such a column.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.frame.column(name).is_ok()
+    }
+
     /// The texts of a column; all missing where there is no such column.
     pub(crate) fn texts(&self, name: &str) -> Result<TextColumn, DataError> {
         match self.series(name) {

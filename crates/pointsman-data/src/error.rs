@@ -88,6 +88,12 @@ pub enum DataError {
     /// A log cannot be CSV, which has no lists.
     #[error("`{}` is CSV, which cannot hold a traffic log; bring it as NDJSON or Parquet", path.display())]
     CsvLog { path: PathBuf },
+    /// A journal holds one model's outcome per request, a table every model's.
+    #[error("`{}` is a journal, which is a traffic log and no table; pass it with --log", path.display())]
+    JournalTable { path: PathBuf },
+    /// A folder without segments in place of a journal.
+    #[error("`{}` is no journal: there is no journal-00000001.ndjson or later segment in it", path.display())]
+    NotAJournal { path: PathBuf },
     /// A file name that says no format to write.
     #[error("`{}` does not say what to write; end it in .ndjson or .parquet", path.display())]
     UnknownTarget { path: PathBuf },

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use pointsman_log::journal::is_journal;
+
 use crate::error::DataError;
 
 /// How a file is written.
@@ -17,9 +19,11 @@ pub(crate) enum Format {
     Csv,
     /// One JSON object a line.
     Ndjson,
+    /// A folder of checked segments, as the service writes them.
+    Journal,
 }
 
-/// One file to be read.
+/// One file to be read, or one journal.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
@@ -69,6 +73,9 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
 /// The format by extension, else by the first byte; what can be seen to be wrong is an error.
 fn format_of(path: &Path) -> Result<Format, DataError> {
     let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
+    if is_journal(path) {
+        return Ok(Format::Journal);
+    }
     if path.is_dir() {
         return Err(DataError::Folder { path: path.to_path_buf() });
     }

@@ -18,10 +18,12 @@ mod model_names;
 mod parts;
 mod table;
 
+mod compact;
 mod log;
 mod simulate;
 mod writer;
 
+pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
 pub use log::{LogOptions, LoggedRow, TrafficLog, read_log};

@@ -58,6 +58,10 @@ pub struct TrafficLog {
     pub n_decisions_read: u64,
     /// Decisions left out because nothing is known of what came of them.
     pub n_without_outcome: u64,
+    /// Lines of journals that were not as they had been written, and were passed over.
+    pub n_damaged_lines: u64,
+    /// Segments of journals that are missing between two that are there.
+    pub n_missing_segments: u64,
     /// SHA-256 over the content of the used rows in their order, as 64 hexadecimal digits. Texts
     /// enter it by a 64-bit hash.
     pub digest: String,
@@ -95,7 +99,7 @@ pub struct LoggedRow {
     pub latency_ms: Option<f64>,
 }
 
-/// Reads traffic logs from files or patterns and joins outcomes to decisions.
+/// Reads traffic logs from files, patterns or journals and joins outcomes to decisions.
 ///
 /// `on_request` is called once per usable decision, with its index into [`TrafficLog::rows`] and
 /// its text, which is forgotten afterwards.
@@ -110,12 +114,12 @@ pub fn read_log(
 ) -> Result<TrafficLog, DataError> {
     let sources = sources(paths)?;
     let mut builder = LogBuilder::new(options, on_request)?;
-    let is_ndjson = |format| format == Format::Ndjson;
-    let records = sources.iter().filter(|source| is_ndjson(source.format));
+    let are_records = |format| matches!(format, Format::Ndjson | Format::Journal);
+    let records = sources.iter().filter(|source| are_records(source.format));
     let outcomes = records::index_outcomes(records, &options.quality_metric)?;
     for source in &sources {
         match source.format {
-            Format::Ndjson => records::read(&source.path, &outcomes, &mut builder)?,
+            Format::Ndjson | Format::Journal => records::read(source, &outcomes, &mut builder)?,
             Format::Parquet => flat::read(&source.path, &options.quality_metric, &mut builder)?,
             Format::Csv => return Err(DataError::CsvLog { path: source.path.clone() }),
         }

@@ -134,6 +134,7 @@ pub fn read_outcomes(
                 read_csv(&source.path, &WANTED, &mut |batch| push_batch(&mut builder, batch))?;
             }
             Format::Ndjson => json_rows::read(&source.path, &WANTED, &mut builder)?,
+            Format::Journal => return Err(DataError::JournalTable { path: source.path }),
         }
         builder.end_file(&source.path)?;
     }

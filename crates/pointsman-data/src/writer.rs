@@ -57,8 +57,8 @@ impl LogWriter {
 
     /// Adds a decision and, where it is known, what came of it.
     ///
-    /// Parquet keeps one grade, the metric `quality`, and of the candidates their names and
-    /// probabilities; NDJSON keeps everything.
+    /// Both forms keep everything; Parquet has a zero as the probability of a candidate that was
+    /// ruled out, whatever the record says.
     ///
     /// # Errors
     /// [`DataError::Unwritable`] for a record that contradicts itself, an outcome of another

@@ -11,6 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     check::RecordError,
+    journal,
     record::{Record, VERSION},
 };
 
@@ -46,6 +47,9 @@ pub enum Problem {
     /// JSON, but with a field missing or of another type.
     #[error("this is not a traffic record: {message}")]
     Shape { message: String },
+    /// A checksum, as lines of a journal have, over other bytes.
+    #[error("its checksum does not fit: the line is not as it was written")]
+    Checksum,
     /// From another release.
     #[error("this is version {found} of the record, and only version {VERSION} can be read")]
     Version { found: u64 },
@@ -61,7 +65,7 @@ pub enum Problem {
 ///
 /// # Errors
 /// Each item is a [`ReadError`] where its line cannot be read, is longer than [`MAX_LINE_BYTES`],
-/// is not UTF-8, not JSON, not of this version, not of the record's shape, or fails its check.
+/// is not UTF-8, not JSON, does not fit its checksum if it has one, is not of this version, not of the record's shape, or fails its check.
 pub fn read<R: BufRead>(reader: R) -> impl Iterator<Item = Result<Record, ReadError>> {
     Lines { reader, limit: MAX_LINE_BYTES, line: 0, buffer: Vec::new(), ended: false }
 }
@@ -155,6 +159,9 @@ pub(crate) fn parse(line: &[u8]) -> Result<Record, Problem> {
     let text = std::str::from_utf8(line)
         .map_err(|error| Problem::NotUtf8 { column: error.valid_up_to() + 1 })?;
     let Head { v, kind } = from_json(text)?;
+    if journal::is_broken(line) {
+        return Err(Problem::Checksum);
+    }
     if v != u64::from(VERSION) {
         return Err(Problem::Version { found: v });
     }

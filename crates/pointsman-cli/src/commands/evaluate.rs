@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("source").required(true).args(["log", "table"])))]
 pub(crate) struct Args {
-    /// Traffic logs (NDJSON or Parquet; files or patterns).
+    /// Traffic logs (NDJSON or Parquet; files or patterns), or the folder of a journal.
     #[arg(long, num_args = 1.., value_name = "FILE")]
     log: Vec<PathBuf>,
     /// Outcome tables (Parquet, CSV or NDJSON; files or patterns).

@@ -3,6 +3,8 @@
 #[cfg(feature = "learn")]
 pub(crate) mod benchmark;
 #[cfg(feature = "learn")]
+pub(crate) mod compact;
+#[cfg(feature = "learn")]
 pub(crate) mod demo;
 #[cfg(feature = "learn")]
 pub(crate) mod evaluate;

@@ -29,7 +29,7 @@ use std::{
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("source").required(true).args(["log", "table"])))]
 pub(crate) struct Args {
-    /// Traffic logs (NDJSON or Parquet; files or patterns).
+    /// Traffic logs (NDJSON or Parquet; files or patterns), or the folder of a journal.
     #[arg(long, num_args = 1.., value_name = "FILE")]
     pub(crate) log: Vec<PathBuf>,
     /// Outcome tables (Parquet, CSV or NDJSON; files or patterns).

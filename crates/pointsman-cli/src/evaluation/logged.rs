@@ -49,6 +49,7 @@ pub(crate) fn evaluate(
     let (mut single_rows, singles) = singles(&log, &used, settings)?;
     let mut values = Vec::new();
     let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
+    warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     let mut verdict = None;
     for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
         let target = Target::of_policy(recorder, &log);

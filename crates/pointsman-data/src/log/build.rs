@@ -7,7 +7,7 @@ use std::{
 };
 
 use pointsman_core::{request::Request, units::Propensity};
-use pointsman_log::record::PropensityKind;
+use pointsman_log::{journal::Damage, record::PropensityKind};
 
 use super::{LogOptions, LoggedRow, TrafficLog};
 use crate::{
@@ -67,6 +67,7 @@ pub(super) struct LogBuilder<'f> {
     missing_metric: String,
     n_decisions_read: u64,
     n_without_outcome: u64,
+    damage: Damage,
     digest: RowDigest,
     folder: Folder,
     text: Vec<u8>,
@@ -90,6 +91,7 @@ impl<'f> LogBuilder<'f> {
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             n_decisions_read: 0,
             n_without_outcome: 0,
+            damage: Damage::default(),
             digest: RowDigest::new(),
             folder: Folder::default(),
             text: Vec::new(),
@@ -113,6 +115,13 @@ impl<'f> LogBuilder<'f> {
         }
         self.candidates.push((*slot, probability));
         Ok(())
+    }
+
+    /// Counts what a journal's reader passed over.
+    pub(super) fn add_damage(&mut self, damage: Damage) {
+        self.damage.n_lines += damage.n_lines;
+        self.damage.n_bytes += damage.n_bytes;
+        self.damage.n_missing_segments += damage.n_missing_segments;
     }
 
     /// Takes one decision, or counts why not.
@@ -203,6 +212,8 @@ impl<'f> LogBuilder<'f> {
             dropped: self.dropped,
             n_decisions_read: self.n_decisions_read,
             n_without_outcome: self.n_without_outcome,
+            n_damaged_lines: self.damage.n_lines,
+            n_missing_segments: self.damage.n_missing_segments,
             digest: self.digest.hex(),
         })
     }

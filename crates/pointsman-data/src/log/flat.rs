@@ -9,7 +9,7 @@ use pointsman_core::{
     request::{Message, Request, Role},
     units::Tokens,
 };
-use pointsman_log::record::{PropensityKind, RequestRecord};
+use pointsman_log::record::{MetricRecord, PropensityKind, RequestRecord};
 use serde::Deserialize;
 
 use super::build::{DecisionCell, LogBuilder, OutcomeCell};
@@ -19,6 +19,9 @@ use crate::{
     parquet::{Wanted, read_parquet},
     text::{ROLES, request_of},
 };
+
+/// The column that holds all metrics of an outcome, as a JSON list.
+const METRICS: &str = "metrics";
 
 /// Pushes the rows of one file.
 pub(super) fn read(
@@ -50,7 +53,7 @@ pub(super) fn read(
         "cost_usd",
         "latency_ms",
     ];
-    columns.push(quality_column);
+    columns.extend([quality_column, METRICS]);
     let wanted = Wanted {
         columns: &columns,
         required: &[
@@ -60,7 +63,7 @@ pub(super) fn read(
             &["candidate_probabilities"],
             &["drawn"],
             &["propensity"],
-            &[quality_column],
+            &[quality_column, METRICS],
         ],
     };
     let mut slots = Vec::new();
@@ -98,7 +101,13 @@ struct Columns {
     usage_output: NumberColumn,
     costs: NumberColumn,
     latencies: NumberColumn,
-    qualities: NumberColumn,
+    qualities: Qualities,
+}
+
+/// The grades: a column of their own, or among the metrics.
+enum Qualities {
+    Column(NumberColumn),
+    Metrics { name: String, metrics: TextColumn },
 }
 
 #[derive(Deserialize)]
@@ -132,7 +141,7 @@ impl Columns {
             usage_output: batch.numbers("usage_output")?,
             costs: batch.numbers("cost_usd")?,
             latencies: batch.numbers("latency_ms")?,
-            qualities: batch.numbers(quality_column)?,
+            qualities: Qualities::of(batch, quality_column)?,
         })
     }
 
@@ -231,7 +240,7 @@ impl Columns {
             propensity,
             kind,
             input_tokens: self.input_tokens.get(row),
-            outcome: self.outcome(row),
+            outcome: self.outcome(row, batch)?,
         })
     }
 
@@ -243,12 +252,12 @@ impl Columns {
         serde_json::from_str::<TagsJson<'_>>(tags).ok()?.task
     }
 
-    fn outcome(&self, row: usize) -> Option<OutcomeCell<'_>> {
-        let (status, quality) = (self.statuses.get(row), self.qualities.get(row));
+    fn outcome(&self, row: usize, batch: &Batch<'_>) -> Result<Option<OutcomeCell<'_>>, DataError> {
+        let (status, quality) = (self.statuses.get(row), self.qualities.get(row, batch)?);
         if status.is_none() && quality.is_none() {
-            return None;
+            return Ok(None);
         }
-        Some(OutcomeCell {
+        Ok(Some(OutcomeCell {
             served_model: self.served.get(row),
             is_failed: status == Some("failed"),
             quality,
@@ -256,7 +265,7 @@ impl Columns {
             input_tokens: self.usage_input.get(row),
             output_tokens: self.usage_output.get(row),
             latency_ms: self.latencies.get(row),
-        })
+        }))
     }
 
     fn wrong(&self, row: usize, batch: &Batch<'_>, problem: String) -> DataError {
@@ -266,6 +275,33 @@ impl Columns {
             row: batch.row(row),
             problem,
         }
+    }
+}
+
+impl Qualities {
+    fn of(batch: &Batch<'_>, name: &str) -> Result<Self, DataError> {
+        if batch.has(name) {
+            return Ok(Self::Column(batch.numbers(name)?));
+        }
+        Ok(Self::Metrics { name: name.to_owned(), metrics: batch.texts(METRICS)? })
+    }
+
+    /// The grade of `row`; of several metrics with its name the last one's value.
+    fn get(&self, row: usize, batch: &Batch<'_>) -> Result<Option<f64>, DataError> {
+        let (name, metrics) = match self {
+            Self::Column(column) => return Ok(column.get(row)),
+            Self::Metrics { name, metrics } => (name, metrics.get(row)),
+        };
+        let Some(json) = metrics else { return Ok(None) };
+        let metrics: Vec<MetricRecord> =
+            serde_json::from_str(json).map_err(|error| DataError::BadValue {
+                path: batch.path.to_path_buf(),
+                column: METRICS.to_owned(),
+                row: batch.row(row),
+                value: error.to_string(),
+                expected: "a JSON list of {name, value}",
+            })?;
+        Ok(metrics.iter().rev().find(|metric| metric.name == *name).map(|metric| metric.value))
     }
 }
 

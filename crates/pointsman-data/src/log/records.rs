@@ -1,14 +1,18 @@
-//! Logs of NDJSON records, read twice: once for the outcomes, once for the decisions.
+//! Logs of NDJSON records and journals, read twice: once for the outcomes, once for the decisions.
 
 use std::{collections::HashMap, fs::File, io::BufReader, path::Path};
 
 use pointsman_log::{
+    journal::{self, Damage},
     ndjson,
     record::{DecisionRecord, OutcomeRecord, Record, Status},
 };
 
 use super::build::{DecisionCell, LogBuilder, OutcomeCell};
-use crate::{error::DataError, files::Source};
+use crate::{
+    error::DataError,
+    files::{Format, Source},
+};
 
 /// What came of a decision, from one or more outcome records.
 #[derive(Debug, Clone)]
@@ -23,8 +27,8 @@ pub(super) struct Joined {
     ts_ms: u64,
 }
 
-/// Outcomes by the id of their decision.
-pub(super) type Outcomes = HashMap<String, Joined>;
+/// Outcomes by the id of their decision, ascending in time.
+pub(super) type Outcomes = HashMap<String, Vec<Joined>>;
 
 /// Reads the outcomes of all files. Where a decision has several, as when the grade comes after
 /// the answer, each field is taken from the latest that has it.
@@ -34,13 +38,12 @@ pub(super) fn index_outcomes<'a>(
 ) -> Result<Outcomes, DataError> {
     let mut outcomes = Outcomes::new();
     for source in sources {
-        each_record(&source.path, &mut |_, record| {
+        each_record(source, &mut |_, record| {
             if let Record::Outcome(outcome) = record {
                 let joined = Joined::of(&outcome, quality_metric);
-                match outcomes.get_mut(&outcome.decision_id) {
-                    Some(known) => *known = known.merged(joined),
-                    None => _ = outcomes.insert(outcome.decision_id, joined),
-                }
+                let known = outcomes.entry(outcome.decision_id).or_default();
+                let place = known.partition_point(|earlier| earlier.ts_ms <= joined.ts_ms);
+                known.insert(place, joined);
             }
             Ok(())
         })?;
@@ -50,18 +53,22 @@ pub(super) fn index_outcomes<'a>(
 
 /// Pushes the decisions of one file with their outcomes.
 pub(super) fn read(
-    path: &Path,
+    source: &Source,
     outcomes: &Outcomes,
     builder: &mut LogBuilder<'_>,
 ) -> Result<(), DataError> {
     let mut slots = Vec::new();
-    each_record(path, &mut |number, record| match record {
+    let path = &source.path;
+    let damage = each_record(source, &mut |number, record| match record {
         Record::Decision(decision) => {
-            let outcome = outcomes.get(&decision.id);
-            push(builder, &mut slots, &Found { path, number, decision: &decision, outcome })
+            let outcome = outcomes.get(&decision.id).and_then(|known| Joined::all(known));
+            let found = Found { path, number, decision: &decision, outcome: outcome.as_ref() };
+            push(builder, &mut slots, &found)
         }
         Record::Outcome(_) => Ok(()),
-    })
+    })?;
+    builder.add_damage(damage);
+    Ok(())
 }
 
 struct Found<'a> {
@@ -101,20 +108,26 @@ fn push(
     builder.push(&cell, request.as_ref())
 }
 
+/// Hands over the records of a file or a journal; what a journal's reader passed over.
 fn each_record(
-    path: &Path,
+    source: &Source,
     on_record: &mut dyn FnMut(u64, Record) -> Result<(), DataError>,
-) -> Result<(), DataError> {
-    let file = File::open(path)
-        .map_err(|source| DataError::Unreadable { path: path.to_path_buf(), source })?;
-    for (number, record) in (1..).zip(ndjson::read(BufReader::with_capacity(1 << 17, file))) {
-        let record = record.map_err(|error| DataError::Record {
-            path: path.to_path_buf(),
-            reason: error.to_string(),
-        })?;
-        on_record(number, record)?;
+) -> Result<Damage, DataError> {
+    let path = &source.path;
+    let unreadable = |source| DataError::Unreadable { path: path.clone(), source };
+    let failed = |reason: String| DataError::Record { path: path.clone(), reason };
+    if source.format == Format::Journal {
+        let mut reader = journal::read(path).map_err(unreadable)?;
+        for (number, record) in (1..).zip(reader.by_ref()) {
+            on_record(number, record.map_err(|error| failed(error.to_string()))?)?;
+        }
+        return Ok(reader.damage());
     }
-    Ok(())
+    let file = File::open(path).map_err(unreadable)?;
+    for (number, record) in (1..).zip(ndjson::read(BufReader::with_capacity(1 << 17, file))) {
+        on_record(number, record.map_err(|error| failed(error.to_string()))?)?;
+    }
+    Ok(Damage::default())
 }
 
 impl Joined {
@@ -131,9 +144,13 @@ impl Joined {
         }
     }
 
-    fn merged(&self, other: Self) -> Self {
-        let (late, early) =
-            if self.ts_ms <= other.ts_ms { (other, self.clone()) } else { (self.clone(), other) };
+    /// Several in one; they ascend in time.
+    fn all(known: &[Self]) -> Option<Self> {
+        known.iter().cloned().reduce(Self::completed_by)
+    }
+
+    fn completed_by(self, late: Self) -> Self {
+        let early = self;
         Self {
             served_model: late.served_model.or(early.served_model),
             is_failed: late.is_failed || early.is_failed,

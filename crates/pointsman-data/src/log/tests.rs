@@ -191,6 +191,99 @@ fn outcomes_may_come_first_late_and_in_another_file() {
     assert_eq!((log.rows[0].quality, log.rows[0].latency_ms), (0.9, Some(250.0)));
 }
 
+#[test]
+fn each_field_is_the_latest_in_time_wherever_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let at =
+        |ts_ms, quality, latency_ms| OutcomeRecord { ts_ms, latency_ms, ..outcome("d", quality) };
+    let outcomes = [at(1, Some(0.1), None), at(3, None, Some(7.0)), at(2, Some(0.5), Some(9.0))];
+    let mut text = serde_json::to_string(&Record::Decision(Box::new(decision("d")))).unwrap();
+    for outcome in outcomes {
+        text += "\n";
+        text += &serde_json::to_string(&Record::Outcome(Box::new(outcome))).unwrap();
+    }
+    fs::write(folder.path().join("log.ndjson"), text).unwrap();
+    let (log, _) = read(&folder.path().join("log.ndjson")).unwrap();
+    assert_eq!((log.rows[0].quality, log.rows[0].latency_ms), (0.5, Some(7.0)));
+}
+
+/// The cells of the only row that have a value, as texts.
+fn cells(path: &Path) -> BTreeMap<String, String> {
+    let frame = ParquetReader::new(fs::File::open(path).unwrap()).finish().unwrap();
+    let mut cells = BTreeMap::new();
+    for column in frame.columns() {
+        let cell = column.get(0).unwrap();
+        if !cell.is_null() {
+            cells.insert(column.name().to_string(), format!("{cell:?}"));
+        }
+    }
+    cells
+}
+
+#[test]
+fn parquet_keeps_every_field() {
+    let mut one = decision("full");
+    one.candidates = vec![
+        CandidateRecord {
+            quality: Some(0.5),
+            cost_usd: Some(0.25),
+            latency_ms: Some(8.0),
+            ..candidate("small", 1.0)
+        },
+        CandidateRecord { excluded_by: Some("tools".to_owned()), ..candidate("old", 0.0) },
+    ];
+    (one.drawn, one.propensity.value) = ("small".to_owned(), Some(1.0));
+    one.decision_ns = Some(8500);
+    let came = OutcomeRecord {
+        fallback_from: Some("old".to_owned()),
+        usage: UsageRecord {
+            cached_read: Some(1),
+            cached_write: Some(2),
+            reasoning: Some(3),
+            ..UsageRecord::default()
+        },
+        ..outcome("full", Some(0.75))
+    };
+    let (_folder, path) = write("log.parquet", vec![(one, Some(came))]);
+    let cells = cells(&path);
+    for (column, expected) in [
+        ("decision_ns", "8500"),
+        ("outcome_ts_ms", "1767225601000"),
+        ("fallback_from", "\"old\""),
+        ("usage_cached_read", "1"),
+        ("usage_cached_write", "2"),
+        ("usage_reasoning", "3"),
+    ] {
+        assert!(cells[column].contains(expected), "{column}: {}", cells[column]);
+    }
+    assert!(cells["metrics"].contains("quality"), "{}", cells["metrics"]);
+    for column in [
+        "candidate_qualities",
+        "candidate_costs_usd",
+        "candidate_latencies_ms",
+        "candidate_excluded_by",
+    ] {
+        assert!(cells.contains_key(column), "{column} in {cells:?}");
+    }
+}
+
+#[test]
+fn a_metric_without_a_column_is_found_among_the_metrics() {
+    let mut graded = outcome("d", Some(0.25));
+    graded.metrics.push(MetricRecord {
+        name: "liked".to_owned(),
+        value: 1.0,
+        source: None,
+        scope: Scope::Episode,
+    });
+    let options = LogOptions { quality_metric: "liked".to_owned(), ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, vec![(decision("d"), Some(graded.clone()))]);
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        assert_eq!(log.rows[0].quality, 1.0, "{name}");
+    }
+}
+
 /// A Parquet log of the least columns, edited.
 fn least(edit: impl Fn(&mut DataFrame)) -> (TempDir, PathBuf) {
     let models = Series::new("".into(), ["a", "b"]);

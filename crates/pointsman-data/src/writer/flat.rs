@@ -3,7 +3,8 @@
 use std::fs::File;
 
 use pointsman_log::record::{
-    DecisionRecord, MessageRecord, OutcomeRecord, PropensityKind, RoleRecord, Status,
+    CandidateRecord, DecisionRecord, MessageRecord, OutcomeRecord, PropensityKind, RoleRecord,
+    Status,
 };
 use polars::{io::parquet::write::BatchedWriter, prelude::*};
 
@@ -23,6 +24,7 @@ struct Row {
     tags: Option<String>,
     messages: Option<String>,
     modalities: Option<String>,
+    metrics: Option<String>,
 }
 
 impl FlatWriter {
@@ -47,6 +49,11 @@ impl FlatWriter {
                 .transpose()?,
             modalities: (!request.modalities.is_empty())
                 .then(|| json(serde_json::to_string(&request.modalities)))
+                .transpose()?,
+            metrics: outcome
+                .as_ref()
+                .filter(|outcome| !outcome.metrics.is_empty())
+                .map(|outcome| json(serde_json::to_string(&outcome.metrics)))
                 .transpose()?,
             decision,
             outcome,
@@ -108,6 +115,10 @@ fn decision_columns(rows: &[Row]) -> Vec<Column> {
         count("max_tokens", rows, |row| row.decision.request.max_tokens),
         candidate_models(rows),
         candidate_probabilities(rows),
+        candidate_numbers("candidate_qualities", rows, |one| one.quality),
+        candidate_numbers("candidate_costs_usd", rows, |one| one.cost_usd),
+        candidate_numbers("candidate_latencies_ms", rows, |one| one.latency_ms),
+        candidate_exclusions(rows),
         text("drawn", rows, |row| Some(&row.decision.drawn)),
         number("propensity", rows, |row| row.decision.propensity.value),
         text("propensity_kind", rows, |row| Some(kind_name(row.decision.propensity.kind))),
@@ -115,21 +126,28 @@ fn decision_columns(rows: &[Row]) -> Vec<Column> {
         text("objective", rows, |row| row.decision.objective.as_deref()),
         text("policy_name", rows, |row| Some(&row.decision.policy.name)),
         text("policy_digest", rows, |row| row.decision.policy.digest.as_deref()),
+        count("decision_ns", rows, |row| row.decision.decision_ns),
     ]
 }
 
 fn outcome_columns(rows: &[Row]) -> Vec<Column> {
     vec![
+        count("outcome_ts_ms", rows, |row| Some(row.outcome.as_ref()?.ts_ms)),
         text("served_model", rows, |row| row.outcome.as_ref()?.served_model.as_deref()),
         text("provider", rows, |row| row.outcome.as_ref()?.provider.as_deref()),
         text("status", rows, |row| Some(status_name(row.outcome.as_ref()?.status))),
+        text("fallback_from", rows, |row| row.outcome.as_ref()?.fallback_from.as_deref()),
         count("usage_input", rows, |row| row.outcome.as_ref()?.usage.input),
         count("usage_output", rows, |row| row.outcome.as_ref()?.usage.output),
+        count("usage_cached_read", rows, |row| row.outcome.as_ref()?.usage.cached_read),
+        count("usage_cached_write", rows, |row| row.outcome.as_ref()?.usage.cached_write),
+        count("usage_reasoning", rows, |row| row.outcome.as_ref()?.usage.reasoning),
         number("cost_usd", rows, |row| Some(row.outcome.as_ref()?.cost_usd.as_ref()?.value)),
         text("cost_source", rows, |row| Some(&row.outcome.as_ref()?.cost_usd.as_ref()?.source)),
         number("latency_ms", rows, |row| row.outcome.as_ref()?.latency_ms),
         number("ttft_ms", rows, |row| row.outcome.as_ref()?.ttft_ms),
         number("quality", rows, |row| row.outcome.as_ref()?.metric("quality")),
+        text("metrics", rows, |row| row.metrics.as_deref()),
     ]
 }
 
@@ -176,6 +194,38 @@ fn candidate_probabilities(rows: &[Row]) -> Column {
                 .map(|one| if one.excluded_by.is_none() { one.probability } else { 0.0 }),
         );
         builder.append_slice(&probabilities);
+    }
+    builder.finish().into_column()
+}
+
+/// One optional number per candidate.
+fn candidate_numbers(
+    name: &str,
+    rows: &[Row],
+    cell: impl Fn(&CandidateRecord) -> Option<f64>,
+) -> Column {
+    let mut builder = ListPrimitiveChunkedBuilder::<Float64Type>::new(
+        name.into(),
+        rows.len(),
+        n_candidates(rows),
+        DataType::Float64,
+    );
+    for row in rows {
+        builder.append_iter(row.decision.candidates.iter().map(&cell));
+    }
+    builder.finish().into_column()
+}
+
+/// Why a candidate was ruled out; null where it was not.
+fn candidate_exclusions(rows: &[Row]) -> Column {
+    let mut builder = ListStringChunkedBuilder::new(
+        "candidate_excluded_by".into(),
+        rows.len(),
+        n_candidates(rows),
+    );
+    for row in rows {
+        let reasons = row.decision.candidates.iter().map(|one| one.excluded_by.as_deref());
+        builder.append_trusted_len_iter(reasons);
     }
     builder.finish().into_column()
 }

@@ -14,7 +14,15 @@ use super::{error::OpenError, segments::lock_path, storage::private};
 /// Held for as long as a journal is open for writing.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would not do while a child that this process is just starting still
+        // has it; and whoever cannot unlock cannot say so either.
+        drop(self.file.unlock());
+    }
 }
 
 impl Lock {
@@ -39,7 +47,7 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
         name_owner(&mut file).or_else(when_full).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

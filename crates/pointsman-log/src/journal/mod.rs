@@ -94,5 +94,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Whether a line of NDJSON has a checksum that does not fit it.
+pub(crate) fn is_broken(line: &[u8]) -> bool {
+    line::check(line) == line::Seal::Broken
+}
+
 #[cfg(test)]
 mod tests;

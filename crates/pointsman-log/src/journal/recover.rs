@@ -117,16 +117,22 @@ impl Journal {
             index.add(number, mended.index);
             unindexed.push(number);
         }
+        if !unindexed.is_empty()
+            && let Err(error) = storage.sync_dir(dir)
+        {
+            recovery
+                .problems
+                .push(format!("`{}` could not be made durable: {error}", dir.display()));
+        }
         recovery.n_records = index.n_records();
         recovery.newest_id = index.newest_id();
         let next_number = numbers.last().map_or(1, |last| last + 1);
-        let mut tail =
+        let tail =
             Tail::new(dir, Arc::clone(&storage), settings.segment_bytes, (next_number, index));
-        tail.unindexed = unindexed;
         let dir = PathBuf::from(dir);
         let (tail, commit) = (Mutex::new(tail), Commit::default());
         let journal = Self { dir, settings, storage, tail, commit, _lock: lock };
-        recovery.problems.extend(journal.write_indexes());
+        recovery.problems.extend(journal.write_indexes(unindexed));
         Ok((journal, recovery))
     }
 }

@@ -154,8 +154,9 @@ impl Tail {
             let is_mended = active.file.truncate(active.n_bytes).is_ok();
             active.is_ragged = !is_mended;
             // An empty segment is kept and tried again: a disk that takes nothing would else be
-            // filled with the names of empty files.
-            if 0 < active.n_bytes && !(is_mended && is_full(&source)) {
+            // filled with the names of empty files. One that is only too large is ended.
+            let may_go_on = is_full(&source) && source.kind() != io::ErrorKind::FileTooLarge;
+            if 0 < active.n_bytes && !(is_mended && may_go_on) {
                 self.end_segment();
             }
             return Err(failed(source));

@@ -1,6 +1,12 @@
 //! A journal in a folder of its own, written, damaged and read again.
 
 mod basics;
+mod damage;
+mod doubles;
+mod failures;
+mod golden;
+mod kill;
+mod power;
 
 use std::path::Path;
 
@@ -36,6 +42,16 @@ fn small() -> Settings {
 #[track_caller]
 fn open(dir: &Path, settings: Settings) -> (Journal, Recovery) {
     Journal::open(dir, settings).unwrap()
+}
+
+/// A journal of one segment with `n` decisions, as the bytes of that segment.
+fn segment_of(decisions: &[DecisionRecord]) -> Vec<u8> {
+    let dir = TempDir::new().unwrap();
+    let (journal, _) = open(dir.path(), Settings::default());
+    for decision in decisions {
+        journal.append_decision(decision).unwrap();
+    }
+    std::fs::read(segments::segment_path(dir.path(), 1)).unwrap()
 }
 
 /// All records, and what was passed over.

@@ -28,7 +28,7 @@ impl Journal {
     /// Only whole sealed segments are removed, never the one that is being written.
     pub fn upkeep(&self, now_ms: u64) -> Upkeep {
         let mut upkeep = Upkeep::default();
-        let last = {
+        let (last, unindexed) = {
             let mut tail = locked(&self.tail);
             let first_ms = tail.active.as_ref().filter(|active| 0 < active.n_bytes);
             let first_ms = first_ms.map(|active| active.first_ms);
@@ -37,12 +37,17 @@ impl Journal {
             {
                 tail.end_segment();
             }
-            (!tail.ended.is_empty()).then_some(tail.last)
+            let unindexed = std::mem::take(&mut tail.unindexed);
+            let has_ended = !(tail.ended.is_empty() && unindexed.is_empty());
+            (has_ended.then_some(tail.last), unindexed)
         };
-        if let Some(Err(error)) = last.map(|last| self.sync(last)) {
-            upkeep.problems.push(error.to_string());
+        match last.map_or(Ok(()), |last| self.sync(last)) {
+            Ok(()) => upkeep.problems.extend(self.write_indexes(unindexed)),
+            Err(error) => {
+                upkeep.problems.push(error.to_string());
+                locked(&self.tail).unindexed.extend(unindexed);
+            }
         }
-        upkeep.problems.extend(self.write_indexes());
         self.remove_old(now_ms, &mut upkeep);
         upkeep
     }
@@ -55,22 +60,22 @@ impl Journal {
     /// # Errors
     /// [`SyncError`] where the disk failed.
     pub fn close(self) -> Result<(), SyncError> {
-        let last = {
+        let (last, unindexed) = {
             let mut tail = locked(&self.tail);
             tail.end_segment();
-            tail.last
+            (tail.last, std::mem::take(&mut tail.unindexed))
         };
-        let synced = self.sync(last);
+        self.sync(last)?;
         // A missing index file is made when the journal is opened again.
-        drop(self.write_indexes());
-        synced
+        drop(self.write_indexes(unindexed));
+        Ok(())
     }
 
-    /// Writes the index files that are missing; what could not be written.
-    pub(super) fn write_indexes(&self) -> Vec<String> {
+    /// Writes the index files of segments that are durable; what could not be written. An index
+    /// of what a power cut may still take would speak of records that are gone.
+    pub(super) fn write_indexes(&self, unindexed: Vec<u64>) -> Vec<String> {
         let mut problems = Vec::new();
-        let numbers = std::mem::take(&mut locked(&self.tail).unindexed);
-        for number in numbers {
+        for number in unindexed {
             let tail = locked(&self.tail);
             let Some(bytes) = tail.index.segment(number).map(super::index::SegmentIndex::to_bytes)
             else {

@@ -61,6 +61,10 @@ fn a_bad_line_is_named_in_one_sentence() {
         "line 1: this is version 2 of the record, and only version 1 can be read",
     );
     check_problem(
+        br#"{"v":1,"kind":"outcome","crc":"2ed03db5"}"#,
+        "line 1: its checksum does not fit: the line is not as it was written",
+    );
+    check_problem(
         br#"{"v":1,"kind":"dream"}"#,
         "line 1: this is not a traffic record: its kind is `dream`, neither `decision` nor `outcome`",
     );
