@@ -6,8 +6,8 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 8] =
-    ["demo", "simulate", "train", "benchmark", "evaluate", "compact", "route", "inspect"];
+const COMMANDS: [&str; 9] =
+    ["demo", "simulate", "train", "benchmark", "evaluate", "compact", "route", "serve", "inspect"];
 
 #[track_caller]
 fn check(name: &str, text: &str) {

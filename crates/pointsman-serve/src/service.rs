@@ -17,7 +17,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use pointsman_core::{circumstances::LiveEndpoints, explorer::Explorer};
 use pointsman_log::{
     ids::Ids,
-    journal::{self, Journal, OpenError, Position, Recovery},
+    journal::{self, Disk, Journal, OpenError, Position, Recovery, Storage},
 };
 use std::{
     fmt,
@@ -90,6 +90,19 @@ impl Service {
         shadows: Vec<Loaded>,
         effects: Effects,
     ) -> Result<Self, StartError> {
+        Self::on(Arc::new(Disk), settings, loaded, (shadows, effects))
+    }
+
+    /// As [`Self::new`], with the journal on a file system of the caller's.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on(
+        storage: Arc<dyn Storage>,
+        settings: Settings,
+        loaded: Loaded,
+        (shadows, effects): (Vec<Loaded>, Effects),
+    ) -> Result<Self, StartError> {
         let checked = settings.check()?;
         let journal_settings = journal::Settings {
             segment_bytes: settings.journal.segment_bytes,
@@ -98,7 +111,8 @@ impl Service {
             ..journal::Settings::default()
         };
         let opened = settings.journal.folder.as_deref();
-        let opened = opened.map(|dir| Journal::open(dir, journal_settings)).transpose()?;
+        let opened =
+            opened.map(|dir| Journal::open_on(storage, dir, journal_settings)).transpose()?;
         let (journal, recovery) = opened.unzip();
         let metrics = Metrics::default();
         let mut key = [0; 32];

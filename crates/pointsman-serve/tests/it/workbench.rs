@@ -10,6 +10,7 @@ use pointsman_core::{
     scorer::{DenseScaling, LogLine, Scorer, ScorerParts},
     units::Probability,
 };
+use pointsman_log::journal::{Disk, Storage};
 use pointsman_serve::{
     Service,
     effects::Effects,
@@ -186,10 +187,24 @@ impl Bench {
         } else {
             format!("{toml}\n[journal]\n{journal}\n")
         };
-        Self::in_folder(folder, &Settings::from_toml(&toml).unwrap(), shadows)
+        Self::in_folder(folder, Arc::new(Disk), (&Settings::from_toml(&toml).unwrap(), shadows))
     }
 
-    pub(crate) fn in_folder(folder: TempDir, settings: &Settings, shadows: Vec<Loaded>) -> Self {
+    /// A service whose journal is on a disk that may run full.
+    pub(crate) fn on(storage: Arc<dyn Storage>, journal: &str) -> Self {
+        let folder = TempDir::new().unwrap();
+        let toml = format!(
+            "[explore]\nhow = \"epsilon:1\"\nshare = 1.0\n[journal]\nfolder = {:?}\n{journal}",
+            folder.path().join("journal")
+        );
+        Self::in_folder(folder, storage, (&Settings::from_toml(&toml).unwrap(), Vec::new()))
+    }
+
+    fn in_folder(
+        folder: TempDir,
+        storage: Arc<dyn Storage>,
+        (settings, shadows): (&Settings, Vec<Loaded>),
+    ) -> Self {
         let clock_ms = Arc::new(AtomicU64::new(NOW_MS));
         let (now, elapsed) = (Arc::clone(&clock_ms), Arc::clone(&clock_ms));
         let effects = Effects {
@@ -197,7 +212,8 @@ impl Bench {
             elapsed_ns: Box::new(move || 1_000_000 * (elapsed.load(Ordering::Relaxed) - NOW_MS)),
             random: Box::new(dice()),
         };
-        let service = Service::new(settings.clone(), loaded(1), shadows, effects).unwrap();
+        let service = Service::on(storage, settings.clone(), loaded(1), (shadows, effects));
+        let service = service.unwrap();
         let service = Arc::new(service);
         let reload: Reload = Arc::new(|service: &Service| {
             service.swap(loaded(2));
