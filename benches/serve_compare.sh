@@ -8,8 +8,9 @@ target=${CARGO_TARGET_DIR:-target}
 seconds=${SECONDS_EACH:-5}
 rounds=${ROUNDS:-3}
 connections=${CONNECTIONS:-16}
-cargo build --release -q -p pointsman-cli --no-default-features --features serve
-cargo build --release -q -p pointsman-benches --bin bare-http --bin serve-files
+# One command, so that both are built with the same features; without `learn`, and so without Polars.
+cargo build --release -q -p pointsman-cli -p pointsman-benches --no-default-features \
+    --features pointsman-cli/serve --bin pointsman --bin bare-http --bin serve-files
 folder=$(mktemp -d)
 pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$folder"' EXIT

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
     /// By the policy's generation.
-    workspaces: Vec<(u64, Workspace)>,
+    workspaces: Vec<(u64, Box<Workspace>)>,
     pub(crate) candidates: Vec<u8>,
     pub(crate) shared: Vec<u8>,
     pub(crate) order: Vec<usize>,
@@ -30,17 +30,17 @@ pub(crate) fn with<T>(work: impl FnOnce(&mut Desk) -> T) -> T {
 
 impl Desk {
     /// Takes the workspace for a policy; to be brought back with [`Self::put_back`].
-    pub(crate) fn take(&mut self, loaded: &Loaded) -> Workspace {
+    pub(crate) fn take(&mut self, loaded: &Loaded) -> Box<Workspace> {
         let known =
             self.workspaces.iter().position(|(generation, _)| *generation == loaded.generation);
         match known {
             Some(index) => self.workspaces.swap_remove(index).1,
-            None => Workspace::new(&loaded.policy),
+            None => Box::new(Workspace::new(&loaded.policy)),
         }
     }
 
     /// Keeps a workspace for the next call; the one for the oldest policy makes room.
-    pub(crate) fn put_back(&mut self, loaded: &Loaded, workspace: Workspace) {
+    pub(crate) fn put_back(&mut self, loaded: &Loaded, workspace: Box<Workspace>) {
         if MOST_WORKSPACES <= self.workspaces.len()
             && let Some(oldest) =
                 (0..self.workspaces.len()).min_by_key(|&index| self.workspaces[index].0)
