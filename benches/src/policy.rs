@@ -69,7 +69,11 @@ pub fn request<'a>(messages: &'a [Message<'a>]) -> Request<'a> {
     Request { messages: Cow::Borrowed(messages), ..Request::default() }
 }
 
-fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
+/// A policy file of so many models.
+///
+/// # Errors
+/// What the artifact refuses; a bug in this file.
+pub fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
     let parts = parts(n_models);
     let models: Vec<String> = (0..n_models).map(|index| format!("vendor/model-{index}")).collect();
     let card = Card {
@@ -139,7 +143,8 @@ fn weight(draws: &mut Draws) -> i8 {
     i8::try_from(draws.bits() % 255).unwrap_or(-100)
 }
 
-fn catalog_toml(n_models: usize) -> String {
+/// A catalog of so many models, each with two endpoints.
+pub fn catalog_toml(n_models: usize) -> String {
     let endpoint = |model: usize, provider: usize| {
         format!(
             "[[models.endpoints]]\nprovider = \"provider-{provider}\"\n\

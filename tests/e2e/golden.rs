@@ -1,10 +1,10 @@
 //! Files of every released version load for ever, and score to the same bits.
 //!
-//! `golden/artifact-v1.safetensors` is a policy of three models in 2^8 buckets, and
-//! `golden/artifact-v1.json` what it says of some requests. Before version 1 is released, a change
-//! of the format or of the features may replace both: delete them and run
-//! `cargo test -p pointsman-tests --test e2e -- --ignored golden`. After that it never may: such a
-//! change is then version 2, with files of its own beside these.
+//! `golden/artifact-v1.safetensors` is a policy of three models in 2^8 buckets, `artifact-v2` the same
+//! with clusters and a factor; the `.json` beside each is what it says of some requests. Before a
+//! version is released, a change of the format or of the features may replace its files: delete them
+//! and run `cargo test -p pointsman-tests --test e2e -- --ignored golden`. After that it never may:
+//! such a change is then a new version, with files of its own beside these.
 
 use crate::workbench::root;
 use pointsman_core::{
@@ -12,7 +12,7 @@ use pointsman_core::{
     features::{Bigrams, Extractor, FeatureSchema, N_DENSE},
     objective::{Band, OperatingPoint},
     request::Request,
-    scorer::{DenseScaling, LogLine, Scorer, ScorerParts, Scores},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores},
     units::Probability,
 };
 use pointsman_log::body::ChatBody;
@@ -20,11 +20,23 @@ use pointsman_testkit::{Draws, Stream};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
+const VERSIONS: [u32; 2] = [1, 2];
+
 #[test]
 fn artifact_v1_loads_and_scores_to_the_same_bits() {
-    let artifact = Artifact::from_bytes(&bytes()).unwrap();
-    let written: Value =
-        serde_json::from_slice(&fs::read(at("artifact-v1.json")).unwrap()).unwrap();
+    check_scores(1);
+}
+
+#[test]
+fn artifact_v2_loads_and_scores_to_the_same_bits() {
+    check_scores(2);
+}
+
+#[track_caller]
+fn check_scores(version: u32) {
+    let artifact = Artifact::from_bytes(&file(version)).unwrap();
+    let json = fs::read(at(&format!("artifact-v{version}.json"))).unwrap();
+    let written: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(written["sha256"], artifact.digest());
     assert_eq!(written["models"], json!(artifact.card().models));
     let cases = written["requests"].as_array().unwrap();
@@ -36,46 +48,59 @@ fn artifact_v1_loads_and_scores_to_the_same_bits() {
 }
 
 #[test]
-fn artifact_v1_is_written_again_to_the_same_bytes() {
-    let bytes = bytes();
-    assert_eq!(Artifact::from_bytes(&bytes).unwrap().to_bytes().unwrap(), bytes);
+fn artifacts_are_written_again_to_the_same_bytes() {
+    for version in VERSIONS {
+        let bytes = file(version);
+        assert_eq!(Artifact::from_bytes(&bytes).unwrap().to_bytes().unwrap(), bytes);
+    }
 }
 
 #[test]
-fn artifact_v1_says_what_it_said() {
-    let artifact = Artifact::from_bytes(&bytes()).unwrap();
-    assert_eq!(*artifact.card(), card(&parts()));
-    assert_eq!(artifact.n_training_rows(), 3);
-    assert!(artifact.was_trained_on(5) && !artifact.was_trained_on(6));
+fn artifacts_say_what_they_said() {
+    for version in VERSIONS {
+        let artifact = Artifact::from_bytes(&file(version)).unwrap();
+        assert_eq!(*artifact.card(), card(&parts(version)));
+        assert_eq!(*artifact.scorer().parts(), parts(version));
+        assert_eq!(artifact.n_training_rows(), 3);
+        assert!(artifact.was_trained_on(5) && !artifact.was_trained_on(6));
+    }
 }
 
 #[test]
-#[ignore = "writes the golden files, which are written once"]
-fn write_artifact_v1() {
-    let parts = parts();
-    let card = card(&parts);
-    let artifact = Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap();
-    let requests: Vec<Value> = bodies()
-        .into_iter()
-        .map(|body| json!({"bits": bits(&artifact, &body), "body": body}))
-        .collect();
-    let written = json!({
-        "sha256": artifact.digest(),
-        "models": artifact.card().models,
-        "requests": requests,
-    });
-    for (name, bytes) in [
-        ("artifact-v1.safetensors", artifact.to_bytes().unwrap()),
-        ("artifact-v1.json", format!("{written:#}\n").into_bytes()),
-    ] {
-        assert!(!at(name).exists(), "{name} is there; it must not change (see above)");
-        fs::write(at(name), bytes).unwrap();
+#[ignore = "writes the golden files that are not there, which are written once"]
+fn write_artifacts() {
+    for version in VERSIONS {
+        let parts = parts(version);
+        let card = card(&parts);
+        let artifact = Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap();
+        let requests: Vec<Value> = bodies()
+            .into_iter()
+            .map(|body| json!({"bits": bits(&artifact, &body), "body": body}))
+            .collect();
+        let written = json!({
+            "sha256": artifact.digest(),
+            "models": artifact.card().models,
+            "requests": requests,
+        });
+        for (extension, bytes) in [
+            ("safetensors", artifact.to_bytes().unwrap()),
+            ("json", format!("{written:#}\n").into_bytes()),
+        ] {
+            let path = at(&format!("artifact-v{version}.{extension}"));
+            if !path.exists() {
+                fs::write(path, bytes).unwrap();
+            }
+        }
     }
 }
 
 /// The policy of version 1.
 pub(crate) fn bytes() -> Vec<u8> {
-    fs::read(at("artifact-v1.safetensors")).unwrap()
+    file(1)
+}
+
+fn file(version: u32) -> Vec<u8> {
+    fs::read(at(&format!("artifact-v{version}.safetensors"))).unwrap()
 }
 
 fn at(name: &str) -> PathBuf {
@@ -84,7 +109,8 @@ fn at(name: &str) -> PathBuf {
 
 /// The scores of a chat body, then its length column, as the hexadecimal bits of each float.
 fn bits(artifact: &Artifact, body: &Value) -> Vec<String> {
-    let body = ChatBody::from_json(body.to_string().as_bytes()).unwrap();
+    let json = body.to_string();
+    let body = ChatBody::from_json(json.as_bytes()).unwrap();
     let request: Request<'_> = body.to_request();
     let mut extractor = Extractor::new(artifact.scorer().schema());
     let mut scores = Scores::default();
@@ -163,9 +189,9 @@ fn card(parts: &ScorerParts) -> Card {
 }
 
 /// A scorer drawn at random, the same on every machine: every number is a small fraction of two.
-fn parts() -> ScorerParts {
+fn parts(version: u32) -> ScorerParts {
     let schema = FeatureSchema::new(8, Bigrams::With).unwrap();
-    let (n_models, n_columns) = (3, 4);
+    let (n_models, n_columns) = (3, if version == 1 { 4 } else { 5 });
     let mut draws = Draws::keyed(1, Stream::Words, &[1]);
     let mut eighths = |n: usize| -> Vec<f32> {
         (0..n)
@@ -174,6 +200,11 @@ fn parts() -> ScorerParts {
     };
     let (intercepts, dense_weights) = (eighths(n_columns), eighths(N_DENSE * n_columns));
     let centres = eighths(N_DENSE).try_into().unwrap();
+    // Two directions for three models, and three clusters in two more.
+    let factor = Factor { rank: 2, loadings: eighths(6), intercepts: eighths(3) };
+    let clusters = Clusters { centres: eighths(6), n_clusters: 3, offsets: eighths(9) };
+    let (factor, clusters) =
+        if version == 1 { (None, None) } else { (Some(factor), Some(clusters)) };
     let mut draws = Draws::keyed(1, Stream::Words, &[2]);
     let line = |intercept: f64| LogLine { intercept, slope: 0.5, least: 1.0, most: 4096.0 };
     ScorerParts {
@@ -185,12 +216,12 @@ fn parts() -> ScorerParts {
         squared_idf: (0..schema.n_buckets())
             .map(|_| u16::try_from(draws.between(256, 20_000)).unwrap())
             .collect(),
-        scales: vec![0.015_625, 0.031_25, 0.007_812_5, 0.062_5],
+        scales: [0.015_625, 0.031_25, 0.007_812_5, 0.062_5, 0.031_25][..n_columns].to_vec(),
         intercepts,
         dense_weights,
         dense_scaling: DenseScaling { centres, factors: [0.75; N_DENSE] },
-        factor: None,
-        clusters: None,
+        factor,
+        clusters,
         output_tokens: Some(vec![line(4.0), line(5.0), line(6.0)]),
         cost_usd: None,
         input_tokens_per_byte: 0.25,

@@ -3,21 +3,35 @@
 //! Exit codes: 0 fine; 1 the gate says hold or cannot tell; 2 could not run, with one sentence
 //! that says what to do.
 
+#[cfg(feature = "learn")]
 mod cold_start;
 mod commands;
+#[cfg(feature = "learn")]
 mod dictionary;
+#[cfg(feature = "learn")]
 mod evaluation;
 mod files;
+#[cfg(feature = "learn")]
 mod from_logs;
+#[cfg(feature = "learn")]
 mod load;
+#[cfg(feature = "learn")]
 mod log_curve;
+#[cfg(feature = "learn")]
 mod off_policy;
+#[cfg(feature = "learn")]
 mod point_flags;
+#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod policy_flags;
+#[cfg(feature = "learn")]
 mod report;
+#[cfg(feature = "learn")]
 mod routers;
+#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod screen;
+#[cfg(feature = "learn")]
 mod standing;
+#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;
 
 use clap::{Parser, Subcommand};
@@ -39,21 +53,31 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Everything once, on the sample: learn, evaluate, report, decide.
+    #[cfg(feature = "learn")]
     Demo(commands::demo::Args),
     /// A bandit log from an outcome table, with exact propensities.
+    #[cfg(feature = "learn")]
     Simulate(commands::simulate::Args),
     /// Learns a policy from a log or an outcome table.
+    #[cfg(feature = "learn")]
     Train(commands::train::Args),
     /// Cross-validated routers on outcome tables, with baselines.
+    #[cfg(feature = "learn")]
     Benchmark(commands::benchmark::Args),
     /// What policies would have done, on an outcome table or a log.
+    #[cfg(feature = "learn")]
     Evaluate(commands::evaluate::Args),
     /// Off-policy estimates from any logged-bandit columns.
+    #[cfg(feature = "learn")]
     Ope(commands::ope::Args),
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
+    #[cfg(feature = "learn")]
     Compact(commands::compact::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
+    /// Decides over HTTP, keeps a journal, and stops when told to.
+    #[cfg(feature = "serve")]
+    Serve(commands::serve::Args),
     /// The model card of a policy file.
     Inspect(commands::inspect::Args),
 }
@@ -75,14 +99,23 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> ExitCode {
     let screen = Screen::new(cli.quiet);
     let done = match cli.command {
+        #[cfg(feature = "learn")]
         Command::Demo(args) => commands::demo::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Simulate(args) => commands::simulate::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Train(args) => commands::train::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Ope(args) => commands::ope::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => commands::serve::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args, &screen),
     };
     match done {

@@ -12,6 +12,7 @@ use pointsman_core::{
     policy::Policy,
     units::{Probability, Quality, Usd},
 };
+use pointsman_log::body::Aim;
 use std::path::Path;
 
 /// What the policy strives for; the policy file's first operating point where nothing is given.
@@ -98,6 +99,24 @@ pub(crate) struct LoadedPolicy {
     pub(crate) objective: String,
     /// The file's name, for tables.
     pub(crate) name: String,
+}
+
+impl LoadedPolicy {
+    /// The same policy, striving for what a request wishes.
+    pub(crate) fn striving_for(self, aim: &Aim<'_>) -> Result<Self> {
+        let Self { artifact, policy, objective: _, name } = self;
+        let (policy, objective) = match aim {
+            Aim::Objective(objective) => {
+                (policy.with_objective(*objective), "of the request".to_owned())
+            }
+            Aim::Point(name) => {
+                let flags =
+                    PolicyFlags { objective: Some(name.to_string()), ..PolicyFlags::default() };
+                flags.strive(policy, artifact.card())?
+            }
+        };
+        Ok(Self { artifact, policy, objective, name })
+    }
 }
 
 impl PolicyFlags {

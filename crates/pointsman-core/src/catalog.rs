@@ -41,6 +41,8 @@ pub struct Endpoint {
     pub input: Price,
     /// Price of the answer.
     pub output: Price,
+    /// Price of what of the prompt is read from the provider's cache; the full price where `None`.
+    pub cached_input: Option<Price>,
     /// A smaller context window than the model's own, where the provider cuts it.
     pub context_window: Option<Tokens>,
     /// What the provider may do with prompts.
@@ -49,7 +51,15 @@ pub struct Endpoint {
     pub ttft_ms: Option<f64>,
     /// Output tokens per second, typically.
     pub tokens_per_second: Option<f64>,
+    /// How coarsely the weights are kept there, one of [`QUANTIZATIONS`].
+    pub quantization: Option<String>,
+    /// The request parameters that it obeys; every one where `None`.
+    pub parameters: Option<Vec<String>>,
 }
+
+/// The names of weight formats, as OpenRouter spells them.
+pub const QUANTIZATIONS: [&str; 9] =
+    ["int4", "int8", "fp4", "fp6", "fp8", "fp16", "bf16", "fp32", "unknown"];
 
 /// Why a catalog cannot be used.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -76,6 +86,9 @@ pub enum CatalogError {
     /// A score that is not one.
     #[error("model `{model}`: prior_quality: {source}")]
     PriorQuality { model: String, source: OutOfRange },
+    /// A weight format that no request can ask for.
+    #[error("model `{model}`, provider `{provider}`: quantization `{found}`; known are {known}", known = QUANTIZATIONS.join(", "))]
+    UnknownQuantization { model: String, provider: String, found: String },
     /// A number that is not of its unit.
     #[error("model `{model}`, provider `{provider}`: {key}: {source}")]
     Number { model: String, provider: String, key: &'static str, source: OutOfRange },
@@ -107,11 +120,14 @@ struct EndpointFile {
     provider: String,
     input_usd_per_million: f64,
     output_usd_per_million: f64,
+    cached_input_usd_per_million: Option<f64>,
     context_window: Option<u64>,
     #[serde(default)]
     data_policy: DataPolicy,
     ttft_ms: Option<f64>,
     tokens_per_second: Option<f64>,
+    quantization: Option<String>,
+    parameters: Option<Vec<String>>,
 }
 
 impl Catalog {
@@ -198,11 +214,19 @@ fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogEr
         provider,
         input_usd_per_million,
         output_usd_per_million,
+        cached_input_usd_per_million,
         context_window,
         data_policy,
         ttft_ms,
         tokens_per_second,
+        quantization,
+        parameters,
     } = file;
+    if let Some(found) = quantization.as_ref().filter(|one| !QUANTIZATIONS.contains(&one.as_str()))
+    {
+        let (model, found) = (model.to_owned(), found.clone());
+        return Err(CatalogError::UnknownQuantization { model, provider, found });
+    }
     let price = |dollars: f64, key: &'static str| {
         Price::from_dollars_per_million(dollars).map_err(|source| CatalogError::Number {
             model: model.to_owned(),
@@ -223,10 +247,15 @@ fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogEr
     Ok(Endpoint {
         input: price(input_usd_per_million, "input_usd_per_million")?,
         output: price(output_usd_per_million, "output_usd_per_million")?,
+        cached_input: cached_input_usd_per_million
+            .map(|dollars| price(dollars, "cached_input_usd_per_million"))
+            .transpose()?,
         context_window: context_window.map(Tokens::new),
         data_policy,
         ttft_ms: positive(ttft_ms, "ttft_ms")?,
         tokens_per_second: positive(tokens_per_second, "tokens_per_second")?,
+        quantization,
+        parameters,
         provider,
     })
 }
@@ -284,6 +313,14 @@ mod tests {
             "model `small`: prior_quality: 71 is not in [0, 1]",
         );
         check_refusal(&ONE.repeat(2), "stands twice");
+        check_refusal(
+            &format!("{ONE}quantization = \"fp7\""),
+            "quantization `fp7`; known are int4",
+        );
+        check_refusal(
+            &format!("{ONE}cached_input_usd_per_million = -1.0"),
+            "cached_input_usd_per_million: -1 is not in",
+        );
         check_refusal(&format!("{ONE}ttft_ms = 0.0"), "ttft_ms: 0 is not in");
     }
 }

@@ -3,8 +3,8 @@
 
 use crate::{
     catalog::{Endpoint, Model},
-    request::{Capabilities, Constraints, DataPolicy, Request},
-    units::{Tokens, Usd},
+    request::{Capabilities, Constraints, DataPolicy, OtherProviders, Request},
+    units::{Price, Tokens, Usd},
 };
 use std::{borrow::Cow, fmt};
 
@@ -16,6 +16,8 @@ pub enum Exclusion {
     Denied,
     /// The caller gave a list of models, and it is not on it.
     NotAllowed,
+    /// The conversation waits for what a tool returned, and another model had called the tool.
+    HeldBySession,
     /// It cannot do what the request needs.
     Lacks { missing: Capabilities },
     /// Prompt and answer do not fit.
@@ -26,6 +28,14 @@ pub enum Exclusion {
     Provider,
     /// Every accepted provider is laxer with data than the caller allows.
     DataPolicy { strictest: DataPolicy },
+    /// Every accepted provider keeps the weights in a format that the caller does not want.
+    Quantization,
+    /// Every accepted provider passes over a parameter that the caller requires.
+    Parameters,
+    /// Every accepted provider asks more per token than the caller allows.
+    Price { asked: Price, cap: Price },
+    /// Every accepted provider is failing.
+    Failing,
     /// One answer is expected to cost more than the cap.
     Cost { expected: Usd, cap: Usd },
     /// One answer is expected to take longer than the cap.
@@ -55,6 +65,18 @@ impl fmt::Display for Exclusion {
                 };
                 write!(f, "its strictest accepted provider {offers}")
             }
+            Self::HeldBySession => {
+                write!(f, "another model called the tool that has just answered")
+            }
+            Self::Quantization => write!(f, "no accepted provider has an accepted quantization"),
+            Self::Parameters => write!(f, "no accepted provider takes every required parameter"),
+            Self::Price { asked, cap } => write!(
+                f,
+                "costs ${} per million tokens, over ${}",
+                asked.dollars_per_million(),
+                cap.dollars_per_million()
+            ),
+            Self::Failing => write!(f, "every accepted provider is failing"),
             Self::Cost { expected, cap } => write!(f, "expected cost {expected} is over {cap}"),
             Self::Latency { expected_ms, cap_ms } => {
                 write!(f, "expected latency {expected_ms:.0} ms is over {cap_ms:.0} ms")
@@ -111,15 +133,41 @@ pub fn check_endpoint(
     request: &Request<'_>,
     input_tokens: Tokens,
 ) -> Result<(), Exclusion> {
-    let Constraints { allow_providers, deny_providers, data_policy, .. } = &request.constraints;
-    let is_allowed = allow_providers.is_empty() || contains(allow_providers, &endpoint.provider);
-    if !is_allowed || contains(deny_providers, &endpoint.provider) {
+    let constraints = &request.constraints;
+    let provider = endpoint.provider.as_str();
+    let is_among = |list: &[Cow<'_, str>]| list.is_empty() || contains(list, provider);
+    let choice = &constraints.endpoints;
+    if !is_among(&constraints.allow_providers)
+        || contains(&constraints.deny_providers, provider)
+        || (choice.others == OtherProviders::Refused && !is_among(&choice.order))
+    {
         return Err(Exclusion::Provider);
     }
-    if endpoint.data_policy < *data_policy {
+    if endpoint.data_policy < constraints.data_policy {
         return Err(Exclusion::DataPolicy { strictest: endpoint.data_policy });
     }
+    if !constraints.quantizations.is_empty() {
+        let found = endpoint.quantization.as_deref().unwrap_or("unknown");
+        if !contains(&constraints.quantizations, found) {
+            return Err(Exclusion::Quantization);
+        }
+    }
+    if let Some(taken) = &endpoint.parameters
+        && !constraints.parameters.iter().all(|name| taken.iter().any(|one| one == name))
+    {
+        return Err(Exclusion::Parameters);
+    }
+    check_price(endpoint.input, constraints.max_input_price)?;
+    check_price(endpoint.output, constraints.max_output_price)?;
     check_window(endpoint.context_window, request, input_tokens)
+}
+
+#[inline]
+fn check_price(asked: Price, cap: Option<Price>) -> Result<(), Exclusion> {
+    match cap {
+        Some(cap) if cap < asked => Err(Exclusion::Price { asked, cap }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 #[inline]
@@ -160,6 +208,8 @@ mod tests {
             output_usd_per_million = 2.0
             data_policy = "no_training"
             context_window = 500
+            quantization = "fp8"
+            parameters = ["seed"]
             "#,
         )
         .unwrap()
@@ -219,6 +269,39 @@ mod tests {
             |r| r.constraints.data_policy = DataPolicy::ZeroRetention,
             10,
             Some("its strictest accepted provider keeps prompts"),
+        );
+        check(
+            |r| {
+                r.constraints.endpoints.order = one("q");
+                r.constraints.endpoints.others = OtherProviders::Refused;
+            },
+            10,
+            Some("no accepted provider serves it"),
+        );
+        check(|r| r.constraints.endpoints.order = one("q"), 10, None);
+        check(|r| r.constraints.quantizations = one("fp8"), 10, None);
+        check(
+            |r| r.constraints.quantizations = one("bf16"),
+            10,
+            Some("no accepted provider has an accepted quantization"),
+        );
+        check(|r| r.constraints.parameters = one("seed"), 10, None);
+        check(
+            |r| r.constraints.parameters = one("logprobs"),
+            10,
+            Some("no accepted provider takes every required parameter"),
+        );
+        let dollars = |dollars| Price::from_dollars_per_million(dollars).ok();
+        check(|r| r.constraints.max_input_price = dollars(1.0), 10, None);
+        check(
+            |r| r.constraints.max_input_price = dollars(0.5),
+            10,
+            Some("costs $1 per million tokens, over $0.5"),
+        );
+        check(
+            |r| r.constraints.max_output_price = dollars(1.5),
+            10,
+            Some("costs $2 per million tokens, over $1.5"),
         );
     }
 }

@@ -19,6 +19,8 @@ pub mod eligibility;
 pub mod explorer;
 pub mod newcomers;
 pub mod objective;
+
+pub mod circumstances;
 pub mod policy;
 
 pub mod explain;

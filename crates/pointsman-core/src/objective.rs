@@ -47,6 +47,11 @@ impl Weights {
         }
         Ok(Self { per_dollar, per_second })
     }
+
+    /// Quality points per dollar.
+    pub const fn per_dollar(&self) -> f64 {
+        self.per_dollar
+    }
 }
 
 impl Default for Objective {

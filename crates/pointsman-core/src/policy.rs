@@ -1,10 +1,34 @@
 //! Eligibility, scorer, objective and explorer together: from a request to a distribution over
 //! models, and one draw from it.
+//!
+//! ```
+//! # use pointsman_core::{artifact::Artifact, catalog::Catalog, units::Probability};
+//! # use pointsman_core::{policy::{Policy, Workspace}, request::Request};
+//! # fn decide(file: &[u8], prices: &str) -> Result<String, Box<dyn std::error::Error>> {
+//! let artifact = Artifact::from_bytes(file)?;
+//! let catalog = Catalog::from_toml(prices)?;
+//! let models = &artifact.card().models;
+//! let policy = Policy::new(artifact.scorer().clone(), models, Some(&catalog))?;
+//! let mut workspace = Workspace::new(&policy); // one for each thread
+//! let request = Request::from_prompt("Write a haiku about rain.");
+//! let decision = policy.decide(&request, Probability::ZERO, &mut workspace)?;
+//! Ok(models[decision.model].clone())
+//! # }
+//! # let file = include_bytes!("../../../tests/golden/artifact-v1.safetensors");
+//! # let names = Artifact::from_bytes(file).unwrap().card().models.clone();
+//! # let list = |name: &String| format!("[[models]]\nid = {name:?}\n[[models.endpoints]]\n\
+//! #     provider = \"p\"\ninput_usd_per_million = 1.0\noutput_usd_per_million = 2.0\n");
+//! # let prices: String = names.iter().map(list).collect();
+//! # assert!(names.contains(&decide(file, &prices).unwrap()));
+//! ```
+
+mod endpoints;
 
 mod new_models;
 
 use crate::{
     catalog::{Catalog, Model},
+    circumstances::{Circumstances, Held, Switch},
     eligibility::{self, Exclusion},
     explorer::{self, Explorer},
     features::Extractor,
@@ -14,6 +38,7 @@ use crate::{
     simd::{self, Job},
     units::{Probability, Propensity, Tokens, Usd, as_float, len_as_float},
 };
+use endpoints::Asked;
 
 use new_models::NewModel;
 
@@ -114,6 +139,7 @@ pub struct Workspace {
     candidates: Vec<Candidate>,
     utilities: Vec<f64>,
     probabilities: Vec<f64>,
+    input_tokens: Tokens,
 }
 
 impl Candidate {
@@ -142,7 +168,26 @@ impl Workspace {
             candidates: Vec::with_capacity(n_models),
             utilities: Vec::with_capacity(n_models),
             probabilities: Vec::with_capacity(n_models),
+            input_tokens: Tokens::default(),
         }
+    }
+
+    /// The prompt's length in the last decision: the caller's count, or the estimate.
+    pub fn input_tokens(&self) -> Tokens {
+        self.input_tokens
+    }
+
+    /// The model at quantile `draw` of the distribution that was made last; `n_bytes_cut` is what
+    /// [`Policy::distribute`] returned.
+    ///
+    /// # Panics
+    /// If no distribution was made: a bug in the caller.
+    pub fn draw(&self, draw: Probability, n_bytes_cut: usize) -> Decision {
+        let model = explorer::model_at(&self.probabilities, draw);
+        let Ok(propensity) = Propensity::new(self.probabilities[model].min(1.0)) else {
+            unreachable!("a drawn model had a probability")
+        };
+        Decision { model, propensity, n_bytes_cut }
     }
 
     /// All models' chances in the last decision, in the order of [`Policy::models`].
@@ -267,11 +312,7 @@ impl Policy {
         workspace: &mut Workspace,
     ) -> Result<Decision, NoEligibleModel> {
         let n_bytes_cut = self.distribute(request, workspace)?;
-        let model = explorer::model_at(&workspace.probabilities, draw);
-        let Ok(propensity) = Propensity::new(workspace.probabilities[model].min(1.0)) else {
-            unreachable!("a drawn model had a probability")
-        };
-        Ok(Decision { model, propensity, n_bytes_cut })
+        Ok(workspace.draw(draw, n_bytes_cut))
     }
 
     /// The distribution over models for one request, left in the workspace's candidates; returns
@@ -284,12 +325,60 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
+        self.distribute_in(&self.circumstances(), request, workspace)
+    }
+
+    /// The circumstances of a decision about which nothing else is known: the policy's own aims.
+    pub fn circumstances(&self) -> Circumstances<'static> {
+        let (objective, explorer) = (self.objective, self.explorer);
+        Circumstances { objective, favour: self.favour, explorer, live: None, held: None }
+    }
+
+    /// As [`Self::distribute`], in given circumstances.
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub fn distribute_in(
+        &self,
+        circumstances: &Circumstances<'_>,
+        request: &Request<'_>,
+        workspace: &mut Workspace,
+    ) -> Result<usize, NoEligibleModel> {
         let features = workspace.extractor.extract(request);
         let n_bytes_cut = features.n_bytes_cut;
         let input_tokens = self.input_tokens(request, features.n_bytes);
+        workspace.input_tokens = input_tokens;
         self.scorer.score(&features, &mut workspace.scores);
-        simd::at_best(Weighing { policy: self, request, input_tokens, workspace })?;
-        Ok(n_bytes_cut)
+        let asked = Asked { request, input_tokens, circumstances };
+        let mut weighed = simd::at_best(Weighing { policy: self, asked, workspace });
+        if let (Err(_), Some(held)) = (&weighed, circumstances.held)
+            && held.switch == Switch::InToolLoop
+        {
+            let held = Some(Held { switch: Switch::Allowed, ..held });
+            let circumstances = &Circumstances { held, ..*circumstances };
+            let asked = Asked { circumstances, ..asked };
+            weighed = simd::at_best(Weighing { policy: self, asked, workspace });
+        }
+        weighed.map(|()| n_bytes_cut)
+    }
+
+    /// Every endpoint of a model that might have been used in the last decision, the best first,
+    /// by their places in the catalog; none where there is no catalog.
+    pub fn endpoints_in(
+        &self,
+        circumstances: &Circumstances<'_>,
+        request: &Request<'_>,
+        (model, workspace): (usize, &Workspace),
+    ) -> Vec<usize> {
+        let Some(listed) = &self.models[model].listed else { return Vec::new() };
+        let expected = workspace.candidates[model].output_tokens;
+        let asked = Asked { request, input_tokens: workspace.input_tokens, circumstances };
+        asked.accepted(model, listed, expected.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS)))
+    }
+
+    /// What the catalog says of a model; `None` where there is no catalog.
+    pub fn listed(&self, model: usize) -> Option<&Model> {
+        self.models[model].listed.as_ref()
     }
 
     fn input_tokens(&self, request: &Request<'_>, n_bytes: usize) -> Tokens {
@@ -304,62 +393,33 @@ impl Policy {
     #[inline(always)]
     fn expect_of(
         &self,
-        model: &PolicyModel,
-        (request, input_tokens): (&Request<'_>, Tokens),
+        place: usize,
+        asked: Asked<'_, '_>,
         dollars: f64,
         candidate: &mut Candidate,
     ) -> Result<(), Exclusion> {
-        eligibility::check_name(&model.id, &request.constraints)?;
+        let model = &self.models[place];
+        eligibility::check_name(&model.id, &asked.request.constraints)?;
+        if let Some(held) = asked.circumstances.held
+            && held.switch == Switch::InToolLoop
+            && held.model != place
+        {
+            return Err(Exclusion::HeldBySession);
+        }
         if let Some(listed) = &model.listed {
-            choose_endpoint(listed, request, input_tokens, candidate)?;
+            asked.choose((place, listed), candidate)?;
         }
         if self.cost_basis == CostBasis::Learned {
             candidate.expected.cost = Usd::from_dollars(dollars).ok();
         }
-        check_caps(request, &candidate.expected)
+        check_caps(asked.request, &candidate.expected)
     }
-}
-
-/// Takes the cheapest endpoint that may be used; ties go to the first.
-#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-#[inline(always)]
-fn choose_endpoint(
-    listed: &Model,
-    request: &Request<'_>,
-    input_tokens: Tokens,
-    candidate: &mut Candidate,
-) -> Result<(), Exclusion> {
-    eligibility::check_model(listed, request, input_tokens)?;
-    let output_tokens = candidate.output_tokens.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS));
-    let whole_output_tokens = whole_tokens(output_tokens);
-    let mut last = Exclusion::Provider;
-    let mut cheapest: Option<(usize, Usd)> = None;
-    for (index, endpoint) in listed.endpoints.iter().enumerate() {
-        let cost = endpoint.input.of(input_tokens) + endpoint.output.of(whole_output_tokens);
-        if cheapest.is_some_and(|(_, least)| least <= cost) {
-            continue; // whether it may be used does not matter
-        }
-        match eligibility::check_endpoint(endpoint, request, input_tokens) {
-            Err(Exclusion::Provider) => {}
-            Err(reason) => last = reason,
-            Ok(()) => cheapest = Some((index, cost)),
-        }
-    }
-    let Some((index, cost)) = cheapest else { return Err(last) };
-    let endpoint = &listed.endpoints[index];
-    candidate.endpoint = Some(index);
-    candidate.expected.cost = Some(cost);
-    candidate.expected.latency_ms = endpoint
-        .tokens_per_second
-        .map(|rate| endpoint.ttft_ms.unwrap_or(0.0) + 1000.0 * output_tokens / rate);
-    Ok(())
 }
 
 /// From scores to a distribution.
 struct Weighing<'a, 'r> {
     policy: &'a Policy,
-    request: &'a Request<'r>,
-    input_tokens: Tokens,
+    asked: Asked<'a, 'r>,
     workspace: &'a mut Workspace,
 }
 
@@ -369,7 +429,8 @@ impl Job for Weighing<'_, '_> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn run(self) -> Result<(), NoEligibleModel> {
-        let Self { policy, request, input_tokens, workspace } = self;
+        let Self { policy, asked, workspace } = self;
+        let objective = &asked.circumstances.objective;
         let Workspace {
             extractor: _,
             scores,
@@ -378,22 +439,23 @@ impl Job for Weighing<'_, '_> {
             candidates,
             utilities,
             probabilities,
+            input_tokens: _,
         } = workspace;
         let parts = policy.scorer.parts();
         at_length(lines_of(parts.output_tokens.as_ref()), scores.length(), output_tokens);
         if policy.cost_basis == CostBasis::Learned {
             at_length(lines_of(parts.cost_usd.as_ref()), scores.length(), cost_usd);
         }
-        let most = request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
+        let most = asked.request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
         candidates.resize(policy.models.len(), Candidate::UNKNOWN);
         let (mut n_eligible, mut dearest) = (0_usize, Usd::ZERO);
-        let scored = policy.models.iter().zip(scores.quality()).enumerate();
-        for ((index, (model, quality)), candidate) in scored.zip(&mut *candidates) {
+        let scored = scores.quality().iter().enumerate();
+        for ((index, quality), candidate) in scored.zip(&mut *candidates) {
             *candidate = Candidate::UNKNOWN;
             candidate.expected.quality = f64::from(*quality);
             candidate.output_tokens = output_tokens.get(index).map(|expected| expected.min(most));
             let dollars = cost_usd.get(index).copied().unwrap_or(0.0);
-            match policy.expect_of(model, (request, input_tokens), dollars, candidate) {
+            match policy.expect_of(index, asked, dollars, candidate) {
                 Ok(()) => {
                     n_eligible += 1;
                     dearest = dearest.max(candidate.expected.cost.unwrap_or(Usd::ZERO));
@@ -404,7 +466,7 @@ impl Job for Weighing<'_, '_> {
         if !policy.expected_of_new.is_empty() {
             let learned = (scores.quality(), &output_tokens[..], &cost_usd[..]);
             let behind = &mut candidates[scores.quality().len()..];
-            let (n, most_of_new) = policy.weigh_new((request, input_tokens), learned, most, behind);
+            let (n, most_of_new) = policy.weigh_new(asked, learned, most, behind);
             n_eligible += n;
             dearest = dearest.max(most_of_new);
         }
@@ -414,11 +476,11 @@ impl Job for Weighing<'_, '_> {
         utilities.clear();
         for candidate in candidates.iter_mut() {
             if candidate.excluded_by.is_none() {
-                candidate.utility = policy.objective.utility(&candidate.expected, dearest);
+                candidate.utility = objective.utility(&candidate.expected, dearest);
             }
             utilities.push(candidate.utility);
         }
-        if let Some(Favour { model, quality_points }) = policy.favour
+        if let Some(Favour { model, quality_points }) = asked.circumstances.favour
             && let Some(candidate) = candidates.get_mut(model)
         {
             candidate.utility += quality_points; // negative infinity stays what it is
@@ -426,7 +488,7 @@ impl Job for Weighing<'_, '_> {
         }
         probabilities.clear();
         probabilities.resize(utilities.len(), 0.0);
-        policy.explorer.distribute(utilities, probabilities);
+        asked.circumstances.explorer.distribute(utilities, probabilities);
         for (candidate, probability) in candidates.iter_mut().zip(probabilities) {
             candidate.probability = *probability;
         }

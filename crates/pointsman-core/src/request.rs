@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::units::{Tokens, Usd};
+use crate::units::{Price, Tokens, Usd};
 
 /// One call to be routed.
 #[derive(Debug, Clone, Default)]
@@ -132,6 +132,67 @@ pub struct Constraints<'a> {
     pub max_cost: Option<Usd>,
     /// The most that the expected time to the whole answer may be.
     pub max_latency_ms: Option<f64>,
+    /// Only endpoints with these weight formats; every format where empty. An endpoint that does
+    /// not say is `unknown`.
+    pub quantizations: Cow<'a, [Cow<'a, str>]>,
+    /// Request parameters that the endpoint must obey.
+    pub parameters: Cow<'a, [Cow<'a, str>]>,
+    /// The most that an endpoint may ask for a prompt.
+    pub max_input_price: Option<Price>,
+    /// The most that an endpoint may ask for an answer.
+    pub max_output_price: Option<Price>,
+    /// Which of a model's accepted endpoints is taken.
+    pub endpoints: EndpointChoice<'a>,
+}
+
+/// Which of the endpoints that may be used is taken: by the caller's order, then one that keeps
+/// the preferences, then by the sort.
+#[derive(Debug, Clone, Default)]
+pub struct EndpointChoice<'a> {
+    /// Providers in the order in which the caller wants them tried.
+    pub order: Cow<'a, [Cow<'a, str>]>,
+    /// Whether providers that are not in the order may be used, and others after a failure.
+    pub others: OtherProviders,
+    /// What decides among equals.
+    pub sort: EndpointSort,
+    /// The typical speed that is preferred; one that is not known does not reach it.
+    pub min_tokens_per_second: Option<f64>,
+    /// The typical time to the first token that is preferred; one that is not known exceeds it.
+    pub max_ttft_ms: Option<f64>,
+}
+
+/// Whether a caller puts up with providers beyond those that it put in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OtherProviders {
+    /// They come after those in the order.
+    #[default]
+    Accepted,
+    /// They do not come into question; and nothing is tried after a failure.
+    Refused,
+}
+
+/// What decides among the endpoints of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EndpointSort {
+    /// The least expected cost.
+    #[default]
+    Price,
+    /// The most output tokens per second.
+    Throughput,
+    /// The least time to the first token.
+    Latency,
+}
+
+impl EndpointChoice<'_> {
+    /// Whether the cheapest is taken, and nothing else matters.
+    #[inline]
+    pub fn is_by_price_alone(&self) -> bool {
+        let Self { order, others: _, sort, min_tokens_per_second, max_ttft_ms } = self;
+        order.is_empty()
+            && *sort == EndpointSort::Price
+            && min_tokens_per_second.is_none()
+            && max_ttft_ms.is_none()
+    }
 }
 
 impl<'a> Request<'a> {

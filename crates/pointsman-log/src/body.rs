@@ -1,45 +1,122 @@
 //! An ordinary chat body, as any `OpenAI` client sends it, read as a request to be routed.
 //!
-//! Besides the chat form it takes `{"prompt": "…"}` and `{"input": …}`, and the fields by which
-//! OpenRouter's callers narrow the choice. Keys that are not known here are for the provider and
-//! are passed over. Its weakness: a limit under a key that is not known is not obeyed, such as
-//! OpenRouter's `provider.max_price`.
+//! Besides the chat form it takes `{"prompt": "…"}` and the Responses form's `{"input": …}`, the
+//! fields by which OpenRouter's callers narrow the choice, and those of our own: `objective`,
+//! `candidates`, `deny`, `max_cost_usd`, `max_latency_ms`, `input_tokens`, `explore`, `explain`. Keys
+//! that are not known here are for the provider and are passed over. Texts are borrowed from the
+//! body wherever it holds them as they are. Its weakness: OpenRouter's caps on prices per request
+//! and per image are passed over, since catalogs know no such prices.
 //!
-//! Source: <https://platform.openai.com/docs/api-reference/chat/create> and
+//! Source: <https://platform.openai.com/docs/api-reference/chat/create>,
+//! <https://platform.openai.com/docs/api-reference/responses/create> and
 //! <https://openrouter.ai/docs/features/provider-routing>.
 
 use std::borrow::Cow;
 
 use pointsman_core::{
-    request::{Capabilities, Constraints, DataPolicy, Message, Request},
-    units::{OutOfRange, Tokens, Usd},
+    objective::{Objective, WeightError, Weights},
+    request::{
+        Capabilities, Constraints, DataPolicy, EndpointChoice, EndpointSort, Message,
+        OtherProviders, Request, Role,
+    },
+    units::{OutOfRange, Price, Quality, Tokens, Usd},
 };
 
+mod text;
 mod wire;
 
-use wire::{BodyFile, DataCollection, InputFile, MessageFile, ProviderFile};
+use crate::record::RoleRecord;
+use text::{Amount, Text, Typical};
+use wire::{
+    AimFile, BodyFile, DataCollection, InputFile, MessageFile, ObjectiveFile, ProviderFile, SortBy,
+};
 
-/// A chat body that has been read: it owns what a [`Request`] borrows.
+/// A chat body that has been read: it holds what a [`Request`] borrows.
 #[derive(Debug, Clone, Default)]
-pub struct ChatBody {
-    messages: Vec<Message<'static>>,
+pub struct ChatBody<'a> {
+    messages: Vec<Message<'a>>,
     needs: Capabilities,
     n_tools: u32,
     max_tokens: Option<Tokens>,
-    limits: Limits,
+    input_tokens: Option<Tokens>,
+    limits: Limits<'a>,
+    /// What the caller asks of the router itself.
+    pub asks: Asks<'a>,
+}
+
+/// What a caller asks of the router itself, not of the models.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Asks<'a> {
+    /// What to strive for; the policy's own aim where `None`.
+    pub aim: Option<Aim<'a>>,
+    /// The conversation that the call belongs to.
+    pub session_id: Option<Cow<'a, str>>,
+    /// Its place in the conversation, from 0.
+    pub turn: Option<u32>,
+    /// What else the caller says of the call, in the order of the names.
+    pub tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    /// Whether the caller wants to know which words moved the decision.
+    pub explain: Explain,
+    /// Whether the caller lets the router try a model that is not the best.
+    pub explore: Explore,
+}
+
+/// What to strive for, as a caller says it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Aim<'a> {
+    /// An operating point of the policy, by its name.
+    Point(Cow<'a, str>),
+    /// An objective of the caller's own.
+    Objective(Objective),
+}
+
+/// Whether a decision is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Explain {
+    /// It costs time and space.
+    #[default]
+    No,
+    /// With the words that moved it.
+    Yes,
+}
+
+/// Whether a decision may explore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Explore {
+    /// As the service is set up to.
+    #[default]
+    Allowed,
+    /// Never on this call.
+    Refused,
 }
 
 /// What an owned [`Constraints`] would be.
 #[derive(Debug, Clone, Default)]
-struct Limits {
-    allow_models: Vec<Cow<'static, str>>,
-    deny_models: Vec<Cow<'static, str>>,
-    allow_providers: Vec<Cow<'static, str>>,
-    deny_providers: Vec<Cow<'static, str>>,
+struct Limits<'a> {
+    allow_models: Vec<Cow<'a, str>>,
+    deny_models: Vec<Cow<'a, str>>,
+    allow_providers: Vec<Cow<'a, str>>,
+    deny_providers: Vec<Cow<'a, str>>,
     data_policy: DataPolicy,
     max_cost: Option<Usd>,
     max_latency_ms: Option<f64>,
+    quantizations: Vec<Cow<'a, str>>,
+    parameters: Vec<Cow<'a, str>>,
+    max_input_price: Option<Price>,
+    max_output_price: Option<Price>,
+    order: Vec<Cow<'a, str>>,
+    /// All but its order, which stands above.
+    endpoints: EndpointChoice<'static>,
 }
+
+/// How many tags a call may have, and how long their names and values may be, in characters.
+/// Source: the metadata of <https://platform.openai.com/docs/api-reference/chat/create>.
+const MAX_TAGS: usize = 16;
+const MAX_TAG_NAME_CHARS: usize = 64;
+const MAX_TAG_CHARS: usize = 512;
+
+/// The longest session id, in characters.
+const MAX_SESSION_ID_CHARS: usize = 256;
 
 /// Why a body is not a request.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -60,18 +137,31 @@ pub enum BodyError {
     /// A number outside the range of its unit.
     #[error("`{key}`: {problem}")]
     Number { key: &'static str, problem: OutOfRange },
+    /// A message that nobody says.
+    #[error("`messages[{index}]` has no `role`; say system, user, assistant or tool")]
+    NoRole { index: usize },
+    /// Two aims at once, or none.
+    #[error("`objective` holds {found} of preset, lambda, min_quality and max_cost_usd; give one")]
+    Objective { found: usize },
+    /// A weight that is none.
+    #[error("`objective.lambda`: {problem}")]
+    Weight { problem: WeightError },
+    /// More to write down than a caller may ask for.
+    #[error("`{key}` {problem}")]
+    TooLong { key: &'static str, problem: &'static str },
 }
 
-impl ChatBody {
+impl<'a> ChatBody<'a> {
     /// Reads a body.
     ///
     /// Where more than one is given, `messages` goes before `prompt`, and `prompt` before `input`.
     ///
     /// # Errors
-    /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type, for a
-    /// body without a prompt or with an empty conversation, and for limits that are no amounts.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, BodyError> {
-        let file: BodyFile = serde_json::from_slice(bytes).map_err(|error| {
+    /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type or twice,
+    /// for a body without a prompt or with an empty conversation, for limits that are no amounts,
+    /// for an objective that is not one, and for tags or a session id that are too long.
+    pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
+        let file: BodyFile<'a> = serde_json::from_slice(bytes).map_err(|error| {
             let message = error.to_string();
             if error.is_data() {
                 BodyError::Shape { message }
@@ -89,65 +179,181 @@ impl ChatBody {
             needs: self.needs,
             n_tools: self.n_tools,
             max_tokens: self.max_tokens,
-            input_tokens: None,
+            input_tokens: self.input_tokens,
             constraints: self.limits.to_constraints(),
         }
     }
+
+    /// The models that the caller names as candidates; every model where empty.
+    pub fn candidates(&self) -> &[Cow<'a, str>] {
+        &self.limits.allow_models
+    }
+
+    /// Whether a tool has just answered, so that the model that called it should go on.
+    pub fn is_in_tool_loop(&self) -> bool {
+        self.messages.last().is_some_and(|last| last.role == Role::Tool)
+    }
 }
 
-impl TryFrom<BodyFile> for ChatBody {
+impl<'a> TryFrom<BodyFile<'a>> for ChatBody<'a> {
     type Error = BodyError;
 
-    fn try_from(file: BodyFile) -> Result<Self, BodyError> {
+    fn try_from(mut file: BodyFile<'a>) -> Result<Self, BodyError> {
         let needs = file.needs();
         let n_tools = file.n_tools();
         let max_tokens = [file.max_tokens, file.max_completion_tokens, file.max_output_tokens];
-        let limits = Limits::of(&file)?;
+        let input_tokens = file.input_tokens.map(Tokens::new);
+        let asks = Asks::of(&mut file)?;
+        let limits = Limits::of(&mut file)?;
         let messages = conversation(file)?;
         Ok(Self {
-            needs: messages
-                .iter()
-                .map(|message| message.content.needs)
-                .fold(needs, Capabilities::with),
+            needs: messages.iter().map(MessageFile::needs).fold(needs, Capabilities::with),
             messages: messages.into_iter().map(MessageFile::into_message).collect(),
             n_tools,
             max_tokens: max_tokens.into_iter().flatten().min().map(Tokens::new),
+            input_tokens,
             limits,
+            asks,
         })
     }
 }
 
-fn conversation(file: BodyFile) -> Result<Vec<MessageFile>, BodyError> {
-    let (key, messages) = match (file.messages, file.prompt, file.input) {
-        (Some(messages), _, _) => ("messages", messages),
-        (None, Some(prompt), _) => ("prompt", vec![MessageFile::from_user(prompt)]),
-        (None, None, Some(InputFile::Text(text))) => ("input", vec![MessageFile::from_user(text)]),
-        (None, None, Some(InputFile::Messages(messages))) => ("input", messages),
+fn conversation(file: BodyFile<'_>) -> Result<Vec<MessageFile<'_>>, BodyError> {
+    let from_user = |text| vec![MessageFile::saying(RoleRecord::User, text)];
+    let (key, mut messages) = match (file.messages, file.prompt, file.input) {
+        (Some(messages), _, _) => {
+            if let Some(index) = messages.iter().position(|message| message.role.is_none()) {
+                return Err(BodyError::NoRole { index });
+            }
+            ("messages", messages)
+        }
+        (None, Some(prompt), _) => ("prompt", from_user(prompt)),
+        (None, None, Some(InputFile::Text(text))) => ("input", from_user(text)),
+        (None, None, Some(InputFile::Items(items))) => ("input", items),
         (None, None, None) => return Err(BodyError::NoPrompt),
     };
     if messages.is_empty() {
         return Err(BodyError::Empty { key });
     }
+    if let Some(instructions) = file.instructions {
+        messages.insert(0, MessageFile::saying(RoleRecord::System, instructions));
+    }
     Ok(messages)
 }
 
-impl Limits {
-    fn of(file: &BodyFile) -> Result<Self, BodyError> {
-        let owned = |names: &Option<Vec<String>>| {
-            names.iter().flatten().map(|name| Cow::Owned(name.clone())).collect()
+impl<'a> Asks<'a> {
+    fn of(file: &mut BodyFile<'a>) -> Result<Self, BodyError> {
+        let tags: Vec<_> = file
+            .metadata
+            .take()
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(name, tag)| Some((name.0, tag?.0)))
+            .collect();
+        if MAX_TAGS < tags.len() {
+            return Err(BodyError::TooLong { key: "metadata", problem: "has over 16 entries" });
+        }
+        let is_over = |text: &str, limit: usize| text.chars().nth(limit).is_some();
+        let is_long = |(name, tag): &(Cow<'_, str>, Cow<'_, str>)| {
+            is_over(name, MAX_TAG_NAME_CHARS) || is_over(tag, MAX_TAG_CHARS)
         };
-        let max_cost = file.max_cost_usd.map(Usd::from_dollars).transpose();
-        let none = ProviderFile::default();
-        let provider = file.provider.as_ref().unwrap_or(&none);
+        if tags.iter().any(is_long) {
+            let problem = "has a name over 64 characters or a value over 512";
+            return Err(BodyError::TooLong { key: "metadata", problem });
+        }
+        let session_id = file.session_id.take().map(|Text(id)| id);
+        if session_id.as_ref().is_some_and(|id| is_over(id, MAX_SESSION_ID_CHARS)) {
+            let problem = "is over 256 characters";
+            return Err(BodyError::TooLong { key: "session_id", problem });
+        }
         Ok(Self {
-            allow_models: owned(&file.models),
-            deny_models: owned(&file.deny),
-            allow_providers: owned(&provider.only),
-            deny_providers: owned(&provider.ignore),
-            data_policy: data_policy(provider),
+            aim: file.objective.take().map(Aim::of).transpose()?,
+            session_id: session_id.filter(|id| !id.is_empty()),
+            turn: file.turn,
+            tags,
+            explain: if file.explain == Some(true) { Explain::Yes } else { Explain::No },
+            explore: if file.explore == Some(false) { Explore::Refused } else { Explore::Allowed },
+        })
+    }
+}
+
+impl<'a> Aim<'a> {
+    fn of(file: ObjectiveFile<'a>) -> Result<Self, BodyError> {
+        let AimFile { preset, lambda, min_quality, max_cost_usd } = match file {
+            ObjectiveFile::Preset(Text(name)) => return Ok(Self::Point(name)),
+            ObjectiveFile::Object(aims) => aims,
+        };
+        let number = |key| move |problem| BodyError::Number { key, problem };
+        match (preset, lambda, min_quality, max_cost_usd) {
+            (Some(Text(name)), None, None, None) => Ok(Self::Point(name)),
+            (None, Some(lambda), None, None) => Weights::new(lambda, 0.0)
+                .map(|weights| Self::Objective(Objective::Tradeoff(weights)))
+                .map_err(|problem| BodyError::Weight { problem }),
+            (None, None, Some(floor), None) => Quality::new(floor)
+                .map(|floor| Self::Objective(Objective::QualityFloor(floor)))
+                .map_err(number("objective.min_quality")),
+            (None, None, None, Some(cap)) => Usd::from_dollars(cap)
+                .map(|cap| Self::Objective(Objective::CostCap(cap)))
+                .map_err(number("objective.max_cost_usd")),
+            (preset, lambda, floor, cap) => {
+                let given = [preset.is_some(), lambda.is_some(), floor.is_some(), cap.is_some()];
+                Err(BodyError::Objective { found: given.into_iter().filter(|it| *it).count() })
+            }
+        }
+    }
+}
+
+fn names<'a>(names: &mut Option<Vec<Text<'a>>>) -> Vec<Cow<'a, str>> {
+    names.take().unwrap_or_default().into_iter().map(|Text(name)| name).collect()
+}
+
+impl<'a> Limits<'a> {
+    fn of(file: &mut BodyFile<'a>) -> Result<Self, BodyError> {
+        let mut provider = file.provider.take().unwrap_or_default();
+        let needs_parameters = provider.require_parameters == Some(true);
+        let price = |price: Option<Amount>, key| {
+            let price = price.map(|Amount(dollars)| Price::from_dollars_per_million(dollars));
+            price.transpose().map_err(|problem| BodyError::Number { key, problem })
+        };
+        let (prompt, completion) =
+            provider.max_price.map_or((None, None), |caps| (caps.prompt, caps.completion));
+        let max_cost = file.max_cost_usd.map(Usd::from_dollars).transpose();
+        let seconds = positive(
+            provider.preferred_max_latency.map(|Typical(value)| value),
+            "provider.preferred_max_latency",
+        )?;
+        let endpoints = EndpointChoice {
+            order: Cow::Borrowed(&[]),
+            others: match provider.allow_fallbacks {
+                Some(false) => OtherProviders::Refused,
+                Some(true) | None => OtherProviders::Accepted,
+            },
+            sort: provider.sort.as_ref().map_or(EndpointSort::Price, |sort| match sort.by() {
+                SortBy::Price => EndpointSort::Price,
+                SortBy::Throughput => EndpointSort::Throughput,
+                SortBy::Latency => EndpointSort::Latency,
+            }),
+            min_tokens_per_second: positive(
+                provider.preferred_min_throughput.map(|Typical(value)| value),
+                "provider.preferred_min_throughput",
+            )?,
+            max_ttft_ms: seconds.map(|seconds| 1000.0 * seconds),
+        };
+        Ok(Self {
+            allow_models: names(&mut file.models),
+            deny_models: names(&mut file.deny),
+            allow_providers: names(&mut provider.only),
+            deny_providers: names(&mut provider.ignore),
+            data_policy: data_policy(&provider),
             max_cost: max_cost
                 .map_err(|problem| BodyError::Number { key: "max_cost_usd", problem })?,
-            max_latency_ms: file.max_latency_ms.map(positive_ms).transpose()?,
+            max_latency_ms: positive(file.max_latency_ms, "max_latency_ms")?,
+            quantizations: names(&mut provider.quantizations),
+            parameters: if needs_parameters { file.parameters() } else { Vec::new() },
+            max_input_price: price(prompt, "provider.max_price.prompt")?,
+            max_output_price: price(completion, "provider.max_price.completion")?,
+            order: names(&mut provider.order),
+            endpoints,
         })
     }
 
@@ -160,11 +366,19 @@ impl Limits {
             data_policy: self.data_policy,
             max_cost: self.max_cost,
             max_latency_ms: self.max_latency_ms,
+            quantizations: Cow::Borrowed(&self.quantizations),
+            parameters: Cow::Borrowed(&self.parameters),
+            max_input_price: self.max_input_price,
+            max_output_price: self.max_output_price,
+            endpoints: EndpointChoice {
+                order: Cow::Borrowed(&self.order),
+                ..self.endpoints.clone()
+            },
         }
     }
 }
 
-fn data_policy(provider: &ProviderFile) -> DataPolicy {
+fn data_policy(provider: &ProviderFile<'_>) -> DataPolicy {
     if provider.zdr == Some(true) {
         return DataPolicy::ZeroRetention;
     }
@@ -174,11 +388,13 @@ fn data_policy(provider: &ProviderFile) -> DataPolicy {
     }
 }
 
-fn positive_ms(ms: f64) -> Result<f64, BodyError> {
-    if 0.0 < ms && ms.is_finite() {
-        return Ok(ms);
+fn positive(value: Option<f64>, key: &'static str) -> Result<Option<f64>, BodyError> {
+    match value {
+        Some(value) if !(0.0 < value && value.is_finite()) => {
+            Err(BodyError::Number { key, problem: OutOfRange::positive(value) })
+        }
+        Some(_) | None => Ok(value),
     }
-    Err(BodyError::Number { key: "max_latency_ms", problem: OutOfRange::positive(ms) })
 }
 
 #[cfg(test)]

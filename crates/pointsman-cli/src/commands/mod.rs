@@ -1,11 +1,20 @@
 //! One file per command.
 
+#[cfg(feature = "learn")]
 pub(crate) mod benchmark;
+#[cfg(feature = "learn")]
 pub(crate) mod compact;
+#[cfg(feature = "learn")]
 pub(crate) mod demo;
+#[cfg(feature = "learn")]
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
+#[cfg(feature = "learn")]
 pub(crate) mod ope;
 pub(crate) mod route;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
+#[cfg(feature = "learn")]
 pub(crate) mod simulate;
+#[cfg(feature = "learn")]
 pub(crate) mod train;

@@ -52,7 +52,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let catalog = optional_catalog(args.catalog.as_deref())?;
-    let loaded = args.flags.load(&args.policy, catalog.as_ref())?;
+    let mut loaded = args.flags.load(&args.policy, catalog.as_ref())?;
     let draw = Probability::new(args.draw).context("--draw")?;
     let mut bytes = Vec::new();
     io::stdin().lock().take(MAX_REQUEST_BYTES + 1).read_to_end(&mut bytes)?;
@@ -63,6 +63,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let body;
     let request = if bytes.trim_ascii_start().starts_with(b"{") {
         body = ChatBody::from_json(bytes).context("standard input")?;
+        if let Some(aim) = &body.asks.aim {
+            loaded = loaded.striving_for(aim)?;
+        }
         body.to_request()
     } else {
         let text = std::str::from_utf8(bytes).context("standard input is not UTF-8 text")?;

@@ -1,13 +1,13 @@
 //! Models that nothing was learned about, in a decision: their quality from their prior and the
 //! pooled difficulty of the request, their cost from the catalog.
 
-use super::{Candidate, CostBasis, Policy, PolicyModel, check_caps, choose_endpoint};
+use super::{Candidate, CostBasis, Policy, PolicyModel, check_caps, endpoints::Asked};
 use crate::{
     catalog::Catalog,
+    circumstances::Switch,
     eligibility::{self, Exclusion},
     newcomers::{Newcomers, Prior, Traits},
-    request::Request,
-    units::{Tokens, Usd, len_as_float},
+    units::{Usd, len_as_float},
 };
 
 /// A model that nothing was learned about.
@@ -36,10 +36,7 @@ impl Policy {
         let n_learned = self.scorer.n_models();
         let means: Vec<f64> = match mean_quality.filter(|means| means.len() == n_learned) {
             Some(means) => means.to_vec(),
-            None => self.scorer.parts().intercepts[..n_learned]
-                .iter()
-                .map(|&level| f64::from(level).clamp(0.0, 1.0))
-                .collect(),
+            None => self.scorer.standing().iter().map(|level| level.clamp(0.0, 1.0)).collect(),
         };
         let traits_of = |model: &PolicyModel| {
             model.listed.as_ref().map_or_else(Traits::default, Traits::of_listed)
@@ -78,7 +75,7 @@ impl Policy {
     #[inline(never)]
     pub(super) fn weigh_new(
         &self,
-        (request, input_tokens): (&Request<'_>, Tokens),
+        asked: Asked<'_, '_>,
         (quality, output_tokens, dollars): (&[f32], &[f64], &[f64]),
         most_tokens: f64,
         candidates: &mut [Candidate],
@@ -89,12 +86,12 @@ impl Policy {
         let difficulty = mean_score - self.mean_quality;
         let tokens = (!output_tokens.is_empty()).then(|| mean(output_tokens).min(most_tokens));
         let (mut n_eligible, mut dearest) = (0, Usd::ZERO);
-        let models = self.models[quality.len()..].iter().zip(&self.expected_of_new);
-        for ((model, new), candidate) in models.zip(candidates) {
+        let models = (quality.len()..).zip(&self.expected_of_new);
+        for ((place, new), candidate) in models.zip(candidates) {
             *candidate = Candidate::UNKNOWN;
             candidate.expected.quality = new.prior.level + difficulty;
             candidate.output_tokens = tokens;
-            match self.may_take_new((model, new), (request, input_tokens), dollars, candidate) {
+            match self.may_take_new((place, new), asked, dollars, candidate) {
                 Ok(()) => {
                     n_eligible += 1;
                     dearest = dearest.max(candidate.expected.cost.unwrap_or(Usd::ZERO));
@@ -107,14 +104,21 @@ impl Policy {
 
     fn may_take_new(
         &self,
-        (model, new): (&PolicyModel, &NewModel),
-        (request, input_tokens): (&Request<'_>, Tokens),
+        (place, new): (usize, &NewModel),
+        asked: Asked<'_, '_>,
         dollars: &[f64],
         candidate: &mut Candidate,
     ) -> Result<(), Exclusion> {
-        eligibility::check_name(&model.id, &request.constraints)?;
+        let model = &self.models[place];
+        eligibility::check_name(&model.id, &asked.request.constraints)?;
+        if let Some(held) = asked.circumstances.held
+            && held.switch == Switch::InToolLoop
+            && held.model != place
+        {
+            return Err(Exclusion::HeldBySession);
+        }
         if let Some(listed) = &model.listed {
-            choose_endpoint(listed, request, input_tokens, candidate)?;
+            asked.choose((place, listed), candidate)?;
         }
         // Without ratios the catalog's price and assumed tokens stand: better than nothing.
         if self.cost_basis == CostBasis::Learned && !new.price_ratios.is_empty() {
@@ -122,7 +126,7 @@ impl Policy {
             let expected: f64 = pairs.map(|(ratio, dollars)| ratio * dollars).sum();
             candidate.expected.cost = Usd::from_dollars(expected).ok();
         }
-        check_caps(request, &candidate.expected)
+        check_caps(asked.request, &candidate.expected)
     }
 }
 

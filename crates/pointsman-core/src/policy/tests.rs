@@ -1,5 +1,12 @@
 use super::*;
-use crate::{explorer::Rule, newcomers::Newcomers, objective::Weights, scorer::tests::patterned};
+use crate::{
+    circumstances::{Health, LiveEndpoint, LiveEndpoints},
+    explorer::Rule,
+    newcomers::Newcomers,
+    objective::Weights,
+    request::{EndpointChoice, EndpointSort, OtherProviders},
+    scorer::tests::patterned,
+};
 use proptest::prelude::*;
 use std::borrow::Cow;
 
@@ -258,4 +265,92 @@ fn a_newcomer_keeps_to_the_constraints() {
     assert_ne!(decision.model, 5);
     assert_eq!(workspace.candidates()[5].probability, 0.0);
     assert!(workspace.candidates()[5].excluded_by.is_some());
+}
+
+/// The provider of m2, which both serve: `east` is dearer, and measured to be faster.
+#[track_caller]
+fn check_provider(change: impl FnOnce(&mut EndpointChoice<'static>), expected: &str) {
+    let policy = policy(3);
+    let mut workspace = Workspace::new(&policy);
+    let mut request = Request::from_prompt(PROMPT);
+    change(&mut request.constraints.endpoints);
+    policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+    assert_eq!(policy.provider(2, &workspace.candidates()[2]), Some(expected));
+}
+
+#[test]
+fn the_caller_may_choose_the_endpoint() {
+    let order = || Cow::Owned(vec![Cow::Borrowed("east")]);
+    check_provider(|_| (), "west");
+    check_provider(|choice| choice.order = order(), "east");
+    check_provider(|choice| choice.sort = EndpointSort::Throughput, "east");
+    check_provider(|choice| choice.sort = EndpointSort::Latency, "east");
+    check_provider(|choice| choice.min_tokens_per_second = Some(40.0), "east");
+    check_provider(|choice| choice.min_tokens_per_second = Some(60.0), "west"); // neither keeps it
+    check_provider(|choice| choice.max_ttft_ms = Some(100.0), "east");
+    check_provider(
+        |choice| (choice.order, choice.others) = (order(), OtherProviders::Refused),
+        "east",
+    );
+}
+
+fn distribute<'p>(
+    policy: &'p Policy,
+    workspace: &mut Workspace,
+    around: Circumstances<'_>,
+) -> &'p str {
+    let request = Request::from_prompt(PROMPT);
+    let n_bytes_cut = policy.distribute_in(&around, &request, workspace).unwrap();
+    let decision = workspace.draw(Probability::ZERO, n_bytes_cut);
+    policy.models().nth(decision.model).unwrap()
+}
+
+#[test]
+fn what_fails_does_not_come_into_question() {
+    let policy = policy(2);
+    let mut workspace = Workspace::new(&policy);
+    let failing = LiveEndpoint { health: Health::Failing, ..LiveEndpoint::default() };
+    let quick = LiveEndpoint { tokens_per_second: Some(1000.0), ..LiveEndpoint::default() };
+    let live = LiveEndpoints::new(vec![vec![failing; 2], vec![quick, failing]]);
+    let around = Circumstances { live: Some(&live), ..policy.circumstances() };
+    assert_eq!(distribute(&policy, &mut workspace, around), "m1");
+    let [first, second] = workspace.candidates() else { panic!("two models") };
+    assert_eq!(first.excluded_by, Some(Exclusion::Failing));
+    assert_eq!(second.endpoint, Some(0));
+    let answer_ms = second.output_tokens.unwrap_or(500.0);
+    assert_eq!(second.expected.latency_ms, Some(100.0 + answer_ms)); // a token a millisecond
+}
+
+#[test]
+fn a_conversation_pays_for_a_switch_and_waits_for_its_tools() {
+    let mut toml = String::new();
+    for name in ["m0", "m1"] {
+        toml += &format!(
+            "[[models]]\nid = \"{name}\"\n[[models.endpoints]]\nprovider = \"p\"\n\
+             input_usd_per_million = 1.0\noutput_usd_per_million = 0.0\n\
+             cached_input_usd_per_million = 0.1\n"
+        );
+    }
+    let scorer = Scorer::new(patterned(2, 10)).unwrap();
+    let policy = Policy::new(scorer, &names(2), Catalog::from_toml(&toml).ok().as_ref()).unwrap();
+    let policy = policy.with_objective(Objective::Tradeoff(Weights::new(1e9, 0.0).unwrap()));
+    let mut workspace = Workspace::new(&policy);
+    let held = |model, switch| {
+        let held = Held { model, endpoint: 0, cached: Tokens::new(10), switch };
+        Circumstances { held: Some(held), ..policy.circumstances() }
+    };
+    for model in [0, 1] {
+        let stays = distribute(&policy, &mut workspace, held(model, Switch::Allowed));
+        assert_eq!(stays, names(2)[model]);
+        let cost = |m: usize| workspace.candidates()[m].expected.cost.unwrap().nanos();
+        assert_eq!(cost(1 - model) - cost(model), 10 * 900); // 10 tokens at 0.9 dollars a million
+        distribute(&policy, &mut workspace, held(model, Switch::InToolLoop));
+        let other = workspace.candidates()[1 - model];
+        assert_eq!(other.excluded_by, Some(Exclusion::HeldBySession));
+    }
+    // The model that called the tool is gone: any other may go on.
+    let failing = LiveEndpoint { health: Health::Failing, ..LiveEndpoint::default() };
+    let live = LiveEndpoints::new(vec![vec![failing]]);
+    let around = Circumstances { live: Some(&live), ..held(0, Switch::InToolLoop) };
+    assert_eq!(distribute(&policy, &mut workspace, around), "m1");
 }

@@ -1,9 +1,8 @@
 use super::*;
-use pointsman_core::request::Role;
 use proptest::prelude::*;
 
 #[track_caller]
-fn body(json: &str) -> ChatBody {
+fn body(json: &str) -> ChatBody<'_> {
     ChatBody::from_json(json.as_bytes()).unwrap()
 }
 
@@ -86,7 +85,8 @@ fn parts_become_needs() {
 
 #[track_caller]
 fn check_constraints(rest: &str, expected: &Constraints<'_>) {
-    let body = body(&format!(r#"{{"prompt":"Hi",{rest}}}"#));
+    let json = format!(r#"{{"prompt":"Hi",{rest}}}"#);
+    let body = body(&json);
     assert_eq!(format!("{:?}", body.to_request().constraints), format!("{expected:?}"));
 }
 
@@ -115,6 +115,29 @@ fn the_callers_limits_become_constraints() {
     check_constraints(
         r#""provider":{"zdr":true,"data_collection":"allow"}"#,
         &Constraints { data_policy: DataPolicy::ZeroRetention, ..none() },
+    );
+    check_constraints(
+        r#""provider":{"order":["north","south"],"allow_fallbacks":false,"quantizations":["fp8"],
+            "sort":{"by":"latency","partition":"none"},"max_price":{"prompt":1,"completion":"2.5"},
+            "preferred_min_throughput":{"p50":40,"p90":10},"preferred_max_latency":0.5}"#,
+        &Constraints {
+            quantizations: names(&["fp8"]),
+            max_input_price: Price::from_dollars_per_million(1.0).ok(),
+            max_output_price: Price::from_dollars_per_million(2.5).ok(),
+            endpoints: EndpointChoice {
+                order: names(&["north", "south"]),
+                others: OtherProviders::Refused,
+                sort: EndpointSort::Latency,
+                min_tokens_per_second: Some(40.0),
+                max_ttft_ms: Some(500.0),
+            },
+            ..none()
+        },
+    );
+    check_constraints(
+        r#""temperature":0.2,"seed":null,"max_tokens":5,"tools":[],"logprobs":true,
+            "provider":{"require_parameters":true}"#,
+        &Constraints { parameters: names(&["max_tokens", "temperature", "logprobs"]), ..none() },
     );
     check_constraints(
         r#""max_cost_usd":0.002,"max_latency_ms":1500"#,
@@ -151,7 +174,7 @@ fn what_is_no_request_is_refused_in_one_sentence() {
     );
     check_refused(
         r#"{"input":7}"#,
-        "the body is not a chat request: `input` is neither a text nor a list of messages at line 1 column 11",
+        "the body is not a chat request: invalid type: integer `7`, expected a text or a list of messages at line 1 column 10",
     );
     check_refused(
         r#"{"prompt":"Hi","max_cost_usd":-1}"#,
@@ -161,6 +184,133 @@ fn what_is_no_request_is_refused_in_one_sentence() {
         r#"{"prompt":"Hi","max_latency_ms":0}"#,
         "`max_latency_ms`: 0 is not in (0, inf)",
     );
+}
+
+#[test]
+fn items_of_the_responses_form_need_no_role() {
+    use Role::{Assistant, System, Tool, User};
+    check_messages(
+        r#"{"instructions":"Be brief.","input":[
+            {"role":"user","content":"Weather?"},
+            {"type":"reasoning","summary":[]},
+            {"type":"function_call","call_id":"1","name":"sky","arguments":"{}"},
+            {"type":"function_call_output","call_id":"1","output":"clear"}]}"#,
+        &[
+            (System, "Be brief."),
+            (User, "Weather?"),
+            (Assistant, ""),
+            (Assistant, "{}"),
+            (Tool, "clear"),
+        ],
+    );
+    check_needs(r#""text":{"format":{"type":"json_schema"}}"#, &["json_schema"]);
+}
+
+#[track_caller]
+fn check_asks(rest: &str, expected: &Asks<'_>) {
+    let json = format!(r#"{{"prompt":"Hi",{rest}}}"#);
+    assert_eq!(body(&json).asks, *expected);
+}
+
+#[test]
+fn callers_ask_things_of_the_router() {
+    let none = Asks::default;
+    let own = |objective| Some(Aim::Objective(objective));
+    let tradeoff = Objective::Tradeoff(Weights::new(40.0, 0.0).unwrap());
+    let floor = Objective::QualityFloor(Quality::new(0.8).unwrap());
+    let cap = Objective::CostCap(Usd::from_nanos(1_000_000));
+    let point = || Some(Aim::Point("economy".into()));
+    check_asks(r#""stream":true"#, &none());
+    check_asks(r#""objective":"economy""#, &Asks { aim: point(), ..none() });
+    check_asks(r#""objective":{"preset":"economy"}"#, &Asks { aim: point(), ..none() });
+    check_asks(r#""objective":{"lambda":40}"#, &Asks { aim: own(tradeoff), ..none() });
+    check_asks(r#""objective":{"min_quality":0.8}"#, &Asks { aim: own(floor), ..none() });
+    check_asks(r#""objective":{"max_cost_usd":0.001}"#, &Asks { aim: own(cap), ..none() });
+    check_asks(
+        r#""session_id":"s","turn":3,"explain":true,"explore":false,
+            "metadata":{"task":"sums","b":1,"a":true,"nothing":null}"#,
+        &Asks {
+            session_id: Some("s".into()),
+            turn: Some(3),
+            explain: Explain::Yes,
+            explore: Explore::Refused,
+            tags: vec![
+                ("a".into(), "true".into()),
+                ("b".into(), "1".into()),
+                ("task".into(), "sums".into()),
+            ],
+            ..none()
+        },
+    );
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let prompt = |rest: &str| format!(r#"{{"prompt":"Hi",{rest}}}"#);
+    let long = format!(r#""session_id":"{}""#, "é".repeat(257));
+    let many: Vec<String> = (0..17).map(|index| format!(r#""{index}":"x""#)).collect();
+    let many = format!(r#""metadata":{{{}}}"#, many.join(","));
+    let tag = format!(r#""metadata":{{"x":"{}"}}"#, "x".repeat(513));
+    for (rest, problem) in [
+        (
+            r#""objective":{}"#,
+            "`objective` holds 0 of preset, lambda, min_quality and max_cost_usd; give one",
+        ),
+        (
+            r#""objective":{"lambda":1,"min_quality":0.5}"#,
+            "`objective` holds 2 of preset, lambda, min_quality and max_cost_usd; give one",
+        ),
+        (
+            r#""objective":{"lambda":-1}"#,
+            "`objective.lambda`: a weight of -1; it must be zero or more, in quality points per dollar or second",
+        ),
+        (r#""objective":{"min_quality":1.5}"#, "`objective.min_quality`: 1.5 is not in [0, 1]"),
+        (
+            r#""provider":{"max_price":{"prompt":-1}}"#,
+            "`provider.max_price.prompt`: -1 is not in [0, 9 billion] dollars",
+        ),
+        (
+            r#""provider":{"preferred_max_latency":0}"#,
+            "`provider.preferred_max_latency`: 0 is not in (0, inf)",
+        ),
+        (&long, "`session_id` is over 256 characters"),
+        (&many, "`metadata` has over 16 entries"),
+        (&tag, "`metadata` has a name over 64 characters or a value over 512"),
+    ] {
+        check_refused(&prompt(rest), problem);
+    }
+    check_refused(
+        r#"{"messages":[{"role":"user","content":"Hi"},{"content":"Ho"}]}"#,
+        "`messages[1]` has no `role`; say system, user, assistant or tool",
+    );
+    for (rest, fragment) in [
+        (r#""objective":7"#, "`objective` is neither the name of an operating point nor an object"),
+        (
+            r#""provider":{"sort":"beauty"}"#,
+            "`provider.sort` is neither price, throughput nor latency",
+        ),
+        (
+            r#""provider":{"preferred_min_throughput":{}}"#,
+            "an object of percentiles that names none",
+        ),
+        (r#""max_tokens":1e999"#, "number out of range"),
+        (r#""deny":["a"],"deny":["b"]"#, "duplicate field `deny`"),
+        (r#""metadata":{"a":[1]}"#, "expected a text, a number or a truth value"),
+    ] {
+        let json = prompt(rest);
+        let message = ChatBody::from_json(json.as_bytes()).unwrap_err().to_string();
+        assert!(message.contains(fragment), "{rest}: {message}");
+    }
+}
+
+#[test]
+fn texts_are_borrowed_where_they_can_be() {
+    let json =
+        br#"{"messages":[{"role":"user","content":"plain"},{"role":"user","content":"a\nb"}]}"#;
+    let body = ChatBody::from_json(json).unwrap();
+    let is_borrowed: Vec<bool> =
+        body.messages.iter().map(|one| matches!(one.text, Cow::Borrowed(_))).collect();
+    assert_eq!(is_borrowed, [true, false]);
 }
 
 proptest! {
@@ -173,7 +323,8 @@ proptest! {
             serde_json::json!({"input": text}),
             serde_json::json!({"messages": [message]}),
         ] {
-            let body = ChatBody::from_json(json.to_string().as_bytes()).unwrap();
+            let json = json.to_string();
+            let body = ChatBody::from_json(json.as_bytes()).unwrap();
             prop_assert_eq!(&body.to_request().messages[0].text, &text);
         }
     }

@@ -3,43 +3,94 @@
 //! Only what a decision looks at is kept: the text of a message and which other kinds of parts it
 //! has. Pictures and sound are passed over without being copied.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
-use pointsman_core::request::{Capabilities, Message};
+use pointsman_core::request::{Capabilities, Message, Role};
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, SeqAccess, Visitor},
 };
 
+use super::text::{Amount, Count, Tag, Text, Typical};
 use crate::record::RoleRecord;
 
 #[derive(Deserialize)]
-pub(super) struct BodyFile {
-    pub(super) messages: Option<Vec<MessageFile>>,
-    pub(super) prompt: Option<String>,
-    pub(super) input: Option<InputFile>,
-    tools: Option<Vec<IgnoredAny>>,
-    functions: Option<Vec<IgnoredAny>>,
-    response_format: Option<FormatFile>,
+pub(super) struct BodyFile<'a> {
+    #[serde(borrow)]
+    pub(super) messages: Option<Vec<MessageFile<'a>>>,
+    #[serde(borrow)]
+    pub(super) prompt: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub(super) input: Option<InputFile<'a>>,
+    #[serde(borrow)]
+    pub(super) instructions: Option<Text<'a>>,
+    tools: Option<Count>,
+    functions: Option<Count>,
+    #[serde(borrow)]
+    response_format: Option<FormatFile<'a>>,
+    #[serde(borrow)]
+    text: Option<TextFormatFile<'a>>,
     pub(super) max_tokens: Option<u64>,
     pub(super) max_completion_tokens: Option<u64>,
     pub(super) max_output_tokens: Option<u64>,
-    reasoning: Option<ReasoningFile>,
-    reasoning_effort: Option<String>,
-    #[serde(alias = "candidates")]
-    pub(super) models: Option<Vec<String>>,
-    pub(super) deny: Option<Vec<String>>,
-    pub(super) provider: Option<ProviderFile>,
+    pub(super) input_tokens: Option<u64>,
+    #[serde(borrow)]
+    reasoning: Option<ReasoningFile<'a>>,
+    #[serde(borrow)]
+    reasoning_effort: Option<Text<'a>>,
+    #[serde(alias = "candidates", borrow)]
+    pub(super) models: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    pub(super) deny: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    pub(super) provider: Option<ProviderFile<'a>>,
     pub(super) max_cost_usd: Option<f64>,
     pub(super) max_latency_ms: Option<f64>,
+    #[serde(borrow)]
+    pub(super) objective: Option<ObjectiveFile<'a>>,
+    #[serde(borrow)]
+    pub(super) session_id: Option<Text<'a>>,
+    pub(super) turn: Option<u32>,
+    #[serde(borrow)]
+    pub(super) metadata: Option<BTreeMap<Text<'a>, Option<Tag<'a>>>>,
+    pub(super) explain: Option<bool>,
+    pub(super) explore: Option<bool>,
+    temperature: Option<IgnoredAny>,
+    top_p: Option<IgnoredAny>,
+    top_k: Option<IgnoredAny>,
+    top_a: Option<IgnoredAny>,
+    min_p: Option<IgnoredAny>,
+    seed: Option<IgnoredAny>,
+    stop: Option<IgnoredAny>,
+    frequency_penalty: Option<IgnoredAny>,
+    presence_penalty: Option<IgnoredAny>,
+    repetition_penalty: Option<IgnoredAny>,
+    logit_bias: Option<IgnoredAny>,
+    logprobs: Option<IgnoredAny>,
+    top_logprobs: Option<IgnoredAny>,
+    tool_choice: Option<IgnoredAny>,
+    parallel_tool_calls: Option<IgnoredAny>,
+    verbosity: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize, Default)]
-pub(super) struct ProviderFile {
-    pub(super) only: Option<Vec<String>>,
-    pub(super) ignore: Option<Vec<String>>,
+pub(super) struct ProviderFile<'a> {
+    #[serde(borrow)]
+    pub(super) order: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    pub(super) only: Option<Vec<Text<'a>>>,
+    #[serde(borrow)]
+    pub(super) ignore: Option<Vec<Text<'a>>>,
+    pub(super) allow_fallbacks: Option<bool>,
+    pub(super) require_parameters: Option<bool>,
     pub(super) data_collection: Option<DataCollection>,
     pub(super) zdr: Option<bool>,
+    #[serde(borrow)]
+    pub(super) quantizations: Option<Vec<Text<'a>>>,
+    pub(super) sort: Option<SortFile>,
+    pub(super) max_price: Option<MaxPriceFile>,
+    pub(super) preferred_min_throughput: Option<Typical>,
+    pub(super) preferred_max_latency: Option<Typical>,
 }
 
 #[derive(Deserialize)]
@@ -49,57 +100,125 @@ pub(super) enum DataCollection {
     Deny,
 }
 
+/// `"price"`, or an object with that under `by`.
 #[derive(Deserialize)]
-struct FormatFile {
-    r#type: String,
+#[serde(untagged, expecting = "`provider.sort` is neither price, throughput nor latency")]
+pub(super) enum SortFile {
+    Plain(SortBy),
+    Object { by: SortBy },
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum SortBy {
+    Price,
+    Throughput,
+    Latency,
+}
+
+impl SortFile {
+    pub(super) fn by(&self) -> SortBy {
+        match self {
+            Self::Plain(by) | Self::Object { by } => *by,
+        }
+    }
+}
+
+/// Dollars per million tokens; a price per request or image is not known of any endpoint.
+#[derive(Deserialize, Clone, Copy)]
+pub(super) struct MaxPriceFile {
+    pub(super) prompt: Option<Amount>,
+    pub(super) completion: Option<Amount>,
+}
+
+/// The name of an operating point, or an object that holds one aim.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "`objective` is neither the name of an operating point nor an object"
+)]
+pub(super) enum ObjectiveFile<'a> {
+    Preset(#[serde(borrow)] Text<'a>),
+    Object(#[serde(borrow)] AimFile<'a>),
 }
 
 #[derive(Deserialize)]
-struct ReasoningFile {
-    effort: Option<String>,
+#[serde(deny_unknown_fields)]
+pub(super) struct AimFile<'a> {
+    #[serde(borrow)]
+    pub(super) preset: Option<Text<'a>>,
+    pub(super) lambda: Option<f64>,
+    pub(super) min_quality: Option<f64>,
+    pub(super) max_cost_usd: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct FormatFile<'a> {
+    #[serde(borrow)]
+    r#type: Text<'a>,
+}
+
+/// Where the Responses form has its `response_format`.
+#[derive(Deserialize)]
+struct TextFormatFile<'a> {
+    #[serde(borrow)]
+    format: Option<FormatFile<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ReasoningFile<'a> {
+    #[serde(borrow)]
+    effort: Option<Text<'a>>,
     enabled: Option<bool>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`input` is neither a text nor a list of messages")]
-pub(super) enum InputFile {
-    Text(String),
-    Messages(Vec<MessageFile>),
+/// A text, or the items of a conversation.
+pub(super) enum InputFile<'a> {
+    Text(Text<'a>),
+    Items(Vec<MessageFile<'a>>),
 }
 
+/// A message, or an item of the Responses form, which may have no role.
 #[derive(Deserialize)]
-pub(super) struct MessageFile {
-    role: RoleRecord,
-    #[serde(default)]
-    pub(super) content: ContentFile,
+pub(super) struct MessageFile<'a> {
+    pub(super) role: Option<RoleRecord>,
+    #[serde(borrow)]
+    r#type: Option<Text<'a>>,
+    #[serde(default, borrow)]
+    pub(super) content: ContentFile<'a>,
+    #[serde(default, borrow)]
+    output: ContentFile<'a>,
+    #[serde(borrow)]
+    arguments: Option<Text<'a>>,
 }
 
 /// The content of a message: a text, a list of parts, or nothing beside tool calls.
 #[derive(Default)]
-pub(super) struct ContentFile {
+pub(super) struct ContentFile<'a> {
     /// The text of all text parts, one a line.
-    text: String,
+    text: Cow<'a, str>,
     /// What a model must be able to do to read the other parts.
-    pub(super) needs: Capabilities,
+    needs: Capabilities,
 }
 
 #[derive(Deserialize)]
-struct PartFile {
-    r#type: String,
-    text: Option<String>,
+struct PartFile<'a> {
+    #[serde(borrow)]
+    r#type: Text<'a>,
+    #[serde(borrow)]
+    text: Option<Text<'a>>,
 }
 
-impl BodyFile {
+impl BodyFile<'_> {
     /// How many functions are offered, under either of their names.
     pub(super) fn n_tools(&self) -> u32 {
-        let n_tools: usize =
-            [&self.tools, &self.functions].into_iter().flatten().map(Vec::len).sum();
-        u32::try_from(n_tools).unwrap_or(u32::MAX)
+        let count = |tools: Option<Count>| tools.map_or(0, |Count(count)| count);
+        count(self.tools).saturating_add(count(self.functions))
     }
 
     /// What the parameters, not the messages, ask of a model.
     pub(super) fn needs(&self) -> Capabilities {
-        let format = self.response_format.as_ref().map(|format| format.r#type.as_str());
+        let format = self.format();
         let asked = [
             (0 < self.n_tools(), Capabilities::TOOLS),
             (matches!(format, Some("json_schema" | "json_object")), Capabilities::JSON_SCHEMA),
@@ -111,48 +230,99 @@ impl BodyFile {
             .fold(Capabilities::NONE, |all, (_, one)| all.with(*one))
     }
 
+    fn format(&self) -> Option<&str> {
+        let of_responses = self.text.as_ref().and_then(|text| text.format.as_ref());
+        self.response_format.as_ref().or(of_responses).map(|format| &*format.r#type.0)
+    }
+
     /// Whether reasoning is asked for; an effort of `none` asks for its absence, which any model
     /// can give.
     fn asks_for_reasoning(&self) -> bool {
-        let some = |effort: &Option<String>| effort.as_deref().is_some_and(|it| it != "none");
+        let is_some = |effort: &Option<Text<'_>>| effort.as_ref().is_some_and(|it| it.0 != "none");
         let by_object = self.reasoning.as_ref().is_some_and(|reasoning| {
-            reasoning.enabled != Some(false) && reasoning.effort.as_deref() != Some("none")
+            reasoning.enabled != Some(false)
+                && reasoning.effort.as_ref().is_none_or(|it| it.0 != "none")
         });
-        by_object || some(&self.reasoning_effort)
+        by_object || is_some(&self.reasoning_effort)
+    }
+
+    /// The parameters that the body sets, by the names that catalogs have for them.
+    pub(super) fn parameters(&self) -> Vec<Cow<'static, str>> {
+        let limits = [self.max_tokens, self.max_completion_tokens, self.max_output_tokens];
+        let set = [
+            ("max_tokens", limits.iter().any(Option::is_some)),
+            ("tools", 0 < self.n_tools()),
+            ("response_format", self.format().is_some_and(|format| format != "text")),
+            ("reasoning", self.asks_for_reasoning()),
+            ("temperature", self.temperature.is_some()),
+            ("top_p", self.top_p.is_some()),
+            ("top_k", self.top_k.is_some()),
+            ("top_a", self.top_a.is_some()),
+            ("min_p", self.min_p.is_some()),
+            ("seed", self.seed.is_some()),
+            ("stop", self.stop.is_some()),
+            ("frequency_penalty", self.frequency_penalty.is_some()),
+            ("presence_penalty", self.presence_penalty.is_some()),
+            ("repetition_penalty", self.repetition_penalty.is_some()),
+            ("logit_bias", self.logit_bias.is_some()),
+            ("logprobs", self.logprobs.is_some()),
+            ("top_logprobs", self.top_logprobs.is_some()),
+            ("tool_choice", self.tool_choice.is_some()),
+            ("parallel_tool_calls", self.parallel_tool_calls.is_some()),
+            ("verbosity", self.verbosity.is_some()),
+        ];
+        set.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name.into()).collect()
     }
 }
 
-impl MessageFile {
-    /// A single question.
-    pub(super) fn from_user(text: String) -> Self {
-        Self { role: RoleRecord::User, content: ContentFile { text, needs: Capabilities::NONE } }
+impl<'a> MessageFile<'a> {
+    /// A single text.
+    pub(super) fn saying(role: RoleRecord, text: Text<'a>) -> Self {
+        let content = ContentFile { text: text.0, needs: Capabilities::NONE };
+        let (kind, output, arguments) = (None, ContentFile::default(), None);
+        Self { role: Some(role), r#type: kind, content, output, arguments }
     }
 
-    pub(super) fn into_message(self) -> Message<'static> {
-        Message { role: self.role.into(), text: Cow::Owned(self.content.text) }
+    pub(super) fn needs(&self) -> Capabilities {
+        self.content.needs.with(self.output.needs)
+    }
+
+    /// The message; an item without a role is a tool's answer if it is called an output, and
+    /// something that the model said otherwise.
+    pub(super) fn into_message(self) -> Message<'a> {
+        let kind = self.r#type.as_ref().map_or("", |kind| &*kind.0);
+        let role = match self.role {
+            Some(role) => role.into(),
+            None if kind.ends_with("_output") => Role::Tool,
+            None => Role::Assistant,
+        };
+        let said = [self.content.text, self.output.text, self.arguments.unwrap_or_default().0];
+        let text = said.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+        Message { role, text }
     }
 }
 
-impl ContentFile {
-    fn add(&mut self, part: PartFile) {
-        let need = match part.r#type.as_str() {
+impl<'a> ContentFile<'a> {
+    fn add(&mut self, part: PartFile<'a>) {
+        let need = match &*part.r#type.0 {
             "image_url" | "input_image" | "image" => Capabilities::IMAGES,
             "input_audio" | "audio" => Capabilities::AUDIO,
             "file" | "input_file" => Capabilities::FILES,
             _ => Capabilities::NONE,
         };
         self.needs = self.needs.with(need);
-        let Some(text) = part.text else { return };
+        let Some(Text(text)) = part.text else { return };
         if self.text.is_empty() {
             self.text = text;
         } else {
-            self.text.push('\n');
-            self.text.push_str(&text);
+            let all = self.text.to_mut();
+            all.push('\n');
+            all.push_str(&text);
         }
     }
 }
 
-impl<'de> Deserialize<'de> for ContentFile {
+impl<'de: 'a, 'a> Deserialize<'de> for ContentFile<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ContentVisitor)
     }
@@ -161,29 +331,61 @@ impl<'de> Deserialize<'de> for ContentFile {
 struct ContentVisitor;
 
 impl<'de> Visitor<'de> for ContentVisitor {
-    type Value = ContentFile;
+    type Value = ContentFile<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text or a list of content parts")
     }
 
-    fn visit_unit<E>(self) -> Result<ContentFile, E> {
+    fn visit_unit<E>(self) -> Result<ContentFile<'de>, E> {
         Ok(ContentFile::default())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<ContentFile, E> {
-        Ok(ContentFile { text: text.to_owned(), needs: Capabilities::NONE })
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<ContentFile<'de>, E> {
+        Ok(ContentFile { text: Cow::Borrowed(text), needs: Capabilities::NONE })
     }
 
-    fn visit_string<E>(self, text: String) -> Result<ContentFile, E> {
-        Ok(ContentFile { text, needs: Capabilities::NONE })
+    fn visit_str<E>(self, text: &str) -> Result<ContentFile<'de>, E> {
+        Ok(ContentFile { text: Cow::Owned(text.to_owned()), needs: Capabilities::NONE })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<ContentFile, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<ContentFile<'de>, A::Error> {
         let mut content = ContentFile::default();
         while let Some(part) = parts.next_element()? {
             content.add(part);
         }
         Ok(content)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for InputFile<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(InputVisitor)
+    }
+}
+
+struct InputVisitor;
+
+impl<'de> Visitor<'de> for InputVisitor {
+    type Value = InputFile<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of messages")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<InputFile<'de>, E> {
+        Ok(InputFile::Text(Text(Cow::Borrowed(text))))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<InputFile<'de>, E> {
+        Ok(InputFile::Text(Text(Cow::Owned(text.to_owned()))))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<InputFile<'de>, A::Error> {
+        let mut all = Vec::new();
+        while let Some(item) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(InputFile::Items(all))
     }
 }

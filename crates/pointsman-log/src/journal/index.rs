@@ -75,6 +75,11 @@ impl Key {
             let digest: [u8; 32] = Sha256::digest(id.as_bytes()).into();
             digest.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
         });
+        Self::of_number(number)
+    }
+
+    /// The key of a UUID.
+    pub(crate) const fn of_number(number: u128) -> Self {
         let (high, low) = halves(number);
         Self([high, low])
     }

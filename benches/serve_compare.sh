@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Requests per second and server CPU of `/route` beside those of a bare axum handler that parses and
+# answers as many bytes: the same load tool, in turns, in one run. Needs wrk. Weakness: the load
+# tool shares the machine's cores; trust the ratio, not the rates.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-target}
+seconds=${SECONDS_EACH:-5}
+rounds=${ROUNDS:-3}
+connections=${CONNECTIONS:-16}
+# One command, so that both are built with the same features; without `learn`, and so without Polars.
+cargo build --release -q -p pointsman-cli -p pointsman-benches --no-default-features \
+    --features pointsman-cli/serve --bin pointsman --bin bare-http --bin serve-files
+folder=$(mktemp -d)
+pids=()
+trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$folder"' EXIT
+"$target/release/serve-files" "$folder"
+cat > "$folder/post.lua" <<LUA
+wrk.method = "POST"
+local file = io.open("$folder/body.json")
+wrk.body = file:read("*a")
+wrk.headers["content-type"] = "application/json"
+LUA
+explore=${EXPLORE:-greedy}
+printf '[explore]\nhow = "%s"\nshare = 1.0\n' "$explore" > "$folder/pointsman.toml"
+"$target/release/pointsman" serve --policy "$folder/policy.safetensors" \
+    --catalog "$folder/catalog.toml" --config "$folder/pointsman.toml" \
+    --journal "$folder/journal" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+    2> "$folder/serve.log" &
+service=$!
+pids+=("$service")
+until grep -q listening "$folder/serve.log"; do sleep 0.1; done
+at=$(sed -n 's/.*"callers":"\([^"]*\)".*/\1/p' "$folder/serve.log" | head -1)
+size=$(curl -s -d @"$folder/body.json" "http://$at/route" | wc -c)
+"$target/release/bare-http" "$size" > "$folder/bare.log" &
+bare=$!
+pids+=("$bare")
+until [ -s "$folder/bare.log" ]; do sleep 0.1; done
+bare_at=$(head -1 "$folder/bare.log")
+printf 'a body of %d bytes, a reply of %d, %d connections, %d s each\n' \
+    "$(wc -c < "$folder/body.json")" "$size" "$connections" "$seconds"
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+measure() {
+    local name=$1 pid=$2 address=$3 before after out
+    before=$(ticks "$pid")
+    out=$(wrk -t1 -c"$connections" -d"${seconds}s" -s "$folder/post.lua" "http://$address/route")
+    after=$(ticks "$pid")
+    awk -v name="$name" -v ticks=$((after - before)) -v hertz="$(getconf CLK_TCK)" '
+        /requests in/ { n = $1 } /Requests\/sec/ { rate = $2 } /Non-2xx/ { bad = $NF }
+        END { printf "%-8s %9.0f requests/s  %6.1f us CPU/request  %d not 2xx\n",
+              name, rate, 1e6 * ticks / hertz / n, bad }' <<< "$out"
+}
+for _ in $(seq "$rounds"); do
+    measure bare "$bare" "$bare_at"
+    measure route "$service" "$at"
+done

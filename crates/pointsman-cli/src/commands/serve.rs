@@ -1,0 +1,176 @@
+//! `pointsman serve`: decides over HTTP. Its log is one JSON object a line, on standard error.
+
+use anyhow::{Context, Result};
+use pointsman_core::{artifact::Artifact, catalog::Catalog};
+use pointsman_serve::{
+    Service,
+    effects::Effects,
+    http::Reload,
+    loaded::Loaded,
+    server::{self, Event},
+    settings::Settings,
+};
+use serde_json::{Value, json};
+use std::{
+    cell::RefCell,
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    panic,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+/// How many random numbers are fetched from the operating system at once.
+const N_FETCHED: usize = 64;
+
+/// Flags of `serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The policy file; read again on SIGHUP and when it changes.
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// Models and prices (TOML or JSON).
+    #[arg(long, value_name = "FILE")]
+    catalog: PathBuf,
+    /// Settings (TOML); `docs/http.md` lists them.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where callers come in, instead of the settings' `listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where operators come in, instead of the settings' `admin_listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    admin_listen: Option<SocketAddr>,
+    /// The folder of the journal, instead of the settings' `journal.folder`.
+    #[arg(long, value_name = "FOLDER")]
+    journal: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let settings = settings(args)?;
+    let objective = settings.objective.clone();
+    let loaded = load(&args.policy, &args.catalog, objective.as_deref())?;
+    let shadow = |path: &PathBuf| load(path, &args.catalog, None);
+    let shadows = settings.shadow.iter().map(shadow).collect::<Result<Vec<_>>>()?;
+    let service = Service::new(settings, loaded, shadows, effects()?)?;
+    let warning = service.recovery.as_ref().and_then(pointsman_serve::Recovery::warning);
+    if let Some(message) = warning {
+        log("warning", &json!({"event": "journal", "message": message}));
+    }
+    // What a panic says may quote a prompt; where it was does not.
+    panic::set_hook(Box::new(|info| {
+        let at = info.location().map(ToString::to_string);
+        log("error", &json!({"event": "panic", "at": at}));
+    }));
+    let service = Arc::new(service);
+    let (policy, catalog) = (args.policy.clone(), args.catalog.clone());
+    let reload: Reload = Arc::new(move |service: &Service| {
+        let loaded = load(&policy, &catalog, objective.as_deref());
+        let loaded = loaded.map_err(|error| format!("{error:#}; the old policy stays in force"));
+        match loaded {
+            Ok(loaded) => {
+                let digest = loaded.digest().to_owned();
+                service.swap(loaded);
+                Ok(digest)
+            }
+            Err(why) => {
+                service.refuse(&why);
+                Err(why)
+            }
+        }
+    });
+    let watched = vec![args.policy.clone(), args.catalog.clone()];
+    server::run(&service, reload, watched, |event| tell(&event)).context("the service")?;
+    // Whoever still holds the service is done with its journal.
+    if let Some(service) = Arc::into_inner(service)
+        && let Err(message) = service.close()
+    {
+        log("error", &json!({"event": "journal", "message": message}));
+    }
+    Ok(())
+}
+
+fn settings(args: &Args) -> Result<Settings> {
+    let text = match &args.config {
+        Some(path) => {
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
+        }
+        None => String::new(),
+    };
+    let name =
+        || args.config.as_ref().map_or("settings".to_owned(), |path| path.display().to_string());
+    let mut settings = Settings::from_toml_unchecked(&text).with_context(name)?;
+    settings.listen = args.listen.unwrap_or(settings.listen);
+    settings.admin_listen = args.admin_listen.unwrap_or(settings.admin_listen);
+    settings.journal.folder = args.journal.clone().or(settings.journal.folder);
+    Ok(settings)
+}
+
+fn load(policy: &Path, catalog: &Path, objective: Option<&str>) -> Result<Loaded> {
+    let artifact: Artifact = crate::files::read_artifact(policy)?;
+    let catalog: Catalog = crate::files::read_catalog(catalog)?;
+    Ok(Loaded::new(artifact, &catalog, objective)?)
+}
+
+/// The machine's clocks, and the operating system's random numbers.
+#[expect(clippy::disallowed_methods, reason = "here is where the clocks are read")]
+fn effects() -> Result<Effects> {
+    thread_local! {
+        static FETCHED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+    }
+    let mut probe = [0; 8];
+    getrandom::fill(&mut probe).context("the operating system gives no random numbers")?;
+    let start = Instant::now();
+    Ok(Effects {
+        now_ms: Box::new(|| {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+        }),
+        elapsed_ns: Box::new(move || u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)),
+        random: Box::new(|| {
+            FETCHED.with_borrow_mut(|fetched| {
+                loop {
+                    if let Some(number) = fetched.pop() {
+                        return number;
+                    }
+                    let mut bytes = [0; 8 * N_FETCHED];
+                    // It gave some at the start; once it has, it never fails.
+                    if getrandom::fill(&mut bytes).is_ok() {
+                        fetched.extend(
+                            bytes.as_chunks::<8>().0.iter().map(|it| u64::from_le_bytes(*it)),
+                        );
+                    }
+                }
+            })
+        }),
+    })
+}
+
+fn tell(event: &Event) {
+    let (level, event) = match event {
+        Event::Listening { callers, operators } => (
+            "info",
+            json!({"event": "listening", "callers": callers.to_string(), "operators": operators.to_string()}),
+        ),
+        Event::Reloaded { digest } => ("info", json!({"event": "reloaded", "digest": digest})),
+        Event::Warning { message } => ("warning", json!({"event": "warning", "message": message})),
+        Event::Draining => ("info", json!({"event": "draining"})),
+        Event::Stopped { n_cut } => ("info", json!({"event": "stopped", "connections_cut": n_cut})),
+    };
+    log(level, &event);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a log has times")]
+fn log(level: &str, event: &Value) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut line =
+        json!({"ts_ms": u64::try_from(since.as_millis()).unwrap_or(u64::MAX), "level": level});
+    if let (Value::Object(line), Value::Object(event)) = (&mut line, event) {
+        line.extend(event.clone());
+    }
+    // Where standard error is gone there is nobody to tell.
+    drop(writeln!(io::stderr().lock(), "{line}"));
+}

@@ -1,0 +1,197 @@
+//! A decision as the journal keeps it: the traffic record, version 1.
+
+use super::{Explored, Made};
+use crate::{desk::Desk, json, prompts, service::Service, settings::Prompts};
+use pointsman_core::{
+    policy::{Candidate, Workspace},
+    request::{Capabilities, Role},
+    units::Tokens,
+};
+use std::borrow::Cow;
+
+impl Made<'_, '_> {
+    /// What the reply and the record say of every candidate.
+    pub(super) fn write_candidates(&self, desk: &mut Desk, workspace: &Workspace) {
+        let out = &mut desk.candidates;
+        out.clear();
+        for (model, candidate) in self.force.loaded.models.iter().zip(workspace.candidates()) {
+            let start: &[u8] = if out.is_empty() { b"[{\"model\":" } else { b",{\"model\":" };
+            out.extend_from_slice(start);
+            out.extend_from_slice(&model.json);
+            if let Some(endpoint) = candidate.endpoint {
+                json::raw_key(out, "provider");
+                out.extend_from_slice(&model.providers[endpoint]);
+            }
+            write_chances(out, candidate);
+        }
+        out.push(b']');
+    }
+
+    /// What else the reply and the record have in common, from the drawn model's name on.
+    pub(super) fn write_shared(&self, desk: &mut Desk, workspace: &Workspace) {
+        let out = &mut desk.shared;
+        out.clear();
+        json::field(out, "objective", self.objective);
+        json::raw_key(out, "policy");
+        out.extend_from_slice(&self.force.loaded.policy_json);
+        if let Some(id) = &self.body.asks.session_id {
+            json::field(out, "session_id", id);
+        }
+        let Some((turn, held)) = &self.session else { return };
+        let is_held = held.is_some_and(|held| held.model == self.chosen.decision.model);
+        json::raw_key(out, "session");
+        out.extend_from_slice(b"{\"model_before\":");
+        json::value(out, &turn.model);
+        json::field(out, "held", &is_held);
+        let cached =
+            held.map_or(Tokens::default(), |held| held.cached.min(workspace.input_tokens()));
+        json::field(out, "cached_tokens", &cached.get());
+        let listed = held.and_then(|held| {
+            let listed = self.force.loaded.policy.listed(held.model)?;
+            listed.endpoints.get(held.endpoint)
+        });
+        if let Some((endpoint, price)) = listed.and_then(|one| Some((one, one.cached_input?))) {
+            let lost = endpoint.input.of(cached).nanos().saturating_sub(price.of(cached).nanos());
+            json::raw_key(out, "switch_cost_usd");
+            json::dollars(out, pointsman_core::units::Usd::from_nanos(lost));
+        }
+        out.push(b'}');
+    }
+
+    /// The whole record, without its checksum.
+    pub(super) fn record(
+        &self,
+        service: &Service,
+        desk: &Desk,
+        (took_ns, shadows): (u64, &[u8]),
+    ) -> Vec<u8> {
+        let mut out = Vec::with_capacity(desk.candidates.len() + desk.shared.len() + 1024);
+        out.extend_from_slice(b"{\"v\":1,\"kind\":\"decision\",\"id\":\"");
+        out.extend_from_slice(self.id.to_string().as_bytes());
+        out.extend_from_slice(b"\",\"ts_ms\":");
+        json::count(&mut out, self.now_ms);
+        if let Some(turn) = self.body.asks.turn {
+            json::field(&mut out, "turn", &turn);
+        }
+        if let Some(tenant) = self.tenant {
+            json::field(&mut out, "tenant", tenant);
+        }
+        if !self.body.asks.tags.is_empty() {
+            json::raw_key(&mut out, "tags");
+            for (index, (name, tag)) in self.body.asks.tags.iter().enumerate() {
+                out.push(if index == 0 { b'{' } else { b',' });
+                json::value(&mut out, name);
+                out.push(b':');
+                json::value(&mut out, tag);
+            }
+            out.push(b'}');
+        }
+        json::raw_key(&mut out, "request");
+        self.write_request(&mut out, service);
+        json::raw_key(&mut out, "candidates");
+        out.extend_from_slice(&desk.candidates);
+        json::raw_key(&mut out, "drawn");
+        out.extend_from_slice(&self.force.loaded.models[self.chosen.decision.model].json);
+        json::raw_key(&mut out, "propensity");
+        out.extend_from_slice(b"{\"value\":");
+        json::value(&mut out, &self.chosen.decision.propensity.get());
+        json::field(
+            &mut out,
+            "kind",
+            match self.chosen.explored {
+                Explored::Possible => "exact",
+                Explored::No => "deterministic",
+            },
+        );
+        out.push(b'}');
+        json::field(&mut out, "draw", &self.chosen.draw.get());
+        out.extend_from_slice(&desk.shared);
+        if !shadows.is_empty() {
+            json::raw_key(&mut out, "shadows");
+            out.extend_from_slice(shadows);
+        }
+        json::raw_key(&mut out, "decision_ns");
+        json::count(&mut out, took_ns);
+        out.push(b'}');
+        out
+    }
+
+    fn write_request(&self, out: &mut Vec<u8>, service: &Service) {
+        let messages = &self.request.messages;
+        let n_chars: usize = messages.iter().map(|message| message.text.chars().count()).sum();
+        out.extend_from_slice(b"{\"chars\":");
+        json::value(out, &n_chars);
+        if let Some(tokens) = self.request.input_tokens {
+            json::field(out, "input_tokens", &tokens.get());
+        }
+        json::field(out, "tools", &self.request.n_tools);
+        if !self.request.needs.missing_from(Capabilities::TOOLS).is_empty() {
+            let needs = self.request.needs.missing_from(Capabilities::TOOLS);
+            let names: Vec<&str> = needs.names().map(modality).collect();
+            json::field(out, "modalities", &names);
+        }
+        if let Some(tokens) = self.request.max_tokens {
+            json::field(out, "max_tokens", &tokens.get());
+        }
+        let text = |text| match service.settings.journal.prompts {
+            Prompts::Hash => None,
+            Prompts::Redact => Some(prompts::redact(text)),
+            Prompts::Full => Some(Cow::Borrowed(text)),
+        };
+        if service.settings.journal.prompts == Prompts::Hash {
+            let hash = service.hash_key.hash(messages);
+            json::raw_key(out, "prompt_hash");
+            out.push(b'"');
+            out.extend_from_slice(&hash);
+            out.push(b'"');
+        }
+        for (index, message) in messages.iter().enumerate() {
+            let Some(text) = text(&message.text) else { break };
+            let start: &[u8] = if index == 0 { b",\"messages\":[" } else { b"," };
+            out.extend_from_slice(start);
+            out.extend_from_slice(match message.role {
+                Role::System => b"{\"role\":\"system\",\"content\":",
+                Role::User => b"{\"role\":\"user\",\"content\":",
+                Role::Assistant => b"{\"role\":\"assistant\",\"content\":",
+                Role::Tool => b"{\"role\":\"tool\",\"content\":",
+            });
+            json::value(out, &text);
+            let end: &[u8] = if index + 1 == messages.len() { b"}]" } else { b"}" };
+            out.extend_from_slice(end);
+        }
+        out.push(b'}');
+    }
+}
+
+fn modality(capability: &'static str) -> &'static str {
+    match capability {
+        "images" => "image",
+        "files" => "file",
+        other => other,
+    }
+}
+
+fn write_chances(out: &mut Vec<u8>, candidate: &Candidate) {
+    json::raw_key(out, "probability");
+    let probability = candidate.probability.min(1.0);
+    if probability == 0.0 {
+        out.push(b'0');
+    } else {
+        json::value(out, &probability);
+    }
+    json::raw_key(out, "quality");
+    // Predicted in single precision: these digits say all of it.
+    #[expect(clippy::cast_possible_truncation, reason = "it was widened from single precision")]
+    json::value(out, &(candidate.expected.quality as f32));
+    if let Some(cost) = candidate.expected.cost {
+        json::raw_key(out, "cost_usd");
+        json::dollars(out, cost);
+    }
+    if let Some(latency_ms) = candidate.expected.latency_ms {
+        json::field(out, "latency_ms", &latency_ms);
+    }
+    if let Some(reason) = candidate.excluded_by {
+        json::field(out, "excluded_by", &reason.to_string());
+    }
+    out.push(b'}');
+}

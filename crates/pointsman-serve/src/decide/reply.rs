@@ -1,0 +1,85 @@
+//! A decision as the caller gets it.
+
+use super::Made;
+use crate::{desk::Desk, json};
+use pointsman_core::explain::{Effect, Explanation};
+
+/// How many words an explanation shows.
+const EFFECTS_SHOWN: usize = 8;
+
+impl Made<'_, '_> {
+    /// The whole reply.
+    pub(super) fn reply(
+        &self,
+        desk: &Desk,
+        (fallbacks, explanation): (&[(usize, Option<usize>)], Option<&Explanation>),
+        (took_ns, is_logged): (u64, bool),
+    ) -> Vec<u8> {
+        let models = &self.force.loaded.models;
+        let decision = &self.chosen.decision;
+        let n_bytes = desk.candidates.len() + desk.shared.len() + 64 * fallbacks.len() + 512;
+        let mut out = Vec::with_capacity(n_bytes);
+        out.extend_from_slice(b"{\"decision_id\":\"");
+        out.extend_from_slice(self.id.to_string().as_bytes());
+        out.extend_from_slice(b"\",\"model\":");
+        out.extend_from_slice(&models[decision.model].json);
+        let name_endpoint = |out: &mut Vec<u8>, model: usize, endpoint: Option<usize>| {
+            json::raw_key(out, "provider");
+            let provider = endpoint.map_or(&b"null"[..], |at| &models[model].providers[at]);
+            out.extend_from_slice(provider);
+        };
+        name_endpoint(&mut out, decision.model, desk.drawn_endpoint);
+        json::raw_key(&mut out, "fallbacks");
+        out.push(b'[');
+        for (index, &(model, endpoint)) in fallbacks.iter().enumerate() {
+            let start: &[u8] = if index == 0 { b"{\"model\":" } else { b",{\"model\":" };
+            out.extend_from_slice(start);
+            out.extend_from_slice(&models[model].json);
+            name_endpoint(&mut out, model, endpoint);
+            out.push(b'}');
+        }
+        out.push(b']');
+        json::field(&mut out, "propensity", &decision.propensity.get());
+        json::field(&mut out, "explored", &(decision.model != self.chosen.best));
+        json::field(&mut out, "logged", &is_logged);
+        out.extend_from_slice(&desk.shared);
+        json::raw_key(&mut out, "candidates");
+        out.extend_from_slice(&desk.candidates);
+        if 0 < decision.n_bytes_cut {
+            json::field(&mut out, "n_bytes_cut", &decision.n_bytes_cut);
+        }
+        if let Some(Explanation { lead, standing, terms, dense, cluster }) = explanation {
+            json::raw_key(&mut out, "explanation");
+            out.extend_from_slice(b"{\"lead\":");
+            json::value(&mut out, lead);
+            json::field(&mut out, "standing", standing);
+            write_effects(&mut out, "terms", terms);
+            write_effects(&mut out, "dense", dense);
+            if let Some((index, quality)) = cluster {
+                json::raw_key(&mut out, "cluster");
+                out.extend_from_slice(b"{\"index\":");
+                json::value(&mut out, index);
+                json::field(&mut out, "quality", quality);
+                out.push(b'}');
+            }
+            out.push(b'}');
+        }
+        json::raw_key(&mut out, "decision_us");
+        json::count(&mut out, took_ns / 1000);
+        out.push(b'}');
+        out
+    }
+}
+
+fn write_effects(out: &mut Vec<u8>, key: &str, effects: &[Effect]) {
+    json::raw_key(out, key);
+    for (index, Effect { source, quality }) in effects.iter().take(EFFECTS_SHOWN).enumerate() {
+        let start: &[u8] = if index == 0 { b"[{\"source\":" } else { b",{\"source\":" };
+        out.extend_from_slice(start);
+        json::value(out, source);
+        json::field(out, "quality", quality);
+        out.push(b'}');
+    }
+    let end: &[u8] = if effects.is_empty() { b"[]" } else { b"]" };
+    out.extend_from_slice(end);
+}

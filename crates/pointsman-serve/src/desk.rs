@@ -1,0 +1,52 @@
+//! What a thread decides with: buffers that are large enough after the first calls.
+
+use crate::loaded::Loaded;
+use pointsman_core::policy::Workspace;
+use std::cell::RefCell;
+
+/// The buffers of one thread.
+#[derive(Debug, Default)]
+pub(crate) struct Desk {
+    /// By the policy's generation.
+    workspaces: Vec<(u64, Box<Workspace>)>,
+    pub(crate) candidates: Vec<u8>,
+    pub(crate) shared: Vec<u8>,
+    pub(crate) order: Vec<usize>,
+    /// The endpoint of the model that was drawn.
+    pub(crate) drawn_endpoint: Option<usize>,
+}
+
+/// Policies that one thread keeps buffers for: the one in force, and shadows.
+const MOST_WORKSPACES: usize = 8;
+
+thread_local! {
+    static DESK: RefCell<Desk> = RefCell::default();
+}
+
+/// Lends this thread's buffers.
+pub(crate) fn with<T>(work: impl FnOnce(&mut Desk) -> T) -> T {
+    DESK.with_borrow_mut(work)
+}
+
+impl Desk {
+    /// Takes the workspace for a policy; to be brought back with [`Self::put_back`].
+    pub(crate) fn take(&mut self, loaded: &Loaded) -> Box<Workspace> {
+        let known =
+            self.workspaces.iter().position(|(generation, _)| *generation == loaded.generation);
+        match known {
+            Some(index) => self.workspaces.swap_remove(index).1,
+            None => Box::new(Workspace::new(&loaded.policy)),
+        }
+    }
+
+    /// Keeps a workspace for the next call; the one for the oldest policy makes room.
+    pub(crate) fn put_back(&mut self, loaded: &Loaded, workspace: Box<Workspace>) {
+        if MOST_WORKSPACES <= self.workspaces.len()
+            && let Some(oldest) =
+                (0..self.workspaces.len()).min_by_key(|&index| self.workspaces[index].0)
+        {
+            self.workspaces.swap_remove(oldest);
+        }
+        self.workspaces.push((loaded.generation, workspace));
+    }
+}

@@ -1,0 +1,246 @@
+//! The paths of the two listeners: one for callers, one for operators.
+
+use crate::{
+    decide::Answer,
+    json,
+    keys::{Caller, Plane},
+    problem::{Code, Problem},
+    service::Service,
+    settings::Durability,
+};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, Method, Request, StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use pointsman_core::units::len_as_float;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+mod about;
+mod admin;
+
+pub use admin::{Reload, admin};
+
+/// The description of every path, as `OpenAPI` 3.1.
+pub const OPENAPI: &str = include_str!("openapi.json");
+
+/// The paths of callers.
+pub fn callers(service: Arc<Service>) -> Router {
+    Router::new()
+        .route("/route", post(route))
+        .route("/v1/route", post(route))
+        .route("/route/batch", post(route_batch))
+        .route("/outcome", post(outcome))
+        .route("/feedback", post(outcome))
+        .route("/v1/models", get(about::models))
+        .route("/policy", get(about::policy))
+        .route("/healthz", get(about::healthz))
+        .route("/readyz", get(about::readyz))
+        .route("/openapi.json", get(about::openapi))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
+        .with_state(service)
+}
+
+async fn unknown_path(State(service): State<Arc<Service>>, uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(100).collect();
+    let message = format!("there is no `{path}` here; `/openapi.json` lists what there is");
+    refused(&service, Problem::new(Code::UnknownPath, message))
+}
+
+async fn wrong_method(State(service): State<Arc<Service>>, method: Method, uri: Uri) -> Response {
+    let path: String = uri.path().chars().take(100).collect();
+    let message = format!("`{path}` does not take {method}; `/openapi.json` says what it takes");
+    refused(&service, Problem::new(Code::WrongMethod, message))
+}
+
+fn refused(service: &Service, problem: Problem) -> Response {
+    service.metrics.problem(&problem);
+    problem.into_response()
+}
+
+/// A reply that is JSON already.
+fn ok(json: impl Into<Body>) -> Response {
+    let mut response = Response::new(json.into());
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+/// Answers a call, or says why not.
+fn reply(service: &Service, answered: Result<Vec<u8>, Problem>) -> Response {
+    match answered {
+        Ok(json) => ok(json),
+        Err(problem) => refused(service, problem),
+    }
+}
+
+/// A call that counts as being answered until this is dropped.
+struct InFlight<'a>(&'a Service);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.metrics.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn admit(service: &Service) -> Result<InFlight<'_>, Problem> {
+    let n_before = service.metrics.in_flight.fetch_add(1, Ordering::Relaxed);
+    let admitted = InFlight(service);
+    if service.settings.limits.in_flight <= usize::try_from(n_before).unwrap_or(usize::MAX) {
+        let message = "too many calls are being answered; try again in a second";
+        return Err(Problem::new(Code::Overloaded, message));
+    }
+    Ok(admitted)
+}
+
+/// Reads a body, as long and for as long as the limits allow.
+async fn read(service: &Service, body: Body) -> Result<Bytes, Problem> {
+    let limits = &service.settings.limits;
+    let limited = Limited::new(body, limits.body_bytes).collect();
+    let wait = Duration::from_millis(limits.body_ms);
+    let Ok(read) = tokio::time::timeout(wait, limited).await else {
+        let message = format!("the body did not arrive within {} ms", limits.body_ms);
+        return Err(Problem::new(Code::BodyTimeout, message));
+    };
+    match read {
+        Ok(read) => Ok(read.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let message =
+                format!("the body is over {} bytes; send a shorter one", limits.body_bytes);
+            Err(Problem::new(Code::BodyTooLarge, message))
+        }
+        Err(_) => Err(Problem::new(Code::InvalidRequest, "the body broke off")),
+    }
+}
+
+/// Who calls, and what they sent.
+async fn accept(
+    service: &Service,
+    request: Request<Body>,
+) -> Result<(Option<&Caller>, Bytes), Problem> {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let caller = service.keys.check(Plane::Callers, authorization.map(HeaderValue::as_bytes))?;
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let most = service.settings.limits.body_bytes;
+    if declared.is_some_and(|declared| most < declared) {
+        let message = format!("the body is over {most} bytes; send a shorter one");
+        return Err(Problem::new(Code::BodyTooLarge, message));
+    }
+    let bytes = read(service, request.into_body()).await?;
+    Ok((caller, bytes))
+}
+
+/// Waits until what was written is where it has to be before the answer.
+async fn settle(
+    service: &Arc<Service>,
+    (durability, position): (Durability, Option<pointsman_log::journal::Position>),
+) -> Result<(), Problem> {
+    if durability == Durability::Os || position.is_none() {
+        return Ok(());
+    }
+    let service = Arc::clone(service);
+    let settled = tokio::task::spawn_blocking(move || service.settle(durability, position)).await;
+    settled.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "the journal's thread ended")))
+}
+
+async fn route(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let answered = async {
+        let _in_flight = admit(&service)?;
+        let (caller, bytes) = accept(&service, request).await?;
+        if let Some(caller) = caller {
+            caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
+        }
+        let Answer { json, position } = service.guarded(|| service.route(&bytes, caller))?;
+        settle(&service, (service.settings.journal.decisions, position)).await?;
+        Ok(json)
+    };
+    let answered = answered.await;
+    reply(&service, answered)
+}
+
+async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let answered = async {
+        let _in_flight = admit(&service)?;
+        let (caller, bytes) = accept(&service, request).await?;
+        let Answer { json, position } = service.guarded(|| service.route_batch(&bytes, caller))?;
+        settle(&service, (service.settings.journal.decisions, position)).await?;
+        Ok(json)
+    };
+    let answered = answered.await;
+    reply(&service, answered)
+}
+
+async fn outcome(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let answered = async {
+        let _in_flight = admit(&service)?;
+        let (caller, bytes) = accept(&service, request).await?;
+        let taken = service.guarded(|| service.take_outcomes(&bytes, caller))?;
+        settle(&service, (service.settings.journal.outcomes, taken.position)).await?;
+        Ok(taken.json)
+    };
+    let answered = answered.await;
+    reply(&service, answered)
+}
+
+impl Service {
+    /// Decides every call of a batch, `{"requests": […]}`. The reply is a list in the same order;
+    /// what is wrong with one call stands in its place.
+    ///
+    /// # Errors
+    /// [`Problem`] for a body that is no batch, or too long a one, and for a caller's limits.
+    fn route_batch(&self, bytes: &[u8], caller: Option<&Caller>) -> Result<Answer, Problem> {
+        #[derive(serde::Deserialize)]
+        struct BatchFile {
+            requests: Vec<serde_json::Value>,
+        }
+        let BatchFile { requests } = serde_json::from_slice(bytes).map_err(|error| {
+            let code = if error.is_data() { Code::InvalidRequest } else { Code::InvalidJson };
+            Problem::new(code, format!("the body is no batch of requests: {error}"))
+        })?;
+        let (n, most) = (requests.len(), self.settings.limits.batch);
+        if n == 0 || most < n {
+            let message = format!("{n} requests; send at least one and at most {most}");
+            return Err(Problem::new(Code::InvalidRequest, message));
+        }
+        if let Some(caller) = caller {
+            let n = u32::try_from(n).unwrap_or(u32::MAX);
+            caller.admit(f64::from(n), (self.effects.elapsed_ns)(), self.now_ms())?;
+        }
+        let mut json = b"{\"results\":[".to_vec();
+        let mut position = None;
+        for (index, request) in requests.iter().enumerate() {
+            if 0 < index {
+                json.push(b',');
+            }
+            let mut body = Vec::new();
+            json::value(&mut body, request);
+            match self.route(&body, caller) {
+                Ok(answer) => {
+                    position = position.max(answer.position);
+                    json.extend_from_slice(&answer.json);
+                }
+                Err(problem) => {
+                    self.metrics.problem(&problem);
+                    problem.write_json(&mut json);
+                }
+            }
+        }
+        json.extend_from_slice(b"]}");
+        Ok(Answer { json, position })
+    }
+}
+
+fn status(code: StatusCode, json: Vec<u8>) -> Response {
+    let mut response = ok(json);
+    *response.status_mut() = code;
+    response
+}

@@ -1,0 +1,251 @@
+//! Who calls, how often, and for how much money.
+//!
+//! Keys are long random texts, so that a plain SHA-256 of each is all that is kept of it. They are
+//! compared in constant time, all of them every time. A budget counts the expected cost of what is
+//! decided; it can be overdrawn by the calls that are in flight when it ends.
+
+use crate::{
+    problem::{Code, Problem},
+    settings::CheckedKey,
+};
+use pointsman_core::units::Usd;
+use sha2::{Digest as _, Sha256};
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
+use subtle::{Choice, ConstantTimeEq};
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// The SHA-256 of a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest([u8; 32]);
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(…)")
+    }
+}
+
+impl Digest {
+    pub(crate) fn of(key: &[u8]) -> Self {
+        Self(Sha256::digest(key).into())
+    }
+
+    pub(crate) fn from_hex(hex: &str) -> Option<Self> {
+        let hex = hex.as_bytes();
+        let mut digest = [0; 32];
+        if hex.len() != 64 {
+            return None;
+        }
+        for (byte, pair) in digest.iter_mut().zip(hex.as_chunks::<2>().0) {
+            let digits = pair.map(|digit| char::from(digit).to_digit(16));
+            let [Some(high), Some(low)] = digits else { return None };
+            *byte = u8::try_from(high << 4 | low).ok()?;
+        }
+        Some(Self(digest))
+    }
+
+    fn is(&self, other: &Self) -> Choice {
+        self.0.ct_eq(&other.0)
+    }
+}
+
+/// Everybody who may call.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    callers: Vec<Caller>,
+    admin: Option<Digest>,
+}
+
+/// Somebody who may call, and what is left to them.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) key: CheckedKey,
+    left: Mutex<Left>,
+}
+
+#[derive(Debug)]
+struct Left {
+    calls: f64,
+    last_ns: u64,
+    day: u64,
+    spent: Usd,
+}
+
+/// Which of the listeners a call came in at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Plane {
+    Callers,
+    Operators,
+}
+
+impl Keys {
+    pub(crate) fn new(keys: Vec<CheckedKey>, admin: Option<Digest>) -> Self {
+        let caller = |key: CheckedKey| {
+            let left = Left { calls: key.burst, last_ns: 0, day: 0, spent: Usd::ZERO };
+            Caller { left: Mutex::new(left), key }
+        };
+        Self { callers: keys.into_iter().map(caller).collect(), admin }
+    }
+
+    /// Who calls, by the value of the `Authorization` header; nobody in particular where the
+    /// listener takes everybody.
+    pub(crate) fn check(
+        &self,
+        plane: Plane,
+        authorization: Option<&[u8]>,
+    ) -> Result<Option<&Caller>, Problem> {
+        let is_open = match plane {
+            Plane::Callers => self.callers.is_empty(),
+            Plane::Operators => self.admin.is_none(),
+        };
+        if is_open {
+            return Ok(None);
+        }
+        let Some(key) = authorization.and_then(bearer) else {
+            let message = "no API key; send it as `Authorization: Bearer KEY`";
+            return Err(Problem::new(Code::MissingKey, message));
+        };
+        let digest = Digest::of(key);
+        let mut found = None;
+        for caller in &self.callers {
+            if bool::from(caller.key.digest.is(&digest)) {
+                found = Some(caller);
+            }
+        }
+        let is_admin = self.admin.as_ref().is_some_and(|admin| bool::from(admin.is(&digest)));
+        match (plane, found, is_admin) {
+            (Plane::Callers, Some(caller), _) => Ok(Some(caller)),
+            (Plane::Operators, _, true) => Ok(None),
+            (Plane::Callers, None, true) => Err(Problem::new(
+                Code::WrongListener,
+                "this is an operator's key; calls need a caller's",
+            )),
+            (Plane::Operators, Some(_), false) => Err(Problem::new(
+                Code::WrongListener,
+                "this is a caller's key; operators have one of their own",
+            )),
+            (Plane::Callers | Plane::Operators, None, false) => {
+                Err(Problem::new(Code::UnknownKey, "this API key is not known here"))
+            }
+        }
+    }
+}
+
+fn bearer(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, key) = authorization.split_at_checked(7)?;
+    let key = key.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !key.is_empty()).then_some(key)
+}
+
+impl Caller {
+    /// Counts some calls, and refuses them where they come too fast or the day's money is spent.
+    pub(crate) fn admit(&self, n_calls: f64, elapsed_ns: u64, now_ms: u64) -> Result<(), Problem> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.turn(now_ms);
+        if self.key.usd_per_day.is_some_and(|limit| limit <= left.spent) {
+            let message = "today's budget of this API key is spent; it begins anew at 00:00 UTC";
+            return Err(Problem::new(Code::BudgetSpent, message));
+        }
+        let Some(per_second) = self.key.per_second else { return Ok(()) };
+        #[expect(clippy::cast_precision_loss, reason = "a difference of nanoseconds may round")]
+        let seconds = elapsed_ns.saturating_sub(left.last_ns) as f64 / 1e9;
+        left.last_ns = left.last_ns.max(elapsed_ns);
+        left.calls = (left.calls + seconds * per_second).min(self.key.burst);
+        if left.calls < n_calls {
+            let message = format!(
+                "over {per_second} calls a second, or {} at once, with this API key; slow down",
+                self.key.burst
+            );
+            return Err(Problem::new(Code::RateLimited, message));
+        }
+        left.calls -= n_calls;
+        Ok(())
+    }
+
+    /// Counts what a decision is expected to cost.
+    pub(crate) fn spend(&self, cost: Usd, now_ms: u64) {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        left.turn(now_ms);
+        left.spent = left.spent + cost;
+    }
+}
+
+impl Left {
+    fn turn(&mut self, now_ms: u64) {
+        let day = now_ms / DAY_MS;
+        if self.day < day {
+            (self.day, self.spent) = (day, Usd::ZERO);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(per_second: Option<f64>, usd_per_day: Option<Usd>) -> Keys {
+        let key = CheckedKey {
+            name: "app".to_owned(),
+            digest: Digest::of(b"sk-app"),
+            per_second,
+            burst: 2.0,
+            usd_per_day,
+        };
+        Keys::new(vec![key], Some(Digest::of(b"sk-admin")))
+    }
+
+    #[track_caller]
+    fn check(plane: Plane, authorization: Option<&str>, expected: Result<bool, Code>) {
+        let keys = keys(None, None);
+        let found = keys.check(plane, authorization.map(str::as_bytes));
+        assert_eq!(found.map(|caller| caller.is_some()).map_err(|p| p.code()), expected);
+    }
+
+    #[test]
+    fn a_key_is_good_for_its_own_listener() {
+        use Plane::{Callers, Operators};
+        check(Callers, Some("Bearer sk-app"), Ok(true));
+        check(Callers, Some("bearer  sk-app "), Ok(true));
+        check(Operators, Some("Bearer sk-admin"), Ok(false));
+        check(Callers, Some("Bearer sk-admin"), Err(Code::WrongListener));
+        check(Operators, Some("Bearer sk-app"), Err(Code::WrongListener));
+        for none in [None, Some(""), Some("Bearer "), Some("Basic sk-app"), Some("sk-app")] {
+            check(Callers, none, Err(Code::MissingKey));
+        }
+        check(Callers, Some("Bearer sk-ap"), Err(Code::UnknownKey));
+        check(Operators, Some("Bearer x"), Err(Code::UnknownKey));
+        let open = Keys::new(Vec::new(), None);
+        assert!(open.check(Callers, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn calls_come_at_their_rate() {
+        let keys = keys(Some(10.0), None);
+        let caller = &keys.callers[0];
+        let mut admitted = |ms: u64| caller.admit(1.0, ms * 1_000_000, 0).is_ok();
+        assert_eq!([0, 0, 0].map(&mut admitted), [true, true, false]);
+        assert_eq!([99, 100, 150, 200].map(&mut admitted), [false, true, false, true]);
+        assert_eq!([100, 60_000, 60_000, 60_000].map(&mut admitted), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_budget_ends_the_day() {
+        let keys = keys(None, Some(Usd::from_nanos(100)));
+        let caller = &keys.callers[0];
+        caller.spend(Usd::from_nanos(99), 0);
+        assert!(caller.admit(1.0, 0, 0).is_ok());
+        caller.spend(Usd::from_nanos(5), 0);
+        assert_eq!(caller.admit(1.0, 0, 0).unwrap_err().code(), Code::BudgetSpent);
+        assert!(caller.admit(1.0, 0, DAY_MS).is_ok());
+    }
+
+    #[test]
+    fn digests_do_not_print() {
+        let digest = Digest::from_hex(&"0f".repeat(32)).unwrap();
+        assert_eq!(format!("{digest:?}"), "Digest(…)");
+        assert!(Digest::from_hex("0f").is_none() && Digest::from_hex(&"zz".repeat(32)).is_none());
+    }
+}

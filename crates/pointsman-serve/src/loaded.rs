@@ -1,0 +1,152 @@
+//! A policy at work: an artifact with its catalog and objectives, and its names as JSON, made once
+//! so that a decision only copies them.
+
+use crate::{
+    json,
+    problem::{Code, Problem},
+};
+use pointsman_core::{
+    artifact::{Artifact, ArtifactError},
+    catalog::{Catalog, CatalogError},
+    objective::{Favour, Objective, Weights},
+    policy::{Policy, PolicyError},
+};
+use pointsman_log::body::Aim;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A policy that is ready to decide.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Tells the buffers of one policy from those of another, within this process.
+    pub(crate) generation: u64,
+    pub(crate) policy: Policy,
+    pub(crate) artifact: Artifact,
+    /// `{"name":…,"digest":…}`.
+    pub(crate) policy_json: Vec<u8>,
+    pub(crate) models: Vec<ModelJson>,
+    /// The objective of calls that name none, and its name.
+    pub(crate) objective: (String, Strived),
+}
+
+/// Names as JSON, and where the model can be called.
+#[derive(Debug)]
+pub(crate) struct ModelJson {
+    pub(crate) name: String,
+    /// `"name"`.
+    pub(crate) json: Vec<u8>,
+    /// `"provider"`, in the order of the catalog's endpoints.
+    pub(crate) providers: Vec<Vec<u8>>,
+}
+
+/// A policy that cannot be put to work.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A file that is no good artifact.
+    #[error("the policy: {0}")]
+    Artifact(#[from] ArtifactError),
+    /// A file that is no good catalog.
+    #[error("the catalog: {0}")]
+    Catalog(#[from] CatalogError),
+    /// The two do not go together.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// A setting that the policy does not know.
+    #[error("`objective` of the settings: {0}")]
+    Objective(String),
+}
+
+/// What a call strives for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Strived {
+    pub(crate) objective: Objective,
+    /// Of an operating point that favours a model.
+    pub(crate) favour: Option<Favour>,
+}
+
+impl Loaded {
+    /// Puts an artifact to work; `objective` names the operating point of calls that name none.
+    ///
+    /// # Errors
+    /// [`LoadError`] where artifact and catalog do not go together, and where the artifact has no
+    /// such operating point.
+    pub fn new(
+        artifact: Artifact,
+        catalog: &Catalog,
+        objective: Option<&str>,
+    ) -> Result<Self, LoadError> {
+        static GENERATIONS: AtomicU64 = AtomicU64::new(1);
+        let names = &artifact.card().models;
+        let policy = Policy::new(artifact.scorer().clone(), names, Some(catalog))?;
+        let model = |(index, name): (usize, &String)| {
+            let endpoints = policy.listed(index).map_or(&[][..], |listed| &listed.endpoints[..]);
+            let as_json = |text: &str| {
+                let mut out = Vec::new();
+                json::value(&mut out, text);
+                out
+            };
+            ModelJson {
+                name: name.clone(),
+                json: as_json(name),
+                providers: endpoints.iter().map(|one| as_json(&one.provider)).collect(),
+            }
+        };
+        let models = names.iter().enumerate().map(model).collect();
+        let mut policy_json = b"{\"name\":".to_vec();
+        json::value(&mut policy_json, &artifact.card().name);
+        json::field(&mut policy_json, "digest", artifact.digest());
+        policy_json.push(b'}');
+        let first = artifact.card().operating_points.first().map(|point| point.name.clone());
+        let objective = match objective.map(str::to_owned).or(first) {
+            Some(name) => {
+                let objective = point(&artifact, &name).map_err(LoadError::Objective)?;
+                (name, objective)
+            }
+            None => ("quality".to_owned(), Strived::default()),
+        };
+        let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { generation, policy, artifact, policy_json, models, objective })
+    }
+
+    /// The SHA-256 of the policy's file.
+    pub fn digest(&self) -> &str {
+        self.artifact.digest()
+    }
+
+    /// What a call strives for, and what it is called in the log.
+    pub(crate) fn objective(&self, aim: Option<&Aim<'_>>) -> Result<(String, Strived), Problem> {
+        match aim {
+            None => Ok(self.objective.clone()),
+            Some(Aim::Point(name)) => match point(&self.artifact, name) {
+                Ok(objective) => Ok((name.clone().into_owned(), objective)),
+                Err(message) => Err(Problem {
+                    param: Some("objective".to_owned()),
+                    ..Problem::new(Code::UnknownObjective, message)
+                }),
+            },
+            Some(Aim::Objective(objective)) => {
+                Ok((described(objective), Strived { objective: *objective, favour: None }))
+            }
+        }
+    }
+}
+
+fn point(artifact: &Artifact, name: &str) -> Result<Strived, String> {
+    let points = &artifact.card().operating_points;
+    let Some(point) = points.iter().find(|point| point.name == name) else {
+        let known: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
+        let known = if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
+        return Err(format!("`{name}` is no operating point of the policy ({known})"));
+    };
+    let weights = Weights::new(point.per_dollar, 0.0).map_err(|error| error.to_string())?;
+    Ok(Strived { objective: Objective::Tradeoff(weights), favour: point.favour })
+}
+
+fn described(objective: &Objective) -> String {
+    match objective {
+        Objective::Tradeoff(weights) => {
+            format!("{} quality points per dollar", weights.per_dollar())
+        }
+        Objective::QualityFloor(floor) => format!("the cheapest with quality {}", floor.get()),
+        Objective::CostCap(cap) => format!("the best for {cap}"),
+    }
+}

@@ -1,0 +1,250 @@
+//! Two listeners, HTTP/1.1 only, that drain before they end.
+//!
+//! Limits on headers and on how long they may take are Hyper's; those on bodies and on calls are
+//! in [`crate::http`].
+
+use crate::{http::Reload, service::Service};
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use std::{
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc, watch},
+    time,
+};
+
+/// The most headers of one call, and the most bytes of them.
+const MAX_HEADERS: usize = 100;
+const MAX_HEADER_BYTES: usize = 64 << 10;
+
+/// What happens to a service while it serves, for its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// It listens.
+    Listening {
+        /// Where callers come in.
+        callers: SocketAddr,
+        /// Where operators come in.
+        operators: SocketAddr,
+    },
+    /// Another policy is in force.
+    Reloaded {
+        /// The SHA-256 of its file.
+        digest: String,
+    },
+    /// Something is wrong, and the service goes on.
+    Warning {
+        /// In a sentence.
+        message: String,
+    },
+    /// It takes no more connections and ends once the calls in flight are answered.
+    Draining,
+    /// Every call in flight was answered, or the time for it was over.
+    Stopped {
+        /// Connections that were cut.
+        n_cut: usize,
+    },
+}
+
+/// What tells a serving service to do something.
+#[derive(Debug)]
+pub struct Signals {
+    /// Gives a unit when the service is to stop, and another when it is not to wait any longer.
+    pub stop: mpsc::Receiver<()>,
+    /// Gives a unit whenever the policy is to be read again.
+    pub reload: mpsc::Receiver<()>,
+}
+
+/// Serves until the process is told to stop, as a command does: SIGTERM or SIGINT stop, a second
+/// one stops at once, and SIGHUP, or a change of one of the `watched` files, reads the policy again.
+///
+/// # Errors
+/// The operating system's, where there are no threads or signals to be had, or an address cannot
+/// be listened at.
+#[cfg(unix)]
+pub fn run(
+    service: &Arc<Service>,
+    reload: Reload,
+    watched: Vec<PathBuf>,
+    tell: impl Fn(Event) + Send + Sync + 'static,
+) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (stop, stopping) = mpsc::channel(2);
+        let (again, reloading) = mpsc::channel(1);
+        for kind in [SignalKind::terminate(), SignalKind::interrupt()] {
+            tokio::spawn(pass_on(signal(kind)?, stop.clone()));
+        }
+        tokio::spawn(pass_on(signal(SignalKind::hangup())?, again.clone()));
+        if let Some(seconds) = service.settings.watch_s.filter(|&seconds| 0 < seconds) {
+            tokio::spawn(watch_files(watched, Duration::from_secs(seconds), again));
+        }
+        let signals = Signals { stop: stopping, reload: reloading };
+        serve(Arc::clone(service), reload, signals, tell).await
+    })
+}
+
+#[cfg(unix)]
+async fn pass_on(mut from: Signal, to: mpsc::Sender<()>) {
+    while from.recv().await.is_some() {
+        // A channel that is full holds the same signal already.
+        let _is_new = to.try_send(());
+    }
+}
+
+/// Says when a file has become another, by its length and time of change.
+async fn watch_files(files: Vec<PathBuf>, every: Duration, changed: mpsc::Sender<()>) {
+    let look = || files.iter().map(|file| stamp(file)).collect::<Vec<_>>();
+    let mut seen = look();
+    let mut every = time::interval(every);
+    loop {
+        every.tick().await;
+        let found = look();
+        if found != seen {
+            seen = found;
+            let _is_new = changed.try_send(());
+        }
+    }
+}
+
+fn stamp(file: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = fs::metadata(file).ok()?;
+    Some((metadata.len(), metadata.modified().ok()?))
+}
+
+/// Serves until told to stop, then drains.
+/// # Errors
+/// The operating system's, where an address cannot be listened at.
+pub async fn serve(
+    service: Arc<Service>,
+    reload: Reload,
+    signals: Signals,
+    tell: impl Fn(Event) + Send + Sync + 'static,
+) -> io::Result<()> {
+    let tell = Arc::new(tell);
+    let callers = TcpListener::bind(service.settings.listen).await?;
+    let operators = TcpListener::bind(service.settings.admin_listen).await?;
+    tell(Event::Listening { callers: callers.local_addr()?, operators: operators.local_addr()? });
+    let (stop, stopped) = watch::channel(());
+    let limits = &service.settings.limits;
+    let header_wait = Duration::from_millis(limits.header_ms);
+    let drain_wait = Duration::from_millis(limits.drain_ms);
+    let (n_callers, n_operators) = (limits.connections, 64);
+    let open = Arc::new(Semaphore::new(n_callers));
+    let open_operators = Arc::new(Semaphore::new(n_operators));
+    let front = Front { stopped, header_wait };
+    let to_callers = crate::http::callers(Arc::clone(&service));
+    let to_operators = crate::http::admin(Arc::clone(&service), Arc::clone(&reload));
+    let accepting = tokio::spawn(accept(callers, to_callers, Arc::clone(&open), front.clone()));
+    let operating =
+        tokio::spawn(accept(operators, to_operators, Arc::clone(&open_operators), front));
+    let ticking = tokio::spawn(tick(Arc::clone(&service), Arc::clone(&tell)));
+    let Signals { stop: mut stop_signal, reload: reload_signal } = signals;
+    let reloading =
+        tokio::spawn(on_reload(Arc::clone(&service), reload, reload_signal, Arc::clone(&tell)));
+    let _told = stop_signal.recv().await;
+    service.drain();
+    tell(Event::Draining);
+    accepting.abort();
+    drop(stop);
+    let all = u32::try_from(n_callers).unwrap_or(u32::MAX);
+    let told_again = async {
+        if stop_signal.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let n_cut = tokio::select! {
+        _all = open.acquire_many(all) => 0,
+        () = time::sleep(drain_wait) => n_callers - open.available_permits(),
+        () = told_again => n_callers - open.available_permits(),
+    };
+    for task in [operating, ticking, reloading] {
+        task.abort();
+    }
+    tell(Event::Stopped { n_cut });
+    Ok(())
+}
+
+/// What every connection is given.
+#[derive(Clone)]
+struct Front {
+    stopped: watch::Receiver<()>,
+    header_wait: Duration,
+}
+
+async fn accept(listener: TcpListener, router: Router, open: Arc<Semaphore>, front: Front) {
+    loop {
+        let Ok(permit) = Arc::clone(&open).acquire_owned().await else { return };
+        let Ok((stream, _from)) = listener.accept().await else {
+            // Out of descriptors, most likely: some time has to pass, or this would spin.
+            time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let (router, front) = (router.clone(), front.clone());
+        tokio::spawn(async move {
+            connection(stream, router, front).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, front: Front) {
+    let Front { mut stopped, header_wait } = front;
+    // Small replies go out at once; where the socket does not take the option they go out later.
+    let _is_set = stream.set_nodelay(true);
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_wait)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEADER_BYTES)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(serving);
+    tokio::select! {
+        // What a caller does to its own connection is not the service's to report.
+        _ended = serving.as_mut() => {}
+        _stop = stopped.changed() => {
+            serving.as_mut().graceful_shutdown();
+            let _ended = serving.await;
+        }
+    }
+}
+
+async fn tick(service: Arc<Service>, tell: Arc<impl Fn(Event) + Send + Sync + 'static>) {
+    let mut every = time::interval(Duration::from_secs(1));
+    loop {
+        every.tick().await;
+        let at = Arc::clone(&service);
+        let problems = tokio::task::spawn_blocking(move || at.upkeep()).await.unwrap_or_default();
+        for message in problems {
+            tell(Event::Warning { message });
+        }
+    }
+}
+
+async fn on_reload(
+    service: Arc<Service>,
+    reload: Reload,
+    mut signal: mpsc::Receiver<()>,
+    tell: Arc<impl Fn(Event) + Send + Sync + 'static>,
+) {
+    while signal.recv().await.is_some() {
+        let (at, reload) = (Arc::clone(&service), Arc::clone(&reload));
+        let done = tokio::task::spawn_blocking(move || reload(&at)).await;
+        tell(match done.unwrap_or_else(|_| Err("a bug ended the reload".to_owned())) {
+            Ok(digest) => Event::Reloaded { digest },
+            Err(message) => Event::Warning { message },
+        });
+    }
+}

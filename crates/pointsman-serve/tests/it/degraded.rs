@@ -1,0 +1,120 @@
+//! A disk that runs full: what is not in the journal is never called logged, nothing is explored,
+//! and it goes on by itself once there is room.
+
+use crate::workbench::Bench;
+use pointsman_log::journal::{Disk, SegmentFile, Storage};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// A disk that takes nothing while it is full.
+#[derive(Debug, Default)]
+struct Filling(Arc<AtomicBool>);
+
+#[derive(Debug)]
+struct FillingFile(Box<dyn SegmentFile>, Arc<AtomicBool>);
+
+fn check(is_full: &AtomicBool) -> io::Result<()> {
+    if is_full.load(Ordering::Relaxed) {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    Ok(())
+}
+
+impl Storage for Filling {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+        check(&self.0)?;
+        Ok(Box::new(FillingFile(Disk.create(path)?, Arc::clone(&self.0))))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+        Disk.open(path)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        Disk.remove(path)
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        check(&self.0)?;
+        Disk.replace(path, bytes)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        Disk.sync_dir(dir)
+    }
+}
+
+impl SegmentFile for FillingFile {
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        check(&self.1)?;
+        self.0.append(bytes)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        check(&self.1)?;
+        self.0.sync()
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.0.truncate(length)
+    }
+}
+
+const CALL: &str = r#"{"prompt":"Hello"}"#;
+
+fn bench(journal: &str) -> (Bench, Arc<AtomicBool>) {
+    let is_full = Arc::new(AtomicBool::new(false));
+    (Bench::on(Arc::new(Filling(Arc::clone(&is_full))), journal), is_full)
+}
+
+#[test]
+fn a_full_disk_is_served_through_without_exploring() {
+    let (bench, is_full) = bench("");
+    let explored = |n: usize| (0..n).filter(|_| bench.route(CALL)["explored"] == true).count();
+    assert!(0 < explored(20));
+    let id = bench.route(CALL)["decision_id"].as_str().unwrap().to_owned();
+    is_full.store(true, Ordering::Relaxed);
+    for _ in 0..20 {
+        let reply = bench.route(CALL);
+        assert_eq!((&reply["logged"], &reply["model"]), (&false.into(), &"large".into()));
+        assert_eq!((&reply["explored"], &reply["propensity"]), (&false.into(), &1.0.into()));
+        let drawn = &reply["candidates"][0]["probability"];
+        assert_eq!(drawn, 1.0);
+    }
+    assert_eq!(bench.get("/readyz").json()["logging"], false);
+    let outcome = bench.post("/outcome", format!(r#"{{"decision_id":"{id}","quality":1}}"#));
+    assert_eq!(outcome.problem(), (503, "journal_unavailable".to_owned()));
+    assert_eq!(outcome.headers["retry-after"], "1");
+    is_full.store(false, Ordering::Relaxed);
+    assert_eq!(bench.route(CALL)["logged"], true);
+    assert!(0 < explored(20), "it explores again");
+    assert_eq!(bench.get("/readyz").json()["logging"], true);
+    assert_eq!(bench.lines().len(), 20 + 1 + 1 + 20);
+}
+
+#[test]
+fn a_full_disk_is_refused_where_that_is_wanted() {
+    let (bench, is_full) = bench("when_full = \"refuse\"");
+    is_full.store(true, Ordering::Relaxed);
+    let answer = bench.post("/route", CALL);
+    assert_eq!(answer.problem(), (503, "journal_unavailable".to_owned()));
+    is_full.store(false, Ordering::Relaxed);
+    assert_eq!(bench.route(CALL)["logged"], true);
+    assert_eq!(bench.lines().len(), 1);
+}
+
+#[test]
+fn a_decision_that_could_not_be_made_durable_is_not_called_logged() {
+    let (bench, is_full) = bench("decisions = \"fsync\"\noutcomes = \"os\"");
+    assert_eq!(bench.route(CALL)["logged"], true);
+    is_full.store(true, Ordering::Relaxed);
+    assert_eq!(bench.route(CALL)["logged"], false);
+    is_full.store(false, Ordering::Relaxed);
+    assert_eq!(bench.route(CALL)["logged"], true);
+}

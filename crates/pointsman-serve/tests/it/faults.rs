@@ -1,0 +1,150 @@
+//! What happens on the wire: protocol faults, slow callers, draining; over loopback.
+
+use crate::workbench::{artifact, loaded};
+use pointsman_serve::{
+    Service,
+    effects::Effects,
+    http::Reload,
+    server::{Event, Signals, serve},
+    settings::Settings,
+};
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    sync::{Arc, mpsc as std_mpsc},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::mpsc;
+
+/// A service that listens on ports of its own.
+struct Listening {
+    callers: SocketAddr,
+    operators: SocketAddr,
+    stop: mpsc::Sender<()>,
+    reload: mpsc::Sender<()>,
+    events: std_mpsc::Receiver<Event>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Listening {
+    fn new(limits: &str) -> Self {
+        let toml =
+            format!("listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n[limits]\n{limits}");
+        let settings = Settings::from_toml(&toml).unwrap();
+        let effects =
+            Effects { now_ms: Box::new(|| 1), elapsed_ns: Box::new(|| 1), random: Box::new(|| 4) };
+        let service = Arc::new(Service::new(settings, loaded(1), Vec::new(), effects).unwrap());
+        let reload: Reload = Arc::new(|service: &Service| {
+            service.swap(loaded(2));
+            Ok(artifact(2).digest().to_owned())
+        });
+        let (stop, stopping) = mpsc::channel(2);
+        let (reload_sender, reloads) = mpsc::channel(1);
+        let (tell, events) = std_mpsc::channel();
+        let thread = thread::spawn(move || {
+            let mut runtime = tokio::runtime::Builder::new_multi_thread();
+            let runtime = runtime.worker_threads(2).enable_all().build().unwrap();
+            let signals = Signals { stop: stopping, reload: reloads };
+            let tell = move |event| drop(tell.send(event));
+            runtime.block_on(serve(service, reload, signals, tell)).unwrap();
+        });
+        let Ok(Event::Listening { callers, operators }) = events.recv() else {
+            panic!("no address")
+        };
+        Self { callers, operators, stop, reload: reload_sender, events, thread: Some(thread) }
+    }
+
+    /// Sends bytes and reads until the service closes, or until `most` bytes.
+    fn exchange(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.callers).unwrap();
+        // The service may close before it has read everything.
+        drop(stream.write_all(bytes));
+        let mut reply = Vec::new();
+        drop(stream.read_to_end(&mut reply));
+        String::from_utf8_lossy(&reply).into_owned()
+    }
+
+    fn metrics(&self) -> String {
+        let mut operators = TcpStream::connect(self.operators).unwrap();
+        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        operators.write_all(request).unwrap();
+        let mut metrics = String::new();
+        operators.read_to_string(&mut metrics).unwrap();
+        metrics
+    }
+
+    fn stop(mut self) -> Vec<Event> {
+        self.stop.blocking_send(()).unwrap();
+        self.thread.take().unwrap().join().unwrap();
+        self.events.try_iter().collect()
+    }
+}
+
+fn post(body: &str, headers: &str) -> Vec<u8> {
+    format!(
+        "POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+const GOOD: &str = r#"{"prompt":"x"}"#;
+
+#[test]
+fn calls_are_answered_over_loopback() {
+    let listening = Listening::new("");
+    let reply = listening.exchange(&post(GOOD, "connection: close\r\n"));
+    assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    assert!(reply.contains("\"model\":\"large\""), "{reply}");
+    assert!(reply.contains("\"logged\":false"), "{reply}");
+    let metrics = listening.metrics();
+    assert!(metrics.contains("pointsman_decisions_total 1"), "{metrics}");
+    listening.reload.blocking_send(()).unwrap();
+    let reloaded = listening.events.recv().unwrap();
+    assert_eq!(reloaded, Event::Reloaded { digest: artifact(2).digest().to_owned() });
+    assert_eq!(listening.stop(), [Event::Draining, Event::Stopped { n_cut: 0 }]);
+}
+
+#[test]
+fn broken_protocol_is_a_bad_request() {
+    let listening = Listening::new("header_ms = 200\nbody_ms = 200");
+    for (name, bytes) in [
+        ("two lengths", post(GOOD, "content-length: 3\r\n")),
+        ("both framings", b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n".to_vec()),
+        ("no protocol", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec()),
+        (
+            "a bad chunk",
+            b"POST /route HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_vec(),
+        ),
+        ("many headers", post(GOOD, &"a: b\r\n".repeat(200))),
+        ("long headers", post(GOOD, &format!("a: {}\r\n", "b".repeat(1_000_000)))),
+    ] {
+        let reply = listening.exchange(&bytes);
+        assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{name}: {reply}");
+    }
+    let slow_body = b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
+    let reply = listening.exchange(slow_body);
+    assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
+    // A caller that never ends its headers is cut.
+    let reply = listening.exchange(b"POST /route HTTP/1.1\r\nhost: x\r\n");
+    assert!(!reply.contains("200 OK"), "{reply}");
+    assert!(listening.exchange(&post(GOOD, "connection: close\r\n")).contains("200 OK"));
+    listening.stop();
+}
+
+#[test]
+fn a_call_in_flight_is_answered_while_draining() {
+    let listening = Listening::new("drain_ms = 20000");
+    let mut stream = TcpStream::connect(listening.callers).unwrap();
+    let bytes = post(GOOD, "");
+    let (start, rest) = bytes.split_at(bytes.len() - 5);
+    stream.write_all(start).unwrap();
+    while !listening.metrics().contains("pointsman_in_flight 1") {}
+    let events = thread::spawn(move || listening.stop());
+    stream.write_all(rest).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.contains("200 OK"), "{reply}");
+    let events = events.join().unwrap();
+    assert_eq!(events.last(), Some(&Event::Stopped { n_cut: 0 }));
+}

@@ -1,0 +1,13 @@
+//! The service over its router and over loopback, with a clock and dice of the tests' own.
+#![cfg(test)]
+
+mod bad_inputs;
+mod degraded;
+mod documents;
+mod exploring;
+mod faults;
+mod outcomes;
+mod reloading;
+mod routing;
+mod security;
+mod workbench;

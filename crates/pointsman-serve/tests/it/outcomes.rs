@@ -1,0 +1,157 @@
+//! What came of decisions: known or unknown, again, otherwise, late and impossible.
+
+use crate::workbench::{Bench, NOW_MS};
+use serde_json::{Value, json};
+
+fn decided(bench: &Bench) -> String {
+    bench.route(r#"{"prompt":"Hello","session_id":"s"}"#)["decision_id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+fn outcome(bench: &Bench, body: &Value) -> (u16, Value) {
+    let answer = bench.post("/outcome", body.to_string());
+    (answer.status, answer.json())
+}
+
+#[test]
+fn an_outcome_is_taken_once() {
+    let bench = Bench::new("");
+    let id = decided(&bench);
+    let good = json!({"decision_id": id, "quality": 0.9, "status": "ok", "usage": {"input": 3, "output": 9},
+        "cost_usd": 0.001, "latency_ms": 900, "model": "large", "provider": "quarry"});
+    let (status, reply) = outcome(&bench, &good);
+    assert_eq!((status, &reply["result"]), (200, &json!("new")), "{reply}");
+    let (status, reply) = outcome(&bench, &good);
+    assert_eq!((status, &reply["result"]), (200, &json!("already")));
+    let mut other = good.clone();
+    other["quality"] = json!(0.1);
+    let (status, reply) = outcome(&bench, &other);
+    assert_eq!((status, &reply["error"]["code"]), (409, &json!("outcome_conflict")), "{reply}");
+    let lines = bench.lines();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1]["metrics"][0]["value"], 0.9);
+    assert_eq!(lines[1]["served_model"], "large");
+    assert_eq!(lines[1]["cost_usd"], json!({"value": 0.001, "source": "caller"}));
+}
+
+#[track_caller]
+fn check_refused(change: &Value, expected: (u16, &str)) {
+    let bench = Bench::new("");
+    let mut body = json!({"decision_id": decided(&bench)});
+    for (key, value) in change.as_object().unwrap() {
+        body[key] = value.clone();
+    }
+    let (status, reply) = outcome(&bench, &body);
+    assert_eq!((status, reply["error"]["code"].as_str().unwrap()), expected, "{change}: {reply}");
+    assert_eq!(bench.lines().len(), 1);
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let unknown = (404, "unknown_decision");
+    let invalid = (422, "invalid_outcome");
+    check_refused(
+        &json!({"decision_id": "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "quality": 1}),
+        unknown,
+    );
+    check_refused(&json!({"decision_id": "nonsense", "quality": 1}), unknown);
+    check_refused(&json!({"decision_id": null, "session_id": "other", "quality": 1}), unknown);
+    for change in [
+        json!({}),
+        json!({"decision_id": null, "quality": 1}),
+        json!({"quality": 1.5}),
+        json!({"quality": -0.1}),
+        json!({"quality": "NaN"}),
+        json!({"metrics": {"quality": 2}}),
+        json!({"metrics": {"speed": "fast"}}),
+        json!({"metrics": 7}),
+        json!({"cost_usd": -1}),
+        json!({"latency_ms": -1}),
+        json!({"status": "maybe"}),
+        json!({"usage": {"input": -1}}),
+        json!({"usage": {"input": 9_223_372_036_854_775_808_u64}}),
+        json!({"metric_name": "quality"}),
+        json!({"metric_name": "comment", "value": 1}),
+    ] {
+        check_refused(&change, invalid);
+    }
+}
+
+#[test]
+fn feedback_in_another_shape_is_taken() {
+    let bench = Bench::new("");
+    let id = decided(&bench);
+    let body = json!({"inference_id": id, "metric_name": "solved", "value": true, "tags": {}});
+    let dry = json!({"inference_id": id, "metric_name": "solved", "value": true, "dryrun": true});
+    let answer = bench.post("/feedback", dry.to_string());
+    assert_eq!(answer.json()["result"], "dryrun");
+    let answer = bench.post("/feedback", body.to_string());
+    assert_eq!((answer.status, answer.json()["feedback_id"].as_str()), (200, Some(&*id)));
+    let episode = json!({"episode_id": "s", "metric_name": "rating", "value": 4});
+    assert_eq!(bench.post("/feedback", episode.to_string()).status, 200);
+    let lines = bench.lines();
+    assert_eq!(lines[1]["metrics"][0], json!({"name": "solved", "value": 1.0, "scope": "request"}));
+    assert_eq!(lines[2]["metrics"][0], json!({"name": "rating", "value": 4.0, "scope": "episode"}));
+}
+
+#[test]
+fn times_are_believed_within_reason() {
+    let bench = Bench::new("[journal]\nlate_after_s = 60");
+    let id = decided(&bench);
+    let future = json!({"decision_id": id, "quality": 1, "ts_ms": NOW_MS + 300_001});
+    let (_, reply) = outcome(&bench, &future);
+    assert_eq!(reply["ts_replaced"], true);
+    assert_eq!(bench.lines()[1]["ts_ms"], NOW_MS);
+    bench.passes(60_001);
+    let (status, reply) = outcome(&bench, &json!({"decision_id": id, "latency_ms": 5}));
+    assert_eq!((status, &reply["late"]), (200, &json!(true)));
+}
+
+#[test]
+fn a_list_is_answered_entry_by_entry() {
+    let bench = Bench::new("");
+    let id = decided(&bench);
+    let list = json!({"outcomes": [
+        {"decision_id": id, "quality": 1},
+        {"decision_id": "x", "quality": 1},
+        {"decision_id": id, "quality": 7},
+        7,
+    ]});
+    let (status, reply) = outcome(&bench, &list);
+    assert_eq!(status, 200);
+    let codes: Vec<&str> = reply["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["result"].as_str().or(one["error"]["code"].as_str()).unwrap())
+        .collect();
+    assert_eq!(codes, ["new", "unknown_decision", "invalid_outcome", "invalid_outcome"]);
+    assert_eq!(
+        outcome(&bench, &json!([{"decision_id": id, "quality": 1}])).1["results"][0]["result"],
+        "already"
+    );
+}
+
+#[test]
+fn an_endpoint_that_fails_is_passed_by_for_a_while() {
+    let bench = Bench::new("");
+    let failed = |provider: &str| {
+        for _ in 0..5 {
+            let id = decided(&bench);
+            let body = json!({"decision_id": id, "status": "failed", "model": "large", "provider": provider});
+            assert_eq!(outcome(&bench, &body).0, 200);
+        }
+    };
+    failed("quarry");
+    let reply = bench.route(r#"{"prompt":"Hello"}"#);
+    assert_eq!((&reply["model"], &reply["provider"]), (&json!("large"), &json!("harbour")));
+    failed("harbour");
+    let reply = bench.route(r#"{"prompt":"Hello"}"#);
+    assert_eq!(reply["model"], "middle");
+    assert_eq!(reply["candidates"][0]["excluded_by"], "every accepted provider is failing");
+    bench.passes(30_001);
+    bench.service.upkeep();
+    assert_eq!(bench.route(r#"{"prompt":"Hello"}"#)["model"], "large");
+}

@@ -1,0 +1,150 @@
+//! Keys, listeners, limits and secrets.
+
+use crate::workbench::{Answer, Bench};
+use axum::{body::Body, http::Request};
+
+const CALLER: &str = "sk-caller-canary-1f0d";
+const OTHER: &str = "sk-other-canary-77aa";
+const OPERATOR: &str = "sk-operator-canary-93be";
+const PROMPT: &str = "prompt-canary-5c2e";
+
+/// What `printf %s KEY | sha256sum` prints.
+fn digest(key: &str) -> &'static str {
+    match key {
+        CALLER => "caffd6b212b9d6ed0044468f0ecf3b839b7c8b85d78242584205164c9608e0cd",
+        OTHER => "6b4060f491c7bc3f5206c2878e3fb3029dea7db7770a39b34f3bedcbfc2dde23",
+        OPERATOR => "4a8e9e8b0c915f57dcaafa651309f95f3884fe911814b8e391960a53b6e6d75f",
+        _ => panic!("no such key"),
+    }
+}
+
+fn guarded(extra: &str) -> Bench {
+    Bench::new(&format!(
+        "admin_key_sha256 = \"{}\"\n[[keys]]\nname = \"app\"\nsha256 = \"{}\"\n{extra}\n\
+         [[keys]]\nname = \"other\"\nsha256 = \"{}\"\n",
+        digest(OPERATOR),
+        digest(CALLER),
+        digest(OTHER),
+    ))
+}
+
+fn request(path: &str, key: &str, body: &str) -> Request<Body> {
+    let request = Request::post(path).header("authorization", format!("Bearer {key}"));
+    request.body(Body::from(body.to_owned())).unwrap()
+}
+
+fn route(bench: &Bench, key: &str) -> Answer {
+    bench.send(request("/route", key, &format!(r#"{{"prompt":"{PROMPT}"}}"#)))
+}
+
+#[test]
+fn keys_open_their_own_listener() {
+    let bench = guarded("");
+    assert_eq!(
+        bench.post("/route", r#"{"prompt":"x"}"#).problem(),
+        (401, "missing_key".to_owned())
+    );
+    assert_eq!(route(&bench, "sk-wrong").problem(), (401, "unknown_key".to_owned()));
+    assert_eq!(route(&bench, OPERATOR).problem(), (403, "wrong_listener".to_owned()));
+    assert_eq!(route(&bench, CALLER).status, 200);
+    assert_eq!(bench.get("/policy").status, 401);
+    assert_eq!(bench.get("/v1/models").status, 401);
+    let reload = |key| bench.operate(request("/admin/reload", key, ""));
+    assert_eq!(reload(CALLER).problem(), (403, "wrong_listener".to_owned()));
+    assert_eq!(reload("x").problem(), (401, "unknown_key".to_owned()));
+    assert_eq!(reload(OPERATOR).status, 200);
+    assert_eq!(bench.lines()[0]["tenant"], "app");
+}
+
+#[test]
+fn callers_do_not_see_each_others_decisions() {
+    let bench = guarded("");
+    let id = route(&bench, CALLER).json()["decision_id"].as_str().unwrap().to_owned();
+    let body = format!(r#"{{"decision_id":"{id}","quality":1}}"#);
+    assert_eq!(bench.send(request("/outcome", OTHER, &body)).status, 404);
+    assert_eq!(bench.send(request("/outcome", CALLER, &body)).status, 200);
+}
+
+#[test]
+fn a_caller_keeps_to_its_rate() {
+    let bench = guarded("per_second = 2.0\nburst = 3.0");
+    let statuses: Vec<u16> = (0..5).map(|_| route(&bench, CALLER).status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    assert_eq!(route(&bench, CALLER).headers["retry-after"], "1");
+    assert_eq!(route(&bench, OTHER).status, 200);
+    bench.passes(500);
+    assert_eq!(route(&bench, CALLER).status, 200);
+}
+
+#[test]
+fn a_caller_keeps_to_its_money() {
+    let bench = guarded("usd_per_day = 0.004");
+    let statuses: Vec<u16> = (0..5).map(|_| route(&bench, CALLER).status).collect();
+    assert_eq!(statuses, [200, 200, 200, 429, 429]);
+    assert_eq!(route(&bench, CALLER).problem().1, "budget_spent");
+    bench.passes(24 * 60 * 60 * 1000);
+    assert_eq!(route(&bench, CALLER).status, 200);
+}
+
+#[test]
+fn secrets_stay_secret() {
+    let bench = guarded("");
+    let mut seen = Vec::new();
+    for key in [CALLER, OTHER, OPERATOR, "sk-wrong-canary"] {
+        seen.push(route(&bench, key).text);
+        seen.push(bench.operate(request("/admin/reload", key, PROMPT)).text);
+        seen.push(bench.send(request("/outcome", key, &format!("{{\"{PROMPT}\":1}}"))).text);
+    }
+    let metrics = Request::get("/metrics").body(Body::empty()).unwrap();
+    seen.push(bench.operate(metrics).text);
+    seen.push(format!("{:?}", bench.service));
+    seen.extend(bench.lines().iter().map(ToString::to_string));
+    for text in seen {
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
+
+#[test]
+fn prompts_are_kept_as_the_settings_say() {
+    let kept = |prompts: &str| {
+        let bench = Bench::new(&format!("[journal]\nprompts = \"{prompts}\""));
+        bench.route(r#"{"prompt":"mail ann@example.org about 42"}"#);
+        bench.lines()[0]["request"].clone()
+    };
+    assert_eq!(kept("full")["messages"][0]["content"], "mail ann@example.org about 42");
+    assert_eq!(kept("redact")["messages"][0]["content"], "mail [masked] about 00");
+    let hashed = kept("hash");
+    assert!(hashed.get("messages").is_none() && hashed["chars"] == 29);
+    assert_eq!(hashed["prompt_hash"].as_str().unwrap().len(), 32);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_journal_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::new("");
+    bench.route(r#"{"prompt":"x"}"#);
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&bench.journal()), 0o700);
+    for entry in bench.journal().read_dir().unwrap() {
+        assert_eq!(mode(&entry.unwrap().path()) & 0o077, 0);
+    }
+}
+
+#[test]
+fn metrics_count_what_happened() {
+    let bench = Bench::new("");
+    bench.route(r#"{"prompt":"x"}"#);
+    bench.post("/route", "nonsense");
+    let text = bench.operate(Request::get("/metrics").body(Body::empty()).unwrap()).text;
+    for line in [
+        "pointsman_decisions_total 1",
+        "pointsman_drawn_total{model=\"large\"} 1",
+        "pointsman_problems_total{code=\"invalid_json\",status=\"400\"} 1",
+        "pointsman_decision_seconds_bucket{le=\"0.000005\"} 1",
+        "pointsman_in_flight 0",
+        "pointsman_journal_records 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
