@@ -6,8 +6,18 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 9] =
-    ["demo", "simulate", "train", "benchmark", "evaluate", "ope", "compact", "route", "inspect"];
+const COMMANDS: [&str; 10] = [
+    "demo",
+    "simulate",
+    "train",
+    "benchmark",
+    "evaluate",
+    "gate",
+    "ope",
+    "compact",
+    "route",
+    "inspect",
+];
 
 #[track_caller]
 pub(crate) fn check(name: &str, text: &str) {

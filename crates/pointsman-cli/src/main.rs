@@ -16,6 +16,7 @@ mod screen;
 mod wording;
 
 use clap::{Parser, Subcommand};
+use pointsman_eval::gate::Verdict;
 use screen::Screen;
 use std::{panic, process::ExitCode};
 
@@ -43,6 +44,8 @@ enum Command {
     Benchmark(commands::benchmark::Args),
     /// What policies would have done, on an outcome table or a log.
     Evaluate(commands::evaluate::Args),
+    /// Whether a policy may ship, by a log: exit code 0 ship, 1 hold or cannot tell.
+    Gate(commands::gate::Args),
     /// Off-policy estimates from any logged-bandit columns.
     Ope(commands::ope::Args),
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
@@ -75,6 +78,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Train(args) => commands::train::run(&args, &screen),
         Command::Benchmark(args) => commands::benchmark::run(&args, &screen),
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
+        Command::Gate(args) => return gate(&args, &screen),
         Command::Ope(args) => commands::ope::run(&args, &screen),
         Command::Compact(args) => commands::compact::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
@@ -83,6 +87,18 @@ fn run(cli: Cli) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if screen::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            screen::error(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The verdict as an exit code; only a verdict to ship is 0, whatever becomes of the output.
+fn gate(args: &commands::gate::Args, screen: &Screen) -> ExitCode {
+    match commands::gate::run(args, screen) {
+        Ok(Verdict::Ship) => ExitCode::SUCCESS,
+        Ok(Verdict::Hold | Verdict::CannotTell) => ExitCode::from(1),
         Err(error) => {
             screen::error(&format!("{error:#}"));
             ExitCode::from(2)

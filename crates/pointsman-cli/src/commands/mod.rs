@@ -4,6 +4,7 @@ pub(crate) mod benchmark;
 pub(crate) mod compact;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
+pub(crate) mod gate;
 pub(crate) mod inspect;
 pub(crate) mod ope;
 pub(crate) mod route;

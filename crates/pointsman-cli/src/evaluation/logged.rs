@@ -108,18 +108,18 @@ enum Reward {
 }
 
 /// A policy's probabilities over the log's models, per row of the log.
-struct Target {
+pub(super) struct Target {
     /// Of the model that was drawn.
-    of_drawn: Vec<f64>,
+    pub(super) of_drawn: Vec<f64>,
     /// On models that the logger could not have drawn.
-    unsupported: Vec<f64>,
+    pub(super) unsupported: Vec<f64>,
     /// Predicted quality of the drawn model and of the policy's choice, where the policy knows
     /// every model of the log.
-    predictions: Option<(Vec<f64>, Vec<f64>)>,
+    pub(super) predictions: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 impl Target {
-    fn of_policy(recorder: &Recorder<'_>, log: &TrafficLog) -> Self {
+    pub(super) fn of_policy(recorder: &Recorder<'_>, log: &TrafficLog) -> Self {
         let places = recorder.places(&log.models);
         let n_models = log.models.len();
         let knows_all = places.iter().all(Option::is_some);

@@ -1,5 +1,6 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+pub(crate) mod gated;
 pub(crate) mod logged;
 mod logged_verdict;
 pub(crate) mod table;

@@ -14,7 +14,7 @@ fn rows(n_tens: usize, good: usize) -> (Vec<f64>, Vec<f64>) {
     (weights, values)
 }
 
-fn quality<'a>((weights, values): &'a (Vec<f64>, Vec<f64>), margin: f64) -> Condition<'a> {
+fn quality((weights, values): &(Vec<f64>, Vec<f64>), margin: f64) -> Condition<'_> {
     let evidence = Evidence::new(weights, values, ValueRange::QUALITY).unwrap();
     let evidence = evidence.against(Rival::Logged).unwrap().with_full_support(2.0).unwrap();
     Condition { wanted: Wanted::AtLeast(margin), evidence: Some(evidence) }
