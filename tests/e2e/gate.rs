@@ -117,6 +117,19 @@ fn estimated_propensities_never_ship() {
     );
 }
 
+/// Those that cannot be used are a reason too.
+#[test]
+fn unknown_propensities_never_ship() {
+    never_ships(
+        |record| {
+            if record["ts_ms"].as_u64().unwrap() / 1000 % 2 == 0 {
+                record["propensity"] = serde_json::json!({"kind": "unknown"});
+            }
+        },
+        "have a propensity that was not sampled from",
+    );
+}
+
 #[test]
 fn deterministic_logs_never_ship() {
     never_ships(

@@ -1,9 +1,11 @@
 //! One condition of the gate as a row of its table, and as data.
 
 use super::evidence::{Measured, Metric};
+use crate::wording;
 use pointsman_eval::gate::{Finding, Wanted};
 use serde::Serialize;
 
+/// A condition with what was found, for people and for files.
 #[derive(Debug, Serialize)]
 pub(super) struct ConditionRow {
     pub(super) metric: Metric,
@@ -20,6 +22,7 @@ pub(super) struct ConditionRow {
     pub(super) more_outcomes: Option<f64>,
 }
 
+/// An estimate between two one-sided bounds.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Bounded {
     pub(super) value: Option<f64>,
@@ -110,5 +113,8 @@ impl ConditionRow {
 
 pub(super) fn signed_dollars(value: f64, digits: usize) -> String {
     let sign = if value < 0.0 { '-' } else { '+' };
-    format!("{sign}${:.digits$}", value.abs())
+    let number = format!("{:.digits$}", value.abs());
+    let (whole, rest) = number.split_once('.').unwrap_or((&number, ""));
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}${}{point}{rest}", wording::grouped(whole))
 }
