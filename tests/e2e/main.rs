@@ -6,6 +6,7 @@ mod tables;
 mod workbench;
 
 mod edges;
+mod gate;
 mod golden;
 mod journals;
 mod journey;

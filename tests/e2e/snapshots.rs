@@ -6,12 +6,13 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 11] = [
     "demo",
     "simulate",
     "train",
     "benchmark",
     "evaluate",
+    "gate",
     "ope",
     "compact",
     "route",

@@ -200,7 +200,7 @@ pub(crate) fn group_id(group: u64) -> String {
 }
 
 /// The cheapest that a catalog's model could have been for these tokens, in dollars.
-fn cheapest(model: &pointsman_core::catalog::Model, input: u32, output: u32) -> f64 {
+pub(crate) fn cheapest(model: &pointsman_core::catalog::Model, input: u32, output: u32) -> f64 {
     let (input, output) = (Tokens::new(u64::from(input)), Tokens::new(u64::from(output)));
     let cost = |endpoint: &pointsman_core::catalog::Endpoint| {
         (endpoint.input.of(input) + endpoint.output.of(output)).as_dollars()

@@ -6,7 +6,6 @@
 #[cfg(feature = "learn")]
 mod cold_start;
 mod commands;
-#[cfg(feature = "learn")]
 mod dictionary;
 #[cfg(feature = "learn")]
 mod evaluation;
@@ -21,7 +20,6 @@ mod log_curve;
 mod off_policy;
 #[cfg(feature = "learn")]
 mod point_flags;
-#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod policy_flags;
 #[cfg(feature = "learn")]
 mod report;
@@ -35,6 +33,8 @@ mod standing;
 mod wording;
 
 use clap::{Parser, Subcommand};
+#[cfg(feature = "learn")]
+use pointsman_eval::gate::Verdict;
 use screen::Screen;
 use std::{panic, process::ExitCode};
 
@@ -67,6 +67,9 @@ enum Command {
     /// What policies would have done, on an outcome table or a log.
     #[cfg(feature = "learn")]
     Evaluate(commands::evaluate::Args),
+    /// Whether a policy may ship, by a log: exit code 0 ship, 1 hold or cannot tell.
+    #[cfg(feature = "learn")]
+    Gate(commands::gate::Args),
     /// Off-policy estimates from any logged-bandit columns.
     #[cfg(feature = "learn")]
     Ope(commands::ope::Args),
@@ -110,6 +113,8 @@ fn run(cli: Cli) -> ExitCode {
         #[cfg(feature = "learn")]
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
         #[cfg(feature = "learn")]
+        Command::Gate(args) => return gate(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
@@ -121,6 +126,19 @@ fn run(cli: Cli) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if screen::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            screen::error(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// The verdict as an exit code; only a verdict to ship is 0, whatever becomes of the output.
+#[cfg(feature = "learn")]
+fn gate(args: &commands::gate::Args, screen: &Screen) -> ExitCode {
+    match commands::gate::run(args, screen) {
+        Ok(Verdict::Ship) => ExitCode::SUCCESS,
+        Ok(Verdict::Hold | Verdict::CannotTell) => ExitCode::from(1),
         Err(error) => {
             screen::error(&format!("{error:#}"));
             ExitCode::from(2)

@@ -19,7 +19,11 @@ pub(crate) fn per_thousand(dollars: f64) -> String {
 
 /// A whole number with thousands separated.
 pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
+    grouped(&number.to_string())
+}
+
+/// Digits with thousands separated.
+pub(crate) fn grouped(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
         if 0 < index && (digits.len() - index).is_multiple_of(3) {

@@ -34,12 +34,25 @@ pub struct LogOptions {
     pub quality_metric: String,
     /// The worst and the best grade; values are mapped linearly from here to `[0, 1]`.
     pub quality_range: (f64, f64),
+    /// What becomes of decisions that were not drawn.
+    pub undrawn: Undrawn,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { quality_metric: "quality".to_owned(), quality_range: (0.0, 1.0) }
+        let undrawn = Undrawn::Drop;
+        Self { quality_metric: "quality".to_owned(), quality_range: (0.0, 1.0), undrawn }
     }
+}
+
+/// What becomes of decisions whose propensity is deterministic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undrawn {
+    /// Dropped and counted: nothing can be learned from them.
+    Drop,
+    /// Kept, as decisions that the logger could not have made otherwise: with the propensity 1,
+    /// whatever the record says. They tell of a policy that would have chosen the same.
+    Keep,
 }
 
 /// Bandit feedback without the texts.

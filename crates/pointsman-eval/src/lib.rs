@@ -7,7 +7,7 @@
 //!   [`diagnostics::diagnose`] beside the value. A log can fail to answer a question; then there
 //!   is an [`error::EstimateError`], never a NaN.
 //!   [`choice::default_interval`] and [`choice::default_bound`] give the interval that the rows
-//!   deserve; [`bounds`] and [`sequence`] hold at every number of rows.
+//!   deserve; [`gate::decide`] says whether a policy may ship; [`bounds`] and [`sequence`] hold at every number of rows.
 //! * **An outcome table**, where every model answered every prompt: check it with
 //!   [`matrix::Outcomes`], measure with [`full`], [`frontier`], [`calibration`] and [`reliability`], and ask
 //!   [`baselines::judge`] whether routing is worth it at all.
@@ -28,6 +28,7 @@ pub mod support;
 pub mod bootstrap;
 pub mod bounds;
 pub mod choice;
+pub mod gate;
 pub mod likelihood;
 pub mod sequence;
 pub mod skewed;

@@ -156,7 +156,7 @@ fn markdown(report: &Report) -> String {
     }
     let level = 100.0 * report.confidence;
     text.push_str(&format!(
-        "\nIntervals are asymptotic, at {level:.0} %. `{}`\n",
+        "\nIntervals are at {level} %, asymptotic where nothing else is said. `{}`\n",
         report.generated_by.command
     ));
     text

@@ -8,6 +8,8 @@ pub(crate) mod compact;
 pub(crate) mod demo;
 #[cfg(feature = "learn")]
 pub(crate) mod evaluate;
+#[cfg(feature = "learn")]
+pub(crate) mod gate;
 pub(crate) mod inspect;
 #[cfg(feature = "learn")]
 pub(crate) mod ope;

@@ -3,11 +3,13 @@
 
 use super::{
     Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
     provenance, used_rows, value_row,
 };
 use crate::{
     load,
+    policy_flags::LoadedPolicy,
     report::{Diagnostic, Report, ValueRow},
     screen::Screen,
     wording,
@@ -16,8 +18,9 @@ use anyhow::{Result, bail};
 use pointsman_core::units::len_as_float;
 use pointsman_data::{LogOptions, TrafficLog, read_log};
 use pointsman_eval::{
+    bounds::Rival,
     diagnostics::{Diagnostics, diagnose},
-    estimators::{Estimate, Estimator, estimate, influence_values},
+    estimators::{Estimator, estimate},
     full::mean_value,
     rounds::{LoggedRounds, Predictions, RoundColumns},
 };
@@ -58,11 +61,8 @@ pub(crate) fn evaluate(
         warnings.extend(found.warnings.iter().map(|w| format!("`{}`: {w}", loaded.name)));
         diagnostics.extend(policy_diagnostics(&loaded.name, &found));
         let cost = mean_cost(&log, &used, &target, settings);
-        let mut rows = estimates(&loaded.name, &rounds, cost, settings);
-        for row in &mut rows {
-            row.effective_n = Some(found.effective_n);
-            row.note.clone_from(&loaded.objective);
-        }
+        let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
+        diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
         if index == 0 {
             let policy = PolicyOnLog {
@@ -78,6 +78,7 @@ pub(crate) fn evaluate(
     values.push(logged);
     values.append(&mut single_rows);
     let Some(verdict) = verdict else { bail!("no policy to evaluate") };
+    warnings.extend(settings.shared_words());
     Ok(Report {
         title: "What the policy would have done".to_owned(),
         subtitle: format!(
@@ -109,18 +110,18 @@ enum Reward {
 }
 
 /// A policy's probabilities over the log's models, per row of the log.
-struct Target {
+pub(super) struct Target {
     /// Of the model that was drawn.
-    of_drawn: Vec<f64>,
+    pub(super) of_drawn: Vec<f64>,
     /// On models that the logger could not have drawn.
-    unsupported: Vec<f64>,
+    pub(super) unsupported: Vec<f64>,
     /// Predicted quality of the drawn model and of the policy's choice, where the policy knows
     /// every model of the log.
-    predictions: Option<(Vec<f64>, Vec<f64>)>,
+    pub(super) predictions: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 impl Target {
-    fn of_policy(recorder: &Recorder<'_>, log: &TrafficLog) -> Self {
+    pub(super) fn of_policy(recorder: &Recorder<'_>, log: &TrafficLog) -> Self {
         let places = recorder.places(&log.models);
         let n_models = log.models.len();
         let knows_all = places.iter().all(Option::is_some);
@@ -188,32 +189,56 @@ fn mean_cost(log: &TrafficLog, used: &Used, target: &Target, settings: &Settings
     estimate(&rounds, Estimator::Snips, settings.level).ok().map(|estimate| estimate.value)
 }
 
-/// Doubly robust first, since it is the tightest where predictions are any good.
+/// Doubly robust first, since it is the tightest where predictions are any good. It and the
+/// self-normalised value have the default interval, at a level that all policies share.
 fn estimates(
-    name: &str,
+    loaded: &LoadedPolicy,
     rounds: &LoggedRounds,
-    cost: Option<f64>,
+    found: &Diagnostics,
+    cost_usd: Option<f64>,
     settings: &Settings,
-) -> Vec<ValueRow> {
-    let estimators =
-        [Estimator::Dr { clip: None }, Estimator::Snips, Estimator::Ips { clip: None }];
-    let row = |estimator: Estimator| match estimate(rounds, estimator, settings.level) {
-        Ok(Estimate { value, interval, .. }) => {
-            value_row(name, &estimator.to_string(), (value, &interval), cost)
-        }
-        Err(reason) => ValueRow {
-            policy: name.to_owned(),
-            estimator: estimator.to_string(),
-            value: None,
-            lower: None,
-            upper: None,
-            interval_kind: crate::report::IntervalKind::Absent,
-            cost_usd: None,
-            effective_n: None,
-            note: reason.to_string(),
-        },
-    };
-    estimators.into_iter().map(row).collect()
+) -> Result<Vec<ValueRow>> {
+    let (name, shared) = (&loaded.name, settings.shared());
+    let plain = [
+        (Estimator::Dr { clip: None }, Some(With::Predictions)),
+        (Estimator::Snips, Some(With::WeightsAlone)),
+        (Estimator::Ips { clip: None }, None),
+    ];
+    let mut rows = Vec::with_capacity(plain.len());
+    for (estimator, with) in plain {
+        rows.push(match (estimate(rounds, estimator, settings.level), with) {
+            (Ok(found), None) => {
+                value_row(name, &estimator.to_string(), (found.value, &found.interval), None)
+            }
+            (Ok(plain), Some(with)) => {
+                let chosen =
+                    logged_interval::of_quality(rounds, found, Rival::Nothing, with, shared)?;
+                let value = (chosen.value.unwrap_or(plain.value), &chosen.interval);
+                let mut row = value_row(name, &estimator.to_string(), value, None);
+                row.note = logged_interval::described(&chosen);
+                row
+            }
+            (Err(reason), _) => ValueRow {
+                policy: name.clone(),
+                estimator: estimator.to_string(),
+                value: None,
+                lower: None,
+                upper: None,
+                interval_kind: crate::report::IntervalKind::Absent,
+                interval_method: String::new(),
+                cost_usd: None,
+                effective_n: None,
+                note: reason.to_string(),
+            },
+        });
+    }
+    for row in &mut rows {
+        row.effective_n = Some(found.effective_n);
+        row.cost_usd = row.value.and(cost_usd);
+        let notes = [loaded.objective.as_str(), row.note.as_str()];
+        row.note = notes.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
+    }
+    Ok(rows)
 }
 
 /// The value that the log itself realised.
@@ -241,9 +266,8 @@ fn singles(
         let mut row = value_row(&label, "SNIPS", value, cost_usd);
         row.effective_n = Some(diagnose(&rounds, None).effective_n);
         rows.push(row);
-        let influence = influence_values(&rounds, Estimator::Snips)?;
-        let (model, quality) = (name.clone(), found.value);
-        singles.push(SingleOnLog { model, quality, cost_usd, influence });
+        let (model, quality, weight) = (name.clone(), found.value, rounds.weight().to_vec());
+        singles.push(SingleOnLog { model, quality, cost_usd, weight });
     }
     Ok((rows, singles))
 }
@@ -266,6 +290,15 @@ fn log_diagnostics(log: &TrafficLog, used: &Used) -> Vec<Diagnostic> {
         all.push(diagnostic("rows dropped", wording::count(*n), reason));
     }
     all
+}
+
+/// Which interval the first value of a policy has.
+fn interval_diagnostic(name: &str, row: &ValueRow) -> Diagnostic {
+    diagnostic(
+        &format!("`{name}`: interval of {}", row.estimator),
+        row.interval_method.clone(),
+        &row.note,
+    )
 }
 
 fn policy_diagnostics(name: &str, found: &Diagnostics) -> Vec<Diagnostic> {

@@ -1,16 +1,20 @@
 //! The verdict from a log: a policy has to beat what was logged, and then the best single model
 //! that costs no more than it does.
 
-use super::Settings;
+use super::{
+    Settings,
+    logged_interval::{self, With},
+};
 use crate::{
     report::{Verdict, VerdictKind},
     wording,
 };
 use anyhow::Result;
 use pointsman_eval::{
+    bounds::Rival,
+    choice::Chosen,
     diagnostics::{Diagnostics, FAR_MEAN_WEIGHT_Z},
-    estimators::{Estimator, influence_values},
-    full::{MeanValue, paired_difference},
+    estimators::Estimator,
     rounds::LoggedRounds,
 };
 
@@ -21,8 +25,8 @@ pub(super) struct SingleOnLog {
     pub(super) quality: f64,
     /// Mean dollars per request, where every row has a cost.
     pub(super) cost_usd: Option<f64>,
-    /// Per row; their mean is the quality.
-    pub(super) influence: Vec<f64>,
+    /// Its importance weight of every row.
+    pub(super) weight: Vec<f64>,
 }
 
 /// The first policy, as the log estimates it.
@@ -52,12 +56,13 @@ pub(super) fn verdict(
         Some(_) => Estimator::Dr { clip: None },
         None => Estimator::Snips,
     };
-    let (Ok(values), Ok(by_snips)) =
-        (influence_values(rounds, estimator), influence_values(rounds, Estimator::Snips))
-    else {
+    if rounds.weight().iter().all(|&weight| weight == 0.0) {
         return cannot_tell(format!("Cannot tell: the log never drew what `{name}` would choose."));
+    }
+    let against = |rival: Rival<'_>, with: With| {
+        logged_interval::of_quality(rounds, found, rival, with, settings.shared())
     };
-    let against_log = paired_difference(&values, rounds.reward(), settings.level)?;
+    let against_log = against(Rival::Logged, With::Predictions)?;
     let numbers = format!(
         "quality {} against what was logged ({estimator}){}",
         interval(&against_log),
@@ -82,7 +87,7 @@ pub(super) fn verdict(
             sentence: format!("Route with `{name}`: {numbers}."),
         });
     };
-    let against_rival = paired_difference(&by_snips, &rival.influence, settings.level)?;
+    let against_rival = against(Rival::Policy(&rival.weight), With::WeightsAlone)?;
     let both = format!(
         "{numbers}; {} against always `{}`, the best single model for no more money (SNIPS)",
         interval(&against_rival),
@@ -121,7 +126,8 @@ fn costs(policy: &PolicyOnLog<'_>) -> String {
     }
 }
 
-fn interval(difference: &MeanValue) -> String {
+fn interval(difference: &Chosen) -> String {
     let (lower, upper) = (difference.interval.lower, difference.interval.upper);
-    format!("{:+.4} [{lower:+.4}, {upper:+.4}]", difference.value)
+    let value = difference.value.map_or_else(|| "unknown".to_owned(), |it| format!("{it:+.4}"));
+    format!("{value} [{lower:+.4}, {upper:+.4}]")
 }

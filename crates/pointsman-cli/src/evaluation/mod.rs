@@ -1,9 +1,12 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+pub(crate) mod gated;
 pub(crate) mod logged;
+mod logged_interval;
 mod logged_verdict;
 pub(crate) mod table;
 
+use self::logged_interval::Shared;
 use crate::{
     load,
     policy_flags::LoadedPolicy,
@@ -31,6 +34,26 @@ pub(crate) struct Settings {
     pub(crate) include_trained: bool,
     /// The command, for the report.
     pub(crate) command: String,
+}
+
+impl Settings {
+    /// The level that the intervals of all policies hold together.
+    fn shared(&self) -> Shared {
+        Shared { level: self.level, n_candidates: self.policies.len() }
+    }
+
+    /// That they share it, where they are several.
+    fn shared_words(&self) -> Option<String> {
+        let n = self.policies.len();
+        (1 < n).then(|| {
+            format!(
+                "the default intervals (DR, SNIPS) of the {n} policies share the misses, so that \
+                 all hold at once with {} % confidence; those of IPS, of single models and of \
+                 the log stand alone",
+                100.0 * self.level.get()
+            )
+        })
+    }
 }
 
 /// One policy's distributions and predictions over all requests of a source, in its order.
@@ -193,7 +216,8 @@ fn value_row(
         value: Some(value),
         lower: Some(interval.lower),
         upper: Some(interval.upper),
-        interval_kind: IntervalKind::Asymptotic,
+        interval_kind: IntervalKind::of(interval.kind),
+        interval_method: interval.method.name().to_owned(),
         cost_usd,
         effective_n: None,
         note: String::new(),

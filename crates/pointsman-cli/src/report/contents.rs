@@ -4,7 +4,10 @@
 //! for one request. The page converts costs to dollars per 1,000 requests, and says so. Nothing
 //! is checked here: a number that is not finite is printed as "no value" and is not drawn.
 
-use pointsman_eval::reliability::{Bin, Reliability};
+use pointsman_eval::{
+    interval,
+    reliability::{Bin, Reliability},
+};
 use serde::Serialize;
 
 /// Everything on one page. Sections without content are left out of it.
@@ -137,6 +140,8 @@ pub(crate) struct ValueRow {
     pub(crate) upper: Option<f64>,
     /// What the interval promises.
     pub(crate) interval_kind: IntervalKind,
+    /// How the interval was computed; empty where there is none.
+    pub(crate) interval_method: String,
     /// US dollars for one request, mean.
     pub(crate) cost_usd: Option<f64>,
     /// Kish effective sample size, in rows.
@@ -151,6 +156,8 @@ pub(crate) struct ValueRow {
 pub(crate) enum IntervalKind {
     /// Covers at its level when there are many rows.
     Asymptotic,
+    /// Covers at its level at every number of rows.
+    FiniteSample,
     /// There is no interval: the value is known without one, or nothing bounds it.
     Absent,
 }
@@ -195,6 +202,16 @@ impl Calibration {
         };
         let bins = bins.iter().map(bin).collect();
         Self { name: name.to_owned(), ece: *ece, raw: *raw, noise: *noise, bins }
+    }
+}
+
+impl IntervalKind {
+    /// What the evaluator's interval promises.
+    pub(crate) fn of(kind: interval::IntervalKind) -> Self {
+        match kind {
+            interval::IntervalKind::Asymptotic => Self::Asymptotic,
+            interval::IntervalKind::FiniteSample => Self::FiniteSample,
+        }
     }
 }
 

@@ -56,6 +56,7 @@ fn value_row() -> ValueRow {
         lower: Some(0.7212),
         upper: None,
         interval_kind: IntervalKind::Asymptotic,
+        interval_method: "normal mean".to_owned(),
         cost_usd: Some(0.002_96),
         effective_n: Some(1_310.4),
         note: String::new(),

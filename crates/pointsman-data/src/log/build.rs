@@ -9,7 +9,7 @@ use std::{
 use pointsman_core::{request::Request, units::Propensity};
 use pointsman_log::{journal::Damage, record::PropensityKind};
 
-use super::{LogOptions, LoggedRow, TrafficLog};
+use super::{LogOptions, LoggedRow, TrafficLog, Undrawn};
 use crate::{
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
@@ -65,6 +65,7 @@ pub(super) struct LogBuilder<'f> {
     ends: Vec<usize>,
     dropped: BTreeMap<String, u64>,
     missing_metric: String,
+    undrawn: Undrawn,
     n_decisions_read: u64,
     n_without_outcome: u64,
     damage: Damage,
@@ -89,6 +90,7 @@ impl<'f> LogBuilder<'f> {
             ends: Vec::new(),
             dropped: BTreeMap::new(),
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
+            undrawn: options.undrawn,
             n_decisions_read: 0,
             n_without_outcome: 0,
             damage: Damage::default(),
@@ -136,7 +138,12 @@ impl<'f> LogBuilder<'f> {
             Ok(outcome) => outcome,
             Err(reason) => return self.drop_row(reason),
         };
-        let Some(propensity) = decision.propensity else {
+        let mut propensity = decision.propensity;
+        if decision.kind == PropensityKind::Deterministic {
+            self.candidates = vec![(taken, 1.0)];
+            propensity = Some(1.0);
+        }
+        let Some(propensity) = propensity else {
             return self.drop_row("the propensity is missing");
         };
         let subject = || format!("decision `{}`", decision.id);
@@ -226,6 +233,7 @@ impl<'f> LogBuilder<'f> {
         };
         match decision.kind {
             PropensityKind::Exact | PropensityKind::Estimated => {}
+            PropensityKind::Deterministic if self.undrawn == Undrawn::Keep => {}
             PropensityKind::Deterministic => return Err("the propensity is deterministic"),
             PropensityKind::Unknown => return Err("the propensity is unknown"),
         }

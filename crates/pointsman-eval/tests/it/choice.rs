@@ -14,25 +14,25 @@ const P95: ConfidenceLevel = ConfidenceLevel::P95;
 /// Two kinds of prompt and two models. The target takes the second model for the rarer kind,
 /// which the logger takes with `propensity`.
 #[derive(Clone, Copy)]
-struct World {
-    rare_kind: f64,
-    propensity: f64,
+pub(crate) struct World {
+    pub(crate) rare_kind: f64,
+    pub(crate) propensity: f64,
     /// How often the first model succeeds, and the second.
-    success: [f64; 2],
+    pub(crate) success: [f64; 2],
 }
 
 /// The logger takes the second model one time in two, both succeed often.
-const EVEN: World = World { rare_kind: 0.5, propensity: 0.5, success: [0.5, 0.8] };
+pub(crate) const EVEN: World = World { rare_kind: 0.5, propensity: 0.5, success: [0.5, 0.8] };
 /// One row in a thousand is heavy, and only heavy rows show what the second model can do.
 const RARE: World = World { rare_kind: 0.05, propensity: 0.02, success: [0.3, 0.9] };
 
 impl World {
-    fn truth(self) -> f64 {
+    pub(crate) fn truth(self) -> f64 {
         let [first, second] = self.success;
         (1.0 - self.rare_kind) * first + self.rare_kind * second
     }
 
-    fn log(self, draws: &mut Draws, n_rows: usize) -> (Vec<f64>, Vec<f64>) {
+    pub(crate) fn log(self, draws: &mut Draws, n_rows: usize) -> (Vec<f64>, Vec<f64>) {
         let (mut weights, mut values) = (Vec::new(), Vec::new());
         for _ in 0..n_rows {
             let is_rare = draws.next() < self.rare_kind;

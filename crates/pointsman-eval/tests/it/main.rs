@@ -4,4 +4,5 @@
 
 mod choice;
 mod coverage;
+mod gate;
 mod reference;

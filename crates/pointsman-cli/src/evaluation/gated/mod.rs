@@ -1,0 +1,152 @@
+//! Whether a policy may take over, by a log that it was not trained on: the columns that the
+//! gate's conditions are tested on, and what is said about them.
+//!
+//! Differences are paired: the policy and what it is held against are valued on the same rows.
+//! Quality takes the policy's own predictions where it knows every model of the log. Weakness:
+//! what a log says of costs and latency ends at the largest that is stated, and turns of one
+//! conversation count as independent.
+
+mod condition;
+mod evidence;
+mod stated;
+mod words;
+
+pub(crate) use self::{
+    stated::{Margins, Stated},
+    words::GateReport,
+};
+
+use self::evidence::{Columns, Measured};
+use super::{Recorder, Used, decide_all, used_rows};
+use crate::{load, policy_flags::LoadedPolicy, screen::Screen};
+use anyhow::{Result, bail};
+use pointsman_core::{
+    catalog::Catalog,
+    units::{as_float, len_as_float},
+};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, read_log};
+use pointsman_eval::{
+    gate::{Condition, Decision, decide},
+    interval::ConfidenceLevel,
+};
+use pointsman_log::record::PropensityKind;
+use std::path::PathBuf;
+
+/// Milliseconds of the mean month.
+const MONTH_MS: f64 = 30.4375 * 24.0 * 3600.0 * 1000.0;
+
+/// How far a logged probability may be below the stated least by rounding.
+const SINGLE_PRECISION: f64 = 1e-6;
+
+/// What is asked of the log.
+#[derive(Debug)]
+pub(crate) struct Question {
+    pub(crate) policy: LoadedPolicy,
+    /// What it is held against; `None` for what was logged.
+    pub(crate) rival: Option<LoadedPolicy>,
+    pub(crate) margins: Margins,
+    pub(crate) stated: Stated,
+    pub(crate) catalog: Option<Catalog>,
+    pub(crate) level: ConfidenceLevel,
+}
+
+/// What the gate found, before it is put into words.
+struct Judged<'a> {
+    question: &'a Question,
+    paths: &'a [PathBuf],
+    log: &'a TrafficLog,
+    used: &'a Used,
+    columns: &'a Columns,
+    measured: &'a [Measured],
+    decision: &'a Decision,
+    /// By the timestamps; `None` where the log has none.
+    requests_per_month: Option<f64>,
+}
+
+/// Reads the log and decides.
+pub(crate) fn judge(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    question: &Question,
+    screen: &Screen,
+) -> Result<GateReport> {
+    let policies = std::iter::once(&question.policy).chain(&question.rival);
+    let mut recorders: Vec<Recorder<'_>> = policies.map(Recorder::new).collect();
+    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    let log = decide_all(&mut recorders, screen, |decide| {
+        Ok(read_log(paths, &options, &mut |_, request| decide(request))?)
+    })?;
+    load::check_metric(&log, &options)?;
+    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
+    let used = used_rows(&recorders, ids, false);
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} decisions are left to judge by: a policy was trained on {}, and {} have no \
+             eligible model; use later decisions",
+            used.rows.len(),
+            log.rows.len(),
+            used.n_trained_on,
+            used.n_unanswerable
+        );
+    }
+    check_smallest(&log, &used, question.stated.smallest_propensity)?;
+    let columns = Columns::of(&log, &used, &recorders)?;
+    let measured = evidence::measure(&log, &used, question)?;
+    let mut conditions = Vec::with_capacity(measured.len());
+    for one in &measured {
+        let evidence = columns.evidence(one, question.stated.smallest_propensity)?;
+        conditions.push(Condition { wanted: one.wanted, evidence });
+    }
+    let decision = decide(&conditions, n_inexact(&log, &used), question.level)?;
+    Ok(GateReport::new(&Judged {
+        question,
+        paths,
+        log: &log,
+        used: &used,
+        columns: &columns,
+        measured: &measured,
+        decision: &decision,
+        requests_per_month: requests_per_month(&log),
+    }))
+}
+
+/// Decisions whose propensity is not the number that was sampled from, those among them that can
+/// not be used at all.
+fn n_inexact(log: &TrafficLog, used: &Used) -> u64 {
+    let is_exact = |row: &LoggedRow| row.propensity_kind == PropensityKind::Exact;
+    let n_used = used.rows.iter().filter(|&&row| !is_exact(&log.rows[row])).count() as u64;
+    let reasons = ["the propensity is unknown", "the propensity is missing"];
+    n_used + reasons.iter().filter_map(|reason| log.dropped.get(*reason)).sum::<u64>()
+}
+
+/// Refuses a stated least probability that the log contradicts.
+fn check_smallest(log: &TrafficLog, used: &Used, smallest: Option<f64>) -> Result<()> {
+    let Some(smallest) = smallest else { return Ok(()) };
+    let n_models = log.models.len();
+    for &row in &used.rows {
+        let probabilities = &log.probabilities[row * n_models..][..n_models];
+        let is_below = |found: &&f32| {
+            0.0 < **found && f64::from(**found) < smallest * (1.0 - SINGLE_PRECISION)
+        };
+        if let Some(found) = probabilities.iter().find(is_below) {
+            bail!(
+                "decision `{}` gave a model the probability {found}, below the stated \
+                 --smallest-propensity {smallest}; state the least that the logger can give",
+                log.rows[row].id
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Decisions per month, by the time from the first usable one to the last.
+fn requests_per_month(log: &TrafficLog) -> Option<f64> {
+    let times = || log.rows.iter().map(|row| row.ts_ms);
+    let (first, last) = (times().min()?, times().max()?);
+    if first == 0 || first == last {
+        return None;
+    }
+    let n_usable = len_as_float(log.rows.len());
+    let share_usable = n_usable / as_float(log.n_decisions_read);
+    Some((n_usable - 1.0) / share_usable / as_float(last - first) * MONTH_MS)
+}

@@ -1,0 +1,66 @@
+//! The interval that a quality estimated from a log deserves, with its kind and its reasons.
+//!
+//! Support is never stated here, since nothing but the log says what the logger can draw; mass
+//! that it could not draw counts at its worst.
+
+use anyhow::Result;
+use pointsman_eval::{
+    bounds::{Evidence, Predicted, Rival, ValueRange},
+    choice::{Chosen, default_interval},
+    diagnostics::Diagnostics,
+    interval::ConfidenceLevel,
+    rounds::LoggedRounds,
+};
+
+/// Mass on models that could not be drawn below this is rounding.
+const ROUNDING: f64 = 1e-9;
+
+/// Whether the reward model takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum With {
+    /// As doubly robust values do, where there are predictions.
+    Predictions,
+    /// As self-normalised ones do.
+    WeightsAlone,
+}
+
+/// A level that several intervals hold together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shared {
+    pub(super) level: ConfidenceLevel,
+    pub(super) n_candidates: usize,
+}
+
+/// The default interval of quality, or of its difference to a rival on the same rows.
+pub(super) fn of_quality(
+    rounds: &LoggedRounds,
+    found: &Diagnostics,
+    rival: Rival<'_>,
+    with: With,
+    shared: Shared,
+) -> Result<Chosen> {
+    let evidence = Evidence::new(rounds.weight(), rounds.reward(), ValueRange::QUALITY)?;
+    let mut evidence = evidence.against(rival)?;
+    let predictions = rounds.predictions().filter(|_| with == With::Predictions);
+    // A prediction beyond the scale of quality is only a worse one; the estimate stays right.
+    let within = |all: &[f64]| -> Vec<f64> { all.iter().map(|it| it.clamp(0.0, 1.0)).collect() };
+    let columns = predictions.map(|it| (within(&it.taken), within(&it.expected)));
+    if let Some((taken, expected)) = &columns {
+        let predicted = Predicted { taken, expected, expected_by_rival: &[] };
+        evidence = evidence.with_predictions(predicted)?;
+    }
+    let share = found.unsupported_mass_share.filter(|share| ROUNDING < *share).unwrap_or(0.0);
+    let evidence = evidence.with_unsupported_share(share)?;
+    Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
+}
+
+/// Which interval it is, and why it is not a narrower one.
+pub(super) fn described(chosen: &Chosen) -> String {
+    let interval = &chosen.interval;
+    let mut text = format!("{}, {}", interval.method.name(), interval.kind.name());
+    let reasons: Vec<String> = chosen.reasons.iter().map(ToString::to_string).collect();
+    if !reasons.is_empty() {
+        text.push_str(&format!(": {}", reasons.join("; ")));
+    }
+    text
+}

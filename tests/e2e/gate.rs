@@ -1,0 +1,189 @@
+//! The gate from outside: its exit codes are its verdicts, on logs that were simulated.
+
+use crate::{
+    snapshots::check,
+    tables::{CATALOG, LOG, N_REQUESTS, POLICY, outcomes},
+    workbench::{Finished, Workbench},
+};
+use serde_json::Value;
+
+/// Later decisions than the policy was trained on, from a logger that draws all models alike.
+fn bench() -> Workbench {
+    let later = outcomes(N_REQUESTS..N_REQUESTS + 1500);
+    let bench = Workbench::with(&[
+        ("later.ndjson", later.as_bytes()),
+        ("log.ndjson", LOG.as_bytes()),
+        ("catalog.toml", CATALOG.as_bytes()),
+        ("policy.safetensors", &POLICY),
+    ]);
+    bench.done("simulate --table later.ndjson --logger uniform --seed 5 --out later-log.ndjson");
+    bench
+}
+
+const GATE: &str = "gate --log later-log.ndjson --policy policy.safetensors";
+
+/// Runs the gate; its code, text, JSON and Markdown have to say the same.
+#[track_caller]
+fn verdict(bench: &Workbench, arguments: &str, code: i32, verdict: &str) -> (String, Value) {
+    let Finished { code: found, stdout, stderr } =
+        bench.run(&format!("{arguments} --json gate.json --md gate.md"));
+    assert_eq!(found, Some(code), "{arguments}\n{stdout}{stderr}");
+    let json = bench.json("gate.json");
+    assert_eq!(json["verdict"], verdict, "{json}");
+    assert_eq!(json["exit_code"], code, "{json}");
+    let sentence = json["sentence"].as_str().unwrap();
+    assert!(stdout.starts_with(sentence), "{stdout}");
+    assert!(bench.text("gate.md").contains(&format!("**{sentence}**")));
+    (stdout, json)
+}
+
+#[test]
+fn exit_codes_are_verdicts() {
+    let bench = bench();
+    let stated = "--smallest-propensity 0.16";
+    let (said, json) = verdict(
+        &bench,
+        &format!(
+            "{GATE} --against logged --min-quality-delta -0.01 --max-cost-delta 0.01 \
+             --largest-cost-usd 0.2 {stated}"
+        ),
+        0,
+        "ship",
+    );
+    check("gate", &said);
+    check("gate-md", &bench.text("gate.md").replace(&command(&json), "(the command)"));
+    check("gate-json", &without_command(json));
+    let held = format!("{GATE} --against logged --min-quality-delta 0.5 {stated}");
+    let (said, _) = verdict(&bench, &held, 1, "hold");
+    check("gate-holds", &said);
+    let open = format!("{GATE} --against logged --min-quality-delta 0.11 --max-cost-delta 0");
+    let (said, _) = verdict(&bench, &open, 1, "cannot_tell");
+    assert!(said.contains("give --largest-cost-usd"), "{said}");
+}
+
+fn command(json: &Value) -> String {
+    json["generated_by"]["command"].as_str().unwrap().to_owned()
+}
+
+fn without_command(mut json: Value) -> String {
+    json["generated_by"] = Value::Null;
+    serde_json::to_string_pretty(&json).unwrap()
+}
+
+#[test]
+fn another_policy_is_valued_on_the_same_rows() {
+    let bench = bench();
+    bench.done(
+        "train --log log.ndjson --catalog catalog.toml --name other --out other.safetensors \
+         --buckets 12",
+    );
+    let arguments = format!(
+        "{GATE} --against other.safetensors --min-quality-delta -0.9 --smallest-propensity 0.16"
+    );
+    let (_, json) = verdict(&bench, &arguments, 0, "ship");
+    assert_eq!(json["against"]["name"], "other");
+    let arguments = format!(
+        "{GATE} --against other.safetensors --min-quality-delta 0.9 --smallest-propensity 0.16"
+    );
+    verdict(&bench, &arguments, 1, "hold");
+}
+
+/// A log is changed, and what would have shipped does not.
+#[track_caller]
+fn never_ships(change: impl Fn(&mut Value), expected: &str) {
+    let bench = bench();
+    let mut changed = String::new();
+    for line in bench.text("later-log.ndjson").lines() {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        if record["kind"] == "decision" {
+            change(&mut record);
+        }
+        changed += &format!("{record}\n");
+    }
+    bench.write("later-log.ndjson", changed.as_bytes());
+    let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
+    let (said, _) = verdict(&bench, &arguments, 1, "cannot_tell");
+    assert!(said.contains(expected), "{said}");
+}
+
+#[test]
+fn estimated_propensities_never_ship() {
+    never_ships(
+        |record| record["propensity"]["kind"] = "estimated".into(),
+        "have a propensity that was not sampled from",
+    );
+}
+
+/// Those that cannot be used are a reason too.
+#[test]
+fn unknown_propensities_never_ship() {
+    never_ships(
+        |record| {
+            if record["ts_ms"].as_u64().unwrap() / 1000 % 2 == 0 {
+                record["propensity"] = serde_json::json!({"kind": "unknown"});
+            }
+        },
+        "have a propensity that was not sampled from",
+    );
+}
+
+#[test]
+fn deterministic_logs_never_ship() {
+    never_ships(
+        |record| record["propensity"]["kind"] = "deterministic".into(),
+        "models that the log could not have drawn",
+    );
+}
+
+/// Half of the decisions could only have been what they were.
+#[test]
+fn missing_support_never_ships() {
+    never_ships(
+        |record| {
+            if record["ts_ms"].as_u64().unwrap() / 1000 % 2 == 0 {
+                let drawn = record["drawn"].clone();
+                for candidate in record["candidates"].as_array_mut().unwrap() {
+                    let is_drawn = candidate["model"] == drawn;
+                    candidate["probability"] = if is_drawn { 1.0 } else { 0.0 }.into();
+                }
+                record["propensity"]["value"] = 1.0.into();
+            }
+        },
+        "models that the log could not have drawn",
+    );
+}
+
+#[test]
+fn what_cannot_run_says_why() {
+    let bench = bench();
+    for (arguments, expected) in [
+        (
+            "gate --log log.ndjson --policy policy.safetensors --against logged \
+             --min-quality-delta 0"
+                .to_owned(),
+            "use later decisions",
+        ),
+        (format!("{GATE} --against logged --min-quality-delta -1"), "not between -1 and 1"),
+        (
+            format!("{GATE} --against logged --min-quality-delta 0 --max-cost-delta nan"),
+            "--max-cost-delta: NaN is not a finite number",
+        ),
+        (
+            format!(
+                "{GATE} --against logged --min-quality-delta 0 --max-cost-delta 0 \
+                 --largest-cost-usd 0.000001"
+            ),
+            "above the stated largest",
+        ),
+        (
+            format!("{GATE} --against logged --min-quality-delta 0 --smallest-propensity 0.5"),
+            "below the stated --smallest-propensity 0.5",
+        ),
+        (format!("{GATE} --against nothing --min-quality-delta 0"), "cannot read nothing"),
+    ] {
+        let Finished { code, stdout: _, stderr } = bench.run(&arguments);
+        assert_eq!(code, Some(2), "{arguments}\n{stderr}");
+        assert!(stderr.contains(expected), "{arguments}\n{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    }
+}
