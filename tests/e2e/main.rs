@@ -16,3 +16,4 @@ mod published;
 mod real_data;
 mod same_bits;
 mod snapshots;
+mod undrawn;
