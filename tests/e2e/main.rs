@@ -18,3 +18,4 @@ mod real_data;
 mod same_bits;
 mod snapshots;
 mod trust;
+mod undrawn;

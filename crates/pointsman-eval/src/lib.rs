@@ -28,6 +28,7 @@ pub mod support;
 pub mod bootstrap;
 pub mod bounds;
 pub mod choice;
+pub mod exploration;
 pub mod gate;
 pub mod likelihood;
 pub mod sequence;

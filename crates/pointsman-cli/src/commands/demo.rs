@@ -190,6 +190,7 @@ fn evaluate(
         policies: at_points(&artifact, catalog)?,
         level: ConfidenceLevel::P95,
         include_trained: false,
+        width: evaluation::WIDTH,
         command: "pointsman demo".to_owned(),
     };
     let mut report = evaluation::table::evaluate(

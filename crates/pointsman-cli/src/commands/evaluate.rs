@@ -9,7 +9,7 @@ use crate::{
     screen::{self, Screen},
     wording,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use pointsman_eval::interval::ConfidenceLevel;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,9 @@ pub(crate) struct Args {
     /// The nominal coverage of intervals.
     #[arg(long, default_value_t = 0.95)]
     confidence: f64,
+    /// For a log that was not drawn: how narrow an interval of quality has to be to answer.
+    #[arg(long, default_value_t = evaluation::WIDTH, value_name = "QUALITY")]
+    width: f64,
     /// Also use rows that a policy was trained on, which flatters it.
     #[arg(long)]
     include_trained: bool,
@@ -68,6 +71,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         policies,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
         include_trained: args.include_trained,
+        width: width(args)?,
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     let report = if args.log.is_empty() {
@@ -87,6 +91,13 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         screen.say(&format!("wrote {}", path.display()))?;
     }
     screen::json(args.json.as_deref(), &serde_json::to_value(&report)?)
+}
+
+fn width(args: &Args) -> Result<f64> {
+    if 0.0 < args.width && args.width <= 1.0 {
+        return Ok(args.width);
+    }
+    bail!("--width: {} is not above 0 and at most 1, the width of all there is", args.width)
 }
 
 /// Policies of one file name are told apart by their paths.
@@ -128,6 +139,7 @@ fn sentence(diagnostic: &Diagnostic) -> String {
 fn cells(row: &ValueRow) -> [String; 5] {
     let value = match (row.value, row.lower, row.upper) {
         (Some(value), Some(lower), Some(upper)) => wording::with_interval(value, lower, upper),
+        (None, Some(lower), Some(upper)) => format!("[{lower:.4}, {upper:.4}]"),
         (Some(_) | None, Some(_) | None, Some(_) | None) => "no value".to_owned(),
     };
     [

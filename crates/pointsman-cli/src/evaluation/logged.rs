@@ -5,7 +5,7 @@ use super::{
     Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    provenance, used_rows, value_row,
+    provenance, undrawn, used_rows, value_row,
 };
 use crate::{
     load,
@@ -16,7 +16,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use pointsman_core::units::len_as_float;
-use pointsman_data::{LogOptions, TrafficLog, read_log};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, read_log};
 use pointsman_eval::{
     bounds::Rival,
     diagnostics::{Diagnostics, diagnose},
@@ -24,6 +24,7 @@ use pointsman_eval::{
     full::mean_value,
     rounds::{LoggedRounds, Predictions, RoundColumns},
 };
+use pointsman_log::record::PropensityKind;
 use std::path::PathBuf;
 
 /// Evaluates policies on a log.
@@ -34,10 +35,7 @@ pub(crate) fn evaluate(
     screen: &Screen,
 ) -> Result<Report> {
     let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
-    let log = decide_all(&mut recorders, screen, |decide| {
-        Ok(read_log(paths, options, &mut |_, request| decide(request))?)
-    })?;
-    load::check_metric(&log, options)?;
+    let log = read(paths, options, &mut recorders, screen)?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let used = used_rows(&recorders, ids, settings.include_trained);
     if used.rows.len() < 2 {
@@ -48,6 +46,10 @@ pub(crate) fn evaluate(
             log.rows.len()
         );
     }
+    if undrawn::is_undrawn(&log) {
+        return undrawn::report(paths, &log, &used, &recorders, settings);
+    }
+    let (log, used) = drawn_only(log, used)?;
     let logged = logged_row(&log, &used, settings)?;
     let (mut single_rows, singles) = singles(&log, &used, settings)?;
     let mut values = Vec::new();
@@ -102,9 +104,38 @@ pub(crate) fn evaluate(
     })
 }
 
+/// Reads the log with what was not drawn in it, every recorder deciding each request.
+fn read(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    recorders: &mut [Recorder<'_>],
+    screen: &Screen,
+) -> Result<TrafficLog> {
+    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    let log = decide_all(recorders, screen, |decide| {
+        Ok(read_log(paths, &options, &mut |_, request| decide(request))?)
+    })?;
+    load::check_metric(&log, &options)?;
+    Ok(log)
+}
+
+/// Leaves out decisions that were not drawn, where others were.
+fn drawn_only(mut log: TrafficLog, mut used: Used) -> Result<(TrafficLog, Used)> {
+    let is_drawn = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
+    let n_undrawn = log.rows.iter().filter(|row| !is_drawn(row)).count() as u64;
+    if 0 < n_undrawn {
+        used.rows.retain(|&row| is_drawn(&log.rows[row]));
+        log.dropped.insert("the propensity is deterministic".to_owned(), n_undrawn);
+    }
+    if used.rows.len() < 2 {
+        bail!("{} decisions that were drawn are left to evaluate on", used.rows.len());
+    }
+    Ok((log, used))
+}
+
 /// What is averaged.
 #[derive(Debug, Clone, Copy)]
-enum Reward {
+pub(super) enum Reward {
     Quality,
     CostUsd,
 }
@@ -159,7 +190,12 @@ impl Target {
     }
 }
 
-fn rounds(log: &TrafficLog, used: &Used, target: &Target, reward: Reward) -> Result<LoggedRounds> {
+pub(super) fn rounds(
+    log: &TrafficLog,
+    used: &Used,
+    target: &Target,
+    reward: Reward,
+) -> Result<LoggedRounds> {
     let gather = |all: &[f64]| -> Vec<f64> { used.rows.iter().map(|&row| all[row]).collect() };
     let rows = || used.rows.iter().map(|&row| &log.rows[row]);
     let columns = RoundColumns {

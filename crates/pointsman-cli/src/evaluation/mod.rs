@@ -5,6 +5,7 @@ pub(crate) mod logged;
 mod logged_interval;
 mod logged_verdict;
 pub(crate) mod table;
+mod undrawn;
 
 use self::logged_interval::Shared;
 use crate::{
@@ -25,6 +26,9 @@ use pointsman_core::{
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::path::PathBuf;
 
+/// A quality that is known to this width answers most questions.
+pub(crate) const WIDTH: f64 = 0.02;
+
 /// What is evaluated, and how.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -32,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) level: ConfidenceLevel,
     /// Also use rows that a policy was trained on.
     pub(crate) include_trained: bool,
+    /// How narrow an interval of quality has to be to answer; for logs that were not drawn.
+    pub(crate) width: f64,
     /// The command, for the report.
     pub(crate) command: String,
 }

@@ -71,6 +71,8 @@ pub(crate) enum VerdictKind {
     UseOneModel,
     /// The data does not decide it.
     CannotTell,
+    /// No amount of such data would: the log's decisions were not drawn.
+    NotIdentifiable,
 }
 
 /// A mean cost and a mean quality.
