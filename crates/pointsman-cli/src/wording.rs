@@ -7,6 +7,12 @@ pub(crate) fn quality(value: f64) -> String {
     format!("{value:.3}")
 }
 
+/// A predicted quality, to three decimals. A sum of many words' effects may leave the scale; people
+/// are told its end, and JSON keeps the number that choices are made by.
+pub(crate) fn predicted(value: f64) -> String {
+    quality(value.clamp(0.0, 1.0))
+}
+
 /// A value with its interval.
 pub(crate) fn with_interval(value: f64, lower: f64, upper: f64) -> String {
     format!("{value:.4} [{lower:.4}, {upper:.4}]")

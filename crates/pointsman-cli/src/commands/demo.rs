@@ -259,15 +259,15 @@ fn sample_decision(
         format!("spoken for by {}", words.join(", "))
     };
     let reason = format!(
-        "{chosen}: predicted quality {:.3} at {} per 1,000 requests; {moved}",
-        expected.quality,
+        "{chosen}: predicted quality {} at {} per 1,000 requests; {moved}",
+        wording::predicted(expected.quality),
         wording::per_thousand(cost),
     );
     let candidate = |(model, name): (usize, &&str)| {
         let candidate = &workspace.candidates()[model];
         Candidate {
             model: (*name).to_owned(),
-            quality: Some(candidate.expected.quality),
+            quality: Some(candidate.expected.quality.clamp(0.0, 1.0)),
             cost_usd: candidate.expected.cost.map(Usd::as_dollars),
             probability: candidate.probability,
             excluded_by: candidate.excluded_by.map(|reason| reason.to_string()),

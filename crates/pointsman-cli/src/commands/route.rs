@@ -134,7 +134,7 @@ fn describe(
         let candidate = &candidates[model];
         [
             name_of(loaded, model).to_owned(),
-            wording::quality(candidate.expected.quality),
+            wording::predicted(candidate.expected.quality),
             cost(candidate.expected.cost),
             format!("{:.4}", candidate.probability),
             candidate.excluded_by.map_or_else(String::new, |reason| reason.to_string()),
