@@ -5,7 +5,7 @@ use super::{
     Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    provenance, undrawn, used_rows, value_row,
+    provenance, slices, undrawn, used_rows, value_row,
 };
 use crate::{
     load,
@@ -55,7 +55,7 @@ pub(crate) fn evaluate(
     let mut values = Vec::new();
     let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
-    let mut verdict = None;
+    let (mut verdict, mut slices) = (None, Vec::new());
     for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
         let target = Target::of_policy(recorder, &log);
         let rounds = rounds(&log, &used, &target, Reward::Quality)?;
@@ -66,6 +66,7 @@ pub(crate) fn evaluate(
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
         diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
+        slices.append(&mut slices::slices(&loaded.name, &log, &used, &target, settings)?);
         if index == 0 {
             let policy = PolicyOnLog {
                 name: &loaded.name,
@@ -94,6 +95,7 @@ pub(crate) fn evaluate(
         frontier: None,
         confidence: settings.level.get(),
         values,
+        slices,
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(

@@ -97,6 +97,7 @@ pub(crate) fn evaluate(
         frontier,
         confidence: settings.level.get(),
         values,
+        slices: Vec::new(),
         diagnostics: diagnostics(&table, &matrix, rows.n),
         decisions: Vec::new(),
         provenance: provenance(

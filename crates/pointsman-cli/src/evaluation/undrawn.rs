@@ -85,6 +85,7 @@ pub(super) fn report(
         frontier: None,
         confidence: settings.level.get(),
         values: shares.into_iter().map(|shared| shared.row).collect(),
+        slices: Vec::new(),
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(

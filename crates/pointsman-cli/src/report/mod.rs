@@ -20,8 +20,8 @@ use minijinja::{Environment, Error, UndefinedBehavior, Value, syntax::SyntaxConf
 
 pub(crate) use contents::{
     Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind, OperatingPoint,
-    ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution, ValueRow, Verdict,
-    VerdictKind,
+    ProvenanceEntry, Report, SampleDecision, SingleModel, SliceRow, TermContribution, ValueRow,
+    Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";

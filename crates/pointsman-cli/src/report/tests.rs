@@ -24,6 +24,7 @@ fn empty_report() -> Report {
         frontier: None,
         confidence: 0.95,
         values: Vec::new(),
+        slices: Vec::new(),
         diagnostics: Vec::new(),
         decisions: Vec::new(),
         provenance: Vec::new(),
@@ -86,6 +87,7 @@ fn full_report() -> Report {
         simulated: true,
         frontier: Some(frontier()),
         values: vec![value_row()],
+        slices: Vec::new(),
         diagnostics: vec![Diagnostic {
             name: "rows".to_owned(),
             value: "2,000".to_owned(),
