@@ -236,6 +236,7 @@ fn estimates(
     settings: &Settings,
 ) -> Result<Vec<ValueRow>> {
     let (name, shared) = (&loaded.name, settings.shared());
+    let missing = found.unsupported_mass_share;
     let plain = [
         (Estimator::Dr { clip: None }, Some(With::Predictions)),
         (Estimator::Snips, Some(With::WeightsAlone)),
@@ -249,7 +250,7 @@ fn estimates(
             }
             (Ok(plain), Some(with)) => {
                 let chosen =
-                    logged_interval::of_quality(rounds, found, Rival::Nothing, with, shared)?;
+                    logged_interval::of_quality(rounds, missing, Rival::Nothing, with, shared)?;
                 let value = (chosen.value.unwrap_or(plain.value), &chosen.interval);
                 let mut row = value_row(name, &estimator.to_string(), value, None);
                 row.note = logged_interval::described(&chosen);
@@ -301,10 +302,12 @@ fn singles(
         let cost_usd = mean_cost(log, used, &target, settings);
         let (label, value) = (format!("always {name}"), (found.value, &found.interval));
         let mut row = value_row(&label, "SNIPS", value, cost_usd);
-        row.effective_n = Some(diagnose(&rounds, None).effective_n);
+        let diagnostics = diagnose(&rounds, None);
+        row.effective_n = Some(diagnostics.effective_n);
+        let unsupported_share = diagnostics.unsupported_mass_share;
         rows.push(row);
         let (model, quality, weight) = (name.clone(), found.value, rounds.weight().to_vec());
-        singles.push(SingleOnLog { model, quality, cost_usd, weight });
+        singles.push(SingleOnLog { model, quality, cost_usd, weight, unsupported_share });
     }
     Ok((rows, singles))
 }

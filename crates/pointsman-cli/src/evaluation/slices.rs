@@ -70,10 +70,9 @@ pub(super) fn slices(
     for (by, slice, rows) in all {
         let used = Used { rows, ..Used::default() };
         let rounds = rounds(log, &used, target, Reward::Quality)?;
-        let diagnostics = diagnose(&rounds, None);
+        let missing = diagnose(&rounds, None).unsupported_mass_share;
         let with = With::Predictions;
-        let chosen =
-            logged_interval::of_quality(&rounds, &diagnostics, Rival::Logged, with, shared)?;
+        let chosen = logged_interval::of_quality(&rounds, missing, Rival::Logged, with, shared)?;
         found.push(SliceRow {
             policy: policy.to_owned(),
             by: by.name(),
