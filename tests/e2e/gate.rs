@@ -92,15 +92,18 @@ fn another_policy_is_valued_on_the_same_rows() {
 #[track_caller]
 fn never_ships(change: impl Fn(&mut Value), expected: &str) {
     let bench = bench();
-    let mut changed = String::new();
-    for line in bench.text("later-log.ndjson").lines() {
-        let mut record: Value = serde_json::from_str(line).unwrap();
-        if record["kind"] == "decision" {
-            change(&mut record);
-        }
-        changed += &format!("{record}\n");
-    }
-    bench.write("later-log.ndjson", changed.as_bytes());
+    let changed: Vec<String> = bench
+        .text("later-log.ndjson")
+        .lines()
+        .map(|line| {
+            let mut record: Value = serde_json::from_str(line).unwrap();
+            if record["kind"] == "decision" {
+                change(&mut record);
+            }
+            record.to_string()
+        })
+        .collect();
+    bench.write("later-log.ndjson", changed.join("\n").as_bytes());
     let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
     let (said, _) = verdict(&bench, &arguments, 1, "cannot_tell");
     assert!(said.contains(expected), "{said}");
@@ -119,7 +122,7 @@ fn estimated_propensities_never_ship() {
 fn unknown_propensities_never_ship() {
     never_ships(
         |record| {
-            if record["ts_ms"].as_u64().unwrap() / 1000 % 2 == 0 {
+            if (record["ts_ms"].as_u64().unwrap() / 1000).is_multiple_of(2) {
                 record["propensity"] = serde_json::json!({"kind": "unknown"});
             }
         },
@@ -140,7 +143,7 @@ fn deterministic_logs_never_ship() {
 fn missing_support_never_ships() {
     never_ships(
         |record| {
-            if record["ts_ms"].as_u64().unwrap() / 1000 % 2 == 0 {
+            if (record["ts_ms"].as_u64().unwrap() / 1000).is_multiple_of(2) {
                 let drawn = record["drawn"].clone();
                 for candidate in record["candidates"].as_array_mut().unwrap() {
                     let is_drawn = candidate["model"] == drawn;

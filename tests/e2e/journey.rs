@@ -249,3 +249,32 @@ fn an_explanation_is_that_of_the_decision() {
     let standing = decision["explanation"]["standing"].as_f64().unwrap();
     assert!((standing + sum("terms") + sum("dense") - lead).abs() < 1e-5, "{decision:#}");
 }
+
+#[test]
+fn slices_hold_together() {
+    let bench = bench();
+    bench.done("simulate --table later.ndjson --seed 4 --out later-log.ndjson");
+    let log = "evaluate --log later-log.ndjson --policy policy.safetensors";
+    let said = bench.done(&format!("{log} --slices task,length --json r.json --md r.md"));
+    let report = bench.json("r.json");
+    let slices = report["slices"].as_array().unwrap();
+    assert!(said.contains(&format!("all {} intervals hold together", slices.len())), "{said}");
+    for by in ["task", "length"] {
+        let of_kind = slices.iter().filter(|row| row["by"] == by);
+        let n_rows: u64 = of_kind.map(|row| row["n_rows"].as_u64().unwrap()).sum();
+        assert_eq!(n_rows, 299, "{by}");
+    }
+    for row in slices {
+        let of = |key: &str| row[key].as_f64().unwrap();
+        assert!(-1.0 <= of("lower") && of("lower") <= of("upper") && of("upper") <= 1.0, "{row}");
+        assert!(bench.text("r.md").contains(row["slice"].as_str().unwrap()), "{row}");
+    }
+    let few = bench.done(&format!("{log} --slices length --json few.json"));
+    assert!(few.contains("length: "), "{few}");
+    let width = |report: &Value| {
+        let rows = report["slices"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["by"] == "length").unwrap();
+        row["upper"].as_f64().unwrap() - row["lower"].as_f64().unwrap()
+    };
+    assert!(width(&bench.json("few.json")) < width(&report), "more intervals are wider");
+}

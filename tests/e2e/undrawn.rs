@@ -16,16 +16,19 @@ fn bench(nth: u64) -> Workbench {
         ("policy.safetensors", &POLICY),
     ]);
     bench.done("simulate --table later.ndjson --seed 5 --out log.ndjson");
-    let mut changed = String::new();
-    for line in bench.text("log.ndjson").lines() {
-        let mut record: Value = serde_json::from_str(line).unwrap();
-        let is_kept = (record["ts_ms"].as_u64().unwrap() / 1000).is_multiple_of(nth);
-        if record["kind"] == "decision" && !(nth < u64::MAX && is_kept) {
-            record["propensity"] = serde_json::json!({"kind": "deterministic"});
-        }
-        changed += &format!("{record}\n");
-    }
-    bench.write("log.ndjson", changed.as_bytes());
+    let changed: Vec<String> = bench
+        .text("log.ndjson")
+        .lines()
+        .map(|line| {
+            let mut record: Value = serde_json::from_str(line).unwrap();
+            let is_kept = (record["ts_ms"].as_u64().unwrap() / 1000).is_multiple_of(nth);
+            if record["kind"] == "decision" && !(nth < u64::MAX && is_kept) {
+                record["propensity"] = serde_json::json!({"kind": "deterministic"});
+            }
+            record.to_string()
+        })
+        .collect();
+    bench.write("log.ndjson", changed.join("\n").as_bytes());
     bench
 }
 

@@ -191,6 +191,7 @@ fn evaluate(
         level: ConfidenceLevel::P95,
         include_trained: false,
         width: evaluation::WIDTH,
+        slices: Vec::new(),
         command: "pointsman demo".to_owned(),
     };
     let mut report = evaluation::table::evaluate(

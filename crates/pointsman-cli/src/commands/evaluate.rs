@@ -5,7 +5,7 @@ use crate::{
     files,
     load::{self, QualityRange},
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
-    report::{Diagnostic, Report, ValueRow, render_html},
+    report::{Diagnostic, Report, SliceRow, ValueRow, render_html},
     screen::{self, Screen},
     wording,
 };
@@ -37,6 +37,9 @@ pub(crate) struct Args {
     /// For a log that was not drawn: how narrow an interval of quality has to be to answer.
     #[arg(long, default_value_t = evaluation::WIDTH, value_name = "QUALITY")]
     width: f64,
+    /// Also the difference to what was logged by kind of request, of a log.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "BY,…", conflicts_with = "table")]
+    slices: Vec<evaluation::SliceBy>,
     /// Also use rows that a policy was trained on, which flatters it.
     #[arg(long)]
     include_trained: bool,
@@ -72,6 +75,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
         include_trained: args.include_trained,
         width: width(args)?,
+        slices: args.slices.clone(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     let report = if args.log.is_empty() {
@@ -113,6 +117,10 @@ fn name_apart(policies: &mut [LoadedPolicy], paths: &[PathBuf]) {
 /// The report on a terminal: verdict first.
 pub(crate) fn text(report: &Report) -> String {
     let mut text = text_of_values(report);
+    if !report.slices.is_empty() {
+        let table = screen::table(SLICE_HEADER, report.slices.iter().map(slice_cells));
+        text.push_str(&format!("\n\n{}:\n{table}\n", slices_title(report)));
+    }
     for diagnostic in &report.diagnostics {
         text.push_str(&format!("\n  {}", sentence(diagnostic)));
     }
@@ -131,6 +139,27 @@ pub(crate) fn text_of_values(report: &Report) -> String {
 /// The columns of the value table.
 const HEADER: [&str; 5] =
     ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
+
+/// The columns of the table of slices.
+const SLICE_HEADER: [&str; 5] = ["kind", "policy", "requests", "logged", "difference"];
+
+fn slices_title(report: &Report) -> String {
+    format!(
+        "quality against what was logged, by kind of request; all {} intervals hold together",
+        report.slices.len()
+    )
+}
+
+fn slice_cells(row: &SliceRow) -> [String; 5] {
+    let value = row.difference.map_or_else(|| "unknown".to_owned(), |it| format!("{it:+.4}"));
+    [
+        format!("{}: {}", row.by, wording::excerpt(&row.slice, 40)),
+        row.policy.clone(),
+        wording::length(row.n_rows),
+        wording::quality(row.logged),
+        format!("{value} [{:+.4}, {:+.4}]", row.lower, row.upper),
+    ]
+}
 
 fn sentence(diagnostic: &Diagnostic) -> String {
     format!("{}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning)
@@ -158,6 +187,14 @@ fn markdown(report: &Report) -> String {
     text.push_str(&format!("\n| {} |\n{}|\n", HEADER.join(" | "), "|---".repeat(HEADER.len())));
     for row in &report.values {
         text.push_str(&format!("| {} |\n", cells(row).join(" | ")));
+    }
+    if !report.slices.is_empty() {
+        text.push_str(&format!("\n{}\n\n", slices_title(report)));
+        text.push_str(&format!("| {} |\n{}|\n", SLICE_HEADER.join(" | "), "|---".repeat(5)));
+        for row in &report.slices {
+            let cells = slice_cells(row).map(|cell| cell.replace('|', "\\|"));
+            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        }
     }
     text.push('\n');
     for diagnostic in &report.diagnostics {

@@ -5,7 +5,7 @@ use super::{
     Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    provenance, undrawn, used_rows, value_row,
+    provenance, slices, undrawn, used_rows, value_row,
 };
 use crate::{
     load,
@@ -55,7 +55,7 @@ pub(crate) fn evaluate(
     let mut values = Vec::new();
     let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
-    let mut verdict = None;
+    let (mut verdict, mut slices) = (None, Vec::new());
     for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
         let target = Target::of_policy(recorder, &log);
         let rounds = rounds(&log, &used, &target, Reward::Quality)?;
@@ -66,6 +66,7 @@ pub(crate) fn evaluate(
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
         diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
+        slices.append(&mut slices::slices(&loaded.name, &log, &used, &target, settings)?);
         if index == 0 {
             let policy = PolicyOnLog {
                 name: &loaded.name,
@@ -95,6 +96,7 @@ pub(crate) fn evaluate(
         confidence: settings.level.get(),
         values,
         calibration: Vec::new(),
+        slices,
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(
@@ -235,6 +237,7 @@ fn estimates(
     settings: &Settings,
 ) -> Result<Vec<ValueRow>> {
     let (name, shared) = (&loaded.name, settings.shared());
+    let missing = found.unsupported_mass_share;
     let plain = [
         (Estimator::Dr { clip: None }, Some(With::Predictions)),
         (Estimator::Snips, Some(With::WeightsAlone)),
@@ -248,7 +251,7 @@ fn estimates(
             }
             (Ok(plain), Some(with)) => {
                 let chosen =
-                    logged_interval::of_quality(rounds, found, Rival::Nothing, with, shared)?;
+                    logged_interval::of_quality(rounds, missing, Rival::Nothing, with, shared)?;
                 let value = (chosen.value.unwrap_or(plain.value), &chosen.interval);
                 let mut row = value_row(name, &estimator.to_string(), value, None);
                 row.note = logged_interval::described(&chosen);
@@ -300,10 +303,12 @@ fn singles(
         let cost_usd = mean_cost(log, used, &target, settings);
         let (label, value) = (format!("always {name}"), (found.value, &found.interval));
         let mut row = value_row(&label, "SNIPS", value, cost_usd);
-        row.effective_n = Some(diagnose(&rounds, None).effective_n);
+        let diagnostics = diagnose(&rounds, None);
+        row.effective_n = Some(diagnostics.effective_n);
+        let unsupported_share = diagnostics.unsupported_mass_share;
         rows.push(row);
         let (model, quality, weight) = (name.clone(), found.value, rounds.weight().to_vec());
-        singles.push(SingleOnLog { model, quality, cost_usd, weight });
+        singles.push(SingleOnLog { model, quality, cost_usd, weight, unsupported_share });
     }
     Ok((rows, singles))
 }

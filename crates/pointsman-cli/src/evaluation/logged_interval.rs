@@ -7,7 +7,6 @@ use anyhow::Result;
 use pointsman_eval::{
     bounds::{Evidence, Predicted, Rival, ValueRange},
     choice::{Chosen, default_interval},
-    diagnostics::Diagnostics,
     interval::ConfidenceLevel,
     rounds::LoggedRounds,
 };
@@ -31,10 +30,11 @@ pub(super) struct Shared {
     pub(super) n_candidates: usize,
 }
 
-/// The default interval of quality, or of its difference to a rival on the same rows.
+/// The default interval of quality, or of its difference to a rival on the same rows; of both
+/// policies' shares on models that could not be drawn, the larger.
 pub(super) fn of_quality(
     rounds: &LoggedRounds,
-    found: &Diagnostics,
+    unsupported_share: Option<f64>,
     rival: Rival<'_>,
     with: With,
     shared: Shared,
@@ -49,7 +49,7 @@ pub(super) fn of_quality(
         let predicted = Predicted { taken, expected, expected_by_rival: &[] };
         evidence = evidence.with_predictions(predicted)?;
     }
-    let share = found.unsupported_mass_share.filter(|share| ROUNDING < *share).unwrap_or(0.0);
+    let share = unsupported_share.filter(|share| ROUNDING < *share).unwrap_or(0.0);
     let evidence = evidence.with_unsupported_share(share)?;
     Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
 }

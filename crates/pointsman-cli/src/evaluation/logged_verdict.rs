@@ -27,6 +27,8 @@ pub(super) struct SingleOnLog {
     pub(super) cost_usd: Option<f64>,
     /// Its importance weight of every row.
     pub(super) weight: Vec<f64>,
+    /// The share of requests for which the log could not have drawn it.
+    pub(super) unsupported_share: Option<f64>,
 }
 
 /// The first policy, as the log estimates it.
@@ -59,10 +61,11 @@ pub(super) fn verdict(
     if rounds.weight().iter().all(|&weight| weight == 0.0) {
         return cannot_tell(format!("Cannot tell: the log never drew what `{name}` would choose."));
     }
-    let against = |rival: Rival<'_>, with: With| {
-        logged_interval::of_quality(rounds, found, rival, with, settings.shared())
+    let against = |rival: Rival<'_>, missing: Option<f64>, with: With| {
+        logged_interval::of_quality(rounds, missing, rival, with, settings.shared())
     };
-    let against_log = against(Rival::Logged, With::Predictions)?;
+    let missing = found.unsupported_mass_share;
+    let against_log = against(Rival::Logged, missing, With::Predictions)?;
     let numbers = format!(
         "quality {} against what was logged ({estimator}){}",
         interval(&against_log),
@@ -87,7 +90,8 @@ pub(super) fn verdict(
             sentence: format!("Route with `{name}`: {numbers}."),
         });
     };
-    let against_rival = against(Rival::Policy(&rival.weight), With::WeightsAlone)?;
+    let against_rival =
+        against(Rival::Policy(&rival.weight), rival.unsupported_share, With::WeightsAlone)?;
     let both = format!(
         "{numbers}; {} against always `{}`, the best single model for no more money (SNIPS)",
         interval(&against_rival),

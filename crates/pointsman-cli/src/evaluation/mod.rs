@@ -4,6 +4,7 @@ pub(crate) mod gated;
 pub(crate) mod logged;
 mod logged_interval;
 mod logged_verdict;
+mod slices;
 pub(crate) mod table;
 mod undrawn;
 
@@ -26,6 +27,8 @@ use pointsman_core::{
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::path::PathBuf;
 
+pub(crate) use self::slices::SliceBy;
+
 /// A quality that is known to this width answers most questions.
 pub(crate) const WIDTH: f64 = 0.02;
 
@@ -38,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) include_trained: bool,
     /// How narrow an interval of quality has to be to answer; for logs that were not drawn.
     pub(crate) width: f64,
+    /// What requests of a log are told apart by.
+    pub(crate) slices: Vec<SliceBy>,
     /// The command, for the report.
     pub(crate) command: String,
 }

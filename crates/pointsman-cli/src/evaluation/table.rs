@@ -107,6 +107,7 @@ pub(crate) fn evaluate(
             .zip(&settings.policies)
             .map(|(on_rows, policy)| calibration(&policy.name, on_rows, &rows.quality))
             .collect::<Result<_>>()?,
+        slices: Vec::new(),
         diagnostics: diagnostics(&table, &matrix, rows.n),
         decisions: Vec::new(),
         provenance: provenance(

@@ -86,6 +86,7 @@ pub(super) fn report(
         calibration: Vec::new(),
         confidence: settings.level.get(),
         values: shares.into_iter().map(|shared| shared.row).collect(),
+        slices: Vec::new(),
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(
@@ -109,8 +110,9 @@ fn shared<'a>(
     let known = rounds.target().iter().zip(rounds.reward()).map(|(p, r)| p * r).sum::<f64>();
     let worst_case = (known / n_rows, (known / n_rows + 1.0 - agreeing_share).min(1.0));
     let found = diagnose(&rounds, None);
+    let missing = found.unsupported_mass_share;
     let (alone, level) = (With::WeightsAlone, settings.shared());
-    let chosen = logged_interval::of_quality(&rounds, &found, Rival::Nothing, alone, level)?;
+    let chosen = logged_interval::of_quality(&rounds, missing, Rival::Nothing, alone, level)?;
     let row = ValueRow {
         policy: loaded.name.clone(),
         estimator: "worst case".to_owned(),

@@ -23,8 +23,8 @@ use minijinja::{
 
 pub(crate) use contents::{
     Calibration, Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind,
-    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution,
-    ValueRow, Verdict, VerdictKind,
+    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, SliceRow,
+    TermContribution, ValueRow, Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";

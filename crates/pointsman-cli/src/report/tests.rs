@@ -25,6 +25,7 @@ fn empty_report() -> Report {
         confidence: 0.95,
         values: Vec::new(),
         calibration: Vec::new(),
+        slices: Vec::new(),
         diagnostics: Vec::new(),
         decisions: Vec::new(),
         provenance: Vec::new(),
@@ -87,6 +88,7 @@ fn full_report() -> Report {
         simulated: true,
         frontier: Some(frontier()),
         values: vec![value_row()],
+        slices: Vec::new(),
         diagnostics: vec![Diagnostic {
             name: "rows".to_owned(),
             value: "2,000".to_owned(),
