@@ -38,6 +38,10 @@ use pointsman_eval::gate::Verdict;
 use screen::Screen;
 use std::{panic, process::ExitCode};
 
+/// Gives memory back to the system seldom: matrices come and go in every step of a fit.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Learns from your own LLM traffic which model should answer which prompt, proves it offline,
 /// and decides in microseconds.
 #[derive(Debug, Parser)]

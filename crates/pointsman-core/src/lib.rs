@@ -13,7 +13,7 @@ pub mod request;
 
 pub mod features;
 pub mod scorer;
-mod simd;
+pub mod simd;
 
 pub mod eligibility;
 pub mod explorer;
