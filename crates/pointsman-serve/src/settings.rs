@@ -109,6 +109,17 @@ pub enum Prompts {
     Full,
 }
 
+impl Prompts {
+    /// As the settings spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Redact => "redact",
+            Self::Full => "full",
+        }
+    }
+}
+
 /// How much the service takes on.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
