@@ -11,6 +11,8 @@ use pointsman_core::{
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf};
 
+mod list;
+
 /// How a service is set up.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -274,11 +276,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::Toml`] where the text is no settings.
     pub fn from_toml_unchecked(text: &str) -> Result<Self, SettingsError> {
-        toml::from_str(text).map_err(|source| {
-            let message = source.to_string();
-            let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-            SettingsError::Toml { message }
-        })
+        parse(text)
     }
 
     pub(crate) fn check(&self) -> Result<Checked, SettingsError> {
@@ -338,6 +336,15 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Reads TOML, its refusal in one line.
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SettingsError> {
+    toml::from_str(text).map_err(|source| {
+        let message = source.to_string();
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        SettingsError::Toml { message }
+    })
 }
 
 const NOT_A_DIGEST: &str = "is not a SHA-256 of 64 hexadecimal digits; `printf %s KEY | sha256sum`";
