@@ -17,5 +17,6 @@ mod published;
 mod real_data;
 mod same_bits;
 mod snapshots;
+mod terminal;
 mod trust;
 mod undrawn;

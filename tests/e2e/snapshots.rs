@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "demo",
     "simulate",
     "train",
@@ -17,7 +17,10 @@ const COMMANDS: [&str; 11] = [
     "compact",
     "route",
     "serve",
+    "config",
     "inspect",
+    "completions",
+    "man",
 ];
 
 #[track_caller]

@@ -27,6 +27,8 @@ mod report;
 mod routers;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod screen;
+#[cfg(feature = "serve")]
+mod settings_flags;
 #[cfg(feature = "learn")]
 mod standing;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
@@ -45,7 +47,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Learns from your own LLM traffic which model should answer which prompt, proves it offline,
 /// and decides in microseconds.
 #[derive(Debug, Parser)]
-#[command(name = "pointsman", version, max_term_width = 100)]
+#[command(name = "pointsman", version = env!("POINTSMAN_VERSION"), max_term_width = 100)]
 struct Cli {
     /// No progress on standard error.
     #[arg(long, global = true)]
@@ -85,8 +87,15 @@ enum Command {
     /// Decides over HTTP, keeps a journal, and stops when told to.
     #[cfg(feature = "serve")]
     Serve(commands::serve::Args),
+    /// The settings that `serve` would run on, and where each comes from.
+    #[cfg(feature = "serve")]
+    Config(commands::config::Args),
     /// The model card of a policy file.
     Inspect(commands::inspect::Args),
+    /// A script by which a shell completes this command line.
+    Completions(commands::completions::Args),
+    /// Manual pages.
+    Man(commands::man::Args),
 }
 
 fn main() -> ExitCode {
@@ -125,7 +134,11 @@ fn run(cli: Cli) -> ExitCode {
         Command::Route(args) => commands::route::run(&args, &screen),
         #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Config(args) => commands::config::run(&args, &screen),
         Command::Inspect(args) => commands::inspect::run(&args, &screen),
+        Command::Completions(args) => commands::completions::run(&args, &screen),
+        Command::Man(args) => commands::man::run(&args, &screen),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

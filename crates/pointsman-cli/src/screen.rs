@@ -50,9 +50,9 @@ impl Screen {
     /// error is not a terminal.
     pub(crate) fn progress(&self, label: &str, total: u64) -> ProgressBar {
         let template = if total == 0 {
-            "{spinner} {msg} {human_pos} ({per_sec})"
+            "{spinner} {msg} {human_pos} {elapsed} ({per_sec})"
         } else {
-            "{msg} [{bar:24}] {human_pos}/{human_len} {elapsed} (eta {eta})"
+            "{msg} [{bar:24}] {human_pos}/{human_len} {elapsed} ({per_sec}, eta {eta})"
         };
         let bar = ProgressBar::new(total);
         if self.is_quiet || !io::stderr().is_terminal() {

@@ -30,8 +30,10 @@ use pointsman_log::{
 };
 use std::sync::atomic::Ordering;
 
+mod counted;
 mod record;
 mod reply;
+mod trial;
 
 /// An answer, and where its record is.
 #[derive(Debug)]
@@ -167,9 +169,11 @@ impl Service {
             caller.spend(cost, made.now_ms);
         }
         self.remember(&made, &candidate, (workspace, caller));
+        self.tally.paid(candidate.expected.cost, made.best_single_cost(workspace));
         let took_ns = (self.effects.elapsed_ns)().saturating_sub(made.started_ns);
         self.metrics.decision(took_ns);
         desk.drawn_endpoint = candidate.endpoint;
+        self.tally.keep(|out| made.write_latest(out, self, (desk, position.is_some())));
         let fallbacks = made.fallbacks(desk, workspace, around);
         let explanation = (made.body.asks.explain == Explain::Yes).then(|| {
             let of = (workspace.candidates(), workspace.scores());
@@ -210,7 +214,7 @@ impl Service {
     /// What the shadow policies would have decided, as JSON; empty where there are none.
     fn shadows(&self, made: &Made<'_, '_>, desk: &mut Desk) -> Vec<u8> {
         let mut out = Vec::new();
-        for shadow in &self.shadows {
+        for (index, shadow) in self.shadows.iter().enumerate() {
             let mut workspace = desk.take(shadow);
             let around = Circumstances {
                 objective: shadow.objective.1.objective,
@@ -223,14 +227,13 @@ impl Service {
             out.extend_from_slice(start);
             out.extend_from_slice(&shadow.policy_json);
             json::raw_key(&mut out, "model");
-            match drawn {
-                Ok(n_cut) => {
-                    let model = workspace.draw(Probability::ZERO, n_cut).model;
-                    out.extend_from_slice(&shadow.models[model].json);
-                }
-                Err(_) => out.extend_from_slice(b"null"),
+            let own = drawn.ok().map(|n_cut| workspace.draw(Probability::ZERO, n_cut).model);
+            match own {
+                Some(model) => out.extend_from_slice(&shadow.models[model].json),
+                None => out.extend_from_slice(b"null"),
             }
             out.push(b'}');
+            made.count_beside(self, (index, shadow), (own, workspace.candidates()));
             desk.put_back(shadow, workspace);
         }
         if !out.is_empty() {

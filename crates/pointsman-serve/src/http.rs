@@ -25,8 +25,10 @@ use std::{
 
 mod about;
 mod admin;
+mod console;
+mod status;
 
-pub use admin::{Reload, admin};
+pub use admin::{OPENAPI_ADMIN, Reload, admin};
 
 /// The description of every path, as `OpenAPI` 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
@@ -128,6 +130,18 @@ async fn accept(
 ) -> Result<(Option<&Caller>, Bytes), Problem> {
     let authorization = request.headers().get(header::AUTHORIZATION);
     let caller = service.keys.check(Plane::Callers, authorization.map(HeaderValue::as_bytes))?;
+    Ok((caller, read_declared(service, request).await?))
+}
+
+/// What an operator sent.
+async fn accept_from_operator(service: &Service, request: Request<Body>) -> Result<Bytes, Problem> {
+    admin::check(service, request.headers())?;
+    let _in_flight = admit(service)?;
+    read_declared(service, request).await
+}
+
+/// Reads a body, unless it declares itself too long.
+async fn read_declared(service: &Service, request: Request<Body>) -> Result<Bytes, Problem> {
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let most = service.settings.limits.body_bytes;
@@ -135,8 +149,7 @@ async fn accept(
         let message = format!("the body is over {most} bytes; send a shorter one");
         return Err(Problem::new(Code::BodyTooLarge, message));
     }
-    let bytes = read(service, request.into_body()).await?;
-    Ok((caller, bytes))
+    read(service, request.into_body()).await
 }
 
 /// Waits until what was written is where it has to be before the answer.
@@ -239,7 +252,7 @@ impl Service {
     }
 }
 
-fn status(code: StatusCode, json: Vec<u8>) -> Response {
+fn with_status(code: StatusCode, json: Vec<u8>) -> Response {
     let mut response = ok(json);
     *response.status_mut() = code;
     response

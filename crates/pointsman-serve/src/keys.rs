@@ -90,6 +90,14 @@ impl Keys {
         Self { callers: keys.into_iter().map(caller).collect(), admin }
     }
 
+    /// Whether a listener takes only those who have a key.
+    pub(crate) fn is_guarded(&self, plane: Plane) -> bool {
+        match plane {
+            Plane::Callers => !self.callers.is_empty(),
+            Plane::Operators => self.admin.is_some(),
+        }
+    }
+
     /// Who calls, by the value of the `Authorization` header; nobody in particular where the
     /// listener takes everybody.
     pub(crate) fn check(
@@ -97,11 +105,7 @@ impl Keys {
         plane: Plane,
         authorization: Option<&[u8]>,
     ) -> Result<Option<&Caller>, Problem> {
-        let is_open = match plane {
-            Plane::Callers => self.callers.is_empty(),
-            Plane::Operators => self.admin.is_none(),
-        };
-        if is_open {
+        if !self.is_guarded(plane) {
             return Ok(None);
         }
         let Some(key) = authorization.and_then(bearer) else {

@@ -17,6 +17,7 @@ mod live;
 mod metrics;
 mod prompts;
 mod sessions;
+mod tally;
 
 pub mod loaded;
 mod service;

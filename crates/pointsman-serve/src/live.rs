@@ -81,6 +81,12 @@ impl Signals {
         endpoints.entry(at).or_default().take(outcome, now_ms);
     }
 
+    /// Whether an outcome ever came from an endpoint.
+    pub(crate) fn knows(&self, model: &str, provider: &str) -> bool {
+        let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
+        endpoints.contains_key(&(model.to_owned(), provider.to_owned()))
+    }
+
     /// What is known, as the decisions of a policy take it; `None` where it is nothing.
     pub(crate) fn of(&self, loaded: &Loaded, now_ms: u64) -> Option<Arc<LiveEndpoints>> {
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);

@@ -26,6 +26,8 @@ pub struct Loaded {
     pub(crate) models: Vec<ModelJson>,
     /// The objective of calls that name none, and its name.
     pub(crate) objective: (String, Strived),
+    /// The model that was best alone on held-out rows, by its place in `models`.
+    pub(crate) best_single: Option<usize>,
 }
 
 /// Names as JSON, and where the model can be called.
@@ -104,7 +106,9 @@ impl Loaded {
             None => ("quality".to_owned(), Strived::default()),
         };
         let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { generation, policy, artifact, policy_json, models, objective })
+        let best_single = &artifact.card().standing.best_single;
+        let best_single = names.iter().position(|name| name == best_single);
+        Ok(Self { generation, policy, artifact, policy_json, models, objective, best_single })
     }
 
     /// The SHA-256 of the policy's file.

@@ -59,6 +59,26 @@ impl Metrics {
         Arc::clone(drawn.entry(model.to_owned()).or_default())
     }
 
+    /// Every model's draws, in the order of the names.
+    pub(crate) fn all_drawn(&self) -> Vec<(String, u64)> {
+        let drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let count =
+            |(model, n): (&String, &Arc<AtomicU64>)| (model.clone(), n.load(Ordering::Relaxed));
+        drawn.iter().map(count).collect()
+    }
+
+    /// Calls that were refused, by code; only those that were.
+    pub(crate) fn all_problems(&self) -> Vec<(&'static str, u64)> {
+        let all = Code::ALL.iter().zip(&self.problems);
+        let counted = all.map(|(code, n)| (code.name(), n.load(Ordering::Relaxed)));
+        counted.filter(|&(_, n)| 0 < n).collect()
+    }
+
+    /// The time that all decisions took together.
+    pub(crate) fn all_decision_ns(&self) -> u64 {
+        self.decision_ns.load(Ordering::Relaxed)
+    }
+
     /// Everything, with further gauges.
     pub(crate) fn write(&self, gauges: &[(&str, &str, f64)]) -> String {
         let mut out = String::new();

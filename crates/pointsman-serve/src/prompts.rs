@@ -5,6 +5,7 @@
 //! process, it says only that two prompts of one process were equal. Masking is coarse: words with
 //! an `@`, words of twenty or more letters and digits mixed, and all digits. It does not know names.
 
+use crate::settings::Prompts;
 use pointsman_core::request::{Message, Role};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -89,6 +90,29 @@ pub(crate) fn redact(text: &str) -> Cow<'_, str> {
     Cow::Owned(masked)
 }
 
+/// How much of a prompt an excerpt shows, in characters.
+const EXCERPT_CHARS: usize = 200;
+
+/// The beginning of a text, as far as the settings let it be kept at all.
+pub(crate) fn excerpt(text: &str, kept: Prompts) -> Option<String> {
+    // No word is cut before it could be masked.
+    let end = text.char_indices().nth(2 * EXCERPT_CHARS).map(|(at, _)| at);
+    let head = end.map_or(text, |end| {
+        let head = &text[..end];
+        head.rfind(char::is_whitespace).map_or("", |at| &head[..at])
+    });
+    let shown = match kept {
+        Prompts::Hash => return None,
+        Prompts::Redact => redact(head),
+        Prompts::Full => Cow::Borrowed(head),
+    };
+    let mut excerpt: String = shown.chars().take(EXCERPT_CHARS).collect();
+    if end.is_some() || excerpt.len() < shown.len() {
+        excerpt.push('…');
+    }
+    Some(excerpt)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +128,21 @@ mod tests {
         ] {
             assert_eq!(redact(text), expected);
         }
+    }
+
+    #[test]
+    fn an_excerpt_shows_no_more_than_is_kept() {
+        assert_eq!(excerpt("for 42", Prompts::Hash), None);
+        assert_eq!(excerpt("for 42", Prompts::Redact).as_deref(), Some("for 00"));
+        assert_eq!(excerpt("for 42", Prompts::Full).as_deref(), Some("for 42"));
+        let long = "word ".repeat(100);
+        let shown = excerpt(&long, Prompts::Full).unwrap();
+        assert!(shown.chars().count() == EXCERPT_CHARS + 1 && shown.ends_with('…'), "{shown}");
+        // The address begins before the cut and ends behind it.
+        let cut = format!("{}{}@example.org", " ".repeat(380), "a".repeat(30));
+        assert!(!excerpt(&cut, Prompts::Redact).unwrap().contains('a'));
+        let one_word = format!("{}@example.org", "a".repeat(500));
+        assert_eq!(excerpt(&one_word, Prompts::Redact).as_deref(), Some("…"));
     }
 
     /// The first test case of RFC 4231 has a key of 20 bytes, which padding makes one of 32.

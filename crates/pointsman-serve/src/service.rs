@@ -12,6 +12,7 @@ use crate::{
     prompts::HashKey,
     sessions::Sessions,
     settings::{Durability, Settings, SettingsError},
+    tally::Tally,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use pointsman_core::{circumstances::LiveEndpoints, explorer::Explorer};
@@ -44,6 +45,7 @@ pub struct Service {
     pub(crate) ids: Ids,
     pub(crate) budget: Budget,
     pub(crate) metrics: Metrics,
+    pub(crate) tally: Tally,
     /// Whether the journal took no record the last time.
     pub(crate) is_degraded: AtomicBool,
     pub(crate) is_draining: AtomicBool,
@@ -123,6 +125,7 @@ impl Service {
             explorer: checked.explorer,
             keys: Keys::new(checked.keys, checked.admin_key),
             force: ArcSwap::from_pointee(InForce::new(Arc::new(loaded), &metrics)),
+            tally: Tally::new(shadows.len()),
             shadows: shadows.into_iter().map(Arc::new).collect(),
             previous: Mutex::new(None),
             last_load_error: Mutex::new(None),

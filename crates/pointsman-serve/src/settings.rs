@@ -11,6 +11,8 @@ use pointsman_core::{
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf};
 
+mod list;
+
 /// How a service is set up.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -107,6 +109,17 @@ pub enum Prompts {
     Redact,
     /// The text.
     Full,
+}
+
+impl Prompts {
+    /// As the settings spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Redact => "redact",
+            Self::Full => "full",
+        }
+    }
 }
 
 /// How much the service takes on.
@@ -263,11 +276,7 @@ impl Settings {
     /// # Errors
     /// [`SettingsError::Toml`] where the text is no settings.
     pub fn from_toml_unchecked(text: &str) -> Result<Self, SettingsError> {
-        toml::from_str(text).map_err(|source| {
-            let message = source.to_string();
-            let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-            SettingsError::Toml { message }
-        })
+        parse(text)
     }
 
     pub(crate) fn check(&self) -> Result<Checked, SettingsError> {
@@ -327,6 +336,15 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// Reads TOML, its refusal in one line.
+fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SettingsError> {
+    toml::from_str(text).map_err(|source| {
+        let message = source.to_string();
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+        SettingsError::Toml { message }
+    })
 }
 
 const NOT_A_DIGEST: &str = "is not a SHA-256 of 64 hexadecimal digits; `printf %s KEY | sha256sum`";

@@ -4,6 +4,9 @@
 pub(crate) mod benchmark;
 #[cfg(feature = "learn")]
 pub(crate) mod compact;
+pub(crate) mod completions;
+#[cfg(feature = "serve")]
+pub(crate) mod config;
 #[cfg(feature = "learn")]
 pub(crate) mod demo;
 #[cfg(feature = "learn")]
@@ -11,6 +14,7 @@ pub(crate) mod evaluate;
 #[cfg(feature = "learn")]
 pub(crate) mod gate;
 pub(crate) mod inspect;
+pub(crate) mod man;
 #[cfg(feature = "learn")]
 pub(crate) mod ope;
 pub(crate) mod route;

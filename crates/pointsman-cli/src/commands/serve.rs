@@ -1,5 +1,6 @@
 //! `pointsman serve`: decides over HTTP. Its log is one JSON object a line, on standard error.
 
+use crate::settings_flags::SettingsFlags;
 use anyhow::{Context, Result};
 use pointsman_core::{artifact::Artifact, catalog::Catalog};
 use pointsman_serve::{
@@ -8,14 +9,11 @@ use pointsman_serve::{
     http::Reload,
     loaded::Loaded,
     server::{self, Event},
-    settings::Settings,
 };
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
-    fs,
     io::{self, Write},
-    net::SocketAddr,
     panic,
     path::{Path, PathBuf},
     sync::Arc,
@@ -34,23 +32,13 @@ pub(crate) struct Args {
     /// Models and prices (TOML or JSON).
     #[arg(long, value_name = "FILE")]
     catalog: PathBuf,
-    /// Settings (TOML); `docs/http.md` lists them.
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Where callers come in, instead of the settings' `listen`.
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
-    /// Where operators come in, instead of the settings' `admin_listen`.
-    #[arg(long, value_name = "ADDRESS")]
-    admin_listen: Option<SocketAddr>,
-    /// The folder of the journal, instead of the settings' `journal.folder`.
-    #[arg(long, value_name = "FOLDER")]
-    journal: Option<PathBuf>,
+    #[command(flatten)]
+    flags: SettingsFlags,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let settings = settings(args)?;
+    let (settings, _in_file) = args.flags.read()?;
     let objective = settings.objective.clone();
     let loaded = load(&args.policy, &args.catalog, objective.as_deref())?;
     let shadow = |path: &PathBuf| load(path, &args.catalog, None);
@@ -91,22 +79,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         log("error", &json!({"event": "journal", "message": message}));
     }
     Ok(())
-}
-
-fn settings(args: &Args) -> Result<Settings> {
-    let text = match &args.config {
-        Some(path) => {
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
-        }
-        None => String::new(),
-    };
-    let name =
-        || args.config.as_ref().map_or("settings".to_owned(), |path| path.display().to_string());
-    let mut settings = Settings::from_toml_unchecked(&text).with_context(name)?;
-    settings.listen = args.listen.unwrap_or(settings.listen);
-    settings.admin_listen = args.admin_listen.unwrap_or(settings.admin_listen);
-    settings.journal.folder = args.journal.clone().or(settings.journal.folder);
-    Ok(settings)
 }
 
 fn load(policy: &Path, catalog: &Path, objective: Option<&str>) -> Result<Loaded> {

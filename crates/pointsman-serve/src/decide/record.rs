@@ -171,7 +171,7 @@ fn modality(capability: &'static str) -> &'static str {
     }
 }
 
-fn write_chances(out: &mut Vec<u8>, candidate: &Candidate) {
+pub(super) fn write_chances(out: &mut Vec<u8>, candidate: &Candidate) {
     json::raw_key(out, "probability");
     let probability = candidate.probability.min(1.0);
     if probability == 0.0 {

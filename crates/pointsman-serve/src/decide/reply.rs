@@ -48,27 +48,33 @@ impl Made<'_, '_> {
         if 0 < decision.n_bytes_cut {
             json::field(&mut out, "n_bytes_cut", &decision.n_bytes_cut);
         }
-        if let Some(Explanation { lead, standing, terms, dense, cluster }) = explanation {
-            json::raw_key(&mut out, "explanation");
-            out.extend_from_slice(b"{\"lead\":");
-            json::value(&mut out, lead);
-            json::field(&mut out, "standing", standing);
-            write_effects(&mut out, "terms", terms);
-            write_effects(&mut out, "dense", dense);
-            if let Some((index, quality)) = cluster {
-                json::raw_key(&mut out, "cluster");
-                out.extend_from_slice(b"{\"index\":");
-                json::value(&mut out, index);
-                json::field(&mut out, "quality", quality);
-                out.push(b'}');
-            }
-            out.push(b'}');
+        if let Some(explanation) = explanation {
+            write_explanation(&mut out, explanation);
         }
         json::raw_key(&mut out, "decision_us");
         json::count(&mut out, took_ns / 1000);
         out.push(b'}');
         out
     }
+}
+
+/// The words that moved a decision, as the key `explanation`.
+pub(super) fn write_explanation(out: &mut Vec<u8>, explanation: &Explanation) {
+    let Explanation { lead, standing, terms, dense, cluster } = explanation;
+    json::raw_key(out, "explanation");
+    out.extend_from_slice(b"{\"lead\":");
+    json::value(out, lead);
+    json::field(out, "standing", standing);
+    write_effects(out, "terms", terms);
+    write_effects(out, "dense", dense);
+    if let Some((index, quality)) = cluster {
+        json::raw_key(out, "cluster");
+        out.extend_from_slice(b"{\"index\":");
+        json::value(out, index);
+        json::field(out, "quality", quality);
+        out.push(b'}');
+    }
+    out.push(b'}');
 }
 
 fn write_effects(out: &mut Vec<u8>, key: &str, effects: &[Effect]) {

@@ -1,6 +1,6 @@
 //! What a service says of itself.
 
-use super::{OPENAPI, ok, refused, status};
+use super::{OPENAPI, ok, refused, with_status};
 use crate::{json, keys::Plane, problem::Problem, service::Service};
 use axum::{
     body::Body,
@@ -30,7 +30,7 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> Response {
     json::field(&mut out, "last_load_error", &service.last_load_error());
     json::field(&mut out, "logging", &service.is_logging());
     out.push(b'}');
-    status(if is_draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, out)
+    with_status(if is_draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }, out)
 }
 
 /// The description of every path.

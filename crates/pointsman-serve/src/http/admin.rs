@@ -1,6 +1,6 @@
 //! The paths of operators: what the service counts, and which policy is in force.
 
-use super::{about, ok, refused, unknown_path, wrong_method};
+use super::{about, console, ok, refused, status, unknown_path, wrong_method};
 use crate::{
     json,
     keys::Plane,
@@ -17,6 +17,9 @@ use axum::{
 };
 use pointsman_core::units::as_float;
 use std::sync::{Arc, atomic::Ordering};
+
+/// The description of every path of operators, as `OpenAPI` 3.1.
+pub const OPENAPI_ADMIN: &str = include_str!("../openapi_admin.json");
 
 /// Reads the policy and the catalog again and puts them in force: the digest that is in force
 /// then, or a sentence that says why the old ones stay.
@@ -42,6 +45,10 @@ pub fn admin(service: Arc<Service>, reload: Reload) -> Router {
     Router::new()
         .route("/admin/reload", post(again))
         .route("/admin/rollback", post(roll_back))
+        .route("/admin/status", get(status::status))
+        .route("/admin/try", post(status::try_out))
+        .route("/console", get(console::console))
+        .route("/openapi.json", get(openapi))
         .route("/metrics", get(metrics))
         .route("/healthz", get(about::healthz))
         .route("/readyz", get(about::readyz))
@@ -50,7 +57,7 @@ pub fn admin(service: Arc<Service>, reload: Reload) -> Router {
         .with_state(service)
 }
 
-fn check(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn check(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     service.keys.check(Plane::Operators, authorization).map(|_caller| ())
 }
@@ -60,6 +67,11 @@ fn in_force(digest: &str) -> Response {
     json::value(&mut out, digest);
     out.push(b'}');
     ok(out)
+}
+
+/// The description of every path of this listener.
+async fn openapi() -> Response {
+    ok(Body::from(OPENAPI_ADMIN))
 }
 
 async fn roll_back(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {

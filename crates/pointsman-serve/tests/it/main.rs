@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bad_inputs;
+mod console;
 mod degraded;
 mod documents;
 mod exploring;

@@ -1,0 +1,31 @@
+//! `pointsman man`: a manual page for the program and for each command.
+
+use crate::{Cli, files, screen::Screen};
+use anyhow::Result;
+use clap::CommandFactory;
+use clap_mangen::Man;
+use std::path::PathBuf;
+
+/// Flags of `man`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The folder for the pages, such as `~/.local/share/man/man1`.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    let commands = program.get_subcommands().cloned();
+    let all: Vec<clap::Command> = std::iter::once(program.clone()).chain(commands).collect();
+    let n_pages = all.len();
+    for command in all {
+        let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+        let mut page = Vec::new();
+        Man::new(command).render(&mut page)?;
+        files::write(&args.out.join(format!("{name}.1")), &page)?;
+    }
+    screen.say(&format!("{n_pages} pages in {}", args.out.display()))
+}
