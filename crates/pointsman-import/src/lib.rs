@@ -5,3 +5,4 @@
 //! run that was cut off goes on where it was.
 
 pub mod item;
+pub mod prices;
