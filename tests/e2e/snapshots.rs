@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "simulate",
     "train",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 11] = [
     "gate",
     "ope",
     "compact",
+    "catalog",
     "route",
     "serve",
     "inspect",
