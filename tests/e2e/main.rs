@@ -5,6 +5,7 @@
 mod tables;
 mod workbench;
 
+mod catalogs;
 mod edges;
 mod gate;
 mod golden;

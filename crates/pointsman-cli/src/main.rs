@@ -16,6 +16,7 @@ mod from_logs;
 mod load;
 #[cfg(feature = "learn")]
 mod log_curve;
+mod nearest;
 #[cfg(feature = "learn")]
 mod off_policy;
 #[cfg(feature = "learn")]
@@ -82,6 +83,8 @@ enum Command {
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
     #[cfg(feature = "learn")]
     Compact(commands::compact::Args),
+    /// Catalogs of models and prices, from price lists of others.
+    Catalog(commands::catalog::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// Decides over HTTP, keeps a journal, and stops when told to.
@@ -131,6 +134,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
+        Command::Catalog(args) => commands::catalog::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(&args),

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "learn")]
 pub(crate) mod benchmark;
+pub(crate) mod catalog;
 #[cfg(feature = "learn")]
 pub(crate) mod compact;
 pub(crate) mod completions;
