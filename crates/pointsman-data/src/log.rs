@@ -36,12 +36,15 @@ pub struct LogOptions {
     pub quality_range: (f64, f64),
     /// What becomes of decisions that were not drawn.
     pub undrawn: Undrawn,
+    /// Tags that are kept beside `task`, by their names.
+    pub tags: Vec<String>,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
         let undrawn = Undrawn::Drop;
-        Self { quality_metric: "quality".to_owned(), quality_range: (0.0, 1.0), undrawn }
+        let quality_metric = "quality".to_owned();
+        Self { quality_metric, quality_range: (0.0, 1.0), undrawn, tags: Vec::new() }
     }
 }
 
@@ -92,6 +95,10 @@ pub struct LoggedRow {
     pub group: u64,
     /// The tag `task`.
     pub task: Option<String>,
+    /// On whose behalf.
+    pub tenant: Option<String>,
+    /// The values of [`LogOptions::tags`], in their order.
+    pub tags: Vec<Option<String>>,
     /// The drawn model, as an index into [`TrafficLog::models`].
     pub taken: u16,
     /// The probability with which it had been drawn, in `(0, 1]`.

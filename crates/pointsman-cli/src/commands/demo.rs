@@ -188,6 +188,7 @@ fn evaluate(
     let artifact = files::read_artifact(policy)?;
     let settings = Settings {
         policies: at_points(&artifact, catalog)?,
+        against: None,
         level: ConfidenceLevel::P95,
         include_trained: false,
         width: evaluation::WIDTH,

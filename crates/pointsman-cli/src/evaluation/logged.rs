@@ -3,9 +3,12 @@
 
 use super::{
     Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    provenance, slices, undrawn, used_rows, value_row,
+    moves, provenance, slices,
+    target::{Reward, Target, rounds},
+    undrawn, used_rows, value_row,
 };
 use crate::{
     load,
@@ -22,7 +25,7 @@ use pointsman_eval::{
     diagnostics::{Diagnostics, diagnose},
     estimators::{Estimator, estimate},
     full::mean_value,
-    rounds::{LoggedRounds, Predictions, RoundColumns},
+    rounds::LoggedRounds,
 };
 use pointsman_log::record::PropensityKind;
 use std::path::PathBuf;
@@ -34,18 +37,11 @@ pub(crate) fn evaluate(
     settings: &Settings,
     screen: &Screen,
 ) -> Result<Report> {
-    let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
-    let log = read(paths, options, &mut recorders, screen)?;
+    let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
+    let (log, languages) = read(paths, options, &mut recorders, screen)?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let used = used_rows(&recorders, ids, settings.include_trained);
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
-             use later decisions, or pass --include-trained",
-            used.rows.len(),
-            log.rows.len()
-        );
-    }
+    check_left(&log, &used)?;
     if undrawn::is_undrawn(&log) {
         return undrawn::report(paths, &log, &used, &recorders, settings);
     }
@@ -56,6 +52,7 @@ pub(crate) fn evaluate(
     let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     let (mut verdict, mut slices) = (None, Vec::new());
+    let kinds = slices::of_log(&log, &used, &languages, settings);
     for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
         let target = Target::of_policy(recorder, &log);
         let rounds = rounds(&log, &used, &target, Reward::Quality)?;
@@ -66,7 +63,8 @@ pub(crate) fn evaluate(
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
         diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
-        slices.append(&mut slices::slices(&loaded.name, &log, &used, &target, settings)?);
+        let name = (loaded.name.as_str(), &target);
+        slices.append(&mut slices::on_log(name, &kinds, (&log, &used), settings)?);
         if index == 0 {
             let policy = PolicyOnLog {
                 name: &loaded.name,
@@ -97,6 +95,7 @@ pub(crate) fn evaluate(
         values,
         calibration: Vec::new(),
         slices,
+        moves: moves::of_log(&log, &used, &recorders, settings)?,
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(
@@ -106,19 +105,36 @@ pub(crate) fn evaluate(
     })
 }
 
-/// Reads the log with what was not drawn in it, every recorder deciding each request.
+fn check_left(log: &TrafficLog, used: &Used) -> Result<()> {
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
+             use later decisions, or pass --include-trained",
+            used.rows.len(),
+            log.rows.len()
+        );
+    }
+    Ok(())
+}
+
+/// Reads the log with what was not drawn in it, every recorder deciding each request; each row's
+/// language.
 fn read(
     paths: &[PathBuf],
     options: &LogOptions,
     recorders: &mut [Recorder<'_>],
     screen: &Screen,
-) -> Result<TrafficLog> {
+) -> Result<(TrafficLog, Vec<&'static str>)> {
     let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    let mut languages = Vec::new();
     let log = decide_all(recorders, screen, |decide| {
-        Ok(read_log(paths, &options, &mut |_, request| decide(request))?)
+        Ok(read_log(paths, &options, &mut |_, request| {
+            languages.push(language(request));
+            decide(request);
+        })?)
     })?;
     load::check_metric(&log, &options)?;
-    Ok(log)
+    Ok((log, languages))
 }
 
 /// Leaves out decisions that were not drawn, where others were.
@@ -133,91 +149,6 @@ fn drawn_only(mut log: TrafficLog, mut used: Used) -> Result<(TrafficLog, Used)>
         bail!("{} decisions that were drawn are left to evaluate on", used.rows.len());
     }
     Ok((log, used))
-}
-
-/// What is averaged.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Reward {
-    Quality,
-    CostUsd,
-}
-
-/// A policy's probabilities over the log's models, per row of the log.
-pub(super) struct Target {
-    /// Of the model that was drawn.
-    pub(super) of_drawn: Vec<f64>,
-    /// On models that the logger could not have drawn.
-    pub(super) unsupported: Vec<f64>,
-    /// Predicted quality of the drawn model and of the policy's choice, where the policy knows
-    /// every model of the log.
-    pub(super) predictions: Option<(Vec<f64>, Vec<f64>)>,
-}
-
-impl Target {
-    pub(super) fn of_policy(recorder: &Recorder<'_>, log: &TrafficLog) -> Self {
-        let places = recorder.places(&log.models);
-        let n_models = log.models.len();
-        let knows_all = places.iter().all(Option::is_some);
-        let mut target = Self {
-            of_drawn: Vec::with_capacity(log.rows.len()),
-            unsupported: Vec::with_capacity(log.rows.len()),
-            predictions: knows_all.then(|| (Vec::new(), Vec::new())),
-        };
-        for (index, row) in log.rows.iter().enumerate() {
-            let probability = &recorder.probability[recorder.span(index)];
-            let logger = &log.probabilities[index * n_models..][..n_models];
-            let of = |model: usize| places[model].map_or(0.0, |place| probability[place]);
-            let supported: f64 = (0..n_models).filter(|&model| 0.0 < logger[model]).map(of).sum();
-            let total: f64 = probability.iter().sum();
-            target.of_drawn.push(of(usize::from(row.taken)));
-            target.unsupported.push((total - supported).clamp(0.0, 1.0));
-            if let Some((drawn, expected)) = &mut target.predictions {
-                let quality = &recorder.quality[recorder.span(index)];
-                drawn.push(places[usize::from(row.taken)].map_or(0.0, |place| quality[place]));
-                expected.push(probability.iter().zip(quality).map(|(p, q)| p * q).sum());
-            }
-        }
-        target
-    }
-
-    fn of_model(log: &TrafficLog, model: usize) -> Self {
-        let n_models = log.models.len();
-        let is_drawn = |row: &pointsman_data::LoggedRow| usize::from(row.taken) == model;
-        let could = |row: &[f32]| if 0.0 < row[model] { 0.0 } else { 1.0 };
-        Self {
-            of_drawn: log.rows.iter().map(|row| if is_drawn(row) { 1.0 } else { 0.0 }).collect(),
-            unsupported: log.probabilities.chunks_exact(n_models).map(could).collect(),
-            predictions: None,
-        }
-    }
-}
-
-pub(super) fn rounds(
-    log: &TrafficLog,
-    used: &Used,
-    target: &Target,
-    reward: Reward,
-) -> Result<LoggedRounds> {
-    let gather = |all: &[f64]| -> Vec<f64> { used.rows.iter().map(|&row| all[row]).collect() };
-    let rows = || used.rows.iter().map(|&row| &log.rows[row]);
-    let columns = RoundColumns {
-        propensity: rows().map(|row| row.propensity).collect(),
-        target: gather(&target.of_drawn),
-        reward: match reward {
-            Reward::Quality => rows().map(|row| row.quality).collect(),
-            Reward::CostUsd => rows().map(|row| row.cost_usd.unwrap_or(f64::NAN)).collect(),
-        },
-        predictions: match (reward, &target.predictions) {
-            (Reward::Quality, Some((taken, expected))) => {
-                Some(Predictions { taken: gather(taken), expected: gather(expected) })
-            }
-            (Reward::Quality | Reward::CostUsd, Some(_) | None) => None,
-        },
-        unsupported_mass: Some(gather(&target.unsupported)),
-        dropped: log.dropped.clone(),
-        ..RoundColumns::default()
-    };
-    Ok(LoggedRounds::new(columns)?)
 }
 
 /// The policy's mean cost by SNIPS, where every row has one.

@@ -8,9 +8,9 @@
 
 use super::{
     Recorder, Settings, Used, diagnostic, generated_by, joined,
-    logged::{Reward, Target, rounds},
     logged_interval::{self, With},
     provenance,
+    target::{Reward, Target, rounds},
 };
 use crate::{
     policy_flags::LoadedPolicy,
@@ -87,6 +87,7 @@ pub(super) fn report(
         confidence: settings.level.get(),
         values: shares.into_iter().map(|shared| shared.row).collect(),
         slices: Vec::new(),
+        moves: Vec::new(),
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(

@@ -3,7 +3,6 @@
 //! A report is mailed, archived and printed, so the page carries its own style and drawings, asks
 //! the network for nothing and runs no script; a content security policy in the page holds it to
 //! that. Prompts are hostile text: everything reaches the page through the template's escaping.
-//! Slices and what moves are not here yet; each will be one more section.
 
 mod axis;
 mod contents;
@@ -22,8 +21,8 @@ use minijinja::{
 };
 
 pub(crate) use contents::{
-    Calibration, Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind,
-    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, SliceRow,
+    Calibration, Candidate, CostQuality, Diagnostic, Frontier, Gain, GeneratedBy, IntervalKind,
+    MoveRow, Moves, OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, SliceRow,
     TermContribution, ValueRow, Verdict, VerdictKind,
 };
 

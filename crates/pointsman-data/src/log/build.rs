@@ -31,6 +31,9 @@ pub(super) struct DecisionCell<'a> {
     pub(super) ts_ms: u64,
     pub(super) session_id: Option<&'a str>,
     pub(super) task: Option<Cow<'a, str>>,
+    pub(super) tenant: Option<&'a str>,
+    /// The values of [`LogBuilder::wanted_tags`], in their order.
+    pub(super) tags: Vec<Option<String>>,
     pub(super) drawn: &'a str,
     pub(super) propensity: Option<f64>,
     pub(super) kind: PropensityKind,
@@ -66,6 +69,7 @@ pub(super) struct LogBuilder<'f> {
     dropped: BTreeMap<String, u64>,
     missing_metric: String,
     undrawn: Undrawn,
+    tags: Vec<String>,
     n_decisions_read: u64,
     n_without_outcome: u64,
     damage: Damage,
@@ -91,6 +95,7 @@ impl<'f> LogBuilder<'f> {
             dropped: BTreeMap::new(),
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             undrawn: options.undrawn,
+            tags: options.tags.clone(),
             n_decisions_read: 0,
             n_without_outcome: 0,
             damage: Damage::default(),
@@ -98,6 +103,11 @@ impl<'f> LogBuilder<'f> {
             folder: Folder::default(),
             text: Vec::new(),
         })
+    }
+
+    /// The tags that a decision is to bring beside its task.
+    pub(super) fn wanted_tags(&self) -> &[String] {
+        &self.tags
     }
 
     /// Hands over the candidates of the decision that is pushed next.
@@ -168,6 +178,8 @@ impl<'f> LogBuilder<'f> {
             ts_ms: decision.ts_ms,
             group: self.group(decision.session_id, request),
             task: decision.task.as_deref().map(str::to_owned),
+            tenant: decision.tenant.map(str::to_owned),
+            tags: decision.tags.clone(),
             taken,
             propensity,
             propensity_kind: decision.kind,

@@ -3,7 +3,7 @@
 //! Only `decision_id, prompt | messages, candidate_models, candidate_probabilities, drawn,
 //! propensity` and the quality column have to be there. This is the fast way in.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use pointsman_core::{
     request::{Message, Request, Role},
@@ -33,6 +33,7 @@ pub(super) fn read(
         "decision_id",
         "ts_ms",
         "session_id",
+        "tenant",
         "tags",
         "task",
         "prompt",
@@ -72,7 +73,8 @@ pub(super) fn read(
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
-            builder.push(&columns.decision(row, batch)?, request.as_ref())?;
+            let decision = columns.decision(row, batch, builder.wanted_tags())?;
+            builder.push(&decision, request.as_ref())?;
         }
         Ok(())
     })
@@ -82,6 +84,7 @@ struct Columns {
     ids: TextColumn,
     times: NumberColumn,
     sessions: TextColumn,
+    tenants: TextColumn,
     tags: TextColumn,
     tasks: TextColumn,
     prompts: TextColumn,
@@ -122,6 +125,7 @@ impl Columns {
             ids: batch.texts("decision_id")?,
             times: batch.numbers("ts_ms")?,
             sessions: batch.texts("session_id")?,
+            tenants: batch.texts("tenant")?,
             tags: batch.texts("tags")?,
             tasks: batch.texts("task")?,
             prompts: batch.texts("prompt")?,
@@ -211,6 +215,7 @@ impl Columns {
         &'a self,
         row: usize,
         batch: &Batch<'a>,
+        wanted_tags: &[String],
     ) -> Result<DecisionCell<'a>, DataError> {
         let needed = |column: &'a TextColumn, name: &str| {
             column.get(row).ok_or_else(|| self.wrong(row, batch, format!("has no {name}")))
@@ -236,6 +241,8 @@ impl Columns {
             ts_ms: count(self.times.get(row)).unwrap_or(0),
             session_id: self.sessions.get(row),
             task: self.task(row),
+            tenant: self.tenants.get(row),
+            tags: self.wanted(row, wanted_tags),
             drawn: needed(&self.drawn, "drawn model")?,
             propensity,
             kind,
@@ -250,6 +257,16 @@ impl Columns {
         }
         let tags = self.tags.get(row).filter(|tags| tags.contains("\"task\""))?;
         serde_json::from_str::<TagsJson<'_>>(tags).ok()?.task
+    }
+
+    /// The values of some tags, in their order.
+    fn wanted(&self, row: usize, tags: &[String]) -> Vec<Option<String>> {
+        if tags.is_empty() {
+            return Vec::new();
+        }
+        let json = self.tags.get(row).unwrap_or("{}");
+        let all: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
+        tags.iter().map(|tag| all.get(tag).cloned()).collect()
     }
 
     fn outcome(&self, row: usize, batch: &Batch<'_>) -> Result<Option<OutcomeCell<'_>>, DataError> {

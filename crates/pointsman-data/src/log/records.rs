@@ -99,6 +99,8 @@ fn push(
         ts_ms: decision.ts_ms,
         session_id: decision.session_id.as_deref(),
         task: decision.tags.get("task").map(|task| task.as_str().into()),
+        tenant: decision.tenant.as_deref(),
+        tags: builder.wanted_tags().iter().map(|tag| decision.tags.get(tag).cloned()).collect(),
         drawn: &decision.drawn,
         propensity: decision.propensity.value,
         kind: decision.propensity.kind,

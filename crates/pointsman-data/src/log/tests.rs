@@ -174,6 +174,22 @@ fn both_formats_give_the_same_log() {
 }
 
 #[test]
+fn tags_are_kept_where_they_are_wanted() {
+    let mut rows = mixed();
+    rows[0].0.tenant = Some("acme".to_owned());
+    rows[0].0.tags = BTreeMap::from([("app".to_owned(), "chat".to_owned())]);
+    let tags = vec!["tier".to_owned(), "app".to_owned()];
+    let options = LogOptions { tags, ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        assert_eq!(log.rows[0].tags, [None, Some("chat".to_owned())], "{name}");
+        assert_eq!(log.rows[0].tenant.as_deref(), Some("acme"), "{name}");
+        assert_eq!(log.rows[1].tags, [None, None], "{name}");
+    }
+}
+
+#[test]
 fn outcomes_may_come_first_late_and_in_another_file() {
     let folder = tempfile::tempdir().unwrap();
     let line = |record: &Record| serde_json::to_string(record).unwrap() + "\n";
