@@ -305,7 +305,7 @@ fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogEr
     };
     let history = history
         .into_iter()
-        .map(|past| check_past(model, &provider, past))
+        .map(|past| check_past(model, &provider, &past))
         .collect::<Result<Vec<_>, _>>()?;
     if !history::is_in_order(&history, since) {
         let (model, provider) = (model.to_owned(), provider.clone());
@@ -329,13 +329,13 @@ fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogEr
     })
 }
 
-fn check_past(model: &str, provider: &str, file: PastFile) -> Result<PastPrices, CatalogError> {
+fn check_past(model: &str, provider: &str, file: &PastFile) -> Result<PastPrices, CatalogError> {
     let PastFile {
         since,
         input_usd_per_million,
         output_usd_per_million,
         cached_input_usd_per_million,
-    } = file;
+    } = *file;
     let price = |dollars: f64, key: &'static str| check_price(model, provider, key, dollars);
     let prices = Prices {
         input: price(input_usd_per_million, "history: input_usd_per_million")?,

@@ -10,7 +10,7 @@ use pointsman_core::{
     request::{Capabilities, DataPolicy},
     units::Price,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// The places of one model, by provider and weight format.
 type Places = BTreeMap<(String, Option<String>), Terms>;
@@ -30,10 +30,11 @@ pub fn assemble(offers: Vec<Offer>, free: Free) -> PriceList {
             Ok(terms) => {
                 let places = models.entry(model).or_default();
                 let place = (provider, terms.quantization.clone());
-                if places.contains_key(&place) {
-                    left_out.entry(LeftOut::Repeated).or_default().push(name);
-                } else {
-                    places.insert(place, terms);
+                match places.entry(place) {
+                    Entry::Vacant(free) => _ = free.insert(terms),
+                    Entry::Occupied(_) => {
+                        left_out.entry(LeftOut::Repeated).or_default().push(name);
+                    }
                 }
             }
             Err(why) => left_out.entry(why).or_default().push(name),

@@ -60,7 +60,7 @@ impl Chosen<'_> {
 
 /// Refuses names that are not among those that are `known`.
 pub(super) fn check_names(what: &str, names: &[String], known: &[&str], place: &str) -> Result<()> {
-    for name in names.iter().filter(|name| !known.contains(&name.as_str())) {
+    if let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) {
         let question = did_you_mean(name, known.iter().copied());
         bail!("{place} has no {what} `{name}`{question}");
     }
