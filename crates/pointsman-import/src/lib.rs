@@ -5,4 +5,6 @@
 //! run that was cut off goes on where it was.
 
 pub mod item;
+pub mod place;
 pub mod prices;
+pub mod vw;
