@@ -1,6 +1,6 @@
 //! The JSON form without an envelope: the context, with the label in the action that was taken.
 
-use super::{Label, NO_LABEL, NOT_ONE_DECISION, Row, context, number, object, place, text};
+use super::{Label, NO_LABEL, NOT_ONE_DECISION, POLICY, Row, context, number, object, place, text};
 use crate::item::{Dropped, Item};
 use serde_json::Value;
 
@@ -24,6 +24,7 @@ pub fn read(row: &[u8], out: &mut Vec<Item>) -> Result<(), Dropped> {
         _ => return Err(Dropped::new(NOT_ONE_DECISION, "two actions have a `_label`")),
     };
     Row {
+        policy: POLICY,
         id: String::new(),
         ts_ms: 0,
         shared,

@@ -1,7 +1,8 @@
 //! `dsjson`: decisions with their outcomes, one JSON object a line.
 
 use super::{
-    BAD_LABEL, Label, NO_LABEL, NOT_ONE_DECISION, Row, SKIPPED, context, number, object, place,
+    BAD_LABEL, Label, NO_LABEL, NOT_ONE_DECISION, POLICY, Row, SKIPPED, context, number, object,
+    place,
 };
 use crate::{
     item::{Dropped, Item, Reason},
@@ -49,7 +50,8 @@ pub fn read(row: &[u8], out: &mut Vec<Item>) -> Result<(), Dropped> {
             .ok_or_else(|| Dropped::new(Reason::NO_TIME, "its `Timestamp` cannot be read"))?,
     };
     let keep_prob = keep_prob(&row)?;
-    Row { id, ts_ms, shared, actions, drawn, label, distribution, keep_prob }.push(out)
+    Row { policy: POLICY, id, ts_ms, shared, actions, drawn, label, distribution, keep_prob }
+        .push(out)
 }
 
 /// The actions in the order of `a`, from 0.

@@ -5,11 +5,11 @@
 //! features become the text of the request in VW's own notation, sorted, and those of actions become
 //! tags. A reward is minus the cost. Only `dsjson` has the whole distribution: where a form has the
 //! probability of the drawn action alone, the others share the rest evenly and the tag
-//! `vw.distribution` says `even`.
+//! `distribution` says `even`.
 
 pub mod adf_json;
 pub mod dsjson;
-mod features;
+pub(crate) mod features;
 pub mod text;
 
 use std::collections::BTreeMap;
@@ -23,15 +23,18 @@ use serde_json::Value;
 use crate::item::{Dropped, Item, Reason};
 use features::Features;
 
-/// The tag that says that the probabilities of the actions that were not drawn are not VW's own.
-pub const DISTRIBUTION_TAG: &str = "vw.distribution";
+/// The tag that says that the probabilities of the actions that were not drawn are not the log's own.
+pub const DISTRIBUTION_TAG: &str = "distribution";
+
+/// Who decided, of a row of these forms.
+const POLICY: &str = "vowpal wabbit";
 
 const NOT_JSON: Reason = Reason("not JSON");
 const SKIPPED: Reason = Reason("marked `_skipLearn`: not meant to be learned from");
 const NO_LABEL: Reason = Reason("no label: nothing came of it");
 const NO_ACTION: Reason = Reason("no actions");
 const NOT_ONE_DECISION: Reason = Reason("several decisions in one row (slates, CCB)");
-const BAD_LABEL: Reason = Reason("its label is of no action that it lists");
+pub(crate) const BAD_LABEL: Reason = Reason("its label is of no action that it lists");
 const BAD_DISTRIBUTION: Reason = Reason("its probabilities are no distribution over its actions");
 
 /// How far the probabilities may be from one in sum, and the label from its action's: VW writes
@@ -55,6 +58,8 @@ pub(crate) struct Action {
 /// A row of any form.
 #[derive(Debug)]
 pub(crate) struct Row {
+    /// Who decided.
+    pub(crate) policy: &'static str,
     /// Empty where the form has none; see [`crate::place`].
     pub(crate) id: String,
     pub(crate) ts_ms: u64,
@@ -87,7 +92,7 @@ impl Row {
         for (model, action) in models.iter().zip(&self.actions) {
             let features = action.features.to_string();
             if !features.is_empty() {
-                tags.insert(format!("vw.action.{model}"), features);
+                tags.insert(format!("action.{model}"), features);
             }
         }
         let candidates = models
@@ -97,7 +102,7 @@ impl Row {
             .collect();
         let content = self.shared.to_string();
         let message = MessageRecord { role: RoleRecord::User, content };
-        let Self { id, ts_ms, keep_prob, .. } = self;
+        let Self { policy, id, ts_ms, keep_prob, .. } = self;
         // Not `-cost`: no cost is no reward, and neither is minus zero.
         let outcome = outcome(&id, ts_ms, &drawn, 0.0 - cost);
         out.push(Item::Decision(Box::new(DecisionRecord {
@@ -114,7 +119,7 @@ impl Row {
             draw: None,
             keep_prob,
             objective: None,
-            policy: PolicyRecord { name: "vowpal wabbit".to_owned(), digest: None },
+            policy: PolicyRecord { name: policy.to_owned(), digest: None },
             decision_ns: None,
         })));
         out.push(Item::Outcome(Box::new(outcome)));

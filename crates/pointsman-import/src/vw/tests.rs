@@ -25,7 +25,7 @@ fn shared(decision: &DecisionRecord, outcome: &OutcomeRecord) -> String {
     let actions: Vec<String> = decision
         .tags
         .iter()
-        .filter(|(key, _)| key.starts_with("vw.action."))
+        .filter(|(key, _)| key.starts_with("action."))
         .map(|(key, value)| format!("{key} = {value}"))
         .collect();
     format!(
@@ -39,7 +39,7 @@ fn shared(decision: &DecisionRecord, outcome: &OutcomeRecord) -> String {
 #[test]
 fn the_three_forms_of_a_row_give_the_same_records() {
     let expected = r#"Some("| x:3 |dense 0:0.5 1 |user a b:2 new team=red_team")
-["small", "large", "tiny"] ["vw.action.large = |act size:9", "vw.action.small = |act size"]
+["small", "large", "tiny"] ["action.large = |act size:9", "action.small = |act size"]
 large 0.250000 Some(1.0)"#;
     for (read, row) in [
         (dsjson::read as ReadRow, DSJSON),

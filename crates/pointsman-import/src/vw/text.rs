@@ -1,6 +1,6 @@
 //! The text form: a block of lines a decision, the shared line first, blocks apart by empty lines.
 
-use super::{Action, Label, NO_LABEL, NOT_ONE_DECISION, Row, features::Features};
+use super::{Action, Label, NO_LABEL, NOT_ONE_DECISION, POLICY, Row, features::Features};
 use crate::item::{Dropped, Item, Reason};
 use std::io::{self, BufRead};
 
@@ -37,6 +37,7 @@ pub fn read(block: &[u8], out: &mut Vec<Item>) -> Result<(), Dropped> {
         return Err(Dropped::new(NO_LABEL, "no action has a label"));
     };
     Row {
+        policy: POLICY,
         id: String::new(),
         ts_ms: 0,
         shared,
