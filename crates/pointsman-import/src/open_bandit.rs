@@ -147,10 +147,11 @@ mod tests {
         let mut out = Vec::new();
         read(row.as_bytes(), &mut out).unwrap();
         name_by_place(&mut out, "rounds", 4);
-        match <[Item; 2]>::try_from(out) {
-            Ok([Item::Decision(decision), Item::Outcome(outcome)]) => (*decision, *outcome),
-            other => panic!("{other:?}"),
-        }
+        let Ok([Item::Decision(decision), Item::Outcome(outcome)]) = <[Item; 2]>::try_from(out)
+        else {
+            panic!("{row}");
+        };
+        (*decision, *outcome)
     }
 
     #[track_caller]

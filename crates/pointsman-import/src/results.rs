@@ -87,7 +87,7 @@ const NO_INDEX: Reason = Reason("no index");
 
 impl ResultCounts {
     /// Counts what gave no row.
-    pub fn drop(&mut self, dropped: &Dropped) {
+    pub fn count(&mut self, dropped: &Dropped) {
         *self.dropped.entry(dropped.reason).or_insert(0) += 1;
     }
 }

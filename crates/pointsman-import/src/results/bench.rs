@@ -107,7 +107,7 @@ impl Sink<'_> {
         let (index, prompt, quality) = match found {
             Ok(found) => found,
             Err(dropped) => {
-                self.counts.drop(&dropped);
+                self.counts.count(&dropped);
                 return true;
             }
         };

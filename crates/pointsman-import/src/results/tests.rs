@@ -4,7 +4,7 @@ use super::*;
 
 const BENCH: &str = r#"{"performance": 0.5, "time_taken": 3.5, "records": [
     {"index": 0, "origin_query": "Two and two?", "prompt": "Q: Two and two?", "prediction": "4",
-     "score": 1.0, "prompt_tokens": 9, "completion_tokens": 2, "cost": 0.00001, "raw_output": "4."},
+     "score": 1.0, "prompt_tokens": 9, "completion_tokens": 2, "cost": 0.25, "raw_output": "4."},
     {"index": "b", "origin_query": "", "prompt": "Three?", "score": false, "cost": -1},
     {"index": 2, "prompt": "Four?", "score": null},
     {"index": 3, "score": 1},
@@ -35,7 +35,7 @@ fn result_files_become_rows_of_a_table() {
     assert_eq!(
         lines,
         [
-            r#"{"prompt_id":"sums/test/0","prompt":"Two and two?","model":"small","quality":1.0,"cost_usd":0.00001,"input_tokens":9,"output_tokens":2,"task":"sums","split":"test"}"#,
+            r#"{"prompt_id":"sums/test/0","prompt":"Two and two?","model":"small","quality":1.0,"cost_usd":0.25,"input_tokens":9,"output_tokens":2,"task":"sums","split":"test"}"#,
             r#"{"prompt_id":"sums/test/b","prompt":"Three?","model":"small","quality":0.0,"task":"sums","split":"test"}"#,
         ]
     );
@@ -58,8 +58,9 @@ fn broken_result_files_get_a_sentence() {
     check_refusal("{\"records\": [3]}", "invalid type");
     check_refusal(BENCH.get(..300).unwrap(), "EOF while parsing");
     check_refusal("{\"records\": []} {}", "trailing characters");
-    let full = |_: &TableRow<'_>| Err(io::Error::other("the disk is full"));
-    let problem = read_bench(BENCH.as_bytes(), &origin(), &mut { full }).unwrap_err();
+    let mut full =
+        |_: &TableRow<'_>| -> io::Result<()> { Err(io::Error::other("the disk is full")) };
+    let problem = read_bench(BENCH.as_bytes(), &origin(), &mut full).unwrap_err();
     assert_eq!(problem.to_string(), "cannot write a row: the disk is full");
 }
 
@@ -88,7 +89,7 @@ fn wide_rows_become_rows_of_a_table() {
     ])
     .unwrap();
     let rows = [
-        r#"{"sample_id":"s.1","prompt":"Hi","eval_name":"chat","small":"1.0","large":0.5,"small|total_cost":"1e-6","large|total_cost":null}"#,
+        r#"{"sample_id":"s.1","prompt":"Hi","eval_name":"chat","small":"1.0","large":0.5,"small|total_cost":"0.125","large|total_cost":null}"#,
         r#"{"sample_id":null,"prompt":"Ho","small":"True","large":"none"}"#,
         r#"{"sample_id":"s.3","prompt":" ","small":1,"large":1}"#,
         "[]",
@@ -103,7 +104,7 @@ fn wide_rows_become_rows_of_a_table() {
     assert_eq!(
         lines,
         [
-            r#"{"prompt_id":"s.1","prompt":"Hi","model":"small","quality":1.0,"cost_usd":1e-6,"task":"chat"}"#,
+            r#"{"prompt_id":"s.1","prompt":"Hi","model":"small","quality":1.0,"cost_usd":0.125,"task":"chat"}"#,
             r#"{"prompt_id":"s.1","prompt":"Hi","model":"large","quality":0.5,"task":"chat"}"#,
             r#"{"prompt_id":"row-2","prompt":"Ho","model":"small","quality":1.0}"#,
         ]

@@ -77,20 +77,20 @@ impl WideColumns {
         let row: Map<String, Value> = match serde_json::from_slice(row) {
             Ok(row) => row,
             Err(problem) => {
-                counts.drop(&Dropped::new(Reason::NOT_THE_FORMAT, problem.to_string()));
+                counts.count(&Dropped::new(Reason::NOT_THE_FORMAT, problem.to_string()));
                 return Ok(());
             }
         };
         let first = |columns: &[&str]| columns.iter().find_map(|column| text(row.get(*column)?));
         let Some(prompt) = first(&PROMPTS) else {
-            counts.drop(&Dropped::new(NO_PROMPT, format!("row {number_of_row}")));
+            counts.count(&Dropped::new(NO_PROMPT, format!("row {number_of_row}")));
             return Ok(());
         };
         let prompt_id = first(&IDS).unwrap_or_else(|| format!("row-{number_of_row}"));
         let (task, split) = (first(&TASKS), first(&["split"]));
         for Model { name, cost: cost_column } in &self.models {
             let Some(quality) = row.get(name).and_then(number) else {
-                counts.drop(&Dropped::new(NO_QUALITY, name.clone()));
+                counts.count(&Dropped::new(NO_QUALITY, name.clone()));
                 continue;
             };
             let written = write(&TableRow {

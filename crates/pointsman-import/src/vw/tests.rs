@@ -12,10 +12,10 @@ fn items(read: ReadRow, row: &str) -> (DecisionRecord, OutcomeRecord) {
     let mut out = Vec::new();
     read(row.as_bytes(), &mut out).unwrap();
     name_by_place(&mut out, "log", 1);
-    match <[Item; 2]>::try_from(out) {
-        Ok([Item::Decision(decision), Item::Outcome(outcome)]) => (*decision, *outcome),
-        other => panic!("{other:?}"),
-    }
+    let Ok([Item::Decision(decision), Item::Outcome(outcome)]) = <[Item; 2]>::try_from(out) else {
+        panic!("{row}");
+    };
+    (*decision, *outcome)
 }
 
 /// What every form has.
