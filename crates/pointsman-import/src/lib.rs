@@ -5,4 +5,8 @@
 //! run that was cut off goes on where it was.
 
 pub mod item;
+pub mod open_bandit;
+pub mod place;
 pub mod prices;
+pub mod results;
+pub mod vw;

@@ -41,6 +41,7 @@ fn decision(id: &str) -> DecisionRecord {
         drawn: "small".to_owned(),
         propensity: PropensityRecord { value: Some(0.75), kind: PropensityKind::Exact },
         draw: Some(0.5),
+        keep_prob: None,
         objective: None,
         policy: PolicyRecord { name: "test".to_owned(), digest: None },
         decision_ns: None,

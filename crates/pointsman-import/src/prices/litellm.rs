@@ -22,10 +22,12 @@ pub(super) fn offers(list: &Value) -> Result<Vec<Offer>, &'static str> {
 
 fn of_entry(name: &str, entry: &Value) -> Offer {
     let provider = text(entry, "litellm_provider");
-    let terms = match provider {
-        _ if name == SAMPLE => Err(LeftOut::Sample),
-        Some(_) => terms(entry),
-        None => Err(LeftOut::NotAnEntry),
+    let terms = if name == SAMPLE {
+        Err(LeftOut::Sample)
+    } else if provider.is_some() {
+        terms(entry)
+    } else {
+        Err(LeftOut::NotAnEntry)
     };
     let provider = provider.unwrap_or("unknown");
     let model = name
