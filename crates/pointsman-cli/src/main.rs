@@ -76,6 +76,9 @@ enum Command {
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
     #[cfg(feature = "learn")]
     Compact(commands::compact::Args),
+    /// Logs of gateways, tracers and files of columns, as traffic records.
+    #[cfg(feature = "learn")]
+    Import(commands::import::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// Decides over HTTP, keeps a journal, and stops when told to.
@@ -118,6 +121,8 @@ fn run(cli: Cli) -> ExitCode {
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
+        #[cfg(feature = "learn")]
+        Command::Import(args) => commands::import::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(&args),
