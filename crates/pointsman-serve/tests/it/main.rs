@@ -6,6 +6,7 @@ mod degraded;
 mod documents;
 mod exploring;
 mod faults;
+mod fuzz;
 mod outcomes;
 mod reloading;
 mod routing;
