@@ -42,6 +42,7 @@ pub fn admin(service: Arc<Service>, reload: Reload) -> Router {
     Router::new()
         .route("/admin/reload", post(again))
         .route("/admin/rollback", post(roll_back))
+        .route("/endpoints", get(endpoints))
         .route("/metrics", get(metrics))
         .route("/healthz", get(about::healthz))
         .route("/readyz", get(about::readyz))
@@ -65,6 +66,14 @@ fn in_force(digest: &str) -> Response {
 async fn roll_back(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
     match check(&service, &headers).and_then(|()| service.roll_back()) {
         Ok(digest) => in_force(&digest),
+        Err(problem) => refused(&service, problem),
+    }
+}
+
+/// How every endpoint does right now.
+async fn endpoints(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    match check(&service, &headers) {
+        Ok(()) => ok(service.signals.to_json(service.now_ms())),
         Err(problem) => refused(&service, problem),
     }
 }
