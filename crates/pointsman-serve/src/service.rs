@@ -12,6 +12,7 @@ use crate::{
     prompts::HashKey,
     sessions::Sessions,
     settings::{Durability, Settings, SettingsError},
+    traces::Exporter,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use pointsman_core::{circumstances::LiveEndpoints, explorer::Explorer};
@@ -20,7 +21,7 @@ use pointsman_log::{
     journal::{self, Disk, Journal, OpenError, Position, Recovery, Storage},
 };
 use std::{
-    fmt,
+    fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -50,6 +51,8 @@ pub struct Service {
     pub(crate) sessions: Sessions,
     pub(crate) signals: Signals,
     pub(crate) hash_key: HashKey,
+    /// Where a span of each decision goes; nowhere where `None`.
+    pub(crate) traces: Option<Exporter>,
 }
 
 impl fmt::Debug for Service {
@@ -77,6 +80,9 @@ pub enum StartError {
     /// A journal that cannot be written.
     #[error(transparent)]
     Journal(#[from] OpenError),
+    /// No thread for traces is to be had.
+    #[error("traces cannot be sent: {0}")]
+    Traces(#[source] io::Error),
 }
 
 impl Service {
@@ -114,6 +120,8 @@ impl Service {
         let opened =
             opened.map(|dir| Journal::open_on(storage, dir, journal_settings)).transpose()?;
         let (journal, recovery) = opened.unzip();
+        let traces = checked.collector.map(Exporter::start).transpose();
+        let traces = traces.map_err(StartError::Traces)?;
         let metrics = Metrics::default();
         let mut key = [0; 32];
         for bytes in key.as_chunks_mut::<8>().0 {
@@ -136,6 +144,7 @@ impl Service {
             sessions: Sessions::new(settings.limits.sessions, 1000 * settings.limits.cache_s),
             signals: Signals::default(),
             hash_key: HashKey::new(&key),
+            traces,
             settings,
             effects,
         })

@@ -104,6 +104,10 @@ async fn metrics(State(service): State<Arc<Service>>) -> Response {
             ("journal_records", "Records of the journal.", as_float(state.n_records)),
         ]);
     }
+    if let Some(traces) = &service.traces {
+        let n_dropped = as_float(traces.n_dropped());
+        gauges.push(("trace_spans_dropped", "Spans that no collector took.", n_dropped));
+    }
     let mut response = Response::new(Body::from(service.metrics.write(&gauges)));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

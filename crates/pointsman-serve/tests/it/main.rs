@@ -11,4 +11,5 @@ mod outcomes;
 mod reloading;
 mod routing;
 mod security;
+mod traces;
 mod workbench;
