@@ -81,7 +81,7 @@ pub enum StartError {
     #[error(transparent)]
     Journal(#[from] OpenError),
     /// No thread for traces is to be had.
-    #[error("traces cannot be sent: {0}")]
+    #[error("traces cannot be sent, since there is no thread to be had for them")]
     Traces(#[source] io::Error),
 }
 
