@@ -132,7 +132,7 @@ fn check_counts(how: &str, n: usize) {
 /// `POINTSMAN_DRAWS` asks for more decisions of each explorer than usual, such as a million.
 #[test]
 fn counts_are_what_the_logged_propensities_say() {
-    let n = env::var("POINTSMAN_DRAWS").map_or(10_500, |n| n.parse().unwrap());
+    let n = env::var("POINTSMAN_DRAWS").map_or(6_300, |n| n.parse().unwrap());
     for how in ["epsilon:0.3", "softmax:0.2", "igw:20"] {
         check_counts(how, n);
     }
