@@ -2,6 +2,7 @@
 //! the rules of the tree. One binary, because each one links the whole workspace again.
 #![cfg(test)]
 
+mod served;
 mod tables;
 mod workbench;
 
@@ -11,6 +12,8 @@ mod gate;
 mod golden;
 mod journals;
 mod journey;
+mod killed;
+mod learning_loop;
 mod mistakes;
 mod ope;
 mod points;

@@ -16,6 +16,7 @@ use crate::{
     problem::{Code, Problem},
     service::{InForce, Service},
     sessions::Turn,
+    traces::Span,
 };
 use pointsman_core::{
     circumstances::{Circumstances, Held, Switch},
@@ -186,6 +187,7 @@ impl Service {
             started_ns: made.started_ns,
             now_ms: made.now_ms,
             turn,
+            span: self.traces.as_ref().map(|_| Box::new(made.span(&candidate))),
         };
         Answer { json, ticket, counted }
     }
@@ -329,6 +331,22 @@ impl Made<'_, '_> {
             input_tokens: workspace.input_tokens(),
             at_ms: self.now_ms,
             decision_id: self.id.to_string(),
+        }
+    }
+
+    /// The decision for its trace; what is not yet known of it is told later.
+    fn span(&self, candidate: &Candidate) -> Span {
+        let (loaded, decision) = (&self.force.loaded, &self.chosen.decision);
+        Span {
+            id: self.id.number(),
+            started_ms: self.now_ms,
+            took_ns: 0,
+            model: loaded.models[decision.model].name.clone(),
+            provider: loaded.policy.provider(decision.model, candidate).map(str::to_owned),
+            policy: loaded.digest().to_owned(),
+            propensity: decision.propensity.get(),
+            is_explored: decision.model != self.chosen.best,
+            is_logged: false,
         }
     }
 

@@ -53,6 +53,7 @@ impl Desk {
         }
         self.workspaces.push((loaded.generation, workspace));
     }
+
     /// Keeps the room of a record for the next one, unless that is much.
     pub(crate) fn put_back_record(&mut self, mut record: Vec<u8>) {
         if record.capacity() <= MOST_RECORD_BYTES {

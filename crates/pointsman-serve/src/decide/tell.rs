@@ -8,6 +8,7 @@ use crate::{
     service::Service,
     sessions::Turn,
     settings::WhenFull,
+    traces::Span,
 };
 use pointsman_core::units::Usd;
 use pointsman_log::journal::{AppendError, Position};
@@ -29,6 +30,8 @@ pub(super) struct Counted {
     pub(super) now_ms: u64,
     /// Of the conversation of that name.
     pub(super) turn: Option<(String, Turn)>,
+    /// For its trace, where there are traces.
+    pub(super) span: Option<Box<Span>>,
 }
 
 /// An answer that may be given, and where its record is.
@@ -69,13 +72,21 @@ impl Service {
         if position.is_none() {
             up(&self.metrics.n_unlogged);
         }
-        self.count(counted, caller);
+        self.count(counted, caller, position.is_some());
         Ok(Told { json, position })
     }
 
-    fn count(&self, counted: Counted, caller: Option<&Caller>) {
-        let Counted { drawn, is_explored, cost, cost_of_best_single, started_ns, now_ms, turn } =
-            counted;
+    fn count(&self, counted: Counted, caller: Option<&Caller>, is_logged: bool) {
+        let Counted {
+            drawn,
+            is_explored,
+            cost,
+            cost_of_best_single,
+            started_ns,
+            now_ms,
+            turn,
+            span,
+        } = counted;
         up(&drawn);
         if is_explored {
             up(&self.metrics.n_explored);
@@ -87,7 +98,12 @@ impl Service {
         if let Some((conversation, turn)) = turn {
             self.sessions.remember(&conversation, turn);
         }
-        self.metrics.decision((self.effects.elapsed_ns)().saturating_sub(started_ns));
+        let took_ns = (self.effects.elapsed_ns)().saturating_sub(started_ns);
+        self.metrics.decision(took_ns);
+        if let (Some(traces), Some(mut span)) = (&self.traces, span) {
+            (span.took_ns, span.is_logged) = (took_ns, is_logged);
+            traces.take(*span);
+        }
     }
 
     /// What becomes of a call whose record the journal did not take.
