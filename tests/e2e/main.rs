@@ -16,6 +16,7 @@ mod points;
 mod published;
 mod real_data;
 mod same_bits;
+mod schema;
 mod snapshots;
 mod trust;
 mod undrawn;

@@ -6,14 +6,14 @@ use super::{
     language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    moves, provenance, slices,
+    moves, overlap, provenance, slices,
     target::{Reward, Target, rounds},
     undrawn, used_rows, value_row,
 };
 use crate::{
     load,
     policy_flags::LoadedPolicy,
-    report::{Diagnostic, Report, ValueRow},
+    report::{Calibration, Diagnostic, Report, ValueRow},
     screen::Screen,
     wording,
 };
@@ -25,6 +25,7 @@ use pointsman_eval::{
     diagnostics::{Diagnostics, diagnose},
     estimators::{Estimator, estimate},
     full::mean_value,
+    reliability::reliability,
     rounds::LoggedRounds,
 };
 use pointsman_log::record::PropensityKind;
@@ -47,11 +48,12 @@ pub(crate) fn evaluate(
     }
     let (log, used) = drawn_only(log, used)?;
     let logged = logged_row(&log, &used, settings)?;
-    let (mut single_rows, singles) = singles(&log, &used, settings)?;
+    let (single_rows, singles) = singles(&log, &used, settings)?;
     let mut values = Vec::new();
     let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     let (mut verdict, mut slices) = (None, Vec::new());
+    let (mut calibration, mut overlap) = (Vec::new(), Vec::new());
     let kinds = slices::of_log(&log, &used, &languages, settings);
     for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
         let target = Target::of_policy(recorder, &log);
@@ -63,6 +65,8 @@ pub(crate) fn evaluate(
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
         diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
+        calibration.extend(calibrated(&loaded.name, &rounds)?);
+        overlap.push(overlap::overlap(&loaded.name, &rounds));
         let name = (loaded.name.as_str(), &target);
         slices.append(&mut slices::on_log(name, &kinds, (&log, &used), settings)?);
         if index == 0 {
@@ -76,8 +80,7 @@ pub(crate) fn evaluate(
             verdict = Some(logged_verdict::verdict(&policy, &singles, settings)?);
         }
     }
-    values.push(logged);
-    values.append(&mut single_rows);
+    values.extend(std::iter::once(logged).chain(single_rows));
     let Some(verdict) = verdict else { bail!("no policy to evaluate") };
     warnings.extend(settings.shared_words());
     Ok(Report {
@@ -93,7 +96,8 @@ pub(crate) fn evaluate(
         frontier: None,
         confidence: settings.level.get(),
         values,
-        calibration: Vec::new(),
+        calibration,
+        overlap,
         slices,
         moves: moves::of_log(&log, &used, &recorders, settings)?,
         diagnostics,
@@ -103,6 +107,19 @@ pub(crate) fn evaluate(
             &[("log", joined(paths)), ("log sha256", log.digest.clone())],
         ),
     })
+}
+
+/// The most rows that calibration is measured on; its noise is simulated many times over.
+const MOST_CALIBRATED: usize = 200_000;
+
+/// How far a policy's predictions of what was logged may be taken at their word, by rows spread
+/// evenly where there are too many; `None` where it does not know every model of the log.
+fn calibrated(name: &str, rounds: &LoggedRounds) -> Result<Option<Calibration>> {
+    let Some(predictions) = rounds.predictions() else { return Ok(None) };
+    let step = rounds.n_rows().div_ceil(MOST_CALIBRATED).max(1);
+    let spread = |all: &[f64]| -> Vec<f64> { all.iter().copied().step_by(step).collect() };
+    let found = reliability(&spread(&predictions.taken), &spread(rounds.reward()), 0)?;
+    Ok(Some(Calibration::of(name, &found)))
 }
 
 fn check_left(log: &TrafficLog, used: &Used) -> Result<()> {

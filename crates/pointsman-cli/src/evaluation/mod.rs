@@ -6,6 +6,7 @@ pub(crate) mod logged;
 mod logged_interval;
 mod logged_verdict;
 mod moves;
+mod overlap;
 mod slices;
 pub(crate) mod table;
 mod table_differences;
