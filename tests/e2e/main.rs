@@ -20,6 +20,7 @@ mod points;
 mod published;
 mod real_data;
 mod same_bits;
+mod schema;
 mod snapshots;
 mod terminal;
 mod trust;

@@ -192,6 +192,7 @@ fn evaluate(
         level: ConfidenceLevel::P95,
         include_trained: false,
         width: evaluation::WIDTH,
+        smallest_estimate: None,
         slices: Vec::new(),
         command: "pointsman demo".to_owned(),
     };

@@ -46,6 +46,12 @@ pub(crate) struct Args {
     /// no tenants and tags.
     #[arg(long, visible_alias = "slice", value_delimiter = ',', value_name = "BY,…")]
     slices: Vec<evaluation::SliceBy>,
+    /// Estimate propensities that a log does not know, by a model of the logger; always marked.
+    #[arg(long, conflicts_with = "table")]
+    estimate_propensities: bool,
+    /// The least that an estimated propensity may be; smaller ones are raised to it and counted.
+    #[arg(long, value_name = "PROBABILITY", requires = "estimate_propensities")]
+    smallest_propensity: Option<f64>,
     /// Also use rows that a policy was trained on, which flatters it.
     #[arg(long)]
     include_trained: bool,
@@ -88,6 +94,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
         include_trained: args.include_trained,
         width: width(args)?,
+        smallest_estimate: smallest_estimate(args)?,
         slices: args.slices.clone(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
@@ -116,6 +123,17 @@ fn width(args: &Args) -> Result<f64> {
         return Ok(args.width);
     }
     bail!("--width: {} is not above 0 and at most 1, the width of all there is", args.width)
+}
+
+/// The least that an estimated propensity may be where none is given.
+const SMALLEST_ESTIMATE: f64 = 0.01;
+
+fn smallest_estimate(args: &Args) -> Result<Option<f64>> {
+    let smallest = args.smallest_propensity.unwrap_or(SMALLEST_ESTIMATE);
+    if !(0.0 < smallest && smallest <= 1.0) {
+        bail!("--smallest-propensity: {smallest} is not in (0, 1]; it is a probability");
+    }
+    Ok(args.estimate_propensities.then_some(smallest))
 }
 
 /// Policies of one file name are told apart by their paths.

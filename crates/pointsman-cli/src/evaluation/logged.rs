@@ -2,32 +2,37 @@
 //! had been drawn with.
 
 use super::{
-    Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    Recorder, Settings, Used, decide_all, diagnostic,
+    estimated::{self, Estimated},
+    generated_by, joined,
     language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    moves, provenance, slices,
+    moves, overlap, provenance,
+    slices::{self, Slice},
     target::{Reward, Target, rounds},
     undrawn, used_rows, value_row,
 };
 use crate::{
     load,
     policy_flags::LoadedPolicy,
-    report::{Diagnostic, Report, ValueRow},
+    report::{Calibration, Diagnostic, Report, ValueRow},
     screen::Screen,
     wording,
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use pointsman_core::units::len_as_float;
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, read_log};
+use pointsman_data::{DataError, LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown, read_log};
 use pointsman_eval::{
     bounds::Rival,
     diagnostics::{Diagnostics, diagnose},
     estimators::{Estimator, estimate},
     full::mean_value,
+    reliability::reliability,
     rounds::LoggedRounds,
 };
 use pointsman_log::record::PropensityKind;
+use pointsman_train::design::DesignBuilder;
 use std::path::PathBuf;
 
 /// Evaluates policies on a log.
@@ -38,7 +43,8 @@ pub(crate) fn evaluate(
     screen: &Screen,
 ) -> Result<Report> {
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
-    let (log, languages) = read(paths, options, &mut recorders, screen)?;
+    let ReadLog { log, languages, estimated } =
+        read(paths, options, &mut recorders, (settings, screen))?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let used = used_rows(&recorders, ids, settings.include_trained);
     check_left(&log, &used)?;
@@ -46,25 +52,50 @@ pub(crate) fn evaluate(
         return undrawn::report(paths, &log, &used, &recorders, settings);
     }
     let (log, used) = drawn_only(log, used)?;
-    let logged = logged_row(&log, &used, settings)?;
-    let (mut single_rows, singles) = singles(&log, &used, settings)?;
+    let kinds = slices::of_log(&log, &used, &languages, settings);
+    let mut report = report(paths, (&log, &used), &kinds, &recorders, settings)?;
+    if let Some(estimated) = estimated {
+        estimated.mark(&mut report);
+    }
+    Ok(report)
+}
+
+/// A log, and what was found while it was read.
+struct ReadLog {
+    log: TrafficLog,
+    /// Of each row.
+    languages: Vec<&'static str>,
+    estimated: Option<Estimated>,
+}
+
+fn report(
+    paths: &[PathBuf],
+    (log, used): (&TrafficLog, &Used),
+    kinds: &[Slice],
+    recorders: &[Recorder<'_>],
+    settings: &Settings,
+) -> Result<Report> {
+    let logged = logged_row(log, used, settings)?;
+    let (single_rows, singles) = singles(log, used, settings)?;
     let mut values = Vec::new();
-    let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
+    let (mut diagnostics, mut warnings) = (log_diagnostics(log, used), used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     let (mut verdict, mut slices) = (None, Vec::new());
-    let kinds = slices::of_log(&log, &used, &languages, settings);
-    for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
-        let target = Target::of_policy(recorder, &log);
-        let rounds = rounds(&log, &used, &target, Reward::Quality)?;
+    let (mut calibration, mut overlap) = (Vec::new(), Vec::new());
+    for (index, (loaded, recorder)) in settings.policies.iter().zip(recorders).enumerate() {
+        let target = Target::of_policy(recorder, log);
+        let rounds = rounds(log, used, &target, Reward::Quality)?;
         let found = diagnose(&rounds, None);
         warnings.extend(found.warnings.iter().map(|w| format!("`{}`: {w}", loaded.name)));
         diagnostics.extend(policy_diagnostics(&loaded.name, &found));
-        let cost = mean_cost(&log, &used, &target, settings);
+        let cost = mean_cost(log, used, &target, settings);
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
         diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
+        calibration.extend(calibrated(&loaded.name, &rounds)?);
+        overlap.push(overlap::overlap(&loaded.name, &rounds));
         let name = (loaded.name.as_str(), &target);
-        slices.append(&mut slices::on_log(name, &kinds, (&log, &used), settings)?);
+        slices.append(&mut slices::on_log(name, kinds, (log, used), settings)?);
         if index == 0 {
             let policy = PolicyOnLog {
                 name: &loaded.name,
@@ -76,8 +107,7 @@ pub(crate) fn evaluate(
             verdict = Some(logged_verdict::verdict(&policy, &singles, settings)?);
         }
     }
-    values.push(logged);
-    values.append(&mut single_rows);
+    values.extend(std::iter::once(logged).chain(single_rows));
     let Some(verdict) = verdict else { bail!("no policy to evaluate") };
     warnings.extend(settings.shared_words());
     Ok(Report {
@@ -93,9 +123,10 @@ pub(crate) fn evaluate(
         frontier: None,
         confidence: settings.level.get(),
         values,
-        calibration: Vec::new(),
+        calibration,
+        overlap,
         slices,
-        moves: moves::of_log(&log, &used, &recorders, settings)?,
+        moves: moves::of_log(log, used, recorders, settings)?,
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(
@@ -103,6 +134,19 @@ pub(crate) fn evaluate(
             &[("log", joined(paths)), ("log sha256", log.digest.clone())],
         ),
     })
+}
+
+/// The most rows that calibration is measured on; its noise is simulated many times over.
+const MOST_CALIBRATED: usize = 200_000;
+
+/// How far a policy's predictions of what was logged may be taken at their word, by rows spread
+/// evenly where there are too many; `None` where it does not know every model of the log.
+fn calibrated(name: &str, rounds: &LoggedRounds) -> Result<Option<Calibration>> {
+    let Some(predictions) = rounds.predictions() else { return Ok(None) };
+    let step = rounds.n_rows().div_ceil(MOST_CALIBRATED).max(1);
+    let spread = |all: &[f64]| -> Vec<f64> { all.iter().copied().step_by(step).collect() };
+    let found = reliability(&spread(&predictions.taken), &spread(rounds.reward()), 0)?;
+    Ok(Some(Calibration::of(name, &found)))
 }
 
 fn check_left(log: &TrafficLog, used: &Used) -> Result<()> {
@@ -117,24 +161,45 @@ fn check_left(log: &TrafficLog, used: &Used) -> Result<()> {
     Ok(())
 }
 
-/// Reads the log with what was not drawn in it, every recorder deciding each request; each row's
-/// language.
+/// Reads the log with what was not drawn in it, every recorder deciding each request, and estimates
+/// propensities where that is asked for.
 fn read(
     paths: &[PathBuf],
     options: &LogOptions,
     recorders: &mut [Recorder<'_>],
-    screen: &Screen,
-) -> Result<(TrafficLog, Vec<&'static str>)> {
-    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    (settings, screen): (&Settings, &Screen),
+) -> Result<ReadLog> {
+    let unknown = if settings.smallest_estimate.is_some() { Unknown::Keep } else { Unknown::Drop };
+    let options = LogOptions { undrawn: Undrawn::Keep, unknown, ..options.clone() };
     let mut languages = Vec::new();
+    let mut design = DesignBuilder::new(estimated::schema()?);
     let log = decide_all(recorders, screen, |decide| {
-        Ok(read_log(paths, &options, &mut |_, request| {
+        let read = read_log(paths, &options, &mut |_, request| {
             languages.push(language(request));
+            if unknown == Unknown::Keep {
+                design.push(request);
+            }
             decide(request);
-        })?)
-    })?;
+        });
+        read.map_err(hinted)
+    });
+    let mut log = log?;
     load::check_metric(&log, &options)?;
-    Ok((log, languages))
+    let estimated = match settings.smallest_estimate {
+        Some(smallest) => estimated::estimate(&mut log, &design.finish(), smallest)?,
+        None => None,
+    };
+    Ok(ReadLog { log, languages, estimated })
+}
+
+/// A log of nothing but unknown propensities can be evaluated all the same.
+fn hinted(error: DataError) -> anyhow::Error {
+    let is_unknown = matches!(&error, DataError::NothingUsable { reasons, .. }
+        if reasons.contains("the propensity is unknown"));
+    if is_unknown {
+        return anyhow!("{error}; --estimate-propensities estimates those that are unknown");
+    }
+    error.into()
 }
 
 /// Leaves out decisions that were not drawn, where others were.

@@ -1,11 +1,13 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+mod estimated;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;
 mod logged_interval;
 mod logged_verdict;
 mod moves;
+mod overlap;
 mod slices;
 pub(crate) mod table;
 mod table_differences;
@@ -49,6 +51,8 @@ pub(crate) struct Settings {
     pub(crate) include_trained: bool,
     /// How narrow an interval of quality has to be to answer; for logs that were not drawn.
     pub(crate) width: f64,
+    /// The least that an estimated propensity may be; `None` where none are estimated.
+    pub(crate) smallest_estimate: Option<f64>,
     /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
     /// The command, for the report.

@@ -94,6 +94,7 @@ pub(crate) fn evaluate(
         confidence: settings.level.get(),
         values,
         calibration: calibrations(&on_rows, &rows.quality, settings)?,
+        overlap: Vec::new(),
         slices,
         moves,
         diagnostics: diagnostics(&table, &matrix, rows.n),

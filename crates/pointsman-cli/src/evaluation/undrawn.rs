@@ -84,6 +84,7 @@ pub(super) fn report(
         warnings,
         frontier: None,
         calibration: Vec::new(),
+        overlap: Vec::new(),
         confidence: settings.level.get(),
         values: shares.into_iter().map(|shared| shared.row).collect(),
         slices: Vec::new(),

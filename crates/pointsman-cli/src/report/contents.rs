@@ -10,6 +10,8 @@ use pointsman_eval::{
 };
 use serde::Serialize;
 
+use super::comparisons::{Moves, Overlap, SliceRow};
+
 /// Everything on one page. Sections without content are left out of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Report {
@@ -35,6 +37,8 @@ pub(crate) struct Report {
     /// How far predicted quality may be taken at its word, by policy; empty where one outcome for
     /// each request is all that is known.
     pub(crate) calibration: Vec<Calibration>,
+    /// How each policy overlaps with the log; empty on a table.
+    pub(crate) overlap: Vec<Overlap>,
     /// Differences by kind of request; all intervals hold together.
     pub(crate) slices: Vec<SliceRow>,
     /// Which requests change model, by policy; empty where nothing is known of other models.
@@ -153,86 +157,6 @@ pub(crate) struct ValueRow {
     /// Kish effective sample size, in rows.
     pub(crate) effective_n: Option<f64>,
     /// What a reader has to know about this row; may be empty.
-    pub(crate) note: String,
-}
-
-/// A policy's quality against another way to choose, on one kind of request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct SliceRow {
-    /// The policy.
-    pub(crate) policy: String,
-    /// What requests are told apart by.
-    pub(crate) by: String,
-    /// The kind.
-    pub(crate) slice: String,
-    /// Requests of that kind.
-    pub(crate) n_rows: usize,
-    /// What it is held against.
-    pub(crate) against: String,
-    /// The mean quality of that.
-    pub(crate) against_quality: f64,
-    /// The estimated difference; `None` where no request tells of it.
-    pub(crate) difference: Option<f64>,
-    /// The lower end of its interval.
-    pub(crate) lower: f64,
-    /// The upper end of its interval.
-    pub(crate) upper: f64,
-    /// What the interval promises.
-    pub(crate) interval_kind: IntervalKind,
-    /// How the interval was computed.
-    pub(crate) interval_method: String,
-    /// Why it is not narrower.
-    pub(crate) note: String,
-}
-
-/// Which requests change model under one policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Moves {
-    /// The policy.
-    pub(crate) policy: String,
-    /// What its requests move away from.
-    pub(crate) against: String,
-    /// The share of requests that change model.
-    pub(crate) moved_share: f64,
-    /// Pairs of models that move too little to be shown.
-    pub(crate) n_pairs_not_shown: usize,
-    /// The share of requests that those move.
-    pub(crate) not_shown_share: f64,
-    /// How many intervals, of all policies, hold together.
-    pub(crate) n_intervals: usize,
-    /// The pairs of models that move most, largest first.
-    pub(crate) rows: Vec<MoveRow>,
-}
-
-/// Requests that go from one model to another.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct MoveRow {
-    /// The model that is left.
-    pub(crate) from: String,
-    /// The model that takes over.
-    pub(crate) to: String,
-    /// The share of all requests.
-    pub(crate) share: f64,
-    /// What that adds to the mean quality of all requests.
-    pub(crate) quality: Gain,
-    /// What that adds to the mean cost of all requests; `None` where costs cannot tell.
-    pub(crate) cost_usd: Option<Gain>,
-}
-
-/// A difference with its interval.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct Gain {
-    /// The estimated difference; `None` where no request tells of it.
-    pub(crate) value: Option<f64>,
-    /// The lower end of its interval.
-    pub(crate) lower: f64,
-    /// The upper end of its interval.
-    pub(crate) upper: f64,
-    /// What the interval promises.
-    pub(crate) interval_kind: IntervalKind,
-    /// How the interval was computed.
-    pub(crate) interval_method: String,
-    /// Why it is not narrower.
     pub(crate) note: String,
 }
 

@@ -25,6 +25,7 @@ fn empty_report() -> Report {
         confidence: 0.95,
         values: Vec::new(),
         calibration: Vec::new(),
+        overlap: Vec::new(),
         slices: Vec::new(),
         moves: Vec::new(),
         diagnostics: Vec::new(),
@@ -82,6 +83,16 @@ fn slice_row() -> SliceRow {
     }
 }
 
+fn overlap() -> Overlap {
+    Overlap {
+        policy: "balanced".to_owned(),
+        n_rows: 30,
+        n_zero_weights: 10,
+        weights: vec![WeightBin { above: 0.5, up_to: Some(1.0), n_rows: 20 }],
+        cells: vec![ProbabilityCell { logged_tenth: 4, target_tenth: 3, n_rows: 20 }],
+    }
+}
+
 fn moves() -> Moves {
     let gain = |value: f64| Gain {
         value: Some(value),
@@ -133,6 +144,7 @@ fn full_report() -> Report {
         simulated: true,
         frontier: Some(frontier()),
         values: vec![value_row()],
+        overlap: vec![overlap()],
         slices: vec![slice_row()],
         moves: vec![moves()],
         diagnostics: vec![Diagnostic {
@@ -181,6 +193,9 @@ fn a_full_page_has_every_section() {
             "at least 0.721",
             "$2.96",
             "1,310",
+            "id=\"overlap\"",
+            "weights of 30 rows; 10 have none",
+            "1/2 to 1",
             "id=\"slices\"",
             "language: Greek script",
             "−0.010 – +0.050",
@@ -211,6 +226,7 @@ fn empty_sections_are_omitted() {
         &[
             "Simulated data",
             "id=\"values\"",
+            "id=\"overlap\"",
             "id=\"slices\"",
             "id=\"moves\"",
             "id=\"diagnostics\"",
@@ -238,6 +254,7 @@ fn hostile_text_stays_text() {
     report.values[0].policy = text();
     report.values[0].estimator = text();
     report.values[0].note = text();
+    report.overlap[0].policy = text();
     report.slices[0].slice = text();
     report.slices[0].against = text();
     report.moves[0].rows[0].from = text();

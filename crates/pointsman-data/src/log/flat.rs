@@ -44,6 +44,7 @@ pub(super) fn read(
         "max_tokens",
         "candidate_models",
         "candidate_probabilities",
+        "candidate_excluded_by",
         "drawn",
         "propensity",
         "propensity_kind",
@@ -95,6 +96,7 @@ struct Columns {
     max_tokens: NumberColumn,
     models: (Lists, TextColumn),
     probabilities: (Lists, NumberColumn),
+    exclusions: (Lists, TextColumn),
     drawn: TextColumn,
     propensities: NumberColumn,
     kinds: TextColumn,
@@ -136,6 +138,7 @@ impl Columns {
             max_tokens: batch.numbers("max_tokens")?,
             models: batch.text_lists("candidate_models")?,
             probabilities: batch.number_lists("candidate_probabilities")?,
+            exclusions: batch.text_lists("candidate_excluded_by")?,
             drawn: batch.texts("drawn")?,
             propensities: batch.numbers("propensity")?,
             kinds: batch.texts("propensity_kind")?,
@@ -164,6 +167,7 @@ impl Columns {
             let problem = format!("has {n} candidate_models and {m} candidate_probabilities");
             return Err(self.wrong(row, batch, problem));
         }
+        let mut exclusions = self.exclusions.0.entries(row).unwrap_or(0..0);
         slots.resize(slots.len().max(models.len()), 0);
         builder.begin_candidates();
         for ((model, probability), slot) in models.zip(probabilities).zip(slots) {
@@ -172,6 +176,9 @@ impl Columns {
                 return Err(self.wrong(row, batch, "has a candidate that is null".to_owned()));
             };
             builder.candidate(model, probability, slot)?;
+            if exclusions.next().is_some_and(|at| self.exclusions.1.get(at).is_some()) {
+                builder.exclude_last();
+            }
         }
         Ok(())
     }

@@ -90,6 +90,9 @@ fn push(
         let is_eligible = candidate.excluded_by.is_none();
         let probability = if is_eligible { candidate.probability } else { 0.0 };
         builder.candidate(&candidate.model, probability, slot)?;
+        if !is_eligible {
+            builder.exclude_last();
+        }
     }
     let request = decision.request.to_request();
     let cell = DecisionCell {

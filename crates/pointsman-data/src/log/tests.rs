@@ -190,6 +190,26 @@ fn tags_are_kept_where_they_are_wanted() {
     }
 }
 
+/// An excluded candidate could not have been drawn; the others hold an even place.
+#[test]
+fn unknown_propensities_are_kept_where_they_are_to_be_estimated() {
+    let mut rows = mixed();
+    let (unknown, _) = rows.iter_mut().find(|(decision, _)| decision.id == "unknown").unwrap();
+    let gone = CandidateRecord { excluded_by: Some("tools".to_owned()), ..candidate("old", 0.0) };
+    unknown.candidates.push(gone);
+    let options = LogOptions { unknown: Unknown::Keep, ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        let at = log.rows.iter().position(|row| row.id == "unknown").unwrap();
+        assert_eq!(log.rows[at].propensity_kind, PropensityKind::Unknown, "{name}");
+        assert_eq!(log.rows[at].propensity, 0.5, "{name}");
+        assert_eq!(log.models, ["large", "old", "small", "tiny"], "{name}");
+        assert_eq!(log.probabilities[4 * at..][..4], [0.5, 0.0, 0.5, 0.0], "{name}");
+        assert!(!log.dropped.contains_key("the propensity is unknown"), "{name}");
+    }
+}
+
 #[test]
 fn outcomes_may_come_first_late_and_in_another_file() {
     let folder = tempfile::tempdir().unwrap();
