@@ -5,6 +5,8 @@
 mod tables;
 mod workbench;
 
+#[cfg(unix)]
+mod documents;
 mod edges;
 mod gate;
 mod golden;
