@@ -7,6 +7,8 @@ mod tables;
 mod workbench;
 
 mod catalogs;
+#[cfg(unix)]
+mod documents;
 mod edges;
 mod gate;
 mod golden;

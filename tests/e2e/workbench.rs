@@ -113,6 +113,11 @@ impl Workbench {
     }
 }
 
+/// The binary under test.
+pub(crate) fn binary() -> &'static Path {
+    BINARY.as_path()
+}
+
 /// The binary with some arguments, both outputs piped, and nothing of the terminal's size.
 pub(crate) fn command(arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
     let mut command = Command::new(&*BINARY);
