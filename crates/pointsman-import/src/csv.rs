@@ -74,11 +74,10 @@ impl Table {
             match read_line(bytes, limit, &mut self.line)? {
                 Next::Row | Next::Open => {}
                 Next::End if self.text.is_empty() && !is_long => return Ok(Next::End),
-                Next::End => return Ok(Next::CutOff),
+                Next::End | Next::CutOff => return Ok(Next::CutOff),
                 Next::TooLong => is_long = true,
-                Next::CutOff => return Ok(Next::CutOff),
             }
-            n_quotes += self.line.iter().filter(|byte| **byte == b'"').count();
+            n_quotes += memchr::memchr_iter(b'"', &self.line).count();
             is_long |= limit < self.text.len() + self.line.len();
             if is_long {
                 self.text = Vec::new();

@@ -56,14 +56,14 @@ pub(crate) fn hash(text: &str) -> IdHash {
 #[derive(Debug)]
 pub(crate) struct Ids {
     marks: HashMap<IdHash, Marks>,
-    max_ids: usize,
+    most: usize,
     /// How many decisions have what.
     pub(crate) counts: Counts,
 }
 
 impl Default for Ids {
     fn default() -> Self {
-        Self { marks: HashMap::new(), max_ids: MAX_IDS, counts: Counts::default() }
+        Self { marks: HashMap::new(), most: MAX_IDS, counts: Counts::default() }
     }
 }
 
@@ -78,7 +78,7 @@ impl Ids {
         let marks = marks.with(Marks::DECIDED);
         let id = hash(id);
         let had = self.marks.get(&id).copied();
-        if had.is_none() && self.max_ids <= self.marks.len() {
+        if had.is_none() && self.most <= self.marks.len() {
             self.counts.n_unchecked += 1;
         } else {
             self.marks.insert(id, had.unwrap_or_default().with(marks));
@@ -90,6 +90,7 @@ impl Ids {
     /// Takes note of an outcome that says `marks` of a decision.
     pub(crate) fn outcome(&mut self, id: &str, marks: Marks) {
         let id = hash(id);
+        let has_room = self.marks.len() < self.most;
         match self.marks.get_mut(&id) {
             Some(had) => {
                 if had.has(Marks::DECIDED) {
@@ -97,7 +98,7 @@ impl Ids {
                 }
                 *had = had.with(marks);
             }
-            None if self.marks.len() < self.max_ids => {
+            None if has_room => {
                 self.counts.n_orphans += 1;
                 self.marks.insert(id, marks);
             }
@@ -146,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_full_table_forgets_nothing_and_says_what_it_missed() {
-        let mut ids = Ids { max_ids: 1, ..Ids::default() };
+        let mut ids = Ids { most: 1, ..Ids::default() };
         ids.decision("a", Marks::default());
         ids.decision("b", Marks::COST);
         ids.outcome("b", Marks::QUALITY);

@@ -5,6 +5,7 @@
 //! after the last part that the manifest knows, and parts beyond are written anew, to the same bytes.
 
 use std::{
+    fmt::Write as _,
     fs::{self, File, TryLockError},
     io::{self, Read as _, Write as _},
     path::{Path, PathBuf},
@@ -128,7 +129,10 @@ fn head_digest(path: &Path, n_bytes: u64) -> Result<String, ImportError> {
 /// The SHA-256 of `bytes`, in hexadecimal.
 pub(crate) fn hex_digest(bytes: &[u8]) -> String {
     let digest: [u8; 32] = Sha256::digest(bytes).into();
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::new(), |mut text, byte| {
+        _ = write!(text, "{byte:02x}"); // into a string, which cannot fail
+        text
+    })
 }
 
 /// The file of one part.

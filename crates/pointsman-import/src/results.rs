@@ -1,7 +1,7 @@
 //! Result files of benchmarks as rows of an outcome table.
 //!
-//! Two kinds: one file for each model with a list of records (LLMRouterBench), and one wide row for
-//! each prompt with a column for each model (RouterBench). Both become the long form, one row for each
+//! Two kinds: one file for each model with a list of records (`LLMRouterBench`), and one wide row for
+//! each prompt with a column for each model (`RouterBench`). Both become the long form, one row for each
 //! prompt and model. Files are streamed: of a file only one record is in memory.
 
 mod bench;

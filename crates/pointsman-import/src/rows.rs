@@ -134,9 +134,8 @@ impl Rows {
                 return Ok(if was_open { Next::CutOff } else { Next::End });
             };
             match (self.outer, byte) {
-                (0, b'{') => self.outer = 1,
+                (0, b'{') | (2, b']') => self.outer = 1,
                 (1, b'}') => self.outer = 0,
-                (2, b']') => self.outer = 1,
                 (1, b'"') => {
                     self.enter_or_pass()?;
                     continue;
@@ -224,7 +223,7 @@ pub(crate) fn read_line(
 fn find(chunk: &[u8], byte: u8) -> Option<usize> {
     let (words, _) = chunk.as_chunks::<16>();
     // Sixteen at a time, in a form that becomes vector instructions.
-    let n_clear = words.iter().take_while(|word| !word.iter().any(|one| *one == byte)).count();
+    let n_clear = words.iter().take_while(|word| !word.contains(&byte)).count();
     let start = n_clear * 16;
     let rest = chunk.get(start..).unwrap_or_default();
     rest.iter().position(|one| *one == byte).map(|at| start + at)

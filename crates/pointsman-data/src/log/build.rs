@@ -216,7 +216,9 @@ impl<'f> LogBuilder<'f> {
         let Self { candidates, excluded, .. } = self;
         candidates.retain(|(model, _)| *model == taken || !excluded.contains(model));
         let even = 1.0 / len_as_float(candidates.len().max(1));
-        candidates.iter_mut().for_each(|(_, probability)| *probability = even);
+        for (_, probability) in candidates.iter_mut() {
+            *probability = even;
+        }
         even
     }
 

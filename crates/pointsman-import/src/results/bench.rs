@@ -1,4 +1,4 @@
-//! Results of one model on one dataset, as LLMRouterBench keeps them: an object with `records`.
+//! Results of one model on one dataset, as `LLMRouterBench` keeps them: an object with `records`.
 
 use super::{NO_INDEX, NO_PROMPT, NO_QUALITY, ResultCounts, ResultsError, TableRow, WriteRow};
 use super::{cost, number, text};

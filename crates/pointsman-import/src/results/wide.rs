@@ -1,4 +1,4 @@
-//! Wide tables, as RouterBench has them: a row for each prompt, a column for each model.
+//! Wide tables, as `RouterBench` has them: a row for each prompt, a column for each model.
 
 use super::{
     NO_PROMPT, NO_QUALITY, ResultCounts, ResultsError, TableRow, WriteRow, cost, number, text,

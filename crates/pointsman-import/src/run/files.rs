@@ -134,7 +134,7 @@ impl<'a> Run<'a, '_> {
             }
             (Origin::Format(named), _) => Ok((Reader::Format(named), Vec::new())),
             (Origin::Auto | Origin::Columns, [(only, marks)]) => {
-                Ok((Reader::Format(*only), quoted(marks)))
+                Ok((Reader::Format(only), quoted(marks)))
             }
             (Origin::Auto | Origin::Columns, []) => {
                 Err(ImportError::NotRecognised { path: path.to_path_buf(), found: keys })

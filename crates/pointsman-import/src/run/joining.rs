@@ -13,6 +13,9 @@ use crate::{
     traces::Traces,
 };
 
+/// Takes what one row gave, and the row's number.
+type OnRow<'r> = dyn FnMut(u64, &mut Vec<Found>) -> Result<(), ImportError> + 'r;
+
 impl<'a> Run<'a, '_> {
     /// Gives scores of traces to the calls of their traces, now that all calls are known.
     pub(super) fn join_traces(
@@ -69,7 +72,7 @@ impl<'a> Run<'a, '_> {
         &self,
         path: &Path,
         state: &InputState,
-        on_row: &mut dyn FnMut(u64, &mut Vec<Found>) -> Result<(), ImportError>,
+        on_row: &mut OnRow<'_>,
     ) -> Result<(), ImportError> {
         let (reader, _) = self.reader(path, state)?;
         let mut rows = Rows::new(open(path)?.bytes, self.options.max_row_bytes)
