@@ -79,6 +79,9 @@ enum Command {
     Compact(commands::compact::Args),
     /// Catalogs of models and prices, from price lists of others.
     Catalog(commands::catalog::Args),
+    /// Logs of gateways, tracers and files of columns, as traffic records.
+    #[cfg(feature = "learn")]
+    Import(commands::import::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// Decides over HTTP, keeps a journal, and stops when told to.
@@ -122,6 +125,8 @@ fn run(cli: Cli) -> ExitCode {
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
         Command::Catalog(args) => commands::catalog::run(&args, &screen),
+        #[cfg(feature = "learn")]
+        Command::Import(args) => commands::import::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(&args),

@@ -19,6 +19,10 @@ pub struct Reason(pub &'static str);
 impl Reason {
     /// The bytes are not the JSON, or the columns, of the format.
     pub const NOT_THE_FORMAT: Self = Self("not a row of this format");
+    /// The bytes are not JSON.
+    pub const NOT_JSON: Self = Self("not JSON");
+    /// The bytes are not text.
+    pub const NOT_UTF8: Self = Self("not UTF-8");
     /// A field that nothing goes without is absent or empty.
     pub const NO_ID: Self = Self("it has no id");
     /// Nothing says which model answered.

@@ -11,6 +11,8 @@ pub(crate) mod demo;
 pub(crate) mod evaluate;
 #[cfg(feature = "learn")]
 pub(crate) mod gate;
+#[cfg(feature = "learn")]
+pub(crate) mod import;
 pub(crate) mod inspect;
 #[cfg(feature = "learn")]
 pub(crate) mod ope;

@@ -55,6 +55,27 @@ pub(crate) fn render_benchmark(
     environment.get_template(PAGE)?.render(context! { diagrams, command, version })
 }
 
+/// Renders what an import found as one self-contained HTML page.
+///
+/// # Errors
+/// As [`render_html`].
+pub(crate) fn render_import<T: serde::Serialize>(
+    findings: &T,
+    command: &str,
+) -> Result<String, Error> {
+    let mut environment = environment()?;
+    environment.add_template(PAGE, include_str!("import.html"))?;
+    let version = env!("CARGO_PKG_VERSION");
+    environment.get_template(PAGE)?.render(Serde(ImportPage { findings, command, version }))
+}
+
+#[derive(serde::Serialize)]
+struct ImportPage<'a, T> {
+    findings: &'a T,
+    command: &'a str,
+    version: &'a str,
+}
+
 /// What all pages share.
 fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
