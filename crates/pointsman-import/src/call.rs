@@ -141,6 +141,7 @@ impl Draft {
                 name: self.policy.unwrap_or_else(|| "imported".to_owned()),
                 digest: None,
             },
+            keep_prob: None,
             decision_ns: None,
         };
         let outcome = OutcomeRecord {

@@ -146,7 +146,9 @@ mod tests {
     fn items(row: &str) -> (DecisionRecord, OutcomeRecord) {
         let mut out = Vec::new();
         read(row.as_bytes(), &mut out).unwrap();
-        name_by_place(&mut out, "rounds", 4);
+        for item in &mut out {
+            name_by_place(item, "rounds", 4);
+        }
         let Ok([Item::Decision(decision), Item::Outcome(outcome)]) = <[Item; 2]>::try_from(out)
         else {
             panic!("{row}");

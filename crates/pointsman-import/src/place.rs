@@ -5,16 +5,14 @@
 
 use crate::item::Item;
 
-/// Names the records among `items` that have no id after the file and the row, from 1, that they came
-/// from. `source` has to tell files apart: a digest does, a path does where files stay.
-pub fn name_by_place(items: &mut [Item], source: &str, row: u64) {
-    for item in items {
-        let id = match item {
-            Item::Decision(decision) => &mut decision.id,
-            Item::Outcome(outcome) => &mut outcome.decision_id,
-        };
-        if id.is_empty() {
-            *id = format!("{source}-{row}");
-        }
+/// Names a record that has no id after the file and the row, from 1, that it came from. `source` has to
+/// tell files apart.
+pub fn name_by_place(item: &mut Item, source: &str, row: u64) {
+    let id = match item {
+        Item::Decision(decision) => &mut decision.id,
+        Item::Outcome(outcome) => &mut outcome.decision_id,
+    };
+    if id.is_empty() {
+        *id = format!("{source}-{row}");
     }
 }

@@ -7,7 +7,7 @@
 
 use std::io::{self, BufRead, Read as _};
 
-use crate::csv;
+use crate::{csv, vw::text};
 
 /// How much of the beginning is looked at to tell the layout.
 const HEAD: u64 = 1 << 16;
@@ -26,6 +26,8 @@ pub(crate) enum Layout {
     Envelopes,
     /// Comma-separated values with a header.
     Csv,
+    /// Blocks of lines, apart by empty lines.
+    Blocks,
 }
 
 /// What came next.
@@ -90,6 +92,7 @@ impl Rows {
             Layout::Values => self.next_value(),
             Layout::Envelopes => self.next_in_envelope(),
             Layout::Csv => self.csv.next(&mut self.bytes, self.limit, &mut self.row),
+            Layout::Blocks => self.next_block(),
         }
     }
 
@@ -106,6 +109,14 @@ impl Rows {
                 return Ok(found);
             }
         }
+    }
+
+    fn next_block(&mut self) -> io::Result<Next> {
+        if !text::next_block(&mut self.bytes, self.limit, &mut self.row)? {
+            return Ok(Next::End);
+        }
+        self.is_open_end = peek(&mut self.bytes)?.is_none();
+        Ok(if self.limit < self.row.len() { Next::TooLong } else { Next::Row })
     }
 
     fn next_value(&mut self) -> io::Result<Next> {
@@ -314,6 +325,7 @@ fn layout(head: &[u8]) -> Layout {
     match start.first() {
         Some(b'[') => Layout::Values,
         Some(b'{') => layout_of_object(start),
+        Some(_) if text::begins_block(start) => Layout::Blocks,
         Some(_) if is_header(start) => Layout::Csv,
         Some(_) | None => Layout::Lines,
     }

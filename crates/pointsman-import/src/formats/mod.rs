@@ -1,7 +1,8 @@
 //! The formats: what each is called, what it is recognised by, and who reads its rows.
 //!
 //! A format is recognised by keys that its rows have and others do not. So a row of every format needs
-//! to be an object, as which rows of CSV arrive too.
+//! to be an object, as which rows of CSV arrive too; the text form of Vowpal Wabbit alone is told by how its
+//! blocks begin.
 
 mod helicone;
 mod langfuse;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use crate::{
     call::Found,
     item::{Dropped, Item, ReadRow, Reason},
+    open_bandit, vw,
 };
 pub use mapped::{ColumnMap, Columns};
 
@@ -44,6 +46,9 @@ pub struct Format {
     pub(crate) marks: &'static [&'static [&'static str]],
 }
 
+/// The one format whose rows are not JSON.
+const TEXT_BLOCKS: &str = "vw-text";
+
 /// All formats, by name.
 pub const FORMATS: &[Format] = &[
     Format {
@@ -63,6 +68,12 @@ pub const FORMATS: &[Format] = &[
         title: "LiteLLM",
         reader: Reader::Calls(litellm::read),
         marks: litellm::MARKS,
+    },
+    Format {
+        name: "open-bandit",
+        title: "Open Bandit",
+        reader: Reader::Records(open_bandit::read),
+        marks: open_bandit::MARKS,
     },
     Format {
         name: "openai",
@@ -94,6 +105,24 @@ pub const FORMATS: &[Format] = &[
         reader: Reader::Calls(tensorzero::read),
         marks: tensorzero::MARKS,
     },
+    Format {
+        name: "vw-dsjson",
+        title: "Vowpal Wabbit, dsjson",
+        reader: Reader::Records(vw::dsjson::read),
+        marks: vw::dsjson::MARKS,
+    },
+    Format {
+        name: "vw-json",
+        title: "Vowpal Wabbit, JSON",
+        reader: Reader::Records(vw::adf_json::read),
+        marks: vw::adf_json::MARKS,
+    },
+    Format {
+        name: TEXT_BLOCKS,
+        title: "Vowpal Wabbit, text",
+        reader: Reader::Records(vw::text::read),
+        marks: &[],
+    },
 ];
 
 /// The format of that name.
@@ -103,7 +132,10 @@ pub fn find(name: &str) -> Option<&'static Format> {
 
 /// The formats that `row` could be of, each with the keys that say so.
 pub(crate) fn recognise(row: &[u8]) -> Vec<(&'static Format, &'static [&'static str])> {
-    let Ok(row) = serde_json::from_slice::<Value>(row) else { return Vec::new() };
+    let Ok(row) = serde_json::from_slice::<Value>(row) else {
+        let text = find(TEXT_BLOCKS).filter(|_| vw::text::begins_block(row));
+        return text.map(|format| (format, vw::text::MARKS)).into_iter().collect();
+    };
     let has = |mark: &&str| {
         let inner = || mark.split('.').try_fold(&row, |value, key| value.get(key));
         row.get(mark).or_else(inner).is_some()

@@ -8,6 +8,7 @@ use crate::{
     formats::{ColumnMap, Format, keys_of, mapped},
     item::{Dropped, Item, Reason},
     manifest::InputState,
+    place::name_by_place,
     rows::Next,
     sink::{Kept, Sink},
 };
@@ -85,7 +86,10 @@ impl Row<'_> {
             return left;
         }
         let mut duplicate: Option<String> = None;
-        for one in found.drain(..) {
+        for mut one in found.drain(..) {
+            if let Found::Item(item) = &mut one {
+                name_by_place(item, &self.path.display().to_string(), self.n);
+            }
             if let (Found::Item(Item::Outcome(outcome)), Some(id)) = (&one, &duplicate)
                 && outcome.decision_id == *id
             {

@@ -29,7 +29,6 @@ pub const DISTRIBUTION_TAG: &str = "distribution";
 /// Who decided, of a row of these forms.
 const POLICY: &str = "vowpal wabbit";
 
-const NOT_JSON: Reason = Reason("not JSON");
 const SKIPPED: Reason = Reason("marked `_skipLearn`: not meant to be learned from");
 const NO_LABEL: Reason = Reason("no label: nothing came of it");
 const NO_ACTION: Reason = Reason("no actions");
@@ -216,7 +215,7 @@ pub(crate) fn outcome(id: &str, ts_ms: u64, model: &str, reward: f64) -> Outcome
 /// A row as a JSON object.
 fn object(row: &[u8]) -> Result<Value, Dropped> {
     let value: Value = serde_json::from_slice(row)
-        .map_err(|problem| Dropped::new(NOT_JSON, problem.to_string()))?;
+        .map_err(|problem| Dropped::new(Reason::NOT_JSON, problem.to_string()))?;
     if value.is_object() {
         return Ok(value);
     }

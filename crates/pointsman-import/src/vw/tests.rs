@@ -11,7 +11,9 @@ const TEXT: &str = "shared |user b:2.0 a new team=red_team |dense 0:0.5 1:1 | x:
 fn items(read: ReadRow, row: &str) -> (DecisionRecord, OutcomeRecord) {
     let mut out = Vec::new();
     read(row.as_bytes(), &mut out).unwrap();
-    name_by_place(&mut out, "log", 1);
+    for item in &mut out {
+        name_by_place(item, "log", 1);
+    }
     let Ok([Item::Decision(decision), Item::Outcome(outcome)]) = <[Item; 2]>::try_from(out) else {
         panic!("{row}");
     };
@@ -102,7 +104,7 @@ fn every_odd_dsjson_row_has_its_reason() {
         assert!(DSJSON.contains(from), "{from}");
         check_dropped(dsjson::read, &DSJSON.replacen(from, to, 1), reason, detail);
     };
-    check("{", "", NOT_JSON, "");
+    check("{", "", Reason::NOT_JSON, "");
     check("\"EventId\"", "\"_skipLearn\":true,\"EventId\"", SKIPPED, "_skipLearn");
     check("\"_label_cost\":-1.0,", "", NO_LABEL, "_label_cost");
     check("\"_label_cost\":-1.0", "\"_label_cost\":null", NO_LABEL, "_label_cost");
@@ -142,7 +144,7 @@ fn every_odd_row_without_envelope_has_its_reason() {
     let two = r#"{"_multi":[{"_label":"0:1:0.5"},{"_label":"0:1:0.5"}]}"#;
     check_dropped(adf_json::read, two, NOT_ONE_DECISION, "two actions");
     let mut out = Vec::new();
-    assert_eq!(text::read(b"0:1:1 |\xff", &mut out).unwrap_err().reason, Reason("not UTF-8"));
+    assert_eq!(text::read(b"0:1:1 |\xff", &mut out).unwrap_err().reason, Reason::NOT_UTF8);
 }
 
 #[test]

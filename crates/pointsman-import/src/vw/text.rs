@@ -4,6 +4,22 @@ use super::{Action, Label, NO_LABEL, NOT_ONE_DECISION, POLICY, Row, features::Fe
 use crate::item::{Dropped, Item, Reason};
 use std::io::{self, BufRead};
 
+/// What a block is recognised by.
+pub const MARKS: &[&str] = &["|"];
+
+/// Whether `bytes` begin as a block does: with a bar, after nothing, `shared`, a label or a tag.
+pub fn begins_block(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    let line = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let Some(bar) = line.iter().position(|&byte| byte == b'|') else { return false };
+    let head = line.get(..bar).and_then(|head| std::str::from_utf8(head).ok());
+    let mut words = head.unwrap_or(",").split_whitespace();
+    match (words.next(), words.next()) {
+        (None, _) | (Some("shared"), None) => true,
+        (Some(word), _) => word.starts_with('\'') || label(word).is_some(),
+    }
+}
+
 /// Reads one block of lines. Its decision has no id and no time; see [`crate::place`].
 ///
 /// # Errors
@@ -11,7 +27,7 @@ use std::io::{self, BufRead};
 /// numbers cannot be.
 pub fn read(block: &[u8], out: &mut Vec<Item>) -> Result<(), Dropped> {
     let text = std::str::from_utf8(block)
-        .map_err(|_| Dropped::new(Reason("not UTF-8"), "a block that is not UTF-8"))?;
+        .map_err(|_| Dropped::new(Reason::NOT_UTF8, "a block that is not UTF-8"))?;
     let mut shared = Features::default();
     let mut actions = Vec::new();
     let mut labelled: Option<(usize, Label)> = None;
