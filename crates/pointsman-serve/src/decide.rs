@@ -1,8 +1,8 @@
 //! One call, from its body to its reply: decided, written down, and only then answered.
 //!
-//! That is two steps, [`Service::route`] and [`Service::tell`], so that the records of calls that come
-//! together are written together between them. Should the journal not take a record after all, the
-//! call is decided again without one, and without exploring.
+//! That is two steps, [`Service::route`] and [`Service::tell`], so that the records of calls that
+//! come together are written together between them. Should the journal not take a record after
+//! all, the call is decided again without one, and without exploring.
 //!
 //! What the reply and the record have in common is put into JSON once. The circumstances of a draw
 //! are settled before it: whether it may explore depends on the caller, the journal and the budget,

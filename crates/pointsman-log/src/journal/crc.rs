@@ -1,7 +1,7 @@
 //! CRC-32, the checksum of zlib, gzip and PNG: what any language's standard library can check.
 //!
-//! Sixteen tables take sixteen bytes at a time (Kounavis and Berry, 2005, had eight), which keeps it
-//! below the cost of writing a record. Its weakness is intent: it finds accidents, nobody's
+//! Sixteen tables take sixteen bytes at a time (Kounavis and Berry, 2005, had eight), which keeps
+//! it below the cost of writing a record. Its weakness is intent: it finds accidents, nobody's
 //! forgery.
 
 /// The polynomial, its bits reversed.

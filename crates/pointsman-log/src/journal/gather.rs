@@ -1,9 +1,9 @@
 //! Records that wait to be written together, so that one call to the operating system takes many.
 //!
-//! Whoever appends copies its line to the end of the batch, under a lock that is held no longer than
-//! that copy takes. Whoever then is first at the journal's end writes the whole batch in one call;
-//! the others find their record written. Nobody waits for company: a record that is alone is
-//! written alone. Nothing is acknowledged before the call that wrote it has returned.
+//! Whoever appends copies its line to the end of the batch, under a lock that is held no longer
+//! than that copy takes. Whoever then is first at the journal's end writes the whole batch in one
+//! call; the others find their record written. Nobody waits for company: a record that is alone
+//! is written alone. Nothing is acknowledged before the call that wrote it has returned.
 
 use std::sync::{Arc, OnceLock};
 

@@ -1,9 +1,10 @@
 //! The journal: decisions and outcomes on disk before anybody is told that they are logged.
 //!
 //! A folder of append-only segments, one record a line, each with a checksum. A record survives
-//! `kill -9` once [`Journal::append_decision`] or [`Journal::settle`] has returned, and a power cut once
-//! [`Journal::sync`] has. Records that wait are written in one call. Whatever a crash leaves behind, opening trims and counts it and never
-//! refuses; reading passes over what is damaged, counts it, and goes on at the next line.
+//! `kill -9` once [`Journal::append_decision`] or [`Journal::settle`] has returned, and a power cut
+//! once [`Journal::sync`] has. Records that wait are written in one call. Whatever a crash leaves
+//! behind, opening trims and counts it and never refuses; reading passes over what is damaged,
+//! counts it, and goes on at the next line.
 //!
 //! Its weakness is the one writer: a folder belongs to one process, and its index of ids is in
 //! that process's memory. It reads no clock and draws no number: times and random bits are
