@@ -1,12 +1,16 @@
-"""Nine point estimates of one log with Open Bandit Pipeline and with Pointsman: CPU seconds of each,
-reading excluded on both sides, and the largest difference between their values.
+"""Nine point estimates and a bootstrap of DR of one log with Open Bandit Pipeline and with Pointsman:
+CPU seconds of each, reading excluded on both sides, the largest difference between their values, both
+bootstrap intervals, and the peak memory of `pointsman ope` on the same rows as Parquet.
 
 Open Bandit Pipeline comes into a virtual environment of its own. Its package asks for an older
 Python than it needs and for torch, which these estimators never use; a stub stands in for it.
-Pointsman's side is `ope-speed`, a release build, which takes the same columns on standard input.
+Pointsman's side is `ope-speed`, a release build, which takes the same columns on standard input; memory
+is that of the command itself, as the operating system counts it when the process ends.
 Nothing is asserted: figures depend on the machine.
 
-    python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N]
+    python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N] [--resamples 1000]
+
+With another number of resamples, the time of Open Bandit Pipeline is scaled to 1,000 of them and said to be.
 """
 
 import argparse
@@ -20,8 +24,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 WORK = TARGET / "ope-compare"
 VENV = WORK / "venv"
-PACKAGES = ["numpy<2", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
+PACKAGES = ["numpy<2", "pyarrow", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
 OBP = "obp==0.5.7"
+RESAMPLES = 1000
 
 # Attributes that obp names while it is imported.
 TORCH_STUB = """
@@ -46,13 +51,25 @@ def main():
         enter_venv()
     columns = simulate(options.rows, options.actions)
     theirs_seconds, theirs = with_obp(columns, options.runs)
-    ours_seconds, ours = with_pointsman(columns)
+    ours_seconds, ours, (our_bootstrap, *our_interval) = with_pointsman(columns)
     difference = max(abs(ours[name] / theirs[name] - 1.0) for name in ours)
     print(f"{options.rows} rounds, {options.actions} actions, nine point estimates, CPU seconds")
     print(f"  obp        {theirs_seconds:.3f}")
     print(f"  pointsman  {ours_seconds:.3f}")
     print(f"  ratio      {theirs_seconds / ours_seconds:.1f}")
     print(f"  largest relative difference of a value {difference:.1e}")
+    their_bootstrap, their_interval = obp_bootstrap(columns, options.resamples)
+    scaled = "" if options.resamples == RESAMPLES else f", scaled from {options.resamples}"
+    print(f"bootstrap of dr, {RESAMPLES} resamples, CPU seconds")
+    print(f"  obp        {their_bootstrap:.3f}  {interval(their_interval)}{scaled}")
+    print(f"  pointsman  {our_bootstrap:.3f}  {interval(our_interval)}")
+    print(f"  ratio      {their_bootstrap / our_bootstrap:.1f}")
+    for which in ("normal", "default", "all"):
+        print(f"peak memory of pointsman ope --intervals {which}: {peak_memory(columns, which):.0f} MiB")
+
+
+def interval(ends):
+    return "[{:.4f}, {:.4f}]".format(*ends)
 
 
 def parse_options():
@@ -60,6 +77,7 @@ def parse_options():
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--actions", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--resamples", type=int, default=RESAMPLES)
     return parser.parse_args()
 
 
@@ -128,6 +146,54 @@ def with_obp(columns, n_runs):
     return least, values
 
 
+def obp_bootstrap(columns, n_resamples):
+    """CPU seconds of as many resamples as Pointsman draws, and the interval."""
+    from obp import ope
+
+    action, propensity, reward, policy, predictions = columns
+    before = time.process_time()
+    found = ope.DoublyRobust().estimate_interval(
+        reward=reward,
+        action=action,
+        pscore=propensity,
+        action_dist=policy[:, :, None],
+        estimated_rewards_by_reg_model=predictions[:, :, None],
+        n_bootstrap_samples=n_resamples,
+        random_state=7,
+    )
+    seconds = (time.process_time() - before) * RESAMPLES / n_resamples
+    return seconds, [end for name, end in found.items() if "CI" in name]
+
+
+def peak_memory(columns, intervals):
+    """Mebibytes that `pointsman ope` takes at most, with everything that the columns allow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    build = ["cargo", "build", "--quiet", "--release", "-p", "pointsman-cli"]
+    subprocess.run(build, cwd=ROOT, check=True)
+    action, propensity, reward, policy, predictions = columns
+    n_actions = policy.shape[1]
+
+    def lists(matrix):
+        return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), n_actions)
+
+    table = {"action": action, "pscore": propensity, "reward": reward}
+    table |= {"pi_e": lists(policy), "q_hat": lists(predictions)}
+    path = WORK / "rounds.parquet"
+    pq.write_table(pa.table(table), path, row_group_size=20_000)
+    command = [TARGET / "release" / "pointsman", "ope", "--quiet", "--rounds", path, "--policy", "pi_e"]
+    command += ["--qhat", "q_hat", "--intervals", intervals]
+    if intervals != "normal":
+        command += ["--reward-range", "0..1"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"pointsman ope ended with {child.returncode}")
+    return usage.ru_maxrss / 1024.0
+
+
 def with_pointsman(columns):
     import numpy as np
 
@@ -137,8 +203,9 @@ def with_pointsman(columns):
     log = np.array([n_rows, n_actions], dtype="<u8").tobytes()
     log += b"".join(np.ascontiguousarray(column, dtype="<f8").tobytes() for column in columns)
     done = subprocess.run([TARGET / "release" / "ope-speed"], input=log, capture_output=True, check=True)
-    seconds, *values = (line.split() for line in done.stdout.decode().splitlines())
-    return float(seconds[1]), {name: float(value) for name, value in values}
+    seconds, bootstrap, *values = (line.split() for line in done.stdout.decode().splitlines())
+    values = {name: float(value) for name, value in values}
+    return float(seconds[1]), values, [float(cell) for cell in bootstrap[1:]]
 
 
 if __name__ == "__main__":
