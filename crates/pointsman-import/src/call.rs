@@ -135,7 +135,6 @@ impl Draft {
             drawn,
             propensity,
             draw: None,
-            keep_prob: None,
             objective: None,
             policy: PolicyRecord {
                 name: self.policy.unwrap_or_else(|| "imported".to_owned()),
