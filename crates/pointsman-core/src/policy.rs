@@ -199,6 +199,11 @@ impl Workspace {
     pub fn scores(&self) -> &Scores {
         &self.scores
     }
+
+    /// The features of the last request whose text was read, by the schema of the policy's scorer.
+    pub fn features(&self) -> Features<'_> {
+        self.extractor.last()
+    }
 }
 
 impl Policy {

@@ -9,6 +9,7 @@
 //! and matters (how much code, how many digits) is in the dense features.
 
 mod terms;
+mod written;
 
 use crate::{
     request::{Capabilities, Message, Request, Role},
@@ -16,6 +17,8 @@ use crate::{
     units::len_as_float,
 };
 use terms::{Ngrams, SeenBuckets, TermReader};
+
+pub use written::{FeaturesError, OwnedFeatures, UnknownSchema};
 
 /// How text becomes terms. Part of every artifact: a scorer is only good for the schema that it
 /// was trained on.
@@ -149,6 +152,8 @@ pub struct Extractor {
     terms: Vec<u32>,
     n_terms: usize,
     dense: [f32; N_DENSE],
+    /// Bytes of the request that was read last, and how many of them were cut.
+    n_bytes: (usize, usize),
     logarithms: Logarithms,
 }
 
@@ -171,6 +176,7 @@ impl Extractor {
             terms: Vec::new(),
             n_terms: 0,
             dense: [0.0; N_DENSE],
+            n_bytes: (0, 0),
             logarithms: Logarithms::new(),
         }
     }
@@ -189,12 +195,14 @@ impl Extractor {
             self.read(part, text, &mut counts);
         });
         self.dense = self.dense_of(request, &counts, n_bytes_cut);
-        Features {
-            terms: &self.terms[..self.n_terms],
-            dense: &self.dense,
-            n_bytes: request.n_bytes(),
-            n_bytes_cut,
-        }
+        self.n_bytes = (request.n_bytes(), n_bytes_cut);
+        self.last()
+    }
+
+    /// The features of the request that was read last.
+    pub fn last(&self) -> Features<'_> {
+        let (n_bytes, n_bytes_cut) = self.n_bytes;
+        Features { terms: &self.terms[..self.n_terms], dense: &self.dense, n_bytes, n_bytes_cut }
     }
 
     /// Reserves what the longest requests can need, so that even the first one allocates nothing.
