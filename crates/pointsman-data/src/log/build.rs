@@ -7,12 +7,19 @@ use std::{
 };
 
 use pointsman_core::{
+    features::FeatureSchema,
     request::Request,
     units::{Propensity, len_as_float},
 };
-use pointsman_log::{journal::Damage, record::PropensityKind};
+use pointsman_log::{
+    journal::Damage,
+    record::{FeaturesRecord, PropensityKind},
+};
 
-use super::{LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown};
+use super::{
+    LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown,
+    asked::{self, Asked},
+};
 use crate::{
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
@@ -42,7 +49,16 @@ pub(super) struct DecisionCell<'a> {
     pub(super) kind: PropensityKind,
     /// As counted at the decision, for where the outcome does not say.
     pub(super) input_tokens: Option<f64>,
+    /// What stands in for a text that was not kept.
+    pub(super) features: Option<&'a FeaturesRecord>,
     pub(super) outcome: Option<OutcomeCell<'a>>,
+}
+
+impl DecisionCell<'_> {
+    fn wrong(&self, problem: String) -> DataError {
+        let (path, id) = (self.path.to_path_buf(), self.id.to_owned());
+        DataError::Decision { path, id, row: self.number, problem }
+    }
 }
 
 /// What came of a decision; values are not checked.
@@ -59,7 +75,7 @@ pub(super) struct OutcomeCell<'a> {
 
 /// A [`TrafficLog`] in the making; models are numbered by appearance until the end.
 pub(super) struct LogBuilder<'f> {
-    on_request: &'f mut dyn FnMut(usize, &Request<'_>),
+    on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     scale: Scale,
     models: ModelNames,
     /// The candidates of the decision that comes next.
@@ -76,6 +92,7 @@ pub(super) struct LogBuilder<'f> {
     undrawn: Undrawn,
     unknown: Unknown,
     tags: Vec<String>,
+    features: Option<FeatureSchema>,
     n_decisions_read: u64,
     n_without_outcome: u64,
     damage: Damage,
@@ -87,7 +104,7 @@ pub(super) struct LogBuilder<'f> {
 impl<'f> LogBuilder<'f> {
     pub(super) fn new(
         options: &LogOptions,
-        on_request: &'f mut dyn FnMut(usize, &Request<'_>),
+        on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     ) -> Result<Self, DataError> {
         Ok(Self {
             on_request,
@@ -104,6 +121,7 @@ impl<'f> LogBuilder<'f> {
             undrawn: options.undrawn,
             unknown: options.unknown,
             tags: options.tags.clone(),
+            features: options.features,
             n_decisions_read: 0,
             n_without_outcome: 0,
             damage: Damage::default(),
@@ -150,11 +168,11 @@ impl<'f> LogBuilder<'f> {
         self.damage.n_missing_segments += damage.n_missing_segments;
     }
 
-    /// Takes one decision, or counts why not.
+    /// Takes one decision, or counts why not. A request without text counts for its features.
     pub(super) fn push(
         &mut self,
         decision: &DecisionCell<'_>,
-        request: Option<&Request<'_>>,
+        request: &Request<'_>,
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
         let taken = self.checked_candidates(decision)?;
@@ -183,8 +201,16 @@ impl<'f> LogBuilder<'f> {
                 return self.drop_row(&reason);
             }
         };
-        let Some(request) = request.filter(|request| 0 < request.n_bytes()) else {
-            return self.drop_row("the request has no text");
+        let read;
+        let asked = if 0 < request.n_bytes() {
+            Asked::Text(request)
+        } else {
+            let found = asked::read(decision.features, self.features);
+            read = match found.map_err(|problem| decision.wrong(problem))? {
+                Ok(features) => features,
+                Err(reason) => return self.drop_row(&reason),
+            };
+            Asked::Features(request, read.as_features())
         };
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             return self.drop_row("duplicate of an earlier decision");
@@ -193,7 +219,7 @@ impl<'f> LogBuilder<'f> {
         let row = LoggedRow {
             id: decision.id.to_owned(),
             ts_ms: decision.ts_ms,
-            group: self.group(decision.session_id, request),
+            group: self.group(decision.session_id, asked),
             task: decision.task.as_deref().map(str::to_owned),
             tenant: decision.tenant.map(str::to_owned),
             tags: decision.tags.clone(),
@@ -207,7 +233,7 @@ impl<'f> LogBuilder<'f> {
             output_tokens: whole(outcome.output_tokens, "output tokens", u32::MAX, &place)?,
             latency_ms: not_negative(outcome.latency_ms, "latency_ms", &place)?,
         };
-        self.add(row, request);
+        self.add(row, asked);
         Ok(())
     }
 
@@ -286,12 +312,7 @@ impl<'f> LogBuilder<'f> {
 
     /// Refuses what is no distribution or no draw from it; the drawn model's index.
     fn checked_candidates(&mut self, decision: &DecisionCell<'_>) -> Result<u16, DataError> {
-        let wrong = |problem: String| DataError::Decision {
-            path: decision.path.to_path_buf(),
-            id: decision.id.to_owned(),
-            row: decision.number,
-            problem,
-        };
+        let wrong = |problem| decision.wrong(problem);
         let total: f64 = self.candidates.iter().map(|&(_, probability)| probability).sum();
         let is_wrong = |&(_, probability): &(u16, f64)| !(0.0..=1.0).contains(&probability);
         if let Some((_, probability)) = self.candidates.iter().find(|one| is_wrong(one)) {
@@ -341,32 +362,28 @@ impl<'f> LogBuilder<'f> {
         Ok(taken)
     }
 
-    fn group(&mut self, session_id: Option<&str>, request: &Request<'_>) -> u64 {
+    fn group(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> u64 {
         match session_id {
             Some(session) => bytes_group(session.as_bytes()),
-            None => self.folder.group(request.messages.iter().map(|message| &*message.text)),
+            None => asked.group(&mut self.folder, &mut self.text),
         }
     }
 
-    fn add(&mut self, row: LoggedRow, request: &Request<'_>) {
-        self.hash(&row, request);
-        (self.on_request)(self.rows.len(), request);
+    fn add(&mut self, row: LoggedRow, asked: Asked<'_, '_>) {
+        self.hash(&row, asked);
+        (self.on_request)(self.rows.len(), asked);
         self.cells.extend(self.candidates.iter().filter(|(_, probability)| 0.0 < *probability));
         self.ends.push(self.cells.len());
         self.rows.push(row);
     }
 
-    fn hash(&mut self, row: &LoggedRow, request: &Request<'_>) {
-        self.text.clear();
-        for message in request.messages.iter() {
-            self.text.extend_from_slice(message.text.as_bytes());
-            self.text.push(0);
-        }
+    fn hash(&mut self, row: &LoggedRow, asked: Asked<'_, '_>) {
+        let prompt = asked.hash(&mut self.text);
         let model = self.models.name(row.taken).unwrap_or_default();
         for text in [&row.id, model, row.task.as_deref().unwrap_or_default()] {
             self.digest.text(text);
         }
-        for word in [row.ts_ms, row.group, bytes_group(&self.text)] {
+        for word in [row.ts_ms, row.group, prompt] {
             self.digest.word(word);
         }
         let numbers = [Some(row.propensity), Some(row.quality), row.cost_usd, row.latency_ms];
