@@ -1,15 +1,15 @@
 //! Tables and logs, read once and turned into what training and evaluation take.
 
 use crate::{nearest::did_you_mean, screen::Screen, wording};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use pointsman_core::{
     catalog::Catalog,
     features::FeatureSchema,
-    request::Request,
     units::{Propensity, Tokens},
 };
 use pointsman_data::{
-    LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog, read_log, read_outcomes,
+    Asked, DataError, LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog, read_log,
+    read_outcomes,
 };
 use pointsman_train::{
     design::{Design, DesignBuilder},
@@ -100,7 +100,7 @@ pub(crate) fn load_table(
     screen: &Screen,
 ) -> Result<LoadedTable> {
     let (table, design) = read_features("reading prompts", schema, screen, |push| {
-        Ok(read_outcomes(paths, options, &mut |_, request| push(request))?)
+        Ok(read_outcomes(paths, options, &mut |_, request| push(Asked::Text(request)))?)
     })?;
     let matrix = table.matrix()?;
     let is_whole = matrix.prompts.len() == design.n_rows();
@@ -210,18 +210,31 @@ pub(crate) fn cheapest(model: &pointsman_core::catalog::Model, input: u32, outpu
     model.endpoints.iter().map(cost).fold(f64::INFINITY, f64::min)
 }
 
-/// Reads logs.
+/// Reads logs; features stand in for texts that were not kept.
 pub(crate) fn load_log(
     paths: &[PathBuf],
     options: &LogOptions,
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedLog> {
+    let options = LogOptions { features: Some(schema), ..options.clone() };
     let (log, design) = read_features("reading requests", schema, screen, |push| {
-        Ok(read_log(paths, options, &mut |_, request| push(request))?)
+        read_log(paths, &options, &mut |_, asked| push(asked)).map_err(hinted)
     })?;
-    check_metric(&log, options)?;
+    check_metric(&log, &options)?;
     Ok(LoadedLog { log, design })
+}
+
+/// A log of nothing but features of another schema can be learned from all the same.
+fn hinted(error: DataError) -> anyhow::Error {
+    let is_other = matches!(&error, DataError::NothingUsable { reasons, .. }
+        if reasons.contains("features and no text, of the schema"));
+    if is_other {
+        return anyhow!(
+            "{error}; ask for the schema of the records with --buckets and --words-only"
+        );
+    }
+    error.into()
 }
 
 /// Reads a source, every request becoming a row of features as it comes by.
@@ -229,12 +242,15 @@ fn read_features<T>(
     label: &str,
     schema: FeatureSchema,
     screen: &Screen,
-    read: impl FnOnce(&mut dyn FnMut(&Request<'_>)) -> Result<T>,
+    read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<(T, Design)> {
     let bar = screen.progress(label, 0);
     let mut builder = DesignBuilder::new(schema);
-    let source = read(&mut |request| {
-        builder.push(request);
+    let source = read(&mut |asked| {
+        match asked {
+            Asked::Text(request) => builder.push(request),
+            Asked::Features(_, features) => builder.push_read(&features),
+        }
         bar.inc(1);
     });
     bar.finish_and_clear();

@@ -43,8 +43,9 @@ pub struct LogOptions {
     pub unknown: Unknown,
     /// Tags that are kept beside `task`, by their names.
     pub tags: Vec<String>,
-    /// Features of this schema stand in for a text that was not kept; `None` where only a text will
-    /// do. Requests with features of another schema alone are dropped and counted.
+    /// Features of this schema, or of one that differs in having more buckets, stand in for a text
+    /// that was not kept; `None` where only a text will do. Requests with features of another schema
+    /// alone are dropped and counted.
     pub features: Option<FeatureSchema>,
 }
 

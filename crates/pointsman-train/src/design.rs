@@ -39,13 +39,13 @@ impl DesignBuilder {
 
     /// Adds one request as the next row.
     pub fn push(&mut self, request: &Request<'_>) {
-        let Features { terms, dense, n_bytes, n_bytes_cut } = self.extractor.extract(request);
-        let design = &mut self.design;
-        design.terms.extend_from_slice(terms);
-        design.starts.push(design.terms.len());
-        design.dense.push(*dense);
-        design.n_bytes.push(u32::try_from(n_bytes).unwrap_or(u32::MAX));
-        design.n_requests_cut += u64::from(0 < n_bytes_cut);
+        let features = self.extractor.extract(request);
+        self.design.push(&features);
+    }
+
+    /// Adds one request as the next row, whose features were read before, by the design's schema.
+    pub fn push_read(&mut self, features: &Features<'_>) {
+        self.design.push(features);
     }
 
     /// The finished matrix.
@@ -55,6 +55,15 @@ impl DesignBuilder {
 }
 
 impl Design {
+    fn push(&mut self, features: &Features<'_>) {
+        let Features { terms, dense, n_bytes, n_bytes_cut } = *features;
+        self.terms.extend_from_slice(terms);
+        self.starts.push(self.terms.len());
+        self.dense.push(*dense);
+        self.n_bytes.push(u32::try_from(n_bytes).unwrap_or(u32::MAX));
+        self.n_requests_cut += u64::from(0 < n_bytes_cut);
+    }
+
     /// The given rows alone, in their order.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {

@@ -8,7 +8,7 @@ use super::{
     language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    moves, overlap, provenance,
+    moves, overlap, provenance, shared_schema,
     slices::{self, Slice},
     target::{Reward, Target, rounds},
     undrawn, used_rows, value_row,
@@ -170,16 +170,21 @@ fn read(
     (settings, screen): (&Settings, &Screen),
 ) -> Result<ReadLog> {
     let unknown = if settings.smallest_estimate.is_some() { Unknown::Keep } else { Unknown::Drop };
-    let options = LogOptions { undrawn: Undrawn::Keep, unknown, ..options.clone() };
+    let features = match unknown {
+        Unknown::Drop => shared_schema(recorders),
+        // The logger is modelled by features of a schema that no record has.
+        Unknown::Keep => None,
+    };
+    let options = LogOptions { undrawn: Undrawn::Keep, unknown, features, ..options.clone() };
     let mut languages = Vec::new();
     let mut design = DesignBuilder::new(estimated::schema()?);
     let log = decide_all(recorders, screen, |decide| {
-        let read = read_log(paths, &options, &mut |_, request| {
-            languages.push(language(request));
-            if unknown == Unknown::Keep {
+        let read = read_log(paths, &options, &mut |_, asked| {
+            languages.push(asked.text().map_or("(no text)", language));
+            if let (Unknown::Keep, Some(request)) = (unknown, asked.text()) {
                 design.push(request);
             }
-            decide(request);
+            decide(asked);
         });
         read.map_err(hinted)
     });

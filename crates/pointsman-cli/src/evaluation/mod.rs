@@ -28,9 +28,10 @@ use crate::{
 use anyhow::Result;
 use pointsman_core::{
     artifact::Artifact,
+    features::FeatureSchema,
     policy::{Policy, Workspace},
-    request::Request,
 };
+use pointsman_data::Asked;
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::path::PathBuf;
 
@@ -112,9 +113,15 @@ impl<'p> Recorder<'p> {
     }
 
     /// Decides the next request. A request that no model may answer leaves a row of zeros.
-    fn push(&mut self, request: &Request<'_>) {
+    fn push(&mut self, asked: Asked<'_, '_>) {
+        let (policy, workspace) = (self.policy, &mut self.workspace);
         // The error says no more than the row of zeros does.
-        let (Ok(_) | Err(_)) = self.policy.distribute(request, &mut self.workspace);
+        let (Ok(()) | Err(_)) = match asked {
+            Asked::Text(request) => policy.distribute(request, workspace).map(|_| ()),
+            Asked::Features(request, features) => {
+                policy.distribute_read(&policy.circumstances(), (request, &features), workspace)
+            }
+        };
         for candidate in self.workspace.candidates() {
             self.probability.push(candidate.probability.min(1.0));
             self.quality.push(candidate.expected.quality);
@@ -145,16 +152,24 @@ impl<'p> Recorder<'p> {
     }
 }
 
+/// The schema that all policies read requests by; `None` where they differ, so that features cannot
+/// stand in for a text.
+fn shared_schema(recorders: &[Recorder<'_>]) -> Option<FeatureSchema> {
+    let mut schemas = recorders.iter().map(|recorder| recorder.policy.scorer().schema());
+    let first = schemas.next()?;
+    schemas.all(|schema| schema == first).then_some(first)
+}
+
 /// Reads a source, every recorder deciding each request as it comes by.
 fn decide_all<T>(
     recorders: &mut [Recorder<'_>],
     screen: &Screen,
-    read: impl FnOnce(&mut dyn FnMut(&Request<'_>)) -> Result<T>,
+    read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<T> {
     let bar = screen.progress("deciding", 0);
-    let source = read(&mut |request| {
+    let source = read(&mut |asked| {
         for recorder in recorders.iter_mut() {
-            recorder.push(request);
+            recorder.push(asked);
         }
         bar.inc(1);
     });

@@ -7,7 +7,7 @@
 //! a vocabulary can look most words up; such features are no secret.
 
 use super::{Bigrams, FeatureSchema, Features, N_DENSE, SCHEMA_VERSION};
-use std::{fmt, str::FromStr};
+use std::{collections::HashSet, fmt, str::FromStr};
 
 /// The digits of base64 (RFC 4648), by their values.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -90,6 +90,24 @@ impl OwnedFeatures {
             return Err(FeaturesError::Bytes { n_bytes, n_bytes_cut });
         };
         Ok(Self { terms, dense: numbers, n_bytes: bytes, n_bytes_cut: cut })
+    }
+
+    /// What was read by one schema as another one would have read it: in as many buckets or fewer,
+    /// since a bucket is the first bits of a hash. `None` where the other has more buckets, or words
+    /// and no pairs.
+    pub fn coarser(mut self, (from, to): (FeatureSchema, FeatureSchema)) -> Option<Self> {
+        let shift = from.log2_buckets().checked_sub(to.log2_buckets())?;
+        if from.bigrams() != to.bigrams() {
+            return None;
+        }
+        if 0 < shift {
+            let mut met = HashSet::with_capacity(self.terms.len());
+            for term in &mut self.terms {
+                *term >>= shift;
+            }
+            self.terms.retain(|term| met.insert(*term));
+        }
+        Some(self)
     }
 
     /// The features, as a scorer takes them.
@@ -283,6 +301,26 @@ mod tests {
             prop_assert_eq!(read.terms, features.terms);
             prop_assert_eq!(read.dense.map(f32::to_bits), features.dense.map(f32::to_bits));
             prop_assert_eq!((read.n_bytes, read.n_bytes_cut), (features.n_bytes, features.n_bytes_cut));
+        }
+
+        /// Fewer buckets are what reading into them gives; more, or other terms, cannot be had.
+        #[test]
+        fn features_become_coarser(text in "\\PC{0,200}", to in 8_u8..=20) {
+            let (fine, to) = (schema(16, Bigrams::With), schema(to, Bigrams::With));
+            let owned = |schema: FeatureSchema| {
+                let mut extractor = Extractor::new(schema);
+                let features = extractor.extract(&Request::from_prompt(&text));
+                OwnedFeatures {
+                    terms: features.terms.to_vec(),
+                    dense: *features.dense,
+                    n_bytes: features.n_bytes,
+                    n_bytes_cut: features.n_bytes_cut,
+                }
+            };
+            let is_coarser = to.log2_buckets() <= 16;
+            prop_assert_eq!(owned(fine).coarser((fine, to)), is_coarser.then(|| owned(to)));
+            let words = schema(8, Bigrams::Without);
+            prop_assert!(owned(fine).coarser((fine, words)).is_none());
         }
     }
 }

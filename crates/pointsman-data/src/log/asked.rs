@@ -1,7 +1,7 @@
 //! What a request asked, as its text or as the features that were read from it.
 //!
-//! Features stand in for a text only where they are of the schema that is asked for: terms of another
-//! one are other terms, and nothing can turn words into pairs.
+//! Features stand in for a text only where they are of the schema that is asked for, or of more
+//! buckets than it has: terms of another one are other terms, and nothing turns words into pairs.
 
 use pointsman_core::{
     features::{FeatureSchema, Features, OwnedFeatures},
@@ -69,7 +69,7 @@ impl<'a, 'm> Asked<'a, 'm> {
     }
 }
 
-/// Features of the schema that is asked for, or why these are of no use; a problem where no request
+/// Features as the schema that is asked for reads them, or why these are of no use; a problem where no request
 /// can have had them.
 pub(super) fn read(
     found: Option<&FeaturesRecord>,
@@ -78,14 +78,14 @@ pub(super) fn read(
     let Some(found) = found else { return Ok(Err(NO_TEXT.to_owned())) };
     let Some(wanted) = wanted else { return Ok(Err(FEATURES_ALONE.to_owned())) };
     match found.schema.parse::<FeatureSchema>() {
-        Ok(schema) if schema == wanted => {
+        Ok(schema) => {
             let features = found.read(schema).map_err(|problem| problem.to_string())?;
             if features.as_features().n_bytes == 0 {
                 return Ok(Err(NO_TEXT.to_owned()));
             }
-            Ok(Ok(features))
+            let other = || format!("{FEATURES_ALONE}, of the schema {schema} and not {wanted}");
+            Ok(features.coarser((schema, wanted)).ok_or_else(other))
         }
-        Ok(schema) => Ok(Err(format!("{FEATURES_ALONE}, of the schema {schema} and not {wanted}"))),
         Err(_) => Ok(Err(format!("{FEATURES_ALONE}, of a schema that this version does not know"))),
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use self::{
 };
 
 use self::evidence::{Columns, Measured};
-use super::{Recorder, Used, decide_all, used_rows};
+use super::{Recorder, Used, decide_all, shared_schema, used_rows};
 use crate::{load, policy_flags::LoadedPolicy, screen::Screen};
 use anyhow::{Result, bail};
 use pointsman_core::{
@@ -72,9 +72,10 @@ pub(crate) fn judge(
 ) -> Result<GateReport> {
     let policies = std::iter::once(&question.policy).chain(&question.rival);
     let mut recorders: Vec<Recorder<'_>> = policies.map(Recorder::new).collect();
-    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    let features = shared_schema(&recorders);
+    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let log = decide_all(&mut recorders, screen, |decide| {
-        Ok(read_log(paths, &options, &mut |_, request| decide(request))?)
+        Ok(read_log(paths, &options, &mut |_, asked| decide(asked))?)
     })?;
     load::check_metric(&log, &options)?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
