@@ -467,6 +467,22 @@ mod tests {
         );
     }
 
+    /// As the format's page has it; what was written so loads for ever.
+    #[test]
+    fn features_of_version_1_are_read() {
+        let record: RequestRecord = serde_json::from_str(
+            r#"{"chars":5,"tools":0,"features":{"schema":"1-18-pairs","terms":"AAAABA",
+                "dense":[1.5,0,0,0,0,0,0,0,0,0,0.6931471824645996,0,0,0,0,0,0,0],"bytes":6}}"#,
+        )
+        .unwrap();
+        let features = record.features.unwrap();
+        let schema: FeatureSchema = features.schema.parse().unwrap();
+        let read = features.read(schema).unwrap();
+        let Features { terms, dense, n_bytes, n_bytes_cut } = read.as_features();
+        assert_eq!((terms, n_bytes, n_bytes_cut), (&[0, 64][..], 6, 0));
+        assert_eq!((dense[0], dense[10]), (1.5, std::f32::consts::LN_2));
+    }
+
     #[test]
     fn features_survive_their_record() {
         let schema = FeatureSchema::default();

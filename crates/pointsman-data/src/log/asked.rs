@@ -69,8 +69,8 @@ impl<'a, 'm> Asked<'a, 'm> {
     }
 }
 
-/// Features as the schema that is asked for reads them, or why these are of no use; a problem where no request
-/// can have had them.
+/// Features as the schema that is asked for reads them, or why these are of no use; a problem where
+/// no request can have had them.
 pub(super) fn read(
     found: Option<&FeaturesRecord>,
     wanted: Option<FeatureSchema>,
