@@ -303,6 +303,22 @@ mod tests {
             prop_assert_eq!((read.n_bytes, read.n_bytes_cut), (features.n_bytes, features.n_bytes_cut));
         }
 
+        /// Whatever stands in a record is refused, or read as what would be written so.
+        #[test]
+        fn any_terms_are_read_or_refused(
+            digits in "\\PC{0,12}|[A-D]{0,24}|[A-Za-z0-9+/]{0,12}",
+            log2_buckets in 8_u8..=20,
+        ) {
+            let schema = schema(log2_buckets, Bigrams::With);
+            if let Ok(read) = OwnedFeatures::read(schema, &digits, &[0.0; N_DENSE], (1, 0)) {
+                let features = read.as_features();
+                prop_assert!(features.terms.iter().all(|&term| (term as usize) < schema.n_buckets()));
+                let mut written = Vec::new();
+                features.write_terms(schema, &mut written);
+                prop_assert_eq!(written, digits.into_bytes());
+            }
+        }
+
         /// Fewer buckets are what reading into them gives; more, or other terms, cannot be had.
         #[test]
         fn features_become_coarser(text in "\\PC{0,200}", to in 8_u8..=20) {
