@@ -12,6 +12,9 @@ pub mod catalog;
 pub mod request;
 
 pub mod features;
+
+pub mod answer;
+
 pub mod scorer;
 mod simd;
 
