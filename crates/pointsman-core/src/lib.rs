@@ -15,6 +15,7 @@ pub mod features;
 
 pub mod answer;
 
+pub mod escalation;
 pub mod scorer;
 mod simd;
 

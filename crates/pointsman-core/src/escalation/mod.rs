@@ -1,0 +1,12 @@
+//! After a model's answer: will it do, or is another model worth its cost?
+//!
+//! A scorer that reads the request and the answer together predicts the quality of the answer in
+//! hand and of what each other model would answer. What both have in common, the difficulty of the
+//! request, is seen better through an answer than through the request alone.
+
+mod scorer;
+
+pub use scorer::{
+    EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,
+    TermParts, input_name, inputs_of,
+};
