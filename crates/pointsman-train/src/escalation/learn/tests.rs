@@ -83,7 +83,7 @@ fn what_an_answer_shows_is_learned() {
             .collect();
         of.iter().sum::<f32>() / f32::from(u16::try_from(of.len()).unwrap())
     };
-    assert!(0.5 < mean_of(1.0) - mean_of(0.0), "{} {}", mean_of(1.0), mean_of(0.0));
+    assert!(0.2 < mean_of(1.0) - mean_of(0.0), "{} {}", mean_of(1.0), mean_of(0.0));
     let prompts_alone = EscalationSet { answers: None, ..example.set() };
     let blind = train_escalation(&prompts_alone, 1).unwrap();
     let best = |trained: &TrainedEscalation| {
