@@ -17,12 +17,8 @@ impl Extractor {
         let messages = [message_of(answer)];
         let request = Request { messages: Cow::Borrowed(&messages), ..Request::default() };
         self.dense = self.dense_of(&request, &counts, n_bytes_cut);
-        Features {
-            terms: &self.terms[..self.n_terms],
-            dense: &self.dense,
-            n_bytes: answer.len(),
-            n_bytes_cut,
-        }
+        (self.n_bytes, self.n_bytes_cut) = (answer.len(), n_bytes_cut);
+        self.last()
     }
 }
 

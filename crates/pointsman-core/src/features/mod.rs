@@ -154,6 +154,8 @@ pub struct Extractor {
     terms: Vec<u32>,
     n_terms: usize,
     dense: [f32; N_DENSE],
+    n_bytes: usize,
+    n_bytes_cut: usize,
     logarithms: Logarithms,
 }
 
@@ -176,6 +178,8 @@ impl Extractor {
             terms: Vec::new(),
             n_terms: 0,
             dense: [0.0; N_DENSE],
+            n_bytes: 0,
+            n_bytes_cut: 0,
             logarithms: Logarithms::new(),
         }
     }
@@ -194,11 +198,17 @@ impl Extractor {
             self.read(part, text, &mut counts);
         });
         self.dense = self.dense_of(request, &counts, n_bytes_cut);
+        (self.n_bytes, self.n_bytes_cut) = (request.n_bytes(), n_bytes_cut);
+        self.last()
+    }
+
+    /// What was read last; of no bytes before the first reading.
+    pub fn last(&self) -> Features<'_> {
         Features {
             terms: &self.terms[..self.n_terms],
             dense: &self.dense,
-            n_bytes: request.n_bytes(),
-            n_bytes_cut,
+            n_bytes: self.n_bytes,
+            n_bytes_cut: self.n_bytes_cut,
         }
     }
 
