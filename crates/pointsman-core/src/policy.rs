@@ -31,7 +31,7 @@ use crate::{
     circumstances::{Circumstances, Held, Switch},
     eligibility::Exclusion,
     explorer::{self, Explorer},
-    features::Extractor,
+    features::{Extractor, Features},
     objective::{Expected, Favour, Objective, OperatingPoint, WeightError, Weights},
     request::Request,
     scorer::{Scorer, Scores},
@@ -193,6 +193,11 @@ impl Workspace {
     /// All models' chances in the last decision, in the order of [`Policy::models`].
     pub fn candidates(&self) -> &[Candidate] {
         &self.candidates
+    }
+
+    /// The features of the request of the last decision.
+    pub(crate) fn features(&self) -> Features<'_> {
+        self.extractor.last()
     }
 
     /// The scores of the last decision.

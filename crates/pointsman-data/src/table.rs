@@ -5,7 +5,7 @@
 //! Rows that say nothing are dropped and counted; values that cannot be right end the run.
 
 mod build;
-mod json_rows;
+pub(crate) mod json_rows;
 #[cfg(test)]
 mod tests;
 
