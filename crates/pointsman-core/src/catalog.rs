@@ -151,6 +151,23 @@ impl Catalog {
         Self::try_from(file)
     }
 
+    /// A catalog of models that were checked before, such as those of another catalog with some
+    /// prices changed.
+    ///
+    /// # Errors
+    /// [`CatalogError`] where there is none, or two share a name.
+    pub fn from_models(models: Vec<Model>) -> Result<Self, CatalogError> {
+        if models.is_empty() {
+            return Err(CatalogError::Empty);
+        }
+        for (index, model) in models.iter().enumerate() {
+            if models[..index].iter().any(|known| known.id == model.id) {
+                return Err(CatalogError::Duplicate { model: model.id.clone() });
+            }
+        }
+        Ok(Self { models })
+    }
+
     /// All models, in the order of the file.
     pub fn models(&self) -> &[Model] {
         &self.models
@@ -167,17 +184,7 @@ impl TryFrom<CatalogFile> for Catalog {
 
     fn try_from(file: CatalogFile) -> Result<Self, CatalogError> {
         let CatalogFile { models } = file;
-        if models.is_empty() {
-            return Err(CatalogError::Empty);
-        }
-        let mut checked: Vec<Model> = Vec::with_capacity(models.len());
-        for model in models {
-            if checked.iter().any(|known| known.id == model.id) {
-                return Err(CatalogError::Duplicate { model: model.id });
-            }
-            checked.push(check_model(model)?);
-        }
-        Ok(Self { models: checked })
+        Self::from_models(models.into_iter().map(check_model).collect::<Result<_, _>>()?)
     }
 }
 
