@@ -29,6 +29,8 @@ mod routers;
 mod screen;
 #[cfg(feature = "learn")]
 mod standing;
+#[cfg(feature = "learn")]
+mod what_if;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;
 

@@ -2,7 +2,7 @@
 //! had been drawn with.
 
 use super::{
-    Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    Recorder, Settings, Used, check_what_if, decide_all, diagnostic, generated_by, joined,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
     provenance, slices, undrawn, used_rows, value_row,
@@ -34,26 +34,20 @@ pub(crate) fn evaluate(
     settings: &Settings,
     screen: &Screen,
 ) -> Result<Report> {
+    check_what_if(settings)?;
     let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
-    let log = read(paths, options, &mut recorders, screen)?;
-    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
-    let used = used_rows(&recorders, ids, settings.include_trained);
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
-             use later decisions, or pass --include-trained",
-            used.rows.len(),
-            log.rows.len()
-        );
-    }
+    let (log, used, asked) = read_used(paths, options, settings, &mut recorders, screen)?;
     if undrawn::is_undrawn(&log) {
-        return undrawn::report(paths, &log, &used, &recorders, settings);
+        let mut report = undrawn::report(paths, &log, &used, &recorders, settings)?;
+        report.warnings.splice(0..0, asked);
+        return Ok(report);
     }
     let (log, used) = drawn_only(log, used)?;
     let logged = logged_row(&log, &used, settings)?;
     let (mut single_rows, singles) = singles(&log, &used, settings)?;
     let mut values = Vec::new();
-    let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
+    let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), asked);
+    warnings.extend(used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     let (mut verdict, mut slices) = (None, Vec::new());
     for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
@@ -106,6 +100,33 @@ pub(crate) fn evaluate(
     })
 }
 
+/// Reads the log; the rows that take part, and what was asked beside what was.
+fn read_used(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    settings: &Settings,
+    recorders: &mut [Recorder<'_>],
+    screen: &Screen,
+) -> Result<(TrafficLog, Used, Vec<String>)> {
+    let mut log = read(paths, options, recorders, screen)?;
+    let mut asked = settings.what_if.notes().to_vec();
+    asked.extend(reprice(&mut log, settings));
+    settings.what_if.check_tasks(log.rows.iter().map(|row| row.task.as_deref()))?;
+    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
+    let mut used = used_rows(recorders, ids, settings.include_trained);
+    let of_row = |row: usize| (log.rows[row].id.as_str(), log.rows[row].task.as_deref());
+    asked.extend(used.in_traffic(&settings.what_if, of_row));
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
+             use later decisions, or pass --include-trained",
+            used.rows.len(),
+            log.rows.len()
+        );
+    }
+    Ok((log, used, asked))
+}
+
 /// Reads the log with what was not drawn in it, every recorder deciding each request.
 fn read(
     paths: &[PathBuf],
@@ -119,6 +140,17 @@ fn read(
     })?;
     load::check_metric(&log, &options)?;
     Ok(log)
+}
+
+/// Counts costs at changed prices; says where tokens are missing to do so.
+fn reprice(log: &mut TrafficLog, settings: &Settings) -> Option<String> {
+    let n = settings.what_if.reprice_log(log, settings.catalog.as_ref());
+    (0 < n).then(|| {
+        format!(
+            "{} decisions have a changed price and no logged tokens, so their cost is unknown, and              with it every mean cost",
+            wording::count(n)
+        )
+    })
 }
 
 /// Leaves out decisions that were not drawn, where others were.
