@@ -157,11 +157,6 @@ impl WhatIf {
         &self.notes
     }
 
-    /// The models that may not be taken.
-    pub(crate) fn denied(&self) -> &[String] {
-        &self.denied
-    }
-
     /// The names of the models that are said to be like others.
     pub(crate) fn twins(&self) -> impl Iterator<Item = &str> {
         self.twins.iter().map(|(model, _)| model.id.as_str())

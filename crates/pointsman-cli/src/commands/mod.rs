@@ -13,6 +13,8 @@ pub(crate) mod gate;
 pub(crate) mod inspect;
 #[cfg(feature = "learn")]
 pub(crate) mod ope;
+#[cfg(feature = "learn")]
+pub(crate) mod replay;
 pub(crate) mod route;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;

@@ -12,11 +12,14 @@ mod frontier_plot;
 mod labels;
 mod number;
 mod reliability_plot;
+mod replayed;
+mod timeline_plot;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
+use crate::replay::contents::Replay;
 use minijinja::{
     Environment, Error, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
 };
@@ -53,6 +56,16 @@ pub(crate) fn render_benchmark(
     environment.add_template(PAGE, include_str!("benchmark.html"))?;
     let version = env!("CARGO_PKG_VERSION");
     environment.get_template(PAGE)?.render(context! { diagrams, command, version })
+}
+
+/// Renders a replay as one self-contained HTML page; the same replay gives the same bytes.
+///
+/// # Errors
+/// As [`render_html`].
+pub(crate) fn render_replay(replay: &Replay) -> Result<String, Error> {
+    let mut environment = environment()?;
+    environment.add_template(PAGE, include_str!("replay.html"))?;
+    environment.get_template(PAGE)?.render(Serde(replayed::of(replay)))
 }
 
 /// What all pages share.
