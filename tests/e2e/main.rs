@@ -15,6 +15,7 @@ mod ope;
 mod points;
 mod published;
 mod real_data;
+mod replay;
 mod same_bits;
 mod snapshots;
 mod trust;

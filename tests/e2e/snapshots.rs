@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "demo",
     "simulate",
     "train",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 11] = [
     "evaluate",
     "gate",
     "ope",
+    "replay",
     "compact",
     "route",
     "serve",
