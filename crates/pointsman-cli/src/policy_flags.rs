@@ -100,7 +100,6 @@ pub(crate) struct LoadedPolicy {
     /// The file's name, for tables.
     pub(crate) name: String,
     /// Models that it may not take, beside those that a request denies.
-    #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "evaluations ask what if"))]
     pub(crate) denied: Vec<Cow<'static, str>>,
 }
 

@@ -19,7 +19,7 @@ use crate::{
     what_if::WhatIf,
     wording,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::Artifact,
     catalog::Catalog,
@@ -290,7 +290,19 @@ fn joined(paths: &[PathBuf]) -> String {
 /// Refuses changes to models that no policy knows.
 fn check_what_if(settings: &Settings) -> Result<()> {
     let known = settings.policies.iter().flat_map(|loaded| loaded.policy.models());
-    settings.what_if.check_known(known)
+    settings.what_if.check_known(known)?;
+    for loaded in &settings.policies {
+        for twin in settings.what_if.twins() {
+            if !loaded.policy.models().any(|known| known == twin) {
+                bail!(
+                    "--with {twin}: the policy `{}` has learned nothing about the model that it is \
+                     to be like",
+                    loaded.name
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the policies come from.

@@ -189,7 +189,10 @@ impl<'q> Walk<'q> {
         }
         let own = start..ledger.n_rows();
         let so_far = 0..ledger.n_rows();
-        let models = models_row(stream, ready[0], there, (&self.seen, &self.last));
+        let mut models = models_row(stream, ready[0], there, (&self.seen, &self.last));
+        let twins = question.what_if.twins();
+        let absent = twins.filter(|twin| !ready[0].policy.models().any(|known| known == *twin));
+        models.not_learned.extend(absent.map(str::to_owned));
         self.rows.push(WindowRow {
             number: number + 1,
             begins: begins(stream, range.start),
