@@ -270,6 +270,18 @@ impl Policy {
         Ok(self)
     }
 
+    /// The same policy with another worth of a second, in quality points; a floor or a cap, which
+    /// looks at no second, stays as it is.
+    ///
+    /// # Errors
+    /// [`WeightError`] for a worth that is negative or not finite.
+    pub fn with_per_second(mut self, per_second: f64) -> Result<Self, WeightError> {
+        if let Objective::Tradeoff(weights) = self.objective {
+            self.objective = Objective::Tradeoff(Weights::new(weights.per_dollar(), per_second)?);
+        }
+        Ok(self)
+    }
+
     /// The same policy with another explorer.
     #[must_use]
     pub fn with_explorer(mut self, explorer: Explorer) -> Self {
@@ -350,10 +362,38 @@ impl Policy {
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
         let features = workspace.extractor.extract(request);
-        let n_bytes_cut = features.n_bytes_cut;
-        let input_tokens = self.input_tokens(request, features.n_bytes);
-        workspace.input_tokens = input_tokens;
+        let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
+        self.weigh(circumstances, (request, n_bytes), workspace)?;
+        Ok(n_bytes_cut)
+    }
+
+    /// As [`Self::distribute_in`], for a request whose text was read before: the same distribution
+    /// from the features alone. Of the request itself only needs and limits count.
+    ///
+    /// `features` must have been read by the schema of [`Self::scorer`].
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub fn distribute_read(
+        &self,
+        circumstances: &Circumstances<'_>,
+        (request, features): (&Request<'_>, &Features<'_>),
+        workspace: &mut Workspace,
+    ) -> Result<(), NoEligibleModel> {
+        self.scorer.score(features, &mut workspace.scores);
+        self.weigh(circumstances, (request, features.n_bytes), workspace)
+    }
+
+    /// From the scores in the workspace to a distribution.
+    fn weigh(
+        &self,
+        circumstances: &Circumstances<'_>,
+        (request, n_bytes): (&Request<'_>, usize),
+        workspace: &mut Workspace,
+    ) -> Result<(), NoEligibleModel> {
+        let input_tokens = self.input_tokens(request, n_bytes);
+        workspace.input_tokens = input_tokens;
         let asked = Asked { request, input_tokens, circumstances };
         let mut weighed = simd::at_best(Weighing { policy: self, asked, workspace });
         if let (Err(_), Some(held)) = (&weighed, circumstances.held)
@@ -364,7 +404,7 @@ impl Policy {
             let asked = Asked { circumstances, ..asked };
             weighed = simd::at_best(Weighing { policy: self, asked, workspace });
         }
-        weighed.map(|()| n_bytes_cut)
+        weighed
     }
 
     /// Every endpoint of a model that might have been used in the last decision, the best first,

@@ -83,6 +83,7 @@ fn push(line: &Line<'_>, builder: &mut TableBuilder<'_>) -> Result<(), DataError
         task: task.as_deref(),
         split: split.as_deref(),
         fold: line.float("fold")?,
+        ts_ms: line.float("ts_ms")?,
     })
 }
 
