@@ -21,6 +21,7 @@ mod ope;
 mod points;
 mod published;
 mod real_data;
+mod replay;
 mod same_bits;
 mod schema;
 mod snapshots;

@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "demo",
     "simulate",
     "train",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 15] = [
     "evaluate",
     "gate",
     "ope",
+    "replay",
     "compact",
     "catalog",
     "route",

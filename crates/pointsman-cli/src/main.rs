@@ -23,6 +23,8 @@ mod off_policy;
 mod point_flags;
 mod policy_flags;
 #[cfg(feature = "learn")]
+mod replay;
+#[cfg(feature = "learn")]
 mod report;
 #[cfg(feature = "learn")]
 mod routers;
@@ -32,6 +34,8 @@ mod screen;
 mod settings_flags;
 #[cfg(feature = "learn")]
 mod standing;
+#[cfg(feature = "learn")]
+mod what_if;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;
 
@@ -77,6 +81,9 @@ enum Command {
     /// Whether a policy may ship, by a log: exit code 0 ship, 1 hold or cannot tell.
     #[cfg(feature = "learn")]
     Gate(commands::gate::Args),
+    /// A log or a table walked through in time: learn, decide the next window, go on.
+    #[cfg(feature = "learn")]
+    Replay(Box<commands::replay::Args>),
     /// Off-policy estimates from any logged-bandit columns.
     #[cfg(feature = "learn")]
     Ope(commands::ope::Args),
@@ -133,6 +140,8 @@ fn run(cli: Cli) -> ExitCode {
         Command::Evaluate(args) => commands::evaluate::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Gate(args) => return gate(&args, &screen),
+        #[cfg(feature = "learn")]
+        Command::Replay(args) => commands::replay::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]

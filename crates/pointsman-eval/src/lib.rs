@@ -38,6 +38,7 @@ pub mod matrix;
 
 pub mod full;
 
+pub mod escalation;
 pub mod frontier;
 pub mod published;
 
