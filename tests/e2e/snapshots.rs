@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "demo",
     "simulate",
     "train",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 12] = [
     "ope",
     "compact",
     "catalog",
+    "results",
     "route",
     "serve",
     "inspect",

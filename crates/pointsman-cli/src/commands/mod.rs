@@ -16,6 +16,7 @@ pub(crate) mod import;
 pub(crate) mod inspect;
 #[cfg(feature = "learn")]
 pub(crate) mod ope;
+pub(crate) mod results;
 pub(crate) mod route;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;
