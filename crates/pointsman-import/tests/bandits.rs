@@ -15,7 +15,9 @@ const CSV: &str = "action,pscore,reward,n_actions,f\n0,0.5,1,2,x\n1,0.5,0,2,y\n"
 
 fn run(folder: &Path, name: &str, text: &str) -> Imported {
     let input = folder.join(name);
-    fs::write(&input, text).unwrap();
+    if !input.exists() {
+        fs::write(&input, text).unwrap();
+    }
     let options = Options {
         inputs: vec![input],
         origin: Origin::Auto,
