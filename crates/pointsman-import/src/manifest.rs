@@ -39,6 +39,7 @@ pub(crate) struct Manifest {
 /// How far one file was read.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct InputState {
     pub(crate) path: String,
     pub(crate) n_bytes: u64,

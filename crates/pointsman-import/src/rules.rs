@@ -96,7 +96,7 @@ impl Rules {
     }
 
     /// How each rule is named in the report, in their order.
-    pub fn names(&self) -> impl Iterator<Item = String> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
         self.rules.iter().zip(1..).map(|(rule, number)| named(rule, number))
     }
 

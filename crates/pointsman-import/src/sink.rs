@@ -53,9 +53,14 @@ pub(crate) enum Kept {
 
 impl<'a> Sink<'a> {
     /// Goes on after the parts that `manifest` knows, which are read again for the ids in them.
-    pub(crate) fn new(options: &'a Options, manifest: Manifest) -> Result<Self, ImportError> {
+    pub(crate) fn new(options: &'a Options, mut manifest: Manifest) -> Result<Self, ImportError> {
         let judge = options.rules.clone().map(Judge::new);
         let part = Vec::with_capacity(options.part_bytes + (1 << 16));
+        if let Some(judge) = &judge {
+            for name in judge.rules().names() {
+                manifest.survey.rules.entry(name).or_default();
+            }
+        }
         let mut sink = Self { options, ids: Ids::default(), judge, manifest, part };
         let mut last: Option<DecisionRecord> = None;
         sink.each_record(&mut |sink, record| match record {
@@ -74,6 +79,9 @@ impl<'a> Sink<'a> {
                 }
             }
         })?;
+        if let Some(last) = last {
+            sink.remember(&last, None);
+        }
         Ok(sink)
     }
 
@@ -232,11 +240,11 @@ impl<'a> Sink<'a> {
     }
 
     fn write_decision(&mut self, decision: &DecisionRecord) -> Result<(), Dropped> {
-        ndjson::write_decision(&mut self.part, decision).map_err(impossible)
+        ndjson::write_decision(&mut self.part, decision).map_err(|error| impossible(&error))
     }
 
     fn write_outcome(&mut self, outcome: &OutcomeRecord) -> Result<(), Dropped> {
-        ndjson::write_outcome(&mut self.part, outcome).map_err(impossible)
+        ndjson::write_outcome(&mut self.part, outcome).map_err(|error| impossible(&error))
     }
 
     /// Calls models what the catalog calls them.
@@ -293,8 +301,7 @@ impl<'a> Sink<'a> {
 }
 
 /// What the format of records does not allow is dropped.
-#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
-fn impossible(error: io::Error) -> Dropped {
+fn impossible(error: &io::Error) -> Dropped {
     Dropped::new(Reason("a record that cannot be true"), error.to_string())
 }
 

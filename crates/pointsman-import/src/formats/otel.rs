@@ -57,12 +57,19 @@ struct Attribute {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default)]
 struct AnyValue {
-    #[serde(alias = "intValue", alias = "doubleValue", alias = "boolValue")]
-    string_value: Cell,
-    array_value: Nested<Values>,
-    kvlist_value: Nested<KeyValues>,
+    #[serde(
+        rename = "stringValue",
+        alias = "intValue",
+        alias = "doubleValue",
+        alias = "boolValue"
+    )]
+    plain: Cell,
+    #[serde(rename = "arrayValue")]
+    array: Nested<Values>,
+    #[serde(rename = "kvlistValue")]
+    entries: Nested<KeyValues>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -236,17 +243,17 @@ impl Attributes<'_> {
     fn text(&self, keys: &[&str]) -> Option<String> {
         keys.iter().find_map(|key| {
             let value = self.find(key)?;
-            let first = || value.array_value.0.values.0.first()?.0.string_value.text();
-            value.string_value.text().or_else(first)
+            let first = || value.array.0.values.0.first()?.0.plain.text();
+            value.plain.text().or_else(first)
         })
     }
 
     fn number(&self, key: &str) -> Option<f64> {
-        self.find(key)?.string_value.number()
+        self.find(key)?.plain.number()
     }
 
     fn count(&self, keys: &[&str]) -> Option<u64> {
-        keys.iter().find_map(|key| self.find(key)?.string_value.count())
+        keys.iter().find_map(|key| self.find(key)?.plain.count())
     }
 
     /// How many elements an array has, also as the text of one.
@@ -268,14 +275,14 @@ impl Attributes<'_> {
 
 /// The value as plain JSON.
 fn json(value: &AnyValue) -> Value {
-    let entries = &value.kvlist_value.0.values.0;
+    let entries = &value.entries.0.values.0;
     if !entries.is_empty() {
         let entry = |one: &Attribute| Some((one.key.text()?, json(&one.value.0)));
         return Value::Object(entries.iter().filter_map(entry).collect());
     }
-    let values = &value.array_value.0.values.0;
+    let values = &value.array.0.values.0;
     if !values.is_empty() {
         return Value::Array(values.iter().map(|one| json(&one.0)).collect());
     }
-    value.string_value.clone().into_text().map_or(Value::Null, Value::String)
+    value.plain.clone().into_text().map_or(Value::Null, Value::String)
 }

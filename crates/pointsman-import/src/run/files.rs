@@ -74,10 +74,10 @@ impl<'a> Run<'a, '_> {
                 break;
             }
             // A last line that is not whole yet is read again when the file has grown.
-            let is_torn = rows.is_open_end && !left.is_any;
+            let is_torn = rows.is_open_end && !left.gave_any;
             edit(sink, place, |state| {
-                state.has_trace_scores |= left.is_trace_score;
-                state.has_links |= left.is_link;
+                state.has_trace_scores |= left.has_trace_scores;
+                state.has_links |= left.has_links;
                 state.n_rows = if is_torn { n - 1 } else { n };
             });
             if sink.is_full() {

@@ -56,9 +56,9 @@ pub(super) struct Row<'r> {
 /// What one row left behind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Left {
-    pub(super) is_any: bool,
-    pub(super) is_trace_score: bool,
-    pub(super) is_link: bool,
+    pub(super) gave_any: bool,
+    pub(super) has_trace_scores: bool,
+    pub(super) has_links: bool,
 }
 
 impl Row<'_> {
@@ -110,12 +110,12 @@ impl Row<'_> {
             if kept == Kept::Duplicate {
                 duplicate = id;
             }
-            left.is_trace_score |= kept == Kept::TraceScore;
-            left.is_link |= kept == Kept::Link;
-            left.is_any |= kept != Kept::Nothing;
+            left.has_trace_scores |= kept == Kept::TraceScore;
+            left.has_links |= kept == Kept::Link;
+            left.gave_any |= kept != Kept::Nothing;
         }
-        tally.n_kept += u64::from(left.is_any);
-        sink.manifest.survey.n_kept += u64::from(left.is_any);
+        tally.n_kept += u64::from(left.gave_any);
+        sink.manifest.survey.n_kept += u64::from(left.gave_any);
         left
     }
 }

@@ -163,7 +163,7 @@ fn names(names: &Names, about: &dyn Fn(&str) -> String) -> (Vec<[String; 3]>, Ve
 }
 
 /// What the catalog says of a model's name.
-pub(super) fn in_catalog(catalog: &Catalog, name: &str) -> String {
+fn in_catalog(catalog: &Catalog, name: &str) -> String {
     if catalog.find(name).is_some() {
         return "known".to_owned();
     }
