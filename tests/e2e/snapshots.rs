@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 18] = [
     "demo",
     "simulate",
     "train",
@@ -17,6 +17,8 @@ const COMMANDS: [&str; 16] = [
     "replay",
     "compact",
     "catalog",
+    "import",
+    "results",
     "route",
     "serve",
     "config",

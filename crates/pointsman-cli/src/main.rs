@@ -90,6 +90,8 @@ enum Command {
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
     #[cfg(feature = "learn")]
     Compact(commands::compact::Args),
+    /// Result files of benchmarks as an outcome table.
+    Results(commands::results::Args),
     /// Catalogs of models and prices, from price lists of others.
     Catalog(commands::catalog::Args),
     /// Logs of gateways, tracers and files of columns, as traffic records.
@@ -146,6 +148,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
+        Command::Results(args) => commands::results::run(&args, &screen),
         Command::Catalog(args) => commands::catalog::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Import(args) => commands::import::run(&args, &screen),

@@ -22,6 +22,7 @@ pub(crate) mod man;
 pub(crate) mod ope;
 #[cfg(feature = "learn")]
 pub(crate) mod replay;
+pub(crate) mod results;
 pub(crate) mod route;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;

@@ -121,7 +121,7 @@ pub const FORMATS: &[Format] = &[
         name: TEXT_BLOCKS,
         title: "Vowpal Wabbit, text",
         reader: Reader::Records(vw::text::read),
-        marks: &[],
+        marks: &[vw::text::MARKS],
     },
 ];
 
