@@ -6,22 +6,21 @@ Python than it needs and for torch, which these estimators never use; a stub sta
 Pointsman's side is `ope-speed`, a release build, which takes the same columns on standard input.
 Nothing is asserted: figures depend on the machine.
 
-    python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N]
+    python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N] [--json FILE]
 """
 
 import argparse
-import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-WORK = TARGET / "ope-compare"
-VENV = WORK / "venv"
+import peers
+
+WORK = peers.workplace("ope-compare")
 PACKAGES = ["numpy<2", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
 OBP = "obp==0.5.7"
+
+# A run is the least of so many, as it is in `ope-speed`.
+N_REPEATS = 5
 
 # Attributes that obp names while it is imported.
 TORCH_STUB = """
@@ -42,17 +41,29 @@ sys.modules["torch"].__class__ = _Module
 
 def main():
     options = parse_options()
-    if Path(sys.prefix).resolve() != VENV.resolve():
-        enter_venv()
+    peers.enter_venv(WORK, PACKAGES, add_obp, OBP)
     columns = simulate(options.rows, options.actions)
-    theirs_seconds, theirs = with_obp(columns, options.runs)
-    ours_seconds, ours = with_pointsman(columns)
+    job = prepare(columns)
+    theirs_runs, ours_runs = [], []
+    for _ in range(options.runs):
+        seconds, theirs = with_obp(columns)
+        theirs_runs.append(seconds)
+        seconds, ours = with_pointsman(job)
+        ours_runs.append(seconds)
+    theirs_seconds, ours_seconds = min(theirs_runs), min(ours_runs)
     difference = max(abs(ours[name] / theirs[name] - 1.0) for name in ours)
     print(f"{options.rows} rounds, {options.actions} actions, nine point estimates, CPU seconds")
     print(f"  obp        {theirs_seconds:.3f}")
     print(f"  pointsman  {ours_seconds:.3f}")
     print(f"  ratio      {theirs_seconds / ours_seconds:.1f}")
     print(f"  largest relative difference of a value {difference:.1e}")
+    pairs = [peers.pair(f"nine estimates, {options.actions} actions", "CPU s", ("obp", theirs_runs), ("pointsman", ours_runs))]
+    notes = [
+        f"{options.rows} rounds in memory on both sides; every check included on ours",
+        f"values differ by at most {difference:.1e}, relative to obp's",
+        "each run is the least of five in one process, on both sides; ours is a release build",
+    ]
+    peers.write(options.json, "Off-policy estimates, against Open Bandit Pipeline", ["obp", "numpy"], pairs, notes)
 
 
 def parse_options():
@@ -60,24 +71,7 @@ def parse_options():
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--actions", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
-    return parser.parse_args()
-
-
-def enter_venv():
-    """Starts this script again inside a virtual environment that has the packages."""
-    python = VENV / "bin" / "python"
-    done = VENV / "packages"
-    wanted = " ".join([*PACKAGES, OBP])
-    if not done.exists() or done.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        install = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*install, *PACKAGES], check=True)
-        subprocess.run([*install, "--no-deps", "--ignore-requires-python", OBP], check=True)
-        packages = Path(next((VENV / "lib").glob("python*"))) / "site-packages"
-        (packages / "torch").mkdir(exist_ok=True)
-        (packages / "torch" / "__init__.py").write_text(TORCH_STUB)
-        done.write_text(wanted)
-    os.execv(python, [python, *sys.argv])
+    return peers.with_json(parser).parse_args()
 
 
 def simulate(n_rows, n_actions):
@@ -98,7 +92,13 @@ def simulate(n_rows, n_actions):
     return action, logger[rows, action], reward, policy, predictions
 
 
-def with_obp(columns, n_runs):
+def add_obp(pip, packages):
+    subprocess.run([*pip, "--no-deps", "--ignore-requires-python", OBP], check=True)
+    (packages / "torch").mkdir(exist_ok=True)
+    (packages / "torch" / "__init__.py").write_text(TORCH_STUB)
+
+
+def with_obp(columns):
     from obp import ope
 
     action, propensity, reward, policy, predictions = columns
@@ -121,22 +121,27 @@ def with_obp(columns, n_runs):
         "estimated_rewards_by_reg_model": predictions[:, :, None],
     }
     least, values = float("inf"), {}
-    for _ in range(n_runs):
+    for _ in range(N_REPEATS):
         before = time.process_time()
         values = {name: one.estimate_policy_value(**arguments) for name, one in estimators.items()}
         least = min(least, time.process_time() - before)
     return least, values
 
 
-def with_pointsman(columns):
+def prepare(columns):
+    """Builds our side, and puts the columns as it takes them."""
     import numpy as np
 
     build = ["cargo", "build", "--quiet", "--release", "-p", "pointsman-benches", "--bin", "ope-speed"]
-    subprocess.run(build, cwd=ROOT, check=True)
+    subprocess.run(build, cwd=peers.ROOT, check=True)
     n_rows, n_actions = columns[3].shape
     log = np.array([n_rows, n_actions], dtype="<u8").tobytes()
     log += b"".join(np.ascontiguousarray(column, dtype="<f8").tobytes() for column in columns)
-    done = subprocess.run([TARGET / "release" / "ope-speed"], input=log, capture_output=True, check=True)
+    return log
+
+
+def with_pointsman(log):
+    done = subprocess.run([peers.TARGET / "release" / "ope-speed"], input=log, capture_output=True, check=True)
     seconds, *values = (line.split() for line in done.stdout.decode().splitlines())
     return float(seconds[1]), {name: float(value) for name, value in values}
 
