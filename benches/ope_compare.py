@@ -1,23 +1,30 @@
-"""Nine point estimates of one log with Open Bandit Pipeline and with Pointsman: CPU seconds of each,
-reading excluded on both sides, and the largest difference between their values.
+"""Nine point estimates and a bootstrap of DR of one log with Open Bandit Pipeline and with Pointsman:
+CPU seconds of each, reading excluded on both sides, the largest difference between their values, both
+bootstrap intervals, and the peak memory of `pointsman ope` on the same rows as Parquet.
 
 Open Bandit Pipeline comes into a virtual environment of its own. Its package asks for an older
 Python than it needs and for torch, which these estimators never use; a stub stands in for it.
-Pointsman's side is `ope-speed`, a release build, which takes the same columns on standard input.
+Pointsman's side is `ope-speed`, a release build, which takes the same columns on standard input; memory
+is that of the command itself, as the operating system counts it when the process ends.
 Nothing is asserted: figures depend on the machine.
 
-    python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N] [--json FILE]
+    python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N] [--resamples 1000]
+                                  [--json FILE]
+
+With another number of resamples, the time of Open Bandit Pipeline is scaled to 1,000 of them and said to be.
 """
 
 import argparse
+import os
 import subprocess
 import time
 
 import peers
 
 WORK = peers.workplace("ope-compare")
-PACKAGES = ["numpy<2", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
+PACKAGES = ["numpy<2", "pyarrow", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
 OBP = "obp==0.5.7"
+RESAMPLES = 1000
 
 # A run is the least of so many, as it is in `ope-speed`.
 N_REPEATS = 5
@@ -44,26 +51,43 @@ def main():
     peers.enter_venv(WORK, PACKAGES, add_obp, OBP)
     columns = simulate(options.rows, options.actions)
     job = prepare(columns)
-    theirs_runs, ours_runs = [], []
+    theirs_runs, ours_runs, our_bootstraps = [], [], []
     for _ in range(options.runs):
         seconds, theirs = with_obp(columns)
         theirs_runs.append(seconds)
-        seconds, ours = with_pointsman(job)
+        seconds, ours, (bootstrap, *our_interval) = with_pointsman(job)
         ours_runs.append(seconds)
-    theirs_seconds, ours_seconds = min(theirs_runs), min(ours_runs)
+        our_bootstraps.append(bootstrap)
+    theirs_seconds, ours_seconds, our_bootstrap = min(theirs_runs), min(ours_runs), min(our_bootstraps)
     difference = max(abs(ours[name] / theirs[name] - 1.0) for name in ours)
     print(f"{options.rows} rounds, {options.actions} actions, nine point estimates, CPU seconds")
     print(f"  obp        {theirs_seconds:.3f}")
     print(f"  pointsman  {ours_seconds:.3f}")
     print(f"  ratio      {theirs_seconds / ours_seconds:.1f}")
     print(f"  largest relative difference of a value {difference:.1e}")
-    pairs = [peers.pair(f"nine estimates, {options.actions} actions", "CPU s", ("obp", theirs_runs), ("pointsman", ours_runs))]
-    notes = [
-        f"{options.rows} rounds in memory on both sides; every check included on ours",
-        f"values differ by at most {difference:.1e}, relative to obp's",
-        "each run is the least of five in one process, on both sides; ours is a release build",
+    their_bootstrap, their_interval = obp_bootstrap(columns, options.resamples)
+    scaled = "" if options.resamples == RESAMPLES else f", scaled from {options.resamples}"
+    print(f"bootstrap of dr, {RESAMPLES} resamples, CPU seconds")
+    print(f"  obp        {their_bootstrap:.3f}  {interval(their_interval)}{scaled}")
+    print(f"  pointsman  {our_bootstrap:.3f}  {interval(our_interval)}")
+    print(f"  ratio      {their_bootstrap / our_bootstrap:.1f}")
+    pairs = [
+        peers.pair(f"nine estimates, {options.actions} actions", "CPU s", ("obp", theirs_runs), ("pointsman", ours_runs)),
+        peers.pair(f"bootstrap of dr, {RESAMPLES} resamples", "CPU s", (f"obp{scaled}", [their_bootstrap]), ("pointsman", [our_bootstrap])),
     ]
+    notes = [
+        f"{options.rows} rounds in memory on both sides; every check included on ours, a release build",
+        f"values differ by at most {difference:.1e}, relative to obp's",
+        "each run of the estimates is the least of five in one process, on both sides; the bootstrap of obp runs once",
+    ]
+    for which in ("normal", "default", "all"):
+        notes.append(f"peak memory of pointsman ope --intervals {which}: {peak_memory(columns, which):.0f} MiB")
+        print(notes[-1])
     peers.write(options.json, "Off-policy estimates, against Open Bandit Pipeline", ["obp", "numpy"], pairs, notes)
+
+
+def interval(ends):
+    return "[{:.4f}, {:.4f}]".format(*ends)
 
 
 def parse_options():
@@ -71,6 +95,7 @@ def parse_options():
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--actions", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--resamples", type=int, default=RESAMPLES)
     return peers.with_json(parser).parse_args()
 
 
@@ -128,6 +153,54 @@ def with_obp(columns):
     return least, values
 
 
+def obp_bootstrap(columns, n_resamples):
+    """CPU seconds of as many resamples as Pointsman draws, and the interval."""
+    from obp import ope
+
+    action, propensity, reward, policy, predictions = columns
+    before = time.process_time()
+    found = ope.DoublyRobust().estimate_interval(
+        reward=reward,
+        action=action,
+        pscore=propensity,
+        action_dist=policy[:, :, None],
+        estimated_rewards_by_reg_model=predictions[:, :, None],
+        n_bootstrap_samples=n_resamples,
+        random_state=7,
+    )
+    seconds = (time.process_time() - before) * RESAMPLES / n_resamples
+    return seconds, [end for name, end in found.items() if "CI" in name]
+
+
+def peak_memory(columns, intervals):
+    """Mebibytes that `pointsman ope` takes at most, with everything that the columns allow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    build = ["cargo", "build", "--quiet", "--release", "-p", "pointsman-cli"]
+    subprocess.run(build, cwd=peers.ROOT, check=True)
+    action, propensity, reward, policy, predictions = columns
+    n_actions = policy.shape[1]
+
+    def lists(matrix):
+        return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), n_actions)
+
+    table = {"action": action, "pscore": propensity, "reward": reward}
+    table |= {"pi_e": lists(policy), "q_hat": lists(predictions)}
+    path = WORK / "rounds.parquet"
+    pq.write_table(pa.table(table), path, row_group_size=20_000)
+    command = [peers.TARGET / "release" / "pointsman", "ope", "--quiet", "--rounds", path, "--policy", "pi_e"]
+    command += ["--qhat", "q_hat", "--intervals", intervals]
+    if intervals != "normal":
+        command += ["--reward-range", "0..1"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"pointsman ope ended with {child.returncode}")
+    return usage.ru_maxrss / 1024.0
+
+
 def prepare(columns):
     """Builds our side, and puts the columns as it takes them."""
     import numpy as np
@@ -142,8 +215,9 @@ def prepare(columns):
 
 def with_pointsman(log):
     done = subprocess.run([peers.TARGET / "release" / "ope-speed"], input=log, capture_output=True, check=True)
-    seconds, *values = (line.split() for line in done.stdout.decode().splitlines())
-    return float(seconds[1]), {name: float(value) for name, value in values}
+    seconds, bootstrap, *values = (line.split() for line in done.stdout.decode().splitlines())
+    values = {name: float(value) for name, value in values}
+    return float(seconds[1]), values, [float(cell) for cell in bootstrap[1:]]
 
 
 if __name__ == "__main__":

@@ -35,6 +35,7 @@ pub fn decision(ids: &Ids, n: u64, n_models: u16) -> DecisionRecord {
         drawn: "provider/model-1".to_owned(),
         propensity: PropensityRecord { value: Some(probability), kind: PropensityKind::Exact },
         draw: Some(0.372_118_9),
+        keep_prob: None,
         objective: Some("balanced".to_owned()),
         policy: PolicyRecord { name: "bench".to_owned(), digest: Some("ab".repeat(32)) },
         decision_ns: Some(8_123),

@@ -3,6 +3,7 @@
 pub mod text;
 
 pub mod coverage;
+pub mod gate_edge;
 pub mod policy;
 pub mod world;
 

@@ -250,6 +250,42 @@ fn an_explanation_is_that_of_the_decision() {
     assert!((standing + sum("terms") + sum("dense") - lead).abs() < 1e-5, "{decision:#}");
 }
 
+/// What pairs of models add is what the policy adds, on a table where all is known.
+#[test]
+fn what_moves_adds_up() {
+    let bench = bench();
+    let table = "evaluate --table later.ndjson --policy policy.safetensors";
+    let said = bench.done(&format!("{table} --slices task,language --json r.json --html r.html"));
+    let report = bench.json("r.json");
+    let moves = &report["moves"][0];
+    let best = moves["against"].as_str().unwrap().trim_start_matches("always `").trim_matches('`');
+    assert!(said.contains(&format!("what moves from always `{best}` to `policy`")), "{said}");
+    let rows = moves["rows"].as_array().unwrap();
+    let sum = |pointer: &str| -> f64 {
+        rows.iter().map(|row| row.pointer(pointer).and_then(Value::as_f64).unwrap()).sum()
+    };
+    let value = |name: &str, key: &str| {
+        let values = report["values"].as_array().unwrap();
+        values.iter().find(|row| row["policy"] == name).unwrap()[key].as_f64().unwrap()
+    };
+    if moves["n_pairs_not_shown"] == 0 {
+        for (key, of) in [("value", "quality"), ("cost_usd", "cost_usd")] {
+            let added = value("policy", key) - value(&format!("always {best}"), key);
+            let found = sum(&format!("/{of}/value"));
+            assert!((found - added).abs() < 1e-9, "{key}: {found} and {added}");
+        }
+    }
+    let moved = moves["moved_share"].as_f64().unwrap() - moves["not_shown_share"].as_f64().unwrap();
+    assert!((sum("/share") - moved).abs() < 1e-9, "{moves}");
+    let slices = report["slices"].as_array().unwrap();
+    assert!(slices.iter().any(|row| row["slice"] == "Latin script"), "{said}");
+    assert!(bench.text("r.html").contains("id=\"moves\""));
+    let own = bench.done(&format!("{table} --against policy.safetensors"));
+    assert!(own.contains("0.0 % of requests change model"), "{own}");
+    let no_tags = bench.run(&format!("{table} --slices tenant"));
+    assert!(no_tags.stderr.contains("an outcome table has no tenant"), "{}", no_tags.stderr);
+}
+
 #[test]
 fn slices_hold_together() {
     let bench = bench();

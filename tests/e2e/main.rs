@@ -2,9 +2,11 @@
 //! the rules of the tree. One binary, because each one links the whole workspace again.
 #![cfg(test)]
 
+mod served;
 mod tables;
 mod workbench;
 
+mod catalogs;
 #[cfg(unix)]
 mod documents;
 mod edges;
@@ -12,12 +14,15 @@ mod gate;
 mod golden;
 mod journals;
 mod journey;
+mod killed;
+mod learning_loop;
 mod mistakes;
 mod ope;
 mod points;
 mod published;
 mod real_data;
 mod same_bits;
+mod schema;
 mod snapshots;
 mod terminal;
 mod trust;

@@ -131,6 +131,43 @@ fn every_type_of_column_reads_alike() {
     assert!(why.contains("needs predicted rewards"), "{why}");
 }
 
+/// One default interval to each estimate, finite-sample ones where the range of rewards is stated.
+#[test]
+fn every_estimate_has_one_default_interval() {
+    let bench = Workbench::with(&[("r.parquet", &Rows::simulated(400).parquet(&lists()))]);
+    let rounds = "--rounds r.parquet --policy pi_e --qhat q_hat --lambda 2,inf --intervals all";
+    for (stated, has_exact) in [("", false), (" --reward-range 0..1", true)] {
+        let found = estimates(&bench, &format!("{rounds}{stated}"));
+        for one in found["estimates"].as_array().unwrap() {
+            let intervals = one["intervals"].as_array().unwrap();
+            let n_default = intervals.iter().filter(|it| it["default"] == json!(true)).count();
+            assert_eq!(n_default, usize::from(!intervals.is_empty()), "{one}");
+        }
+        for (name, lambda) in [("ipw", json!(2.0)), ("ipw", json!("inf")), ("dr", json!("inf"))] {
+            let intervals = entry(&found, name, &lambda)["intervals"].as_array().unwrap();
+            let mixture = intervals.iter().find(|it| it["method"] == "betting mixture").unwrap();
+            let kind = if has_exact { "finite-sample" } else { "asymptotic" };
+            assert_eq!(mixture["kind"], kind, "{name} {lambda}");
+            assert_eq!(mixture["reward_range"] == "seen", !has_exact, "{name} {lambda}");
+            // The policy's value: 0.125 · 0.3 + 0.25 · 0.5 + 0.625 · 0.7.
+            let (lower, upper) = (mixture["lower"].as_f64(), mixture["upper"].as_f64());
+            assert!(lower.unwrap() < 0.6 && 0.6 < upper.unwrap(), "{name} {lambda} {mixture}");
+        }
+    }
+    let all = estimates(&bench, &format!("{rounds} --reward-range 0..1 --smallest-propensity 0.2"));
+    let methods: Vec<&str> = entry(&all, "snipw", &Value::Null)["intervals"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it["method"].as_str())
+        .collect();
+    assert!(methods.contains(&"empirical Bernstein"), "{methods:?}");
+    let normal = estimates(&bench, "--rounds r.parquet --policy pi_e --intervals normal");
+    for one in normal["estimates"].as_array().unwrap() {
+        assert!(one["intervals"].as_array().unwrap().len() <= 1, "{one}");
+    }
+}
+
 /// An action that the logger never takes, and one that it cannot: no interval, and it is said.
 #[test]
 fn missing_support_withholds_every_interval() {
@@ -181,10 +218,15 @@ fn rounds_that_are_wrong() {
         ("--policy pi_e --estimator dm,dm", "`dm` is asked for twice"),
         ("--policy pi_e --confidence 95", "confidence level 95 is not strictly between 0 and 1"),
         ("--policy pi_e --json r.parquet", "r.parquet is named twice"),
+        ("--policy pi_e --reward-range 2..3", "is outside the stated range from 2 to 3"),
+        ("--policy pi_e --smallest-propensity 0", "--smallest-propensity: 0 is not in (0, 1]"),
+        ("--policy pi_e --intervals normal --reward-range 0..1", "say nothing to normal intervals"),
     ] {
         check_mistake(&usual, arguments, expected);
     }
     check_mistake(&Rows::default(), "--policy pi_e", "`r.parquet` is empty");
+    let heavy = "--policy pi_e --smallest-propensity 0.9";
+    check_mistake(&Rows::simulated(60), heavy, "is above the stated largest weight");
 }
 
 #[track_caller]

@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "demo",
     "simulate",
     "train",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 14] = [
     "gate",
     "ope",
     "compact",
+    "catalog",
     "route",
     "serve",
     "config",

@@ -4,13 +4,14 @@
 //! new one is a decision about where a boundary runs, and is made here first.
 
 /// What each package may name in `[dependencies]`, of the packages of this workspace.
-pub const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
+pub const MAY_DEPEND_ON: [(&str, &[&str]); 9] = [
     ("pointsman-core", &[]),
     ("pointsman-log", &["pointsman-core"]),
     ("pointsman-data", &["pointsman-core", "pointsman-log"]),
     ("pointsman-train", &["pointsman-core"]),
     ("pointsman-eval", &["pointsman-core"]),
     ("pointsman-serve", &["pointsman-core", "pointsman-log"]),
+    ("pointsman-import", &["pointsman-core", "pointsman-log"]),
     (
         "pointsman-cli",
         &[
@@ -20,6 +21,7 @@ pub const MAY_DEPEND_ON: [(&str, &[&str]); 8] = [
             "pointsman-train",
             "pointsman-eval",
             "pointsman-serve",
+            "pointsman-import",
         ],
     ),
     ("pointsman-testkit", &[]),

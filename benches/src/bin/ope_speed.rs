@@ -1,12 +1,16 @@
-//! Prints the processor time that nine point estimates take, from columns that a script wrote.
+//! Prints the processor time that nine point estimates take, and that a bootstrap of DR takes, from
+//! columns that a script wrote.
 //!
 //! Standard input is little-endian: the number of rounds and of actions as 64-bit integers, then
 //! 64-bit floats: actions, propensities, rewards, the policy's distributions and predicted rewards.
 
 use pointsman_eval::{
+    bootstrap::Buckets,
     distributions::{ActionRounds, TargetColumn},
     error::EstimateError,
-    estimators::{Estimator, PartialEstimate},
+    estimators::{Estimator, PartialEstimate, influence_values},
+    interval::{ConfidenceLevel, Interval},
+    rounds::LoggedRounds,
 };
 use std::{
     error::Error,
@@ -22,6 +26,10 @@ const LAMBDAS: [f64; 9] = [f64::INFINITY, 0.0, 0.0, f64::INFINITY, 0.0, 10.0, 10
 
 /// Rounds that are scored at once; their columns stay in the cache of one core.
 const BATCH: usize = 4096;
+
+/// Resamples of the bootstrap, and the seed that they are drawn by.
+const N_RESAMPLES: u32 = 1000;
+const SEED: u64 = 7;
 
 /// Timings, of which the least is printed.
 const N_RUNS: u32 = 5;
@@ -47,8 +55,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         values = log.estimate()?;
         least = least.min(processor_seconds()? - before);
     }
+    let before = processor_seconds()?;
+    let interval = log.bootstrap()?;
+    let seconds = processor_seconds()? - before;
     let mut out = io::stdout().lock();
     writeln!(out, "seconds {least:.4}")?;
+    writeln!(out, "bootstrap {seconds:.4} {} {}", interval.lower, interval.upper)?;
     for (name, value) in NAMES.iter().zip(values) {
         writeln!(out, "{name} {value:.17}")?;
     }
@@ -84,26 +96,43 @@ impl Log {
             sums.push(PartialEstimate::new(Estimator::named(name)?.at(lambda)?));
         }
         for start in (0..self.action.len()).step_by(BATCH) {
-            let rows = start..self.action.len().min(start + BATCH);
-            let cells = rows.start * self.n_actions..rows.end * self.n_actions;
-            let rounds = ActionRounds {
-                first_row: start,
-                n_actions: self.n_actions,
-                action: &self.action[rows.clone()],
-                propensity: &self.propensity[rows.clone()],
-                reward: &self.reward[rows],
-                target: TargetColumn::Whole(&self.policy[cells.clone()]),
-                predictions: Some(&self.predictions[cells]),
-                mrdr_predictions: None,
-                imitation_weight: None,
-                logging: None,
-            }
-            .rounds()?;
+            let rounds = self.batch(start)?;
             sums.iter_mut().try_for_each(|sums| sums.push(&rounds))?;
         }
         let values: Result<Vec<f64>, EstimateError> =
             sums.iter().map(PartialEstimate::value).collect();
         Ok(values?)
+    }
+
+    /// The interval of DR, from row-keyed buckets.
+    fn bootstrap(&self) -> Result<Interval, Box<dyn Error>> {
+        let mut buckets = Buckets::default();
+        let ones = vec![1.0; BATCH];
+        for start in (0..self.action.len()).step_by(BATCH) {
+            let values = influence_values(&self.batch(start)?, Estimator::Dr { clip: None })?;
+            buckets.push_all(u64::try_from(start)?, &values, &ones[..values.len()]);
+        }
+        let interval = buckets.interval(ConfidenceLevel::P95, N_RESAMPLES, SEED);
+        interval.ok_or_else(|| "too few resamples have a value".into())
+    }
+
+    /// The checked rounds of one batch.
+    fn batch(&self, start: usize) -> Result<LoggedRounds, Box<dyn Error>> {
+        let rows = start..self.action.len().min(start + BATCH);
+        let cells = rows.start * self.n_actions..rows.end * self.n_actions;
+        let rounds = ActionRounds {
+            first_row: start,
+            n_actions: self.n_actions,
+            action: &self.action[rows.clone()],
+            propensity: &self.propensity[rows.clone()],
+            reward: &self.reward[rows],
+            target: TargetColumn::Whole(&self.policy[cells.clone()]),
+            predictions: Some(&self.predictions[cells]),
+            mrdr_predictions: None,
+            imitation_weight: None,
+            logging: None,
+        };
+        Ok(rounds.rounds()?)
     }
 }
 

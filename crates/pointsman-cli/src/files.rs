@@ -70,3 +70,11 @@ pub(crate) fn read_catalog(path: &Path) -> Result<Catalog> {
     let catalog = if is_json { Catalog::from_json(&text) } else { Catalog::from_toml(&text) };
     catalog.with_context(|| path.display().to_string())
 }
+
+/// Writes a catalog; JSON where the name says so, else TOML.
+pub(crate) fn write_catalog(path: &Path, catalog: &Catalog) -> Result<()> {
+    let is_json = path.extension().is_some_and(|extension| extension == "json");
+    let text =
+        if is_json { catalog.to_json().map(|text| format!("{text}\n")) } else { catalog.to_toml() };
+    write(path, text.with_context(|| path.display().to_string())?.as_bytes())
+}

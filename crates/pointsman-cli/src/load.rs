@@ -1,6 +1,6 @@
 //! Tables and logs, read once and turned into what training and evaluation take.
 
-use crate::{screen::Screen, wording};
+use crate::{nearest::did_you_mean, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     catalog::Catalog,
@@ -188,7 +188,9 @@ pub(crate) fn listed<'c>(
 ) -> Result<Vec<&'c pointsman_core::catalog::Model>> {
     let find = |name: &&str| {
         catalog.find(name).with_context(|| {
-            format!("model `{name}` of the data is not in the catalog; add it there")
+            let known = catalog.models().iter().map(|model| model.id.as_str());
+            let question = did_you_mean(name, known);
+            format!("model `{name}` of the data is not in the catalog; add it there{question}")
         })
     };
     models.iter().map(find).collect()

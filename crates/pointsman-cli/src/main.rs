@@ -16,6 +16,7 @@ mod from_logs;
 mod load;
 #[cfg(feature = "learn")]
 mod log_curve;
+mod nearest;
 #[cfg(feature = "learn")]
 mod off_policy;
 #[cfg(feature = "learn")]
@@ -39,6 +40,10 @@ use clap::{Parser, Subcommand};
 use pointsman_eval::gate::Verdict;
 use screen::Screen;
 use std::{panic, process::ExitCode};
+
+/// Gives memory back to the system seldom: matrices come and go in every step of a fit.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Learns from your own LLM traffic which model should answer which prompt, proves it offline,
 /// and decides in microseconds.
@@ -78,6 +83,11 @@ enum Command {
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
     #[cfg(feature = "learn")]
     Compact(commands::compact::Args),
+    /// Catalogs of models and prices, from price lists of others.
+    Catalog(commands::catalog::Args),
+    /// Logs of gateways, tracers and files of columns, as traffic records.
+    #[cfg(feature = "learn")]
+    Import(commands::import::Args),
     /// One decision; the request on standard input.
     Route(commands::route::Args),
     /// Decides over HTTP, keeps a journal, and stops when told to.
@@ -127,6 +137,9 @@ fn run(cli: Cli) -> ExitCode {
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
+        Command::Catalog(args) => commands::catalog::run(&args, &screen),
+        #[cfg(feature = "learn")]
+        Command::Import(args) => commands::import::run(&args, &screen),
         Command::Route(args) => commands::route::run(&args, &screen),
         #[cfg(feature = "serve")]
         Command::Serve(args) => commands::serve::run(&args),

@@ -3,6 +3,11 @@
 //! One entry for each estimator and λ. An entry that cannot have a value keeps its place and says
 //! why; nothing that was asked for is left out in silence.
 
+mod intervals;
+
+pub(crate) use intervals::{IntervalChoice, Intervals, KeptRows, Stated};
+
+use self::intervals::{Found, Shown};
 use crate::{commands::ope::ReadLog, screen, wording};
 use anyhow::{Result, bail};
 use pointsman_eval::{
@@ -67,7 +72,15 @@ pub(crate) struct Estimated {
     lambda: Option<f64>,
     rule: Option<TuningRule>,
     value: Result<f64, String>,
-    interval: Result<Interval, String>,
+    intervals: Result<Found, String>,
+}
+
+impl Estimated {
+    /// The default interval; the only one where none is marked.
+    fn main_interval(&self) -> Option<&Shown> {
+        let shown = &self.intervals.as_ref().ok()?.shown;
+        shown.iter().find(|one| one.default_because.is_some()).or_else(|| shown.first())
+    }
 }
 
 /// The entries for these estimators, in their order.
@@ -117,8 +130,8 @@ impl Asked {
         }
     }
 
-    /// The value, and the interval where the log allows one.
-    pub(crate) fn finish(self, level: ConfidenceLevel, support: Support) -> Estimated {
+    /// The value, and its intervals where the log allows any.
+    pub(crate) fn finish(self, intervals: &mut Intervals<'_>, support: Support) -> Estimated {
         let Self { name, lambda, rule, sums } = self;
         let tuned = |sums: PartialTuning| sums.finish(rule.unwrap_or(TuningRule::Slope));
         let sums: Result<PartialEstimate, String> = sums.and_then(|sums| match sums {
@@ -130,18 +143,13 @@ impl Asked {
         let sentence = |reason: EstimateError| reason.to_string();
         let lambda = sums.as_ref().map_or(lambda, |sums| sums.estimator().lambda());
         let value = sums.as_ref().map_err(String::clone).and_then(|s| s.value().map_err(sentence));
-        let interval = match (&sums, &value) {
-            (Ok(sums), Ok(_)) if support.allows_intervals() => interval(sums, level),
+        let intervals = match (&sums, &value) {
+            (Ok(sums), Ok(_)) if support.allows_intervals() => intervals.of(sums, rule.is_some()),
             (Ok(_), Ok(_)) => Err(support.to_string()),
             (Ok(_), Err(reason)) | (Err(reason), _) => Err(reason.clone()),
         };
-        Estimated { name, lambda, rule, value, interval }
+        Estimated { name, lambda, rule, value, intervals }
     }
-}
-
-/// The one place where a value gets its interval.
-fn interval(sums: &PartialEstimate, level: ConfidenceLevel) -> Result<Interval, String> {
-    sums.finish(level).map(|found| found.interval).map_err(|reason| reason.to_string())
 }
 
 /// The table and what to know about it.
@@ -162,21 +170,22 @@ pub(crate) fn as_text(
             one.value
                 .as_ref()
                 .map_or_else(|_| "no value".to_owned(), |value| format!("{value:.4}")),
-            one.interval.as_ref().map_or_else(
-                |_| "-".to_owned(),
-                |interval| format!("[{:.4}, {:.4}]", interval.lower, interval.upper),
-            ),
+            one.main_interval().map_or_else(|| "-".to_owned(), ends),
+            one.main_interval().map_or_else(|| "-".to_owned(), method),
         ]
     };
     let interval_header = format!("{:.4} % interval", 100.0 * level.get());
     let interval_header = interval_header.replace(".0000 %", " %");
-    let header = ["estimator", "λ", "value", &interval_header];
+    let header = ["estimator", "λ", "value", &interval_header, "by"];
     let mut text = format!(
         "{}: {}.\n\n",
         capitalised(verdict_word(estimated, support)),
         sentence(estimated, support)
     );
     text.push_str(&screen::table(header, estimated.iter().map(row)));
+    if has_several_intervals(estimated) {
+        text.push_str(&format!("\n\n{}", table_of_others(estimated)));
+    }
     let found = &log.diagnostics;
     text.push_str(&format!("\n\n  rounds: {}", wording::length(found.n_rows)));
     text.push_str(&format!("\n  effective rounds: {:.0} (Kish)", found.effective_n));
@@ -202,7 +211,40 @@ pub(crate) fn as_text(
             text.push_str(&format!("\n! {}: {why}", one.name));
         }
     }
+    if estimated.iter().filter_map(Estimated::main_interval).any(|shown| shown.has_seen_range) {
+        text.push_str(&format!("\n! {SEEN_RANGE}"));
+    }
     text
+}
+
+/// What is said where no range of rewards is stated.
+const SEEN_RANGE: &str = "no range of rewards is stated, so that intervals which need one take what \
+    was seen for all there can be and promise no more than asymptotic ones; state it with \
+    --reward-range";
+
+/// More than the normal and the default one.
+fn has_several_intervals(estimated: &[Estimated]) -> bool {
+    estimated.iter().any(|one| one.intervals.as_ref().is_ok_and(|found| 2 < found.shown.len()))
+}
+
+fn table_of_others(estimated: &[Estimated]) -> String {
+    let others = estimated.iter().flat_map(|one| {
+        let shown = one.intervals.iter().flat_map(|found| &found.shown);
+        shown.filter(|shown| shown.default_because.is_none()).map(move |shown| {
+            let lambda = one.lambda.map_or_else(|| "-".to_owned(), |lambda| lambda.to_string());
+            [one.name.to_owned(), lambda, ends(shown), method(shown)]
+        })
+    });
+    screen::table(["other intervals", "λ", "interval", "by"], others)
+}
+
+fn ends(shown: &Shown) -> String {
+    format!("[{:.4}, {:.4}]", shown.interval.lower, shown.interval.upper)
+}
+
+fn method(shown: &Shown) -> String {
+    let interval = &shown.interval;
+    format!("{}, {}", interval.method.name(), interval.kind.name())
 }
 
 /// The estimates as a value; what is infinite is the text `inf`.
@@ -236,7 +278,8 @@ pub(crate) fn as_json(estimated: &[Estimated], log: &ReadLog, support: Support) 
 }
 
 fn entry(one: &Estimated) -> Value {
-    let intervals: Vec<Value> = one.interval.iter().map(interval_json).collect();
+    let shown = one.intervals.iter().flat_map(|found| &found.shown);
+    let intervals: Vec<Value> = shown.map(interval_json).collect();
     let mut entry = json!({
         "estimator": one.name,
         "lambda": one.lambda.map(number),
@@ -246,22 +289,36 @@ fn entry(one: &Estimated) -> Value {
     if let Some(rule) = one.rule {
         entry["tuned_by"] = json!(rule_name(rule));
     }
-    if let Err(why) = one.value.as_ref().map(|_| ()).and(one.interval.as_ref().map(|_| ())) {
+    if let Ok(Found { shown: _, left_out }) = &one.intervals
+        && !left_out.is_empty()
+    {
+        entry["intervals_left_out"] = json!(left_out);
+    }
+    if let Err(why) = one.value.as_ref().map(|_| ()).and(one.intervals.as_ref().map(|_| ())) {
         let key = if one.value.is_err() { "why" } else { "why_no_interval" };
         entry[key] = json!(one.value.as_ref().err().unwrap_or(why));
     }
     entry
 }
 
-fn interval_json(interval: &Interval) -> Value {
+fn interval_json(shown: &Shown) -> Value {
+    let Shown { interval, default_because, has_seen_range } = shown;
     let Interval { lower, upper, level, method, kind } = interval;
-    json!({
+    let mut entry = json!({
         "kind": kind.name(),
         "method": method.name(),
         "level": level.get(),
         "lower": number(*lower),
         "upper": number(*upper),
-    })
+    });
+    if let Some(because) = default_because {
+        entry["default"] = json!(true);
+        entry["default_because"] = json!(because);
+    }
+    if *has_seen_range {
+        entry["reward_range"] = json!("seen");
+    }
+    entry
 }
 
 fn number(value: f64) -> Value {

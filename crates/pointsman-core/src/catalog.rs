@@ -2,17 +2,27 @@
 //!
 //! A catalog is written by people (TOML) or by importers (JSON); both have the same keys.
 //! [`Catalog::from_toml`] and [`Catalog::from_json`] check everything, so that a decision never
-//! meets a model without an endpoint or a price that is not a number.
+//! meets a model without an endpoint or a price that is not a number. Prices may have a history
+//! ([`Catalog::as_of`]).
+
+mod date;
+mod history;
+mod write;
+
+pub use date::{Date, NotADate};
+pub use history::{PastPrices, Prices, Repriced};
 
 use crate::{
     request::{CAPABILITY_NAMES, Capabilities, DataPolicy},
     units::{OutOfRange, Price, Quality, Tokens},
 };
+use std::collections::HashSet;
 
 /// All models that may be chosen, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Catalog {
     models: Vec<Model>,
+    as_of: Option<Date>,
 }
 
 /// An LLM that can answer.
@@ -55,6 +65,10 @@ pub struct Endpoint {
     pub quantization: Option<String>,
     /// The request parameters that it obeys; every one where `None`.
     pub parameters: Option<Vec<String>>,
+    /// The day from which these prices hold; always where `None`.
+    pub since: Option<Date>,
+    /// The prices before these, oldest first, each since a later day than the one before it.
+    pub history: Vec<PastPrices>,
 }
 
 /// The names of weight formats, as OpenRouter spells them.
@@ -92,42 +106,76 @@ pub enum CatalogError {
     /// A number that is not of its unit.
     #[error("model `{model}`, provider `{provider}`: {key}: {source}")]
     Number { model: String, provider: String, key: &'static str, source: OutOfRange },
+    /// Prices of which it cannot be said which came first.
+    #[error(
+        "model `{model}`, provider `{provider}`: its price history is not in order; list the oldest prices first, each with a later `since` than the one before (the first may have none), and give the endpoint's own prices the latest"
+    )]
+    History { model: String, provider: String },
+    /// A value that the form cannot hold.
+    #[error("the catalog cannot be written: {message}")]
+    Unwritable { message: String },
 }
 
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 struct CatalogFile {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<Date>,
     #[serde(default)]
     models: Vec<ModelFile>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 struct ModelFile {
     id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     context_window: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     max_output_tokens: Option<u64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     capabilities: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     prior_quality: Option<f64>,
     #[serde(default)]
     endpoints: Vec<EndpointFile>,
 }
 
-#[derive(serde::Deserialize)]
+#[derive(serde::Deserialize, serde::Serialize)]
 #[serde(deny_unknown_fields)]
 struct EndpointFile {
     provider: String,
     input_usd_per_million: f64,
     output_usd_per_million: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
     cached_input_usd_per_million: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     context_window: Option<u64>,
-    #[serde(default)]
-    data_policy: DataPolicy,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data_policy: Option<DataPolicy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     ttft_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tokens_per_second: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     quantization: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     parameters: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Date>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<PastFile>,
+}
+
+#[derive(serde::Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+struct PastFile {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<Date>,
+    input_usd_per_million: f64,
+    output_usd_per_million: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cached_input_usd_per_million: Option<f64>,
 }
 
 impl Catalog {
@@ -151,9 +199,34 @@ impl Catalog {
         Self::try_from(file)
     }
 
+    /// A catalog of these models, which price lists of the day `as_of` have priced.
+    ///
+    /// # Errors
+    /// [`CatalogError`] where there is no model, one without an endpoint, or one twice.
+    pub fn from_models(models: Vec<Model>, as_of: Option<Date>) -> Result<Self, CatalogError> {
+        if models.is_empty() {
+            return Err(CatalogError::Empty);
+        }
+        let mut known = HashSet::with_capacity(models.len());
+        for model in &models {
+            if !known.insert(model.id.as_str()) {
+                return Err(CatalogError::Duplicate { model: model.id.clone() });
+            }
+            if model.endpoints.is_empty() {
+                return Err(CatalogError::NoEndpoint { model: model.id.clone() });
+            }
+        }
+        Ok(Self { models, as_of })
+    }
+
     /// All models, in the order of the file.
     pub fn models(&self) -> &[Model] {
         &self.models
+    }
+
+    /// The day of the latest price list that went into it, where that is known.
+    pub const fn dated(&self) -> Option<Date> {
+        self.as_of
     }
 
     /// The model of that name.
@@ -166,18 +239,9 @@ impl TryFrom<CatalogFile> for Catalog {
     type Error = CatalogError;
 
     fn try_from(file: CatalogFile) -> Result<Self, CatalogError> {
-        let CatalogFile { models } = file;
-        if models.is_empty() {
-            return Err(CatalogError::Empty);
-        }
-        let mut checked: Vec<Model> = Vec::with_capacity(models.len());
-        for model in models {
-            if checked.iter().any(|known| known.id == model.id) {
-                return Err(CatalogError::Duplicate { model: model.id });
-            }
-            checked.push(check_model(model)?);
-        }
-        Ok(Self { models: checked })
+        let CatalogFile { as_of, models } = file;
+        let models = models.into_iter().map(check_model).collect::<Result<_, _>>()?;
+        Self::from_models(models, as_of)
     }
 }
 
@@ -221,20 +285,15 @@ fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogEr
         tokens_per_second,
         quantization,
         parameters,
+        since,
+        history,
     } = file;
     if let Some(found) = quantization.as_ref().filter(|one| !QUANTIZATIONS.contains(&one.as_str()))
     {
         let (model, found) = (model.to_owned(), found.clone());
         return Err(CatalogError::UnknownQuantization { model, provider, found });
     }
-    let price = |dollars: f64, key: &'static str| {
-        Price::from_dollars_per_million(dollars).map_err(|source| CatalogError::Number {
-            model: model.to_owned(),
-            provider: provider.clone(),
-            key,
-            source,
-        })
-    };
+    let price = |dollars: f64, key: &'static str| check_price(model, &provider, key, dollars);
     let positive = |value: Option<f64>, key: &'static str| match value {
         Some(value) if !(value.is_finite() && 0.0 < value) => Err(CatalogError::Number {
             model: model.to_owned(),
@@ -244,6 +303,14 @@ fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogEr
         }),
         Some(_) | None => Ok(value),
     };
+    let history = history
+        .into_iter()
+        .map(|past| check_past(model, &provider, &past))
+        .collect::<Result<Vec<_>, _>>()?;
+    if !history::is_in_order(&history, since) {
+        let (model, provider) = (model.to_owned(), provider.clone());
+        return Err(CatalogError::History { model, provider });
+    }
     Ok(Endpoint {
         input: price(input_usd_per_million, "input_usd_per_million")?,
         output: price(output_usd_per_million, "output_usd_per_million")?,
@@ -251,12 +318,46 @@ fn check_endpoint(model: &str, file: EndpointFile) -> Result<Endpoint, CatalogEr
             .map(|dollars| price(dollars, "cached_input_usd_per_million"))
             .transpose()?,
         context_window: context_window.map(Tokens::new),
-        data_policy,
+        data_policy: data_policy.unwrap_or_default(),
         ttft_ms: positive(ttft_ms, "ttft_ms")?,
         tokens_per_second: positive(tokens_per_second, "tokens_per_second")?,
         quantization,
         parameters,
+        since,
+        history,
         provider,
+    })
+}
+
+fn check_past(model: &str, provider: &str, file: &PastFile) -> Result<PastPrices, CatalogError> {
+    let PastFile {
+        since,
+        input_usd_per_million,
+        output_usd_per_million,
+        cached_input_usd_per_million,
+    } = *file;
+    let price = |dollars: f64, key: &'static str| check_price(model, provider, key, dollars);
+    let prices = Prices {
+        input: price(input_usd_per_million, "history: input_usd_per_million")?,
+        output: price(output_usd_per_million, "history: output_usd_per_million")?,
+        cached_input: cached_input_usd_per_million
+            .map(|dollars| price(dollars, "history: cached_input_usd_per_million"))
+            .transpose()?,
+    };
+    Ok(PastPrices { since, prices })
+}
+
+fn check_price(
+    model: &str,
+    provider: &str,
+    key: &'static str,
+    dollars: f64,
+) -> Result<Price, CatalogError> {
+    Price::from_dollars_per_million(dollars).map_err(|source| CatalogError::Number {
+        model: model.to_owned(),
+        provider: provider.to_owned(),
+        key,
+        source,
     })
 }
 

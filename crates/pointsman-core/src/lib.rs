@@ -5,6 +5,37 @@
 //! and no network, and draws nothing at random: the random number of a decision is an argument.
 //! Serving, training and evaluation all score through the functions of this crate, so that they
 //! cannot differ.
+//!
+//! ```
+//! use pointsman_core::{artifact::Artifact, catalog::Catalog, explorer::{Explorer, Rule}};
+//! use pointsman_core::{policy::{Policy, Workspace}, request::Request, units::Probability};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let file = include_bytes!("../../../tests/golden/artifact-v1.safetensors");
+//! let artifact = Artifact::from_bytes(file)?;
+//! let names = artifact.card().models.clone();
+//! # let list = |name: &String| format!("[[models]]\nid = {name:?}\n[[models.endpoints]]\n\
+//! #     provider = \"p\"\ninput_usd_per_million = 1.0\noutput_usd_per_million = 2.0\n");
+//! # let prices: String = names.iter().map(list).collect();
+//! let catalog = Catalog::from_toml(&prices)?;
+//! let policy = Policy::new(artifact.scorer().clone(), &names, Some(&catalog))?
+//!     .with_explorer(Explorer::new(Rule::Greedy, Probability::new(0.3)?)?);
+//! let mut workspace = Workspace::new(&policy); // one for each thread
+//! let request = Request::from_prompt("Write a haiku about rain.");
+//! let decision = policy.decide(&request, Probability::new(0.5)?, &mut workspace)?;
+//! println!("{} with {}", names[decision.model], decision.propensity.get());
+//! # let candidates = workspace.candidates();
+//! # assert_eq!(candidates[decision.model].probability, decision.propensity.get());
+//! # let total: f64 = candidates.iter().map(|candidate| candidate.probability).sum();
+//! # assert!((total - 1.0).abs() < 1e-9 && candidates.iter().all(|one| 0.09 < one.probability));
+//! # Ok(())
+//! # }
+//! ```
+
+/// What `docs/library.md` shows compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/library.md")]
+pub struct Library;
 
 pub mod units;
 
@@ -13,7 +44,7 @@ pub mod request;
 
 pub mod features;
 pub mod scorer;
-mod simd;
+pub mod simd;
 
 pub mod eligibility;
 pub mod explorer;

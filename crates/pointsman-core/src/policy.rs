@@ -23,24 +23,24 @@
 //! ```
 
 mod endpoints;
-
 mod new_models;
+mod weigh;
 
 use crate::{
     catalog::{Catalog, Model},
     circumstances::{Circumstances, Held, Switch},
-    eligibility::{self, Exclusion},
+    eligibility::Exclusion,
     explorer::{self, Explorer},
     features::Extractor,
     objective::{Expected, Favour, Objective, OperatingPoint, WeightError, Weights},
     request::Request,
-    scorer::{LogLine, Scorer, Scores, at_length},
-    simd::{self, Job},
-    units::{Probability, Propensity, Tokens, Usd, as_float, len_as_float},
+    scorer::{Scorer, Scores},
+    simd,
+    units::{Probability, Propensity, Tokens, as_float, len_as_float},
 };
 use endpoints::Asked;
-
 use new_models::NewModel;
+use weigh::Weighing;
 
 /// Output tokens assumed where none could be learned; [`CostBasis`] says so.
 pub const ASSUMED_OUTPUT_TOKENS: u64 = 500;
@@ -386,131 +386,6 @@ impl Policy {
             let estimate = len_as_float(n_bytes) * self.scorer.parts().input_tokens_per_byte;
             whole_tokens(estimate)
         })
-    }
-
-    /// Fills in what is expected of a model, or says why it may not answer.
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn expect_of(
-        &self,
-        place: usize,
-        asked: Asked<'_, '_>,
-        dollars: f64,
-        candidate: &mut Candidate,
-    ) -> Result<(), Exclusion> {
-        let model = &self.models[place];
-        eligibility::check_name(&model.id, &asked.request.constraints)?;
-        if let Some(held) = asked.circumstances.held
-            && held.switch == Switch::InToolLoop
-            && held.model != place
-        {
-            return Err(Exclusion::HeldBySession);
-        }
-        if let Some(listed) = &model.listed {
-            asked.choose((place, listed), candidate)?;
-        }
-        if self.cost_basis == CostBasis::Learned {
-            candidate.expected.cost = Usd::from_dollars(dollars).ok();
-        }
-        check_caps(asked.request, &candidate.expected)
-    }
-}
-
-/// From scores to a distribution.
-struct Weighing<'a, 'r> {
-    policy: &'a Policy,
-    asked: Asked<'a, 'r>,
-    workspace: &'a mut Workspace,
-}
-
-impl Job for Weighing<'_, '_> {
-    type Output = Result<(), NoEligibleModel>;
-
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn run(self) -> Result<(), NoEligibleModel> {
-        let Self { policy, asked, workspace } = self;
-        let objective = &asked.circumstances.objective;
-        let Workspace {
-            extractor: _,
-            scores,
-            output_tokens,
-            cost_usd,
-            candidates,
-            utilities,
-            probabilities,
-            input_tokens: _,
-        } = workspace;
-        let parts = policy.scorer.parts();
-        at_length(lines_of(parts.output_tokens.as_ref()), scores.length(), output_tokens);
-        if policy.cost_basis == CostBasis::Learned {
-            at_length(lines_of(parts.cost_usd.as_ref()), scores.length(), cost_usd);
-        }
-        let most = asked.request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
-        candidates.resize(policy.models.len(), Candidate::UNKNOWN);
-        let (mut n_eligible, mut dearest) = (0_usize, Usd::ZERO);
-        let scored = scores.quality().iter().enumerate();
-        for ((index, quality), candidate) in scored.zip(&mut *candidates) {
-            *candidate = Candidate::UNKNOWN;
-            candidate.expected.quality = f64::from(*quality);
-            candidate.output_tokens = output_tokens.get(index).map(|expected| expected.min(most));
-            let dollars = cost_usd.get(index).copied().unwrap_or(0.0);
-            match policy.expect_of(index, asked, dollars, candidate) {
-                Ok(()) => {
-                    n_eligible += 1;
-                    dearest = dearest.max(candidate.expected.cost.unwrap_or(Usd::ZERO));
-                }
-                Err(reason) => candidate.excluded_by = Some(reason),
-            }
-        }
-        if !policy.expected_of_new.is_empty() {
-            let learned = (scores.quality(), &output_tokens[..], &cost_usd[..]);
-            let behind = &mut candidates[scores.quality().len()..];
-            let (n, most_of_new) = policy.weigh_new(asked, learned, most, behind);
-            n_eligible += n;
-            dearest = dearest.max(most_of_new);
-        }
-        if n_eligible == 0 {
-            return Err(NoEligibleModel { n_models: policy.models.len() });
-        }
-        utilities.clear();
-        for candidate in candidates.iter_mut() {
-            if candidate.excluded_by.is_none() {
-                candidate.utility = objective.utility(&candidate.expected, dearest);
-            }
-            utilities.push(candidate.utility);
-        }
-        if let Some(Favour { model, quality_points }) = asked.circumstances.favour
-            && let Some(candidate) = candidates.get_mut(model)
-        {
-            candidate.utility += quality_points; // negative infinity stays what it is
-            utilities[model] = candidate.utility;
-        }
-        probabilities.clear();
-        probabilities.resize(utilities.len(), 0.0);
-        asked.circumstances.explorer.distribute(utilities, probabilities);
-        for (candidate, probability) in candidates.iter_mut().zip(probabilities) {
-            candidate.probability = *probability;
-        }
-        Ok(())
-    }
-}
-
-fn lines_of(lines: Option<&Vec<LogLine>>) -> &[LogLine] {
-    lines.map_or(&[], Vec::as_slice)
-}
-
-fn check_caps(request: &Request<'_>, expected: &Expected) -> Result<(), Exclusion> {
-    if let (Some(cap), Some(cost)) = (request.constraints.max_cost, expected.cost)
-        && cap < cost
-    {
-        return Err(Exclusion::Cost { expected: cost, cap });
-    }
-    match (request.constraints.max_latency_ms, expected.latency_ms) {
-        (Some(cap_ms), Some(expected_ms)) if cap_ms < expected_ms => {
-            Err(Exclusion::Latency { expected_ms, cap_ms })
-        }
-        (Some(_) | None, Some(_) | None) => Ok(()),
     }
 }
 

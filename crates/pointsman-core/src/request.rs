@@ -103,7 +103,18 @@ impl Capabilities {
 }
 
 /// What a provider may do with the prompts it is sent, from the laxest to the strictest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, serde::Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Default,
+    serde::Deserialize,
+    serde::Serialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DataPolicy {
     /// Prompts may train models, or nothing is known.

@@ -43,7 +43,7 @@ pub(crate) struct ByteCounts {
 
 /// A computation that [`at_best`] compiles twice. Its `run` and all that is hot in it must be
 /// `#[inline(always)]`: what is not is compiled once, for any machine.
-pub(crate) trait Job {
+pub trait Job {
     /// What it computes.
     type Output;
 
@@ -55,7 +55,7 @@ pub(crate) trait Job {
 /// finding bits, wide products and rounding are then one instruction each. Integers and fused
 /// operations do not come into it, so the result is the same to the bit.
 #[inline]
-pub(crate) fn at_best<J: Job>(job: J) -> J::Output {
+pub fn at_best<J: Job>(job: J) -> J::Output {
     #[cfg(target_arch = "x86_64")]
     if x86::is_available() {
         // SAFETY: the machine has the instructions.

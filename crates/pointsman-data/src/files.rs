@@ -1,7 +1,7 @@
 //! From paths and patterns to files in a fixed order, each with its format.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
@@ -46,6 +46,9 @@ pub(crate) fn sources(paths: &[PathBuf]) -> Result<Vec<Source>, DataError> {
 
 fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
     let pattern = path.to_string_lossy().into_owned();
+    if path.is_dir() && !is_journal(path) {
+        return parts_in(path);
+    }
     if path.exists() {
         return Ok(vec![path.to_path_buf()]);
     }
@@ -68,6 +71,24 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>, DataError> {
         return Err(DataError::NoMatch { pattern });
     }
     Ok(files)
+}
+
+/// The parts `part-*.ndjson` of a folder that an import wrote, in their order; the folder itself, to be
+/// refused, where it holds none.
+fn parts_in(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let unreadable = |source| DataError::Unreadable { path: dir.to_path_buf(), source };
+    let mut parts = Vec::new();
+    for entry in fs::read_dir(dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let number = name.strip_prefix("part-").and_then(|rest| rest.strip_suffix(".ndjson"));
+        parts.extend(number.and_then(|digits| digits.parse::<u64>().ok()).map(|n| (n, path)));
+    }
+    if parts.is_empty() {
+        return Ok(vec![dir.to_path_buf()]);
+    }
+    parts.sort_unstable();
+    Ok(parts.into_iter().map(|(_, path)| path).collect())
 }
 
 /// The format by extension, else by the first byte; what can be seen to be wrong is an error.

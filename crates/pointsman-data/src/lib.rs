@@ -27,7 +27,7 @@ mod writer;
 pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
-pub use log::{LogOptions, LoggedRow, TrafficLog, Undrawn, read_log};
+pub use log::{LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown, read_log};
 pub use matrix::OutcomeMatrix;
 pub use parts::{TrainTest, train_test_parts};
 pub use rounds::{Refusal, RoundNames, RoundsBatch, TargetNumbers, read_rounds};

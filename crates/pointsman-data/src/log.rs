@@ -36,12 +36,18 @@ pub struct LogOptions {
     pub quality_range: (f64, f64),
     /// What becomes of decisions that were not drawn.
     pub undrawn: Undrawn,
+    /// What becomes of decisions whose propensity nobody knows.
+    pub unknown: Unknown,
+    /// Tags that are kept beside `task`, by their names.
+    pub tags: Vec<String>,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
         let undrawn = Undrawn::Drop;
-        Self { quality_metric: "quality".to_owned(), quality_range: (0.0, 1.0), undrawn }
+        let quality_metric = "quality".to_owned();
+        let (unknown, tags) = (Unknown::Drop, Vec::new());
+        Self { quality_metric, quality_range: (0.0, 1.0), undrawn, unknown, tags }
     }
 }
 
@@ -52,6 +58,16 @@ pub enum Undrawn {
     Drop,
     /// Kept, as decisions that the logger could not have made otherwise: with the propensity 1,
     /// whatever the record says. They tell of a policy that would have chosen the same.
+    Keep,
+}
+
+/// What becomes of decisions whose propensity is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unknown {
+    /// Dropped and counted.
+    Drop,
+    /// Kept, with the same probability for every candidate that was not excluded, which holds the
+    /// place of an estimate and is none. The kind stays unknown until there is one.
     Keep,
 }
 
@@ -92,6 +108,10 @@ pub struct LoggedRow {
     pub group: u64,
     /// The tag `task`.
     pub task: Option<String>,
+    /// On whose behalf.
+    pub tenant: Option<String>,
+    /// The values of [`LogOptions::tags`], in their order.
+    pub tags: Vec<Option<String>>,
     /// The drawn model, as an index into [`TrafficLog::models`].
     pub taken: u16,
     /// The probability with which it had been drawn, in `(0, 1]`.

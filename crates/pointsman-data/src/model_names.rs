@@ -45,3 +45,16 @@ impl ModelNames {
         &self.names
     }
 }
+
+/// The names in order, and by former index the new one.
+pub(crate) fn sorted(names: &[String]) -> (Vec<String>, Vec<u16>) {
+    let mut by_name: Vec<(&String, usize)> = names.iter().zip(0..).collect();
+    by_name.sort_unstable();
+    let mut index = vec![0; names.len()];
+    for (new, &(_, former)) in (0u16..).zip(&by_name) {
+        if let Some(slot) = index.get_mut(former) {
+            *slot = new;
+        }
+    }
+    (by_name.into_iter().map(|(name, _)| name.clone()).collect(), index)
+}

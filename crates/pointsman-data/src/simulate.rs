@@ -192,6 +192,7 @@ impl<'a> Plan<'a> {
             drawn: model.clone(),
             propensity: PropensityRecord { value: propensity, kind: PropensityKind::Exact },
             draw: Some(draw),
+            keep_prob: None,
             objective: None,
             policy: PolicyRecord { name: self.options.logger.to_string(), digest: None },
             decision_ns: None,

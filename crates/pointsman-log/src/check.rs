@@ -73,7 +73,8 @@ impl DecisionRecord {
         }
         self.check_candidates()?;
         self.check_propensity()?;
-        check_number(&self.id, format_args!("draw"), self.draw, Range::Unit)
+        check_number(&self.id, format_args!("draw"), self.draw, Range::Unit)?;
+        check_number(&self.id, format_args!("keep_prob"), self.keep_prob, Range::UnitWithoutZero)
     }
 
     fn check_candidates(&self) -> Result<(), RecordError> {

@@ -53,20 +53,27 @@ impl DecisionId {
     pub const fn number(self) -> u128 {
         self.0
     }
+
+    /// The id as it prints.
+    pub fn text(self) -> [u8; 36] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [b'-'; 36];
+        let is_digit = |at: &usize| !matches!(at, 8 | 13 | 18 | 23);
+        let mut places = (0..text.len()).filter(is_digit);
+        for byte in self.0.to_be_bytes() {
+            for digit in [byte >> 4, byte & 15] {
+                if let Some(at) = places.next() {
+                    text[at] = DIGITS[usize::from(digit)];
+                }
+            }
+        }
+        text
+    }
 }
 
 impl std::fmt::Display for DecisionId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [high, low] = split(self.0);
-        write!(
-            f,
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            high >> 32,
-            high >> 16 & 0xFFFF,
-            high & 0xFFFF,
-            low >> 48,
-            low & (u64::MAX >> 16),
-        )
+        f.write_str(std::str::from_utf8(&self.text()).unwrap_or_default())
     }
 }
 

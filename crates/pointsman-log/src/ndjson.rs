@@ -12,7 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     check::RecordError,
     journal,
-    record::{Record, VERSION},
+    record::{self, DecisionRecord, OutcomeRecord, Record, VERSION},
 };
 
 /// The longest line that is read or written, in bytes, without its newline: 16 MiB.
@@ -76,8 +76,31 @@ pub fn read<R: BufRead>(reader: R) -> impl Iterator<Item = Result<Record, ReadEr
 /// The error of `writer`, or [`io::ErrorKind::InvalidData`] for a record that [`read`] would
 /// refuse; nothing is written then.
 pub fn write<W: Write>(writer: &mut W, record: &Record) -> io::Result<()> {
-    check(record).map_err(|problem| io::Error::new(io::ErrorKind::InvalidData, problem))?;
-    let mut line = serde_json::to_vec(record)?;
+    match record {
+        Record::Decision(decision) => write_decision(writer, decision),
+        Record::Outcome(outcome) => write_outcome(writer, outcome),
+    }
+}
+
+/// As [`write`], of a decision that stays with the caller.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_decision<W: Write>(writer: &mut W, decision: &DecisionRecord) -> io::Result<()> {
+    decision.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    write_line(writer, record::decision_json(decision)?)
+}
+
+/// As [`write`], of an outcome that stays with the caller.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_outcome<W: Write>(writer: &mut W, outcome: &OutcomeRecord) -> io::Result<()> {
+    outcome.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    write_line(writer, record::outcome_json(outcome)?)
+}
+
+fn write_line<W: Write>(writer: &mut W, mut line: Vec<u8>) -> io::Result<()> {
     if MAX_LINE_BYTES < count(line.len()) {
         let problem = Problem::TooLong { limit: MAX_LINE_BYTES };
         return Err(io::Error::new(io::ErrorKind::InvalidData, problem));

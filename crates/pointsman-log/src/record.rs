@@ -57,6 +57,10 @@ pub struct DecisionRecord {
     /// The random number behind the draw, in `[0, 1]`, so that it can be replayed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub draw: Option<f64>,
+    /// The probability with which the logger kept this decision at all, in `(0, 1]`; one where
+    /// nothing is said. A kept row stands for `1 / keep_prob` rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_prob: Option<f64>,
     /// The operating point or objective that was in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub objective: Option<String>,

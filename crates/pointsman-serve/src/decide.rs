@@ -1,5 +1,9 @@
 //! One call, from its body to its reply: decided, written down, and only then answered.
 //!
+//! That is two steps, [`Service::route`] and [`Service::tell`], so that the records of calls that
+//! come together are written together between them. Should the journal not take a record after
+//! all, the call is decided again without one, and without exploring.
+//!
 //! What the reply and the record have in common is put into JSON once. The circumstances of a draw
 //! are settled before it: whether it may explore depends on the caller, the journal and the budget,
 //! all of which are known by then, so that the logged propensity is the number that was drawn with.
@@ -9,11 +13,10 @@ use crate::{
     json,
     keys::Caller,
     loaded::Strived,
-    metrics::up,
     problem::{Code, Problem},
     service::{InForce, Service},
     sessions::Turn,
-    settings::WhenFull,
+    traces::Span,
 };
 use pointsman_core::{
     circumstances::{Circumstances, Held, Switch},
@@ -26,20 +29,35 @@ use pointsman_core::{
 use pointsman_log::{
     body::{ChatBody, Explain, Explore},
     ids::DecisionId,
-    journal::{AppendError, Position},
+    journal::Ticket,
 };
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
+use tell::Counted;
 
 mod counted;
 mod record;
 mod reply;
+mod tell;
 mod trial;
 
-/// An answer, and where its record is.
+pub(crate) use tell::Told;
+
+/// An answer that must not be given before its record is written: see [`Service::tell`].
 #[derive(Debug)]
 pub(crate) struct Answer {
-    pub(crate) json: Vec<u8>,
-    pub(crate) position: Option<Position>,
+    json: Vec<u8>,
+    /// Of its record; `None` where none is kept.
+    pub(crate) ticket: Option<Ticket>,
+    counted: Counted,
+}
+
+/// Whether a decision is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Where there is a journal.
+    Record,
+    /// The journal has just refused its record.
+    Nothing,
 }
 
 /// Everything about one call that its reply and its record say.
@@ -76,20 +94,24 @@ enum Explored {
 }
 
 impl Service {
-    /// Decides one call and writes the decision down.
+    /// Decides one call and hands its record to the journal.
     ///
     /// # Errors
-    /// [`Problem`] for a body that is no request, an objective that is not known, a request that no
-    /// model may answer, and a journal that takes no record where that is to be refused.
+    /// [`Problem`] for a body that is no request, an objective that is not known, and a request
+    /// that no model may answer.
     pub(crate) fn route(&self, bytes: &[u8], caller: Option<&Caller>) -> Result<Answer, Problem> {
+        self.answer(bytes, caller, Keep::Record)
+    }
+
+    fn answer(&self, bytes: &[u8], caller: Option<&Caller>, keep: Keep) -> Result<Answer, Problem> {
         let started_ns = (self.effects.elapsed_ns)();
         let body = ChatBody::from_json(bytes)?;
         let force = self.force.load();
         let (objective, aim) = force.loaded.objective(body.asks.aim.as_ref())?;
         let request = body.to_request();
         let now_ms = self.now_ms();
-        let turn =
-            body.asks.session_id.as_deref().and_then(|id| self.sessions.last(&scoped(caller, id)));
+        let conversation = body.asks.session_id.as_deref().map(|id| scoped(caller, id));
+        let turn = conversation.as_deref().and_then(|id| self.sessions.last(id));
         let held = turn.as_ref().map(|turn| {
             let switch = if body.is_in_tool_loop() { Switch::InToolLoop } else { Switch::Allowed };
             (turn, self.sessions.held(turn, &force.loaded, (switch, now_ms)))
@@ -103,8 +125,9 @@ impl Service {
                 aim,
                 held: held.and_then(|(_, held)| held),
                 now_ms,
+                keep,
             };
-            let answer = around.choose(&mut workspace, body.asks.explore).and_then(|chosen| {
+            let answer = around.choose(&mut workspace, body.asks.explore).map(|chosen| {
                 let made = Made {
                     body: &body,
                     request: &request,
@@ -117,98 +140,56 @@ impl Service {
                     chosen,
                     session: held,
                 };
-                self.finish(made, &around, (desk, &mut workspace), caller)
+                self.finish(&made, &around, (desk, &mut workspace), conversation)
             });
             desk.put_back(&force.loaded, workspace);
             answer
         })
     }
 
-    /// Writes the decision down and puts the reply together.
+    /// Hands the record to the journal and puts the reply together.
     fn finish(
         &self,
-        mut made: Made<'_, '_>,
+        made: &Made<'_, '_>,
         around: &Around<'_, '_>,
         (desk, workspace): (&mut Desk, &mut Workspace),
-        caller: Option<&Caller>,
-    ) -> Result<Answer, Problem> {
+        conversation: Option<String>,
+    ) -> Answer {
         made.write_candidates(desk, workspace);
         made.write_shared(desk, workspace);
-        let shadows = self.shadows(&made, desk);
-        let took_ns = (self.effects.elapsed_ns)().saturating_sub(made.started_ns);
-        let position = match &self.journal {
-            None => None,
-            Some(journal) => {
-                let record = made.record(self, desk, (took_ns, &shadows));
-                let appended = journal.append_made(record, made.id, made.now_ms);
-                self.is_degraded.store(appended.is_err(), Ordering::Relaxed);
-                match appended {
-                    Ok(position) => Some(position),
-                    Err(error) => {
-                        self.not_logged(&error)?;
-                        if made.chosen.explored == Explored::Possible {
-                            made.chosen = around.choose(workspace, Explore::Refused)?;
-                            made.write_candidates(desk, workspace);
-                            made.write_shared(desk, workspace);
-                        }
-                        None
-                    }
-                }
-            }
-        };
-        if position.is_none() {
-            up(&self.metrics.n_unlogged);
-        }
+        let took_ns = || (self.effects.elapsed_ns)().saturating_sub(made.started_ns);
+        let journal = self.journal.as_ref().filter(|_| around.keep == Keep::Record);
+        let ticket = journal.map(|journal| {
+            let shadows = self.shadows(made, desk);
+            let mut record = std::mem::take(&mut desk.record);
+            made.record(&mut record, self, desk, (took_ns(), &shadows));
+            let ticket = journal.gather_made(&record, made.id, made.now_ms);
+            desk.put_back_record(record);
+            ticket
+        });
         let Chosen { decision, best, .. } = made.chosen;
-        if decision.model != best {
-            up(&self.metrics.n_explored);
-        }
-        up(&made.force.drawn[decision.model]);
         let candidate = workspace.candidates()[decision.model];
-        if let (Some(caller), Some(cost)) = (caller, candidate.expected.cost) {
-            caller.spend(cost, made.now_ms);
-        }
-        self.remember(&made, &candidate, (workspace, caller));
-        self.tally.paid(candidate.expected.cost, made.best_single_cost(workspace));
-        let took_ns = (self.effects.elapsed_ns)().saturating_sub(made.started_ns);
-        self.metrics.decision(took_ns);
+        let turn = conversation.map(|id| (id, made.turn(&candidate, workspace)));
         desk.drawn_endpoint = candidate.endpoint;
-        self.tally.keep(|out| made.write_latest(out, self, (desk, position.is_some())));
+        self.tally.keep(|out| made.write_latest(out, self, (desk, ticket.is_some())));
         let fallbacks = made.fallbacks(desk, workspace, around);
         let explanation = (made.body.asks.explain == Explain::Yes).then(|| {
             let of = (workspace.candidates(), workspace.scores());
             explain(&made.force.loaded.policy, made.request, decision.model, of)
         });
-        let json =
-            made.reply(desk, (&fallbacks, explanation.as_ref()), (took_ns, position.is_some()));
-        Ok(Answer { json, position })
-    }
-
-    /// What becomes of a call whose record the journal did not take.
-    fn not_logged(&self, error: &AppendError) -> Result<(), Problem> {
-        match self.settings.journal.when_full {
-            WhenFull::Serve => Ok(()),
-            WhenFull::Refuse => Err(Problem::new(Code::JournalUnavailable, error.to_string())),
-        }
-    }
-
-    fn remember(
-        &self,
-        made: &Made<'_, '_>,
-        candidate: &Candidate,
-        (workspace, caller): (&Workspace, Option<&Caller>),
-    ) {
-        let Some(id) = made.body.asks.session_id.as_deref() else { return };
-        let policy = &made.force.loaded.policy;
-        let model = made.chosen.decision.model;
-        let turn = Turn {
-            model: made.force.loaded.models[model].name.clone(),
-            provider: policy.provider(model, candidate).map(str::to_owned),
-            input_tokens: workspace.input_tokens(),
-            at_ms: made.now_ms,
-            decision_id: made.id.to_string(),
+        let of = (&fallbacks[..], explanation.as_ref());
+        let json = made.reply(desk, of, (took_ns(), ticket.is_some()));
+        let counted = Counted {
+            drawn: Arc::clone(&made.force.drawn[decision.model]),
+            is_explored: decision.model != best,
+            cost: candidate.expected.cost,
+            cost_of_best_single: made.best_single_cost(workspace),
+            started_ns: made.started_ns,
+            now_ms: made.now_ms,
+            turn,
+            span: self.traces.as_ref().map(|_| Box::new(made.span(&candidate))),
         };
-        self.sessions.remember(&scoped(caller, id), turn);
+        Answer { json, ticket, counted }
     }
 
     /// What the shadow policies would have decided, as JSON; empty where there are none.
@@ -256,6 +237,7 @@ struct Around<'a, 'r> {
     aim: Strived,
     held: Option<Held>,
     now_ms: u64,
+    keep: Keep,
 }
 
 impl Around<'_, '_> {
@@ -291,6 +273,7 @@ impl Around<'_, '_> {
         let service = self.service;
         let may_explore = service.explorer.explores()
             && explore == Explore::Allowed
+            && self.keep == Keep::Record
             && service.journal.is_some()
             && !service.is_degraded.load(Ordering::Relaxed);
         let explorer = if may_explore { service.explorer } else { Explorer::GREEDY };
@@ -338,6 +321,35 @@ fn most_extra(candidates: &[Candidate], best: usize) -> Usd {
 }
 
 impl Made<'_, '_> {
+    /// What the next turn of the conversation has to know of this one.
+    fn turn(&self, candidate: &Candidate, workspace: &Workspace) -> Turn {
+        let loaded = &self.force.loaded;
+        let model = self.chosen.decision.model;
+        Turn {
+            model: loaded.models[model].name.clone(),
+            provider: loaded.policy.provider(model, candidate).map(str::to_owned),
+            input_tokens: workspace.input_tokens(),
+            at_ms: self.now_ms,
+            decision_id: self.id.to_string(),
+        }
+    }
+
+    /// The decision for its trace; what is not yet known of it is told later.
+    fn span(&self, candidate: &Candidate) -> Span {
+        let (loaded, decision) = (&self.force.loaded, &self.chosen.decision);
+        Span {
+            id: self.id.number(),
+            started_ms: self.now_ms,
+            took_ns: 0,
+            model: loaded.models[decision.model].name.clone(),
+            provider: loaded.policy.provider(decision.model, candidate).map(str::to_owned),
+            policy: loaded.digest().to_owned(),
+            propensity: decision.propensity.get(),
+            is_explored: decision.model != self.chosen.best,
+            is_logged: false,
+        }
+    }
+
     /// Every other way to have the call answered, the best first: the drawn model elsewhere, then
     /// the other models; none where the caller refuses other providers.
     fn fallbacks(

@@ -11,10 +11,14 @@ pub(crate) struct Desk {
     workspaces: Vec<(u64, Box<Workspace>)>,
     pub(crate) candidates: Vec<u8>,
     pub(crate) shared: Vec<u8>,
+    pub(crate) record: Vec<u8>,
     pub(crate) order: Vec<usize>,
     /// The endpoint of the model that was drawn.
     pub(crate) drawn_endpoint: Option<usize>,
 }
+
+/// The largest buffer for a record that is kept.
+const MOST_RECORD_BYTES: usize = 1 << 20;
 
 /// Policies that one thread keeps buffers for: the one in force, and shadows.
 const MOST_WORKSPACES: usize = 8;
@@ -48,5 +52,13 @@ impl Desk {
             self.workspaces.swap_remove(oldest);
         }
         self.workspaces.push((loaded.generation, workspace));
+    }
+
+    /// Keeps the room of a record for the next one, unless that is much.
+    pub(crate) fn put_back_record(&mut self, mut record: Vec<u8>) {
+        if record.capacity() <= MOST_RECORD_BYTES {
+            record.clear();
+            self.record = record;
+        }
     }
 }

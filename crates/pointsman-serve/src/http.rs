@@ -1,7 +1,7 @@
 //! The paths of the two listeners: one for callers, one for operators.
 
 use crate::{
-    decide::Answer,
+    decide::Told,
     json,
     keys::{Caller, Plane},
     problem::{Code, Problem},
@@ -172,7 +172,13 @@ async fn route(State(service): State<Arc<Service>>, request: Request<Body>) -> R
         if let Some(caller) = caller {
             caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
         }
-        let Answer { json, position } = service.guarded(|| service.route(&bytes, caller))?;
+        let answer = service.guarded(|| service.route(&bytes, caller))?;
+        // Other calls that are ready decide now, and whoever is back first writes all the records.
+        if answer.ticket.is_some() && 1 < service.metrics.in_flight.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
+        let Told { json, position } =
+            service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
         settle(&service, (service.settings.journal.decisions, position)).await?;
         Ok(json)
     };
@@ -184,7 +190,7 @@ async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>
     let answered = async {
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
-        let Answer { json, position } = service.guarded(|| service.route_batch(&bytes, caller))?;
+        let Told { json, position } = service.guarded(|| service.route_batch(&bytes, caller))?;
         settle(&service, (service.settings.journal.decisions, position)).await?;
         Ok(json)
     };
@@ -210,7 +216,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Problem`] for a body that is no batch, or too long a one, and for a caller's limits.
-    fn route_batch(&self, bytes: &[u8], caller: Option<&Caller>) -> Result<Answer, Problem> {
+    fn route_batch(&self, bytes: &[u8], caller: Option<&Caller>) -> Result<Told, Problem> {
         #[derive(serde::Deserialize)]
         struct BatchFile {
             requests: Vec<serde_json::Value>,
@@ -236,10 +242,12 @@ impl Service {
             }
             let mut body = Vec::new();
             json::value(&mut body, request);
-            match self.route(&body, caller) {
-                Ok(answer) => {
-                    position = position.max(answer.position);
-                    json.extend_from_slice(&answer.json);
+            let told =
+                self.route(&body, caller).and_then(|answer| self.tell(answer, (&body[..], caller)));
+            match told {
+                Ok(told) => {
+                    position = position.max(told.position);
+                    json.extend_from_slice(&told.json);
                 }
                 Err(problem) => {
                     self.metrics.problem(&problem);
@@ -248,7 +256,7 @@ impl Service {
             }
         }
         json.extend_from_slice(b"]}");
-        Ok(Answer { json, position })
+        Ok(Told { json, position })
     }
 }
 

@@ -9,6 +9,7 @@ mod json;
 pub mod effects;
 pub mod problem;
 pub mod settings;
+pub mod traces;
 
 mod budget;
 mod desk;

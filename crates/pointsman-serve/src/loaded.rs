@@ -12,7 +12,10 @@ use pointsman_core::{
     policy::{Policy, PolicyError},
 };
 use pointsman_log::body::Aim;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// A policy that is ready to decide.
 #[derive(Debug)]
@@ -117,18 +120,22 @@ impl Loaded {
     }
 
     /// What a call strives for, and what it is called in the log.
-    pub(crate) fn objective(&self, aim: Option<&Aim<'_>>) -> Result<(String, Strived), Problem> {
+    pub(crate) fn objective<'a>(
+        &'a self,
+        aim: Option<&'a Aim<'_>>,
+    ) -> Result<(Cow<'a, str>, Strived), Problem> {
         match aim {
-            None => Ok(self.objective.clone()),
+            None => Ok((Cow::Borrowed(self.objective.0.as_str()), self.objective.1)),
             Some(Aim::Point(name)) => match point(&self.artifact, name) {
-                Ok(objective) => Ok((name.clone().into_owned(), objective)),
+                Ok(objective) => Ok((Cow::Borrowed(&**name), objective)),
                 Err(message) => Err(Problem {
                     param: Some("objective".to_owned()),
                     ..Problem::new(Code::UnknownObjective, message)
                 }),
             },
             Some(Aim::Objective(objective)) => {
-                Ok((described(objective), Strived { objective: *objective, favour: None }))
+                let name = Cow::Owned(described(objective));
+                Ok((name, Strived { objective: *objective, favour: None }))
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::{
     sessions::Sessions,
     settings::{Durability, Settings, SettingsError},
     tally::Tally,
+    traces::Exporter,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use pointsman_core::{circumstances::LiveEndpoints, explorer::Explorer};
@@ -21,7 +22,7 @@ use pointsman_log::{
     journal::{self, Disk, Journal, OpenError, Position, Recovery, Storage},
 };
 use std::{
-    fmt,
+    fmt, io,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, PoisonError,
@@ -52,6 +53,8 @@ pub struct Service {
     pub(crate) sessions: Sessions,
     pub(crate) signals: Signals,
     pub(crate) hash_key: HashKey,
+    /// Where a span of each decision goes; nowhere where `None`.
+    pub(crate) traces: Option<Exporter>,
 }
 
 impl fmt::Debug for Service {
@@ -79,6 +82,9 @@ pub enum StartError {
     /// A journal that cannot be written.
     #[error(transparent)]
     Journal(#[from] OpenError),
+    /// No thread for traces is to be had.
+    #[error("traces cannot be sent, since there is no thread to be had for them")]
+    Traces(#[source] io::Error),
 }
 
 impl Service {
@@ -116,6 +122,8 @@ impl Service {
         let opened =
             opened.map(|dir| Journal::open_on(storage, dir, journal_settings)).transpose()?;
         let (journal, recovery) = opened.unzip();
+        let traces = checked.collector.map(Exporter::start).transpose();
+        let traces = traces.map_err(StartError::Traces)?;
         let metrics = Metrics::default();
         let mut key = [0; 32];
         for bytes in key.as_chunks_mut::<8>().0 {
@@ -139,6 +147,7 @@ impl Service {
             sessions: Sessions::new(settings.limits.sessions, 1000 * settings.limits.cache_s),
             signals: Signals::default(),
             hash_key: HashKey::new(&key),
+            traces,
             settings,
             effects,
         })

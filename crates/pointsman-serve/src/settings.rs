@@ -3,7 +3,11 @@
 //! Unknown keys are errors, so that a typo cannot pass for a setting. Nothing in it is secret: of
 //! API keys it holds digests.
 
-use crate::{budget, keys::Digest};
+use crate::{
+    budget,
+    keys::Digest,
+    traces::{Collector, Traces},
+};
 use pointsman_core::{
     explorer::{Explorer, Rule},
     units::{Probability, Usd},
@@ -39,6 +43,8 @@ pub struct Settings {
     /// The SHA-256 of the operators' key, in hexadecimal; anybody on the admin listener where
     /// `None`, and then only from this machine.
     pub admin_key_sha256: Option<String>,
+    /// Where traces go.
+    pub traces: Traces,
 }
 
 /// How much is gambled.
@@ -175,6 +181,7 @@ impl Default for Settings {
             limits: Limits::default(),
             keys: Vec::new(),
             admin_key_sha256: None,
+            traces: Traces::default(),
         }
     }
 }
@@ -242,6 +249,7 @@ pub(crate) struct Checked {
     pub(crate) exploration: budget::Limits,
     pub(crate) admin_key: Option<Digest>,
     pub(crate) keys: Vec<CheckedKey>,
+    pub(crate) collector: Option<Collector>,
 }
 
 /// Somebody who may call.
@@ -320,8 +328,10 @@ impl Settings {
             return Err(value("admin_key_sha256", "is a caller's key too; make another one"));
         }
         self.check_open(!keys.is_empty(), admin_key.is_some())?;
+        let collector = self.traces.endpoint.as_deref().map(Collector::parse).transpose();
+        let collector = collector.map_err(|problem| value("traces.endpoint", problem))?;
         let exploration = budget::Limits { share: share.get(), usd_per_day };
-        Ok(Checked { explorer, exploration, admin_key, keys })
+        Ok(Checked { explorer, exploration, admin_key, keys, collector })
     }
 
     fn check_open(&self, has_keys: bool, has_admin_key: bool) -> Result<(), SettingsError> {

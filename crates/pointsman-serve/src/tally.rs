@@ -99,8 +99,9 @@ impl Tally {
     }
 
     /// Remembers a decision, which `write` puts into an empty buffer as JSON; the oldest makes room.
+    /// One that comes while another is being written is passed over: no call waits for another here.
     pub(crate) fn keep(&self, write: impl FnOnce(&mut Vec<u8>)) {
-        let mut latest = locked(&self.latest);
+        let Ok(mut latest) = self.latest.try_lock() else { return };
         let at = latest.next;
         if latest.slots.len() < MOST_LATEST {
             latest.slots.push(Vec::new());

@@ -11,6 +11,7 @@
 
 mod bandit;
 mod draw;
+mod fuzz;
 mod models;
 mod prompts;
 mod truth;
@@ -18,6 +19,7 @@ mod world;
 
 pub use bandit::{LoggedRound, log_rounds, true_value};
 pub use draw::{Draws, Stream};
+pub use fuzz::{SECONDS, SEED, fuzz};
 pub use models::{DataPolicy, PriceClass, SimulatedModel};
 pub use prompts::Task;
 pub use truth::{Outcome, Truth};

@@ -12,6 +12,7 @@ use crate::{design::Design, outcomes::narrow};
 use pointsman_core::{
     features::{N_DENSE, inverse_document_frequency},
     scorer::{DenseScaling, SQUARED_IDF_STEPS},
+    simd::{self, Job},
     units::len_as_float,
 };
 use rayon::prelude::*;
@@ -220,11 +221,12 @@ impl Kernel {
         let ByTerm { starts, rows } = self.by_term();
         let mut terms = vec![[0.0; B]; self.buckets.len()];
         terms.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
+            let starts = &starts[task * TASK..];
+            simd::at_best(Sums { rows: &scaled, starts, indices: rows, out: chunk });
             for (offset, out) in chunk.iter_mut().enumerate() {
                 let term = task * TASK + offset;
-                let sum = gather(&scaled, &rows[starts[term]..starts[term + 1]]);
                 let (idf, mean) = (self.idf[term], self.term_means[term]);
-                *out = std::array::from_fn(|c| idf * sum[c] - mean * total[c]);
+                *out = std::array::from_fn(|c| idf * out[c] - mean * total[c]);
             }
         });
         let mut dense = [[0.0; B]; N_DENSE];
@@ -251,12 +253,12 @@ impl Kernel {
             weights.terms.iter().zip(&self.idf).map(|(row, idf)| row.map(|v| v * idf)).collect();
         let mut out = vec![[0.0; B]; self.n_rows];
         out.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
+            let starts = &self.row_starts[task * TASK..];
+            simd::at_best(Sums { rows: &scaled, starts, indices: &self.row_terms, out: chunk });
             for (offset, out) in chunk.iter_mut().enumerate() {
                 let row = task * TASK + offset;
-                let terms = &self.row_terms[self.row_starts[row]..self.row_starts[row + 1]];
-                let sum = gather(&scaled, terms);
                 let factor = self.row_factors[row];
-                *out = std::array::from_fn(|c| factor * sum[c] - weights.at_mean[c]);
+                *out = std::array::from_fn(|c| factor * out[c] - weights.at_mean[c]);
                 for (value, weights) in self.dense[row].iter().zip(&weights.dense) {
                     *out = std::array::from_fn(|c| out[c] + value * weights[c]);
                 }
@@ -325,15 +327,31 @@ impl<const B: usize> Weights<B> {
     }
 }
 
-fn gather<const B: usize>(rows: &[[f32; B]], indices: &[u32]) -> [f32; B] {
-    let mut sum = [0.0; B];
-    for &index in indices {
-        let row = &rows[index as usize];
-        for c in 0..B {
-            sum[c] += row[c];
+/// Sums of rows: `out[i]` is that of the rows at `indices[starts[i]..starts[i + 1]]`, in their order.
+struct Sums<'a, const B: usize> {
+    rows: &'a [[f32; B]],
+    starts: &'a [usize],
+    indices: &'a [u32],
+    out: &'a mut [[f32; B]],
+}
+
+impl<const B: usize> Job for Sums<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        for (out, span) in self.out.iter_mut().zip(self.starts.windows(2)) {
+            let mut sum = [0.0; B];
+            for &index in &self.indices[span[0]..span[1]] {
+                let row = &self.rows[index as usize];
+                for c in 0..B {
+                    sum[c] += row[c];
+                }
+            }
+            *out = sum;
         }
     }
-    sum
 }
 
 fn add<const B: usize>(left: [f32; B], right: &[f32; B]) -> [f32; B] {

@@ -188,9 +188,11 @@ fn evaluate(
     let artifact = files::read_artifact(policy)?;
     let settings = Settings {
         policies: at_points(&artifact, catalog)?,
+        against: None,
         level: ConfidenceLevel::P95,
         include_trained: false,
         width: evaluation::WIDTH,
+        smallest_estimate: None,
         slices: Vec::new(),
         command: "pointsman demo".to_owned(),
     };

@@ -5,11 +5,12 @@ use crate::{
     files,
     load::{self, QualityRange},
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
-    report::{Diagnostic, Report, SliceRow, ValueRow, render_html},
+    report::{Diagnostic, Gain, MoveRow, Moves, Report, SliceRow, ValueRow, render_html},
     screen::{self, Screen},
     wording,
 };
 use anyhow::{Context, Result, bail};
+use pointsman_data::LogOptions;
 use pointsman_eval::interval::ConfidenceLevel;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +27,10 @@ pub(crate) struct Args {
     /// Policy files; the verdict is about the first.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     policy: Vec<PathBuf>,
+    /// What requests move away from: another policy file; what was logged, or the best single model
+    /// of a table, where not given.
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
     /// Models and prices (TOML or JSON).
     #[arg(long, value_name = "FILE")]
     catalog: Option<PathBuf>,
@@ -37,9 +42,16 @@ pub(crate) struct Args {
     /// For a log that was not drawn: how narrow an interval of quality has to be to answer.
     #[arg(long, default_value_t = evaluation::WIDTH, value_name = "QUALITY")]
     width: f64,
-    /// Also the difference to what was logged by kind of request, of a log.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "BY,…", conflicts_with = "table")]
+    /// Also differences by kind of request: task, tenant, length, language, tag:NAME; a table has
+    /// no tenants and tags.
+    #[arg(long, visible_alias = "slice", value_delimiter = ',', value_name = "BY,…")]
     slices: Vec<evaluation::SliceBy>,
+    /// Estimate propensities that a log does not know, by a model of the logger; always marked.
+    #[arg(long, conflicts_with = "table")]
+    estimate_propensities: bool,
+    /// The least that an estimated propensity may be; smaller ones are raised to it and counted.
+    #[arg(long, value_name = "PROBABILITY", requires = "estimate_propensities")]
+    smallest_propensity: Option<f64>,
     /// Also use rows that a policy was trained on, which flatters it.
     #[arg(long)]
     include_trained: bool,
@@ -63,18 +75,26 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    let inputs = args.log.iter().chain(&args.table).chain(&args.policy).chain(&args.catalog);
-    let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
+    let inputs = args.log.iter().chain(&args.table).chain(&args.policy).chain(&args.against);
+    let inputs: Vec<&Path> = inputs.chain(&args.catalog).map(PathBuf::as_path).collect();
     files::check_apart(&inputs, &[args.html.as_deref(), args.md.as_deref(), args.json.as_deref()])?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let load = |path: &PathBuf| args.flags.load(path, catalog.as_ref());
     let mut policies: Vec<LoadedPolicy> = args.policy.iter().map(load).collect::<Result<_>>()?;
+    let mut against = args.against.as_ref().map(load).transpose()?;
     name_apart(&mut policies, &args.policy);
+    if let (Some(rival), Some(path)) = (&mut against, &args.against)
+        && policies.iter().any(|policy| policy.name == rival.name)
+    {
+        rival.name = path.display().to_string();
+    }
     let settings = Settings {
         policies,
+        against,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
         include_trained: args.include_trained,
         width: width(args)?,
+        smallest_estimate: smallest_estimate(args)?,
         slices: args.slices.clone(),
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
@@ -83,6 +103,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         evaluation::table::evaluate(&args.table, &options, &settings, screen)?
     } else {
         let options = load::log_options(args.quality_range, args.quality_metric.as_deref());
+        let options = LogOptions { tags: evaluation::tags(&args.slices), ..options };
         evaluation::logged::evaluate(&args.log, &options, &settings, screen)?
     };
     screen.say(&text(&report))?;
@@ -104,6 +125,17 @@ fn width(args: &Args) -> Result<f64> {
     bail!("--width: {} is not above 0 and at most 1, the width of all there is", args.width)
 }
 
+/// The least that an estimated propensity may be where none is given.
+const SMALLEST_ESTIMATE: f64 = 0.01;
+
+fn smallest_estimate(args: &Args) -> Result<Option<f64>> {
+    let smallest = args.smallest_propensity.unwrap_or(SMALLEST_ESTIMATE);
+    if !(0.0 < smallest && smallest <= 1.0) {
+        bail!("--smallest-propensity: {smallest} is not in (0, 1]; it is a probability");
+    }
+    Ok(args.estimate_propensities.then_some(smallest))
+}
+
 /// Policies of one file name are told apart by their paths.
 fn name_apart(policies: &mut [LoadedPolicy], paths: &[PathBuf]) {
     let names: Vec<String> = policies.iter().map(|policy| policy.name.clone()).collect();
@@ -120,6 +152,14 @@ pub(crate) fn text(report: &Report) -> String {
     if !report.slices.is_empty() {
         let table = screen::table(SLICE_HEADER, report.slices.iter().map(slice_cells));
         text.push_str(&format!("\n\n{}:\n{table}\n", slices_title(report)));
+    }
+    for moves in &report.moves {
+        text.push_str(&format!("\n\n{}", moves_title(moves)));
+        if !moves.rows.is_empty() {
+            let table = screen::table(MOVE_HEADER, moves.rows.iter().map(move_cells));
+            text.push_str(&format!(":\n{table}"));
+        }
+        text.push('\n');
     }
     for diagnostic in &report.diagnostics {
         text.push_str(&format!("\n  {}", sentence(diagnostic)));
@@ -141,13 +181,51 @@ const HEADER: [&str; 5] =
     ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
 
 /// The columns of the table of slices.
-const SLICE_HEADER: [&str; 5] = ["kind", "policy", "requests", "logged", "difference"];
+const SLICE_HEADER: [&str; 5] = ["kind", "policy", "requests", "against", "difference"];
 
 fn slices_title(report: &Report) -> String {
+    let against = report.slices.first().map_or("", |row| row.against.as_str());
     format!(
-        "quality against what was logged, by kind of request; all {} intervals hold together",
+        "quality against {against}, by kind of request; all {} intervals hold together",
         report.slices.len()
     )
+}
+
+/// The columns of a table of moves.
+const MOVE_HEADER: [&str; 5] =
+    ["from", "to", "requests", "adds to quality", "adds to $ per 1,000 requests"];
+
+fn moves_title(moves: &Moves) -> String {
+    let Moves { policy, against, moved_share, n_pairs_not_shown, .. } = moves;
+    let mut title = format!(
+        "what moves from {against} to `{policy}`: {} of requests change model",
+        percent(*moved_share)
+    );
+    if 0 < *n_pairs_not_shown {
+        title.push_str(&format!(
+            ", {} of all between {} pairs of models not shown",
+            percent(moves.not_shown_share),
+            wording::length(*n_pairs_not_shown)
+        ));
+    }
+    if 0 < moves.n_intervals {
+        title.push_str(&format!("; all {} intervals hold together", moves.n_intervals));
+    }
+    title
+}
+
+fn move_cells(row: &MoveRow) -> [String; 5] {
+    let cost = row.cost_usd.as_ref().map_or_else(|| "-".to_owned(), |it| gain(it, 1000.0));
+    [row.from.clone(), row.to.clone(), percent(row.share), gain(&row.quality, 1.0), cost]
+}
+
+fn gain(gain: &Gain, scale: f64) -> String {
+    let value = gain.value.map_or_else(|| "unknown".to_owned(), |it| format!("{:+.4}", scale * it));
+    format!("{value} [{:+.4}, {:+.4}]", scale * gain.lower, scale * gain.upper)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
 }
 
 fn slice_cells(row: &SliceRow) -> [String; 5] {
@@ -156,7 +234,7 @@ fn slice_cells(row: &SliceRow) -> [String; 5] {
         format!("{}: {}", row.by, wording::excerpt(&row.slice, 40)),
         row.policy.clone(),
         wording::length(row.n_rows),
-        wording::quality(row.logged),
+        wording::quality(row.against_quality),
         format!("{value} [{:+.4}, {:+.4}]", row.lower, row.upper),
     ]
 }
@@ -193,6 +271,16 @@ fn markdown(report: &Report) -> String {
         text.push_str(&format!("| {} |\n{}|\n", SLICE_HEADER.join(" | "), "|---".repeat(5)));
         for row in &report.slices {
             let cells = slice_cells(row).map(|cell| cell.replace('|', "\\|"));
+            text.push_str(&format!("| {} |\n", cells.join(" | ")));
+        }
+    }
+    for moves in &report.moves {
+        text.push_str(&format!("\n{}\n", moves_title(moves)));
+        if !moves.rows.is_empty() {
+            text.push_str(&format!("\n| {} |\n{}|\n", MOVE_HEADER.join(" | "), "|---".repeat(5)));
+        }
+        for row in &moves.rows {
+            let cells = move_cells(row).map(|cell| cell.replace('|', "\\|"));
             text.push_str(&format!("| {} |\n", cells.join(" | ")));
         }
     }

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "learn")]
 pub(crate) mod benchmark;
+pub(crate) mod catalog;
 #[cfg(feature = "learn")]
 pub(crate) mod compact;
 pub(crate) mod completions;
@@ -13,6 +14,8 @@ pub(crate) mod demo;
 pub(crate) mod evaluate;
 #[cfg(feature = "learn")]
 pub(crate) mod gate;
+#[cfg(feature = "learn")]
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod man;
 #[cfg(feature = "learn")]

@@ -2,12 +2,17 @@
 
 use crate::{
     files,
-    off_policy::{Asked, Estimated, LambdaChoice, as_json, as_text, asked},
+    load::QualityRange,
+    off_policy::{
+        Asked, Estimated, IntervalChoice, Intervals, KeptRows, LambdaChoice, Stated, as_json,
+        as_text, asked,
+    },
     screen::{self, Screen},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use pointsman_data::{RoundNames, RoundsBatch, TargetNumbers, read_rounds};
 use pointsman_eval::{
+    bounds::ValueRange,
     diagnostics::{Diagnostics, PartialDiagnostics},
     distributions::{ActionRounds, TargetColumn},
     interval::ConfidenceLevel,
@@ -57,6 +62,17 @@ pub(crate) struct Args {
     /// The nominal coverage of intervals.
     #[arg(long, default_value_t = 0.95)]
     confidence: f64,
+    /// Which intervals to compute.
+    #[arg(long, value_enum, default_value = "default", value_name = "WHICH")]
+    intervals: IntervalChoice,
+    /// The least and the greatest that one reward can be, known beforehand; finite-sample
+    /// intervals rest on it.
+    #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
+    reward_range: Option<QualityRange>,
+    /// The least probability that the logger gives any action, known beforehand; narrows
+    /// intervals.
+    #[arg(long, value_name = "PROBABILITY")]
+    smallest_propensity: Option<f64>,
     /// Also write the estimates as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -70,12 +86,33 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let level = ConfidenceLevel::new(args.confidence).context("--confidence")?;
     let mut asked =
         asked(&names_of_estimators(args), args.lambda.as_ref()).context("--estimator")?;
-    let log = read(args, &mut asked, screen)?;
+    let stated = stated(args)?;
+    let (log, rows) = read(args, &mut asked, screen)?;
+    rows.check(&stated).context("what is stated (rows count from 0 here)")?;
     let support = Support::of(&log.diagnostics, log.never_taken_share);
+    let mut intervals = Intervals::new(level, args.intervals, stated, &rows);
     let estimated: Vec<Estimated> =
-        asked.into_iter().map(|asked| asked.finish(level, support)).collect();
+        asked.into_iter().map(|asked| asked.finish(&mut intervals, support)).collect();
     screen.say(&as_text(&estimated, &log, support, level))?;
     screen::json(args.json.as_deref(), &as_json(&estimated, &log, support))
+}
+
+fn stated(args: &Args) -> Result<Stated> {
+    let range = args.reward_range.map(|QualityRange(lowest, highest)| {
+        ValueRange::new(lowest, highest).context("--reward-range")
+    });
+    let smallest_propensity = args.smallest_propensity;
+    if let Some(found) = smallest_propensity.filter(|it| !(0.0 < *it && *it <= 1.0)) {
+        bail!("--smallest-propensity: {found} is not in (0, 1]; it is a probability");
+    }
+    let states_any = args.reward_range.is_some() || smallest_propensity.is_some();
+    if args.intervals == IntervalChoice::Normal && states_any {
+        bail!(
+            "--reward-range and --smallest-propensity say nothing to normal intervals; leave them \
+             out, or ask for --intervals default or all"
+        );
+    }
+    Ok(Stated { reward_range: range.transpose()?, smallest_propensity })
 }
 
 /// What one pass over the log leaves besides estimates.
@@ -102,7 +139,8 @@ fn names_of_estimators(args: &Args) -> Vec<String> {
     all.into_iter().filter(is_possible).map(str::to_owned).collect()
 }
 
-fn read(args: &Args, asked: &mut [Asked], screen: &Screen) -> Result<ReadLog> {
+/// Reads the log once; rows are kept only for intervals that need them.
+fn read(args: &Args, asked: &mut [Asked], screen: &Screen) -> Result<(ReadLog, KeptRows)> {
     let names = RoundNames {
         action: args.action.clone(),
         propensity: args.propensity.clone(),
@@ -119,11 +157,15 @@ fn read(args: &Args, asked: &mut [Asked], screen: &Screen) -> Result<ReadLog> {
     })?;
     let mut diagnostics = PartialDiagnostics::of(&no_rows, None);
     let (mut counts, mut n_zero) = (ActionCounts::default(), 0_usize);
+    let mut kept = KeptRows::default();
     let bar = screen.progress("reading", 0);
     read_rounds(&args.rounds, &names, &mut |batch| {
         let rounds = columns(batch).rounds()?;
         for asked in &mut *asked {
             asked.push(&rounds);
+        }
+        if args.intervals != IntervalChoice::Normal {
+            kept.push(&rounds);
         }
         diagnostics.merge(&PartialDiagnostics::of(&rounds, None));
         n_zero += rounds.weight().iter().filter(|weight| **weight == 0.0).count();
@@ -136,11 +178,12 @@ fn read(args: &Args, asked: &mut [Asked], screen: &Screen) -> Result<ReadLog> {
     bar.finish_and_clear();
     let diagnostics = diagnostics.finish();
     let count = pointsman_core::units::len_as_float;
-    Ok(ReadLog {
+    let log = ReadLog {
         zero_weight_share: count(n_zero) / count(diagnostics.n_rows.max(1)),
         never_taken_share: counts.never_taken_share(),
         diagnostics,
-    })
+    };
+    Ok((log, kept))
 }
 
 fn columns(batch: &RoundsBatch) -> ActionRounds<'_> {

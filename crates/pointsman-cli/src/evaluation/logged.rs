@@ -2,29 +2,37 @@
 //! had been drawn with.
 
 use super::{
-    Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    Recorder, Settings, Used, decide_all, diagnostic,
+    estimated::{self, Estimated},
+    generated_by, joined,
+    language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    provenance, slices, undrawn, used_rows, value_row,
+    moves, overlap, provenance,
+    slices::{self, Slice},
+    target::{Reward, Target, rounds},
+    undrawn, used_rows, value_row,
 };
 use crate::{
     load,
     policy_flags::LoadedPolicy,
-    report::{Diagnostic, Report, ValueRow},
+    report::{Calibration, Diagnostic, Report, ValueRow},
     screen::Screen,
     wording,
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use pointsman_core::units::len_as_float;
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, read_log};
+use pointsman_data::{DataError, LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown, read_log};
 use pointsman_eval::{
     bounds::Rival,
     diagnostics::{Diagnostics, diagnose},
     estimators::{Estimator, estimate},
     full::mean_value,
-    rounds::{LoggedRounds, Predictions, RoundColumns},
+    reliability::reliability,
+    rounds::LoggedRounds,
 };
 use pointsman_log::record::PropensityKind;
+use pointsman_train::design::DesignBuilder;
 use std::path::PathBuf;
 
 /// Evaluates policies on a log.
@@ -34,39 +42,60 @@ pub(crate) fn evaluate(
     settings: &Settings,
     screen: &Screen,
 ) -> Result<Report> {
-    let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
-    let log = read(paths, options, &mut recorders, screen)?;
+    let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
+    let ReadLog { log, languages, estimated } =
+        read(paths, options, &mut recorders, (settings, screen))?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let used = used_rows(&recorders, ids, settings.include_trained);
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
-             use later decisions, or pass --include-trained",
-            used.rows.len(),
-            log.rows.len()
-        );
-    }
+    check_left(&log, &used)?;
     if undrawn::is_undrawn(&log) {
         return undrawn::report(paths, &log, &used, &recorders, settings);
     }
     let (log, used) = drawn_only(log, used)?;
-    let logged = logged_row(&log, &used, settings)?;
-    let (mut single_rows, singles) = singles(&log, &used, settings)?;
+    let kinds = slices::of_log(&log, &used, &languages, settings);
+    let mut report = report(paths, (&log, &used), &kinds, &recorders, settings)?;
+    if let Some(estimated) = estimated {
+        estimated.mark(&mut report);
+    }
+    Ok(report)
+}
+
+/// A log, and what was found while it was read.
+struct ReadLog {
+    log: TrafficLog,
+    /// Of each row.
+    languages: Vec<&'static str>,
+    estimated: Option<Estimated>,
+}
+
+fn report(
+    paths: &[PathBuf],
+    (log, used): (&TrafficLog, &Used),
+    kinds: &[Slice],
+    recorders: &[Recorder<'_>],
+    settings: &Settings,
+) -> Result<Report> {
+    let logged = logged_row(log, used, settings)?;
+    let (single_rows, singles) = singles(log, used, settings)?;
     let mut values = Vec::new();
-    let (mut diagnostics, mut warnings) = (log_diagnostics(&log, &used), used.sentences());
+    let (mut diagnostics, mut warnings) = (log_diagnostics(log, used), used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     let (mut verdict, mut slices) = (None, Vec::new());
-    for (index, (loaded, recorder)) in settings.policies.iter().zip(&recorders).enumerate() {
-        let target = Target::of_policy(recorder, &log);
-        let rounds = rounds(&log, &used, &target, Reward::Quality)?;
+    let (mut calibration, mut overlap) = (Vec::new(), Vec::new());
+    for (index, (loaded, recorder)) in settings.policies.iter().zip(recorders).enumerate() {
+        let target = Target::of_policy(recorder, log);
+        let rounds = rounds(log, used, &target, Reward::Quality)?;
         let found = diagnose(&rounds, None);
         warnings.extend(found.warnings.iter().map(|w| format!("`{}`: {w}", loaded.name)));
         diagnostics.extend(policy_diagnostics(&loaded.name, &found));
-        let cost = mean_cost(&log, &used, &target, settings);
+        let cost = mean_cost(log, used, &target, settings);
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
         diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
-        slices.append(&mut slices::slices(&loaded.name, &log, &used, &target, settings)?);
+        calibration.extend(calibrated(&loaded.name, &rounds)?);
+        overlap.push(overlap::overlap(&loaded.name, &rounds));
+        let name = (loaded.name.as_str(), &target);
+        slices.append(&mut slices::on_log(name, kinds, (log, used), settings)?);
         if index == 0 {
             let policy = PolicyOnLog {
                 name: &loaded.name,
@@ -78,8 +107,7 @@ pub(crate) fn evaluate(
             verdict = Some(logged_verdict::verdict(&policy, &singles, settings)?);
         }
     }
-    values.push(logged);
-    values.append(&mut single_rows);
+    values.extend(std::iter::once(logged).chain(single_rows));
     let Some(verdict) = verdict else { bail!("no policy to evaluate") };
     warnings.extend(settings.shared_words());
     Ok(Report {
@@ -95,8 +123,10 @@ pub(crate) fn evaluate(
         frontier: None,
         confidence: settings.level.get(),
         values,
-        calibration: Vec::new(),
+        calibration,
+        overlap,
         slices,
+        moves: moves::of_log(log, used, recorders, settings)?,
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(
@@ -106,19 +136,70 @@ pub(crate) fn evaluate(
     })
 }
 
-/// Reads the log with what was not drawn in it, every recorder deciding each request.
+/// The most rows that calibration is measured on; its noise is simulated many times over.
+const MOST_CALIBRATED: usize = 200_000;
+
+/// How far a policy's predictions of what was logged may be taken at their word, by rows spread
+/// evenly where there are too many; `None` where it does not know every model of the log.
+fn calibrated(name: &str, rounds: &LoggedRounds) -> Result<Option<Calibration>> {
+    let Some(predictions) = rounds.predictions() else { return Ok(None) };
+    let step = rounds.n_rows().div_ceil(MOST_CALIBRATED).max(1);
+    let spread = |all: &[f64]| -> Vec<f64> { all.iter().copied().step_by(step).collect() };
+    let found = reliability(&spread(&predictions.taken), &spread(rounds.reward()), 0)?;
+    Ok(Some(Calibration::of(name, &found)))
+}
+
+fn check_left(log: &TrafficLog, used: &Used) -> Result<()> {
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
+             use later decisions, or pass --include-trained",
+            used.rows.len(),
+            log.rows.len()
+        );
+    }
+    Ok(())
+}
+
+/// Reads the log with what was not drawn in it, every recorder deciding each request, and estimates
+/// propensities where that is asked for.
 fn read(
     paths: &[PathBuf],
     options: &LogOptions,
     recorders: &mut [Recorder<'_>],
-    screen: &Screen,
-) -> Result<TrafficLog> {
-    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    (settings, screen): (&Settings, &Screen),
+) -> Result<ReadLog> {
+    let unknown = if settings.smallest_estimate.is_some() { Unknown::Keep } else { Unknown::Drop };
+    let options = LogOptions { undrawn: Undrawn::Keep, unknown, ..options.clone() };
+    let mut languages = Vec::new();
+    let mut design = DesignBuilder::new(estimated::schema()?);
     let log = decide_all(recorders, screen, |decide| {
-        Ok(read_log(paths, &options, &mut |_, request| decide(request))?)
-    })?;
+        let read = read_log(paths, &options, &mut |_, request| {
+            languages.push(language(request));
+            if unknown == Unknown::Keep {
+                design.push(request);
+            }
+            decide(request);
+        });
+        read.map_err(hinted)
+    });
+    let mut log = log?;
     load::check_metric(&log, &options)?;
-    Ok(log)
+    let estimated = match settings.smallest_estimate {
+        Some(smallest) => estimated::estimate(&mut log, &design.finish(), smallest)?,
+        None => None,
+    };
+    Ok(ReadLog { log, languages, estimated })
+}
+
+/// A log of nothing but unknown propensities can be evaluated all the same.
+fn hinted(error: DataError) -> anyhow::Error {
+    let is_unknown = matches!(&error, DataError::NothingUsable { reasons, .. }
+        if reasons.contains("the propensity is unknown"));
+    if is_unknown {
+        return anyhow!("{error}; --estimate-propensities estimates those that are unknown");
+    }
+    error.into()
 }
 
 /// Leaves out decisions that were not drawn, where others were.
@@ -133,91 +214,6 @@ fn drawn_only(mut log: TrafficLog, mut used: Used) -> Result<(TrafficLog, Used)>
         bail!("{} decisions that were drawn are left to evaluate on", used.rows.len());
     }
     Ok((log, used))
-}
-
-/// What is averaged.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Reward {
-    Quality,
-    CostUsd,
-}
-
-/// A policy's probabilities over the log's models, per row of the log.
-pub(super) struct Target {
-    /// Of the model that was drawn.
-    pub(super) of_drawn: Vec<f64>,
-    /// On models that the logger could not have drawn.
-    pub(super) unsupported: Vec<f64>,
-    /// Predicted quality of the drawn model and of the policy's choice, where the policy knows
-    /// every model of the log.
-    pub(super) predictions: Option<(Vec<f64>, Vec<f64>)>,
-}
-
-impl Target {
-    pub(super) fn of_policy(recorder: &Recorder<'_>, log: &TrafficLog) -> Self {
-        let places = recorder.places(&log.models);
-        let n_models = log.models.len();
-        let knows_all = places.iter().all(Option::is_some);
-        let mut target = Self {
-            of_drawn: Vec::with_capacity(log.rows.len()),
-            unsupported: Vec::with_capacity(log.rows.len()),
-            predictions: knows_all.then(|| (Vec::new(), Vec::new())),
-        };
-        for (index, row) in log.rows.iter().enumerate() {
-            let probability = &recorder.probability[recorder.span(index)];
-            let logger = &log.probabilities[index * n_models..][..n_models];
-            let of = |model: usize| places[model].map_or(0.0, |place| probability[place]);
-            let supported: f64 = (0..n_models).filter(|&model| 0.0 < logger[model]).map(of).sum();
-            let total: f64 = probability.iter().sum();
-            target.of_drawn.push(of(usize::from(row.taken)));
-            target.unsupported.push((total - supported).clamp(0.0, 1.0));
-            if let Some((drawn, expected)) = &mut target.predictions {
-                let quality = &recorder.quality[recorder.span(index)];
-                drawn.push(places[usize::from(row.taken)].map_or(0.0, |place| quality[place]));
-                expected.push(probability.iter().zip(quality).map(|(p, q)| p * q).sum());
-            }
-        }
-        target
-    }
-
-    fn of_model(log: &TrafficLog, model: usize) -> Self {
-        let n_models = log.models.len();
-        let is_drawn = |row: &pointsman_data::LoggedRow| usize::from(row.taken) == model;
-        let could = |row: &[f32]| if 0.0 < row[model] { 0.0 } else { 1.0 };
-        Self {
-            of_drawn: log.rows.iter().map(|row| if is_drawn(row) { 1.0 } else { 0.0 }).collect(),
-            unsupported: log.probabilities.chunks_exact(n_models).map(could).collect(),
-            predictions: None,
-        }
-    }
-}
-
-pub(super) fn rounds(
-    log: &TrafficLog,
-    used: &Used,
-    target: &Target,
-    reward: Reward,
-) -> Result<LoggedRounds> {
-    let gather = |all: &[f64]| -> Vec<f64> { used.rows.iter().map(|&row| all[row]).collect() };
-    let rows = || used.rows.iter().map(|&row| &log.rows[row]);
-    let columns = RoundColumns {
-        propensity: rows().map(|row| row.propensity).collect(),
-        target: gather(&target.of_drawn),
-        reward: match reward {
-            Reward::Quality => rows().map(|row| row.quality).collect(),
-            Reward::CostUsd => rows().map(|row| row.cost_usd.unwrap_or(f64::NAN)).collect(),
-        },
-        predictions: match (reward, &target.predictions) {
-            (Reward::Quality, Some((taken, expected))) => {
-                Some(Predictions { taken: gather(taken), expected: gather(expected) })
-            }
-            (Reward::Quality | Reward::CostUsd, Some(_) | None) => None,
-        },
-        unsupported_mass: Some(gather(&target.unsupported)),
-        dropped: log.dropped.clone(),
-        ..RoundColumns::default()
-    };
-    Ok(LoggedRounds::new(columns)?)
 }
 
 /// The policy's mean cost by SNIPS, where every row has one.

@@ -54,6 +54,13 @@ pub(super) fn of_quality(
     Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
 }
 
+/// The default interval of the mean of differences in quality that are all known.
+pub(super) fn of_known(differences: &[f64], shared: Shared) -> Result<Chosen> {
+    let ones = vec![1.0; differences.len()];
+    let evidence = Evidence::new(&ones, differences, ValueRange::new(-1.0, 1.0)?)?;
+    Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
+}
+
 /// Which interval it is, and why it is not a narrower one.
 pub(super) fn described(chosen: &Chosen) -> String {
     let interval = &chosen.interval;

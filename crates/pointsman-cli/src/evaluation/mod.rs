@@ -1,11 +1,18 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+mod estimated;
 pub(crate) mod gated;
+mod language;
 pub(crate) mod logged;
 mod logged_interval;
 mod logged_verdict;
+mod moves;
+mod overlap;
 mod slices;
 pub(crate) mod table;
+mod table_differences;
+mod table_plots;
+mod target;
 mod undrawn;
 
 use self::logged_interval::Shared;
@@ -27,7 +34,7 @@ use pointsman_core::{
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::path::PathBuf;
 
-pub(crate) use self::slices::SliceBy;
+pub(crate) use self::slices::{SliceBy, tags};
 
 /// A quality that is known to this width answers most questions.
 pub(crate) const WIDTH: f64 = 0.02;
@@ -36,18 +43,28 @@ pub(crate) const WIDTH: f64 = 0.02;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) policies: Vec<LoadedPolicy>,
+    /// What requests move away from; what was logged, or the best single model of a table, where
+    /// it is `None`.
+    pub(crate) against: Option<LoadedPolicy>,
     pub(crate) level: ConfidenceLevel,
     /// Also use rows that a policy was trained on.
     pub(crate) include_trained: bool,
     /// How narrow an interval of quality has to be to answer; for logs that were not drawn.
     pub(crate) width: f64,
-    /// What requests of a log are told apart by.
+    /// The least that an estimated propensity may be; `None` where none are estimated.
+    pub(crate) smallest_estimate: Option<f64>,
+    /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
     /// The command, for the report.
     pub(crate) command: String,
 }
 
 impl Settings {
+    /// The policies, and the one that they are held against.
+    fn all_policies(&self) -> impl Iterator<Item = &LoadedPolicy> {
+        self.policies.iter().chain(&self.against)
+    }
+
     /// The level that the intervals of all policies hold together.
     fn shared(&self) -> Shared {
         Shared { level: self.level, n_candidates: self.policies.len() }
@@ -255,7 +272,7 @@ fn provenance(settings: &Settings, source: &[(&str, String)]) -> Vec<ProvenanceE
     let entry = |key: &str, value: String| ProvenanceEntry { key: key.to_owned(), value };
     let mut entries: Vec<ProvenanceEntry> =
         source.iter().map(|(key, value)| entry(key, value.clone())).collect();
-    for loaded in &settings.policies {
+    for loaded in settings.all_policies() {
         let card = loaded.artifact.card();
         entries
             .push(entry(&format!("policy `{}`", loaded.name), loaded.artifact.digest().to_owned()));

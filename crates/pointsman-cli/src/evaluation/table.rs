@@ -1,14 +1,15 @@
 //! Evaluation with full information: every model's outcome is known, so values are plain means.
 
 use super::{
-    Recorder, Settings, decide_all, diagnostic, generated_by, joined, provenance, used_rows,
-    value_row,
+    Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    language::language,
+    provenance, slices,
+    table_differences::{Tabled, differences},
+    table_plots::{OnRows, UNKNOWN, calibrations, frontier},
+    used_rows, value_row,
 };
 use crate::{
-    report::{
-        Calibration, CostQuality, Frontier, OperatingPoint, Report, SingleModel, ValueRow, Verdict,
-        VerdictKind,
-    },
+    report::{Report, ValueRow, Verdict, VerdictKind},
     screen::Screen,
     wording,
 };
@@ -16,10 +17,8 @@ use anyhow::{Result, bail};
 use pointsman_data::{OutcomeMatrix, OutcomeTable, ReadOptions, read_outcomes};
 use pointsman_eval::{
     baselines::{self, Baselines, Judgement, baselines, judge},
-    frontier::figures,
     full::mean_value,
     matrix::{Matrix, Outcomes, PolicyOutcomes},
-    reliability::reliability,
 };
 use std::path::PathBuf;
 
@@ -30,16 +29,6 @@ struct Rows {
     cost_usd: Option<Vec<f64>>,
 }
 
-/// The predicted quality of a model that the policy does not know.
-const UNKNOWN: f64 = -1e9;
-
-/// One policy on those rows.
-struct OnRows {
-    shares: Vec<f64>,
-    predicted_quality: Vec<f64>,
-    predicted_cost: Vec<f64>,
-}
-
 /// Evaluates policies on an outcome table.
 pub(crate) fn evaluate(
     paths: &[PathBuf],
@@ -47,25 +36,18 @@ pub(crate) fn evaluate(
     settings: &Settings,
     screen: &Screen,
 ) -> Result<Report> {
-    let mut recorders: Vec<Recorder<'_>> = settings.policies.iter().map(Recorder::new).collect();
+    let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
+    slices::check_for_table(&settings.slices)?;
+    let mut languages = Vec::new();
     let table = decide_all(&mut recorders, screen, |decide| {
-        Ok(read_outcomes(paths, options, &mut |_, request| decide(request))?)
+        Ok(read_outcomes(paths, options, &mut |_, request| {
+            languages.push(language(request));
+            decide(request);
+        })?)
     })?;
     let matrix = table.matrix()?;
     check_models(&recorders, settings, &matrix)?;
-    let ids = matrix.prompts.iter().map(|&prompt| {
-        let known = &table.prompts[prompt as usize];
-        (prompt as usize, known.id.as_str(), known.group)
-    });
-    let used = used_rows(&recorders, ids, settings.include_trained);
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} prompts are left to evaluate on: the rest were in a policy's training data; \
-             use held-out prompts, or pass --include-trained",
-            used.rows.len(),
-            matrix.prompts.len()
-        );
-    }
+    let used = used_prompts(&recorders, &table, &matrix, settings)?;
     let rows = select(&matrix, &used.rows);
     let n_models = matrix.models.len();
     let cost =
@@ -84,11 +66,20 @@ pub(crate) fn evaluate(
         &outcomes,
         (&matrix.models, &known.best_single),
     );
-    let frontier = frontier(&matrix, &actual, &on_rows[0], &known)?.map(|mut frontier| {
-        let of_policies = &values[..settings.policies.len()];
-        frontier.operating_points.extend(of_policies.iter().filter_map(point_of));
-        frontier
-    });
+    let on_table = Tabled {
+        table: &table,
+        matrix: &matrix,
+        used: &used,
+        languages: &languages,
+        quality: &rows.quality,
+        cost_usd: rows.cost_usd.as_deref(),
+        best_single: known.best_single.model_index,
+        recorders: &recorders,
+        shares: on_rows.iter().map(|on_rows| on_rows.shares.as_slice()).collect(),
+    };
+    let (slices, moves) = differences(&on_table, settings)?;
+    let of_policies = &values[..settings.policies.len()];
+    let frontier = frontier((&matrix, &actual), &on_rows[0], &known, of_policies)?;
     Ok(Report {
         title: "What the policy would have done".to_owned(),
         subtitle: format!(
@@ -102,12 +93,10 @@ pub(crate) fn evaluate(
         frontier,
         confidence: settings.level.get(),
         values,
-        calibration: on_rows
-            .iter()
-            .zip(&settings.policies)
-            .map(|(on_rows, policy)| calibration(&policy.name, on_rows, &rows.quality))
-            .collect::<Result<_>>()?,
-        slices: Vec::new(),
+        calibration: calibrations(&on_rows, &rows.quality, settings)?,
+        overlap: Vec::new(),
+        slices,
+        moves,
         diagnostics: diagnostics(&table, &matrix, rows.n),
         decisions: Vec::new(),
         provenance: provenance(
@@ -143,12 +132,35 @@ fn policy_rows(
     }
 }
 
+/// The prompts that take part; too few are refused.
+fn used_prompts(
+    recorders: &[Recorder<'_>],
+    table: &OutcomeTable,
+    matrix: &OutcomeMatrix,
+    settings: &Settings,
+) -> Result<Used> {
+    let ids = matrix.prompts.iter().map(|&prompt| {
+        let known = &table.prompts[prompt as usize];
+        (prompt as usize, known.id.as_str(), known.group)
+    });
+    let used = used_rows(recorders, ids, settings.include_trained);
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} prompts are left to evaluate on: the rest were in a policy's training data; \
+             use held-out prompts, or pass --include-trained",
+            used.rows.len(),
+            matrix.prompts.len()
+        );
+    }
+    Ok(used)
+}
+
 fn check_models(
     recorders: &[Recorder<'_>],
     settings: &Settings,
     matrix: &OutcomeMatrix,
 ) -> Result<()> {
-    for (recorder, loaded) in recorders.iter().zip(&settings.policies) {
+    for (recorder, loaded) in recorders.iter().zip(settings.all_policies()) {
         let unknown: Vec<&str> = recorder
             .policy
             .models()
@@ -288,62 +300,6 @@ pub(crate) fn verdict(
         }
     };
     Verdict { kind, sentence }
-}
-
-fn frontier(
-    matrix: &OutcomeMatrix,
-    actual: &Outcomes<'_>,
-    on_rows: &OnRows,
-    known: &Baselines,
-) -> Result<Option<Frontier>> {
-    let n_rows = actual.quality().n_rows();
-    if actual.cost_usd().is_none() {
-        return Ok(None);
-    }
-    let n_models = matrix.models.len();
-    let predicted = Outcomes::new(
-        Matrix::new(&on_rows.predicted_quality, n_rows, n_models)?,
-        Some(Matrix::new(&on_rows.predicted_cost, n_rows, n_models)?),
-    )?;
-    let point = |cost_usd, quality| CostQuality { cost_usd, quality };
-    let mut sweep: Vec<CostQuality> = figures(&predicted, actual)?
-        .sweep
-        .iter()
-        .map(|at| point(at.point.cost_usd, at.point.quality))
-        .collect();
-    sweep.sort_by(|a, b| a.cost_usd.total_cmp(&b.cost_usd));
-    sweep.dedup();
-    let singles = known.singles.iter().map(|single| SingleModel {
-        model: matrix.models[single.model_index].clone(),
-        cost_usd: single.cost_usd.unwrap_or(0.0),
-        quality: single.quality,
-    });
-    Ok(Some(Frontier {
-        cost_source: "costs recorded in the table".to_owned(),
-        sweep,
-        singles: singles.collect(),
-        oracle: known.oracle.cost_usd.map(|cost| point(cost, known.oracle.quality)),
-        operating_points: Vec::new(),
-        truth: None,
-    }))
-}
-
-/// Over the models that the policy knows.
-fn calibration(name: &str, on_rows: &OnRows, quality: &[f64]) -> Result<Calibration> {
-    let pairs = on_rows.predicted_quality.iter().zip(quality);
-    let known = pairs.filter(|(predicted, _)| **predicted != UNKNOWN);
-    let (predicted, outcome): (Vec<f64>, Vec<f64>) = known.unzip();
-    Ok(Calibration::of(name, &reliability(&predicted, &outcome, 0)?))
-}
-
-fn point_of(row: &ValueRow) -> Option<OperatingPoint> {
-    Some(OperatingPoint {
-        name: row.policy.clone(),
-        cost_usd: row.cost_usd?,
-        quality: row.value?,
-        quality_lower: row.lower?,
-        quality_upper: row.upper?,
-    })
 }
 
 fn diagnostics(

@@ -8,9 +8,9 @@
 
 use super::{
     Recorder, Settings, Used, diagnostic, generated_by, joined,
-    logged::{Reward, Target, rounds},
     logged_interval::{self, With},
     provenance,
+    target::{Reward, Target, rounds},
 };
 use crate::{
     policy_flags::LoadedPolicy,
@@ -84,9 +84,11 @@ pub(super) fn report(
         warnings,
         frontier: None,
         calibration: Vec::new(),
+        overlap: Vec::new(),
         confidence: settings.level.get(),
         values: shares.into_iter().map(|shared| shared.row).collect(),
         slices: Vec::new(),
+        moves: Vec::new(),
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(

@@ -10,6 +10,8 @@ use pointsman_eval::{
 };
 use serde::Serialize;
 
+use super::comparisons::{Moves, Overlap, SliceRow};
+
 /// Everything on one page. Sections without content are left out of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Report {
@@ -35,8 +37,12 @@ pub(crate) struct Report {
     /// How far predicted quality may be taken at its word, by policy; empty where one outcome for
     /// each request is all that is known.
     pub(crate) calibration: Vec<Calibration>,
-    /// Differences to what was logged by kind of request; all intervals hold together.
+    /// How each policy overlaps with the log; empty on a table.
+    pub(crate) overlap: Vec<Overlap>,
+    /// Differences by kind of request; all intervals hold together.
     pub(crate) slices: Vec<SliceRow>,
+    /// Which requests change model, by policy; empty where nothing is known of other models.
+    pub(crate) moves: Vec<Moves>,
     /// Whether the values can be trusted.
     pub(crate) diagnostics: Vec<Diagnostic>,
     /// A few decisions, explained.
@@ -151,33 +157,6 @@ pub(crate) struct ValueRow {
     /// Kish effective sample size, in rows.
     pub(crate) effective_n: Option<f64>,
     /// What a reader has to know about this row; may be empty.
-    pub(crate) note: String,
-}
-
-/// A policy's quality against what was logged, on one kind of request.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct SliceRow {
-    /// The policy.
-    pub(crate) policy: String,
-    /// What requests are told apart by.
-    pub(crate) by: &'static str,
-    /// The kind.
-    pub(crate) slice: String,
-    /// Requests of that kind.
-    pub(crate) n_rows: usize,
-    /// The mean quality that was logged.
-    pub(crate) logged: f64,
-    /// The estimated difference; `None` where no request tells of it.
-    pub(crate) difference: Option<f64>,
-    /// The lower end of its interval.
-    pub(crate) lower: f64,
-    /// The upper end of its interval.
-    pub(crate) upper: f64,
-    /// What the interval promises.
-    pub(crate) interval_kind: IntervalKind,
-    /// How the interval was computed.
-    pub(crate) interval_method: String,
-    /// Why it is not narrower.
     pub(crate) note: String,
 }
 

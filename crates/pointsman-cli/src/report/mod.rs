@@ -3,14 +3,15 @@
 //! A report is mailed, archived and printed, so the page carries its own style and drawings, asks
 //! the network for nothing and runs no script; a content security policy in the page holds it to
 //! that. Prompts are hostile text: everything reaches the page through the template's escaping.
-//! Slices and what moves are not here yet; each will be one more section.
 
 mod axis;
+mod comparisons;
 mod contents;
 mod convex_mix;
 mod frontier_plot;
 mod labels;
 mod number;
+mod overlap_plot;
 mod reliability_plot;
 mod view;
 
@@ -21,10 +22,11 @@ use minijinja::{
     Environment, Error, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
 };
 
+pub(crate) use comparisons::{Gain, MoveRow, Moves, Overlap, ProbabilityCell, SliceRow, WeightBin};
 pub(crate) use contents::{
     Calibration, Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind,
-    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, SliceRow,
-    TermContribution, ValueRow, Verdict, VerdictKind,
+    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution,
+    ValueRow, Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";
@@ -36,6 +38,7 @@ const PAGE: &str = "page.html";
 pub(crate) fn render_html(report: &Report) -> Result<String, Error> {
     let mut environment = environment()?;
     environment.add_global("diagrams", diagrams(&environment, &report.calibration)?);
+    environment.add_global("overlaps", overlaps(&environment, &report.overlap)?);
     environment.add_template(PAGE, include_str!("page.html"))?;
     environment.get_template(PAGE)?.render(Serde(view::of(report)))
 }
@@ -55,6 +58,27 @@ pub(crate) fn render_benchmark(
     environment.get_template(PAGE)?.render(context! { diagrams, command, version })
 }
 
+/// Renders what an import found as one self-contained HTML page.
+///
+/// # Errors
+/// As [`render_html`].
+pub(crate) fn render_import<T: serde::Serialize>(
+    findings: &T,
+    command: &str,
+) -> Result<String, Error> {
+    let mut environment = environment()?;
+    environment.add_template(PAGE, include_str!("import.html"))?;
+    let version = env!("CARGO_PKG_VERSION");
+    environment.get_template(PAGE)?.render(Serde(ImportPage { findings, command, version }))
+}
+
+#[derive(serde::Serialize)]
+struct ImportPage<'a, T> {
+    findings: &'a T,
+    command: &'a str,
+    version: &'a str,
+}
+
 /// What all pages share.
 fn environment() -> Result<Environment<'static>, Error> {
     let mut environment = Environment::new();
@@ -68,6 +92,7 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("percent", number::percent);
     environment.add_global("style", Value::from_safe_string(include_str!("page.css").to_owned()));
     environment.add_template("reliability.html", include_str!("reliability.html"))?;
+    environment.add_template("overlap.html", include_str!("overlap.html"))?;
     Ok(environment)
 }
 
@@ -79,6 +104,21 @@ fn diagrams(environment: &Environment<'_>, calibration: &[Calibration]) -> Resul
     }
     let template = environment.get_template("reliability.html")?;
     Ok(Value::from_safe_string(template.render(Serde(Diagrams { plots }))?))
+}
+
+/// Drawings of overlap, escaped; empty text for none.
+fn overlaps(environment: &Environment<'_>, overlap: &[Overlap]) -> Result<Value, Error> {
+    let plots: Vec<_> = overlap.iter().map(overlap_plot::lay_out).collect();
+    if plots.is_empty() {
+        return Ok(Value::from(""));
+    }
+    let template = environment.get_template("overlap.html")?;
+    Ok(Value::from_safe_string(template.render(Serde(Overlaps { plots }))?))
+}
+
+#[derive(serde::Serialize)]
+struct Overlaps<'a> {
+    plots: Vec<overlap_plot::OverlapPlot<'a>>,
 }
 
 #[derive(serde::Serialize)]

@@ -25,7 +25,9 @@ fn empty_report() -> Report {
         confidence: 0.95,
         values: Vec::new(),
         calibration: Vec::new(),
+        overlap: Vec::new(),
         slices: Vec::new(),
+        moves: Vec::new(),
         diagnostics: Vec::new(),
         decisions: Vec::new(),
         provenance: Vec::new(),
@@ -64,6 +66,60 @@ fn value_row() -> ValueRow {
     }
 }
 
+fn slice_row() -> SliceRow {
+    SliceRow {
+        policy: "balanced".to_owned(),
+        by: "language".to_owned(),
+        slice: "Greek script".to_owned(),
+        n_rows: 1_234,
+        against: "what was logged".to_owned(),
+        against_quality: 0.5,
+        difference: Some(0.02),
+        lower: -0.01,
+        upper: 0.05,
+        interval_kind: IntervalKind::FiniteSample,
+        interval_method: "betting mixture".to_owned(),
+        note: "few rows".to_owned(),
+    }
+}
+
+fn overlap() -> Overlap {
+    Overlap {
+        policy: "balanced".to_owned(),
+        n_rows: 30,
+        n_zero_weights: 10,
+        weights: vec![WeightBin { above: 0.5, up_to: Some(1.0), n_rows: 20 }],
+        cells: vec![ProbabilityCell { logged_tenth: 4, target_tenth: 3, n_rows: 20 }],
+    }
+}
+
+fn moves() -> Moves {
+    let gain = |value: f64| Gain {
+        value: Some(value),
+        lower: value - 0.01,
+        upper: value + 0.01,
+        interval_kind: IntervalKind::Asymptotic,
+        interval_method: "normal paired".to_owned(),
+        note: String::new(),
+    };
+    let row = |from: &str, cost_usd| MoveRow {
+        from: from.to_owned(),
+        to: "large".to_owned(),
+        share: 0.25,
+        quality: gain(0.03),
+        cost_usd,
+    };
+    Moves {
+        policy: "balanced".to_owned(),
+        against: "what was logged".to_owned(),
+        moved_share: 0.375,
+        n_pairs_not_shown: 2,
+        not_shown_share: 0.125,
+        n_intervals: 4,
+        rows: vec![row("small", Some(gain(0.002))), row("tiny", None)],
+    }
+}
+
 fn decision(prompt_excerpt: &str) -> SampleDecision {
     SampleDecision {
         prompt_excerpt: prompt_excerpt.to_owned(),
@@ -88,7 +144,9 @@ fn full_report() -> Report {
         simulated: true,
         frontier: Some(frontier()),
         values: vec![value_row()],
-        slices: Vec::new(),
+        overlap: vec![overlap()],
+        slices: vec![slice_row()],
+        moves: vec![moves()],
         diagnostics: vec![Diagnostic {
             name: "rows".to_owned(),
             value: "2,000".to_owned(),
@@ -135,6 +193,15 @@ fn a_full_page_has_every_section() {
             "at least 0.721",
             "$2.96",
             "1,310",
+            "id=\"overlap\"",
+            "weights of 30 rows; 10 have none",
+            "1/2 to 1",
+            "id=\"slices\"",
+            "language: Greek script",
+            "−0.010 – +0.050",
+            "id=\"moves\"",
+            "37.5% of requests change model, 12.5% of all between 2 pairs",
+            "+0.030",
             "id=\"diagnostics\"",
             "id=\"decisions\"",
             "+0.040",
@@ -159,6 +226,9 @@ fn empty_sections_are_omitted() {
         &[
             "Simulated data",
             "id=\"values\"",
+            "id=\"overlap\"",
+            "id=\"slices\"",
+            "id=\"moves\"",
             "id=\"diagnostics\"",
             "id=\"decisions\"",
             "class=\"warnings\"",
@@ -184,6 +254,11 @@ fn hostile_text_stays_text() {
     report.values[0].policy = text();
     report.values[0].estimator = text();
     report.values[0].note = text();
+    report.overlap[0].policy = text();
+    report.slices[0].slice = text();
+    report.slices[0].against = text();
+    report.moves[0].rows[0].from = text();
+    report.moves[0].against = text();
     report.decisions = vec![decision(HOSTILE)];
     report.decisions[0].chosen = text();
     report.decisions[0].reason = text();

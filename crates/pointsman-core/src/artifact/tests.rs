@@ -113,6 +113,23 @@ fn every_flipped_bit_is_refused() {
     }
 }
 
+/// Whatever was done to a file, it is refused; with a digest that holds, it is read or refused.
+#[test]
+fn fuzzed_artifacts_are_refused() {
+    let corpus = [BYTES.clone(), with(clustered(3, 8)).to_bytes().unwrap()];
+    pointsman_testkit::fuzz(&corpus, 300, |input| {
+        let is_whole = corpus.iter().any(|whole| whole == input);
+        assert!(is_whole || Artifact::from_bytes(input).is_err(), "{} bytes", input.len());
+        let mut forged = input.to_vec();
+        if digest::written(&forged).is_some() {
+            digest::seal(&mut forged);
+            if let Ok(read) = Artifact::from_bytes(&forged) {
+                assert!(read.scorer().parts().scales.iter().all(|scale| scale.is_finite()));
+            }
+        }
+    });
+}
+
 /// Changes the header's text (to the same length) and makes the digest hold again.
 fn forged(from: &str, to: &str) -> Result<Artifact, ArtifactError> {
     assert_eq!(from.len(), to.len());

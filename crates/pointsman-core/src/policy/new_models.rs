@@ -1,11 +1,10 @@
 //! Models that nothing was learned about, in a decision: their quality from their prior and the
 //! pooled difficulty of the request, their cost from the catalog.
 
-use super::{Candidate, CostBasis, Policy, PolicyModel, check_caps, endpoints::Asked};
+use super::{Candidate, CostBasis, Policy, PolicyModel, endpoints::Asked, weigh::check_caps};
 use crate::{
     catalog::Catalog,
-    circumstances::Switch,
-    eligibility::{self, Exclusion},
+    eligibility::Exclusion,
     newcomers::{Newcomers, Prior, Traits},
     units::{Usd, len_as_float},
 };
@@ -109,17 +108,7 @@ impl Policy {
         dollars: &[f64],
         candidate: &mut Candidate,
     ) -> Result<(), Exclusion> {
-        let model = &self.models[place];
-        eligibility::check_name(&model.id, &asked.request.constraints)?;
-        if let Some(held) = asked.circumstances.held
-            && held.switch == Switch::InToolLoop
-            && held.model != place
-        {
-            return Err(Exclusion::HeldBySession);
-        }
-        if let Some(listed) = &model.listed {
-            asked.choose((place, listed), candidate)?;
-        }
+        self.admit(place, asked, candidate)?;
         // Without ratios the catalog's price and assumed tokens stand: better than nothing.
         if self.cost_basis == CostBasis::Learned && !new.price_ratios.is_empty() {
             let pairs = new.price_ratios.iter().zip(dollars);

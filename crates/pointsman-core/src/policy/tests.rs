@@ -5,7 +5,8 @@ use crate::{
     newcomers::Newcomers,
     objective::Weights,
     request::{EndpointChoice, EndpointSort, OtherProviders},
-    scorer::tests::patterned,
+    scorer::{LogLine, tests::patterned},
+    units::Usd,
 };
 use proptest::prelude::*;
 use std::borrow::Cow;

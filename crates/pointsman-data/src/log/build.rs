@@ -6,14 +6,17 @@ use std::{
     path::Path,
 };
 
-use pointsman_core::{request::Request, units::Propensity};
+use pointsman_core::{
+    request::Request,
+    units::{Propensity, len_as_float},
+};
 use pointsman_log::{journal::Damage, record::PropensityKind};
 
-use super::{LogOptions, LoggedRow, TrafficLog, Undrawn};
+use super::{LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown};
 use crate::{
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
-    model_names::ModelNames,
+    model_names::{ModelNames, sorted},
     scale::{Place, Scale, not_negative, whole},
 };
 
@@ -31,6 +34,9 @@ pub(super) struct DecisionCell<'a> {
     pub(super) ts_ms: u64,
     pub(super) session_id: Option<&'a str>,
     pub(super) task: Option<Cow<'a, str>>,
+    pub(super) tenant: Option<&'a str>,
+    /// The values of [`LogBuilder::wanted_tags`], in their order.
+    pub(super) tags: Vec<Option<String>>,
     pub(super) drawn: &'a str,
     pub(super) propensity: Option<f64>,
     pub(super) kind: PropensityKind,
@@ -58,6 +64,8 @@ pub(super) struct LogBuilder<'f> {
     models: ModelNames,
     /// The candidates of the decision that comes next.
     candidates: Vec<(u16, f64)>,
+    /// Those of them that were excluded.
+    excluded: Vec<u16>,
     seen: HashSet<u64>,
     rows: Vec<LoggedRow>,
     /// The probabilities above zero of all rows, and where each row's end.
@@ -66,6 +74,8 @@ pub(super) struct LogBuilder<'f> {
     dropped: BTreeMap<String, u64>,
     missing_metric: String,
     undrawn: Undrawn,
+    unknown: Unknown,
+    tags: Vec<String>,
     n_decisions_read: u64,
     n_without_outcome: u64,
     damage: Damage,
@@ -84,6 +94,7 @@ impl<'f> LogBuilder<'f> {
             scale: Scale::new(options.quality_range)?,
             models: ModelNames::default(),
             candidates: Vec::new(),
+            excluded: Vec::new(),
             seen: HashSet::new(),
             rows: Vec::new(),
             cells: Vec::new(),
@@ -91,6 +102,8 @@ impl<'f> LogBuilder<'f> {
             dropped: BTreeMap::new(),
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             undrawn: options.undrawn,
+            unknown: options.unknown,
+            tags: options.tags.clone(),
             n_decisions_read: 0,
             n_without_outcome: 0,
             damage: Damage::default(),
@@ -100,9 +113,20 @@ impl<'f> LogBuilder<'f> {
         })
     }
 
+    /// The tags that a decision is to bring beside its task.
+    pub(super) fn wanted_tags(&self) -> &[String] {
+        &self.tags
+    }
+
     /// Hands over the candidates of the decision that is pushed next.
     pub(super) fn begin_candidates(&mut self) {
         self.candidates.clear();
+        self.excluded.clear();
+    }
+
+    /// Says that the last candidate was excluded.
+    pub(super) fn exclude_last(&mut self) {
+        self.excluded.extend(self.candidates.last().map(|(model, _)| *model));
     }
 
     /// One candidate; `slot` says where in the list the same model stood last time.
@@ -143,6 +167,9 @@ impl<'f> LogBuilder<'f> {
             self.candidates = vec![(taken, 1.0)];
             propensity = Some(1.0);
         }
+        if decision.kind == PropensityKind::Unknown {
+            propensity = Some(self.even_candidates(taken));
+        }
         let Some(propensity) = propensity else {
             return self.drop_row("the propensity is missing");
         };
@@ -168,6 +195,8 @@ impl<'f> LogBuilder<'f> {
             ts_ms: decision.ts_ms,
             group: self.group(decision.session_id, request),
             task: decision.task.as_deref().map(str::to_owned),
+            tenant: decision.tenant.map(str::to_owned),
+            tags: decision.tags.clone(),
             taken,
             propensity,
             propensity_kind: decision.kind,
@@ -180,6 +209,17 @@ impl<'f> LogBuilder<'f> {
         };
         self.add(row, request);
         Ok(())
+    }
+
+    /// Gives every candidate that was not excluded the same probability, and says which.
+    fn even_candidates(&mut self, taken: u16) -> f64 {
+        let Self { candidates, excluded, .. } = self;
+        candidates.retain(|(model, _)| *model == taken || !excluded.contains(model));
+        let even = 1.0 / len_as_float(candidates.len().max(1));
+        for (_, probability) in candidates.iter_mut() {
+            *probability = even;
+        }
+        even
     }
 
     /// The log; `path` stands for the files in an error.
@@ -235,6 +275,7 @@ impl<'f> LogBuilder<'f> {
             PropensityKind::Exact | PropensityKind::Estimated => {}
             PropensityKind::Deterministic if self.undrawn == Undrawn::Keep => {}
             PropensityKind::Deterministic => return Err("the propensity is deterministic"),
+            PropensityKind::Unknown if self.unknown == Unknown::Keep => {}
             PropensityKind::Unknown => return Err("the propensity is unknown"),
         }
         if outcome.served_model.is_some_and(|served| served != decision.drawn) {
@@ -348,19 +389,6 @@ impl<'f> LogBuilder<'f> {
         }
         Ok(())
     }
-}
-
-/// The names in order, and by former index the new one.
-fn sorted(names: &[String]) -> (Vec<String>, Vec<u16>) {
-    let mut by_name: Vec<(&String, usize)> = names.iter().zip(0..).collect();
-    by_name.sort_unstable();
-    let mut index = vec![0; names.len()];
-    for (new, &(_, former)) in (0u16..).zip(&by_name) {
-        if let Some(slot) = index.get_mut(former) {
-            *slot = new;
-        }
-    }
-    (by_name.into_iter().map(|(name, _)| name.clone()).collect(), index)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "evaluation needs no more digits")]

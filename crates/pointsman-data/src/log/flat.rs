@@ -3,7 +3,7 @@
 //! Only `decision_id, prompt | messages, candidate_models, candidate_probabilities, drawn,
 //! propensity` and the quality column have to be there. This is the fast way in.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use pointsman_core::{
     request::{Message, Request, Role},
@@ -33,6 +33,7 @@ pub(super) fn read(
         "decision_id",
         "ts_ms",
         "session_id",
+        "tenant",
         "tags",
         "task",
         "prompt",
@@ -43,6 +44,7 @@ pub(super) fn read(
         "max_tokens",
         "candidate_models",
         "candidate_probabilities",
+        "candidate_excluded_by",
         "drawn",
         "propensity",
         "propensity_kind",
@@ -72,7 +74,8 @@ pub(super) fn read(
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
-            builder.push(&columns.decision(row, batch)?, request.as_ref())?;
+            let decision = columns.decision(row, batch, builder.wanted_tags())?;
+            builder.push(&decision, request.as_ref())?;
         }
         Ok(())
     })
@@ -82,6 +85,7 @@ struct Columns {
     ids: TextColumn,
     times: NumberColumn,
     sessions: TextColumn,
+    tenants: TextColumn,
     tags: TextColumn,
     tasks: TextColumn,
     prompts: TextColumn,
@@ -92,6 +96,7 @@ struct Columns {
     max_tokens: NumberColumn,
     models: (Lists, TextColumn),
     probabilities: (Lists, NumberColumn),
+    exclusions: (Lists, TextColumn),
     drawn: TextColumn,
     propensities: NumberColumn,
     kinds: TextColumn,
@@ -122,6 +127,7 @@ impl Columns {
             ids: batch.texts("decision_id")?,
             times: batch.numbers("ts_ms")?,
             sessions: batch.texts("session_id")?,
+            tenants: batch.texts("tenant")?,
             tags: batch.texts("tags")?,
             tasks: batch.texts("task")?,
             prompts: batch.texts("prompt")?,
@@ -132,6 +138,7 @@ impl Columns {
             max_tokens: batch.numbers("max_tokens")?,
             models: batch.text_lists("candidate_models")?,
             probabilities: batch.number_lists("candidate_probabilities")?,
+            exclusions: batch.text_lists("candidate_excluded_by")?,
             drawn: batch.texts("drawn")?,
             propensities: batch.numbers("propensity")?,
             kinds: batch.texts("propensity_kind")?,
@@ -160,6 +167,7 @@ impl Columns {
             let problem = format!("has {n} candidate_models and {m} candidate_probabilities");
             return Err(self.wrong(row, batch, problem));
         }
+        let mut exclusions = self.exclusions.0.entries(row).unwrap_or(0..0);
         slots.resize(slots.len().max(models.len()), 0);
         builder.begin_candidates();
         for ((model, probability), slot) in models.zip(probabilities).zip(slots) {
@@ -168,6 +176,9 @@ impl Columns {
                 return Err(self.wrong(row, batch, "has a candidate that is null".to_owned()));
             };
             builder.candidate(model, probability, slot)?;
+            if exclusions.next().is_some_and(|at| self.exclusions.1.get(at).is_some()) {
+                builder.exclude_last();
+            }
         }
         Ok(())
     }
@@ -211,6 +222,7 @@ impl Columns {
         &'a self,
         row: usize,
         batch: &Batch<'a>,
+        wanted_tags: &[String],
     ) -> Result<DecisionCell<'a>, DataError> {
         let needed = |column: &'a TextColumn, name: &str| {
             column.get(row).ok_or_else(|| self.wrong(row, batch, format!("has no {name}")))
@@ -236,6 +248,8 @@ impl Columns {
             ts_ms: count(self.times.get(row)).unwrap_or(0),
             session_id: self.sessions.get(row),
             task: self.task(row),
+            tenant: self.tenants.get(row),
+            tags: self.wanted(row, wanted_tags),
             drawn: needed(&self.drawn, "drawn model")?,
             propensity,
             kind,
@@ -250,6 +264,16 @@ impl Columns {
         }
         let tags = self.tags.get(row).filter(|tags| tags.contains("\"task\""))?;
         serde_json::from_str::<TagsJson<'_>>(tags).ok()?.task
+    }
+
+    /// The values of some tags, in their order.
+    fn wanted(&self, row: usize, tags: &[String]) -> Vec<Option<String>> {
+        if tags.is_empty() {
+            return Vec::new();
+        }
+        let json = self.tags.get(row).unwrap_or("{}");
+        let all: BTreeMap<String, String> = serde_json::from_str(json).unwrap_or_default();
+        tags.iter().map(|tag| all.get(tag).cloned()).collect()
     }
 
     fn outcome(&self, row: usize, batch: &Batch<'_>) -> Result<Option<OutcomeCell<'_>>, DataError> {

@@ -90,6 +90,9 @@ fn push(
         let is_eligible = candidate.excluded_by.is_none();
         let probability = if is_eligible { candidate.probability } else { 0.0 };
         builder.candidate(&candidate.model, probability, slot)?;
+        if !is_eligible {
+            builder.exclude_last();
+        }
     }
     let request = decision.request.to_request();
     let cell = DecisionCell {
@@ -99,6 +102,8 @@ fn push(
         ts_ms: decision.ts_ms,
         session_id: decision.session_id.as_deref(),
         task: decision.tags.get("task").map(|task| task.as_str().into()),
+        tenant: decision.tenant.as_deref(),
+        tags: builder.wanted_tags().iter().map(|tag| decision.tags.get(tag).cloned()).collect(),
         drawn: &decision.drawn,
         propensity: decision.propensity.value,
         kind: decision.propensity.kind,

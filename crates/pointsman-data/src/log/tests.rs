@@ -41,6 +41,7 @@ fn decision(id: &str) -> DecisionRecord {
         drawn: "small".to_owned(),
         propensity: PropensityRecord { value: Some(0.75), kind: PropensityKind::Exact },
         draw: Some(0.5),
+        keep_prob: None,
         objective: None,
         policy: PolicyRecord { name: "test".to_owned(), digest: None },
         decision_ns: None,
@@ -171,6 +172,42 @@ fn both_formats_give_the_same_log() {
         (Some(7), Some(34), Some(250.0))
     );
     assert_eq!(log.rows[0].group, crate::prompt_group("hello  PLAIN"));
+}
+
+#[test]
+fn tags_are_kept_where_they_are_wanted() {
+    let mut rows = mixed();
+    rows[0].0.tenant = Some("acme".to_owned());
+    rows[0].0.tags = BTreeMap::from([("app".to_owned(), "chat".to_owned())]);
+    let tags = vec!["tier".to_owned(), "app".to_owned()];
+    let options = LogOptions { tags, ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        assert_eq!(log.rows[0].tags, [None, Some("chat".to_owned())], "{name}");
+        assert_eq!(log.rows[0].tenant.as_deref(), Some("acme"), "{name}");
+        assert_eq!(log.rows[1].tags, [None, None], "{name}");
+    }
+}
+
+/// An excluded candidate could not have been drawn; the others hold an even place.
+#[test]
+fn unknown_propensities_are_kept_where_they_are_to_be_estimated() {
+    let mut rows = mixed();
+    let (unknown, _) = rows.iter_mut().find(|(decision, _)| decision.id == "unknown").unwrap();
+    let gone = CandidateRecord { excluded_by: Some("tools".to_owned()), ..candidate("old", 0.0) };
+    unknown.candidates.push(gone);
+    let options = LogOptions { unknown: Unknown::Keep, ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        let at = log.rows.iter().position(|row| row.id == "unknown").unwrap();
+        assert_eq!(log.rows[at].propensity_kind, PropensityKind::Unknown, "{name}");
+        assert_eq!(log.rows[at].propensity, 0.5, "{name}");
+        assert_eq!(log.models, ["large", "old", "small", "tiny"], "{name}");
+        assert_eq!(log.probabilities[4 * at..][..4], [0.5, 0.0, 0.5, 0.0], "{name}");
+        assert!(!log.dropped.contains_key("the propensity is unknown"), "{name}");
+    }
 }
 
 #[test]

@@ -123,6 +123,7 @@ fn decision_columns(rows: &[Row]) -> Vec<Column> {
         number("propensity", rows, |row| row.decision.propensity.value),
         text("propensity_kind", rows, |row| Some(kind_name(row.decision.propensity.kind))),
         number("draw", rows, |row| row.decision.draw),
+        number("keep_prob", rows, |row| row.decision.keep_prob),
         text("objective", rows, |row| row.decision.objective.as_deref()),
         text("policy_name", rows, |row| Some(&row.decision.policy.name)),
         text("policy_digest", rows, |row| row.decision.policy.digest.as_deref()),

@@ -48,6 +48,11 @@ fn candidates_are_a_distribution() {
         |d| d.draw = Some(f64::NAN),
         Some("decision `d-1` has NaN as `draw`, which is not in [0, 1]"),
     );
+    check_decision(|d| d.keep_prob = Some(0.5), None);
+    check_decision(
+        |d| d.keep_prob = Some(0.0),
+        Some("decision `d-1` has 0 as `keep_prob`, which is not in (0, 1]"),
+    );
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! CRC-32, the checksum of zlib, gzip and PNG: what any language's standard library can check.
 //!
-//! Eight tables take eight bytes at a time (Kounavis and Berry, 2005), which is fast enough to
-//! stay below the cost of writing a record. Its weakness is intent: it finds accidents, nobody's
+//! Sixteen tables take sixteen bytes at a time (Kounavis and Berry, 2005, had eight), which keeps
+//! it below the cost of writing a record. Its weakness is intent: it finds accidents, nobody's
 //! forgery.
 
 /// The polynomial, its bits reversed.
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
-static TABLES: [[u32; 256]; 8] = tables();
+/// Bytes that are taken at a time.
+const STEP: usize = 16;
 
-const fn tables() -> [[u32; 256]; 8] {
-    let mut tables = [[0; 256]; 8];
+static TABLES: [[u32; 256]; STEP] = tables();
+
+const fn tables() -> [[u32; 256]; STEP] {
+    let mut tables = [[0; 256]; STEP];
     let mut byte = 0;
     while byte < 256_u32 {
         let mut crc = byte;
@@ -23,7 +26,7 @@ const fn tables() -> [[u32; 256]; 8] {
         byte += 1;
     }
     let mut distance = 1;
-    while distance < 8 {
+    while distance < STEP {
         let mut byte = 0;
         while byte < 256 {
             let before: u32 = tables[distance - 1][byte];
@@ -37,12 +40,15 @@ const fn tables() -> [[u32; 256]; 8] {
 
 /// The CRC-32 of `bytes`, as `zlib.crc32` gives it.
 pub(crate) fn crc32(bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks::<8>();
+    let (steps, rest) = bytes.as_chunks::<STEP>();
     let mut crc = !0;
-    for &[a, b, c, d, e, f, g, h] in words {
-        let [a, b, c, d] = (crc ^ u32::from_le_bytes([a, b, c, d])).to_le_bytes();
+    for step in steps {
+        let mut step = *step;
+        for (byte, of_crc) in step.iter_mut().zip(u32::to_le_bytes(crc)) {
+            *byte ^= of_crc;
+        }
         crc = 0;
-        for (table, byte) in TABLES.iter().rev().zip([a, b, c, d, e, f, g, h]) {
+        for (table, byte) in TABLES.iter().rev().zip(step) {
             crc ^= table[usize::from(byte)];
         }
     }

@@ -27,13 +27,39 @@ pub(crate) enum Seal {
     Absent,
 }
 
-/// Turns a JSON object, not empty and not yet sealed, into a line with its checksum and newline.
+/// The checksum of a JSON object, neither empty nor sealed: of all its bytes but the last brace.
+pub(crate) fn checksum(json: &[u8]) -> u32 {
+    crc32(record_of(json))
+}
+
+/// The bytes of the line that [`write`] makes of a JSON object, without its newline.
+pub(crate) const fn length(json: &[u8]) -> usize {
+    json.len().saturating_sub(1) + SEAL_BYTES
+}
+
+/// Appends a JSON object, neither empty nor sealed, as a line with its checksum and newline.
+pub(crate) fn write(out: &mut Vec<u8>, json: &[u8], crc: u32) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(length(json) + 1);
+    out.extend_from_slice(record_of(json));
+    out.extend_from_slice(KEY);
+    for byte in crc.to_be_bytes() {
+        let digits = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        out.extend_from_slice(&digits);
+    }
+    out.extend_from_slice(b"\"}\n");
+}
+
+fn record_of(json: &[u8]) -> &[u8] {
+    json.split_last().map_or(json, |(_, record)| record)
+}
+
+/// Turns a JSON object into a line with its checksum and newline.
+#[cfg(test)]
 pub(crate) fn seal(json: &mut Vec<u8>) {
-    json.pop();
-    let digits = format!("{:08x}", crc32(json));
-    json.extend_from_slice(KEY);
-    json.extend_from_slice(digits.as_bytes());
-    json.extend_from_slice(b"\"}\n");
+    let mut line = Vec::new();
+    write(&mut line, json, checksum(json));
+    *json = line;
 }
 
 /// Holds a line, without its newline, against its checksum.
@@ -98,7 +124,8 @@ mod tests {
     fn a_sealed_line_is_json_that_ends_in_its_checksum() {
         let line = String::from_utf8(sealed(r#"{"v":1,"kind":"outcome"}"#)).unwrap();
         assert_eq!(line, r#"{"v":1,"kind":"outcome","crc":"2ed03db4"}"#);
-        assert_eq!(crc32(br#"{"v":1,"kind":"outcome""#), 0x2ed0_3db4);
+        assert_eq!(checksum(br#"{"v":1,"kind":"outcome"}"#), 0x2ed0_3db4);
+        assert_eq!(length(br#"{"v":1,"kind":"outcome"}"#), line.len());
     }
 
     #[track_caller]

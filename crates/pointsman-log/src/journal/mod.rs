@@ -1,9 +1,10 @@
 //! The journal: decisions and outcomes on disk before anybody is told that they are logged.
 //!
 //! A folder of append-only segments, one record a line, each with a checksum. A record survives
-//! `kill -9` once [`Journal::append_decision`] has returned, and a power cut once
-//! [`Journal::sync`] has. Whatever a crash leaves behind, opening trims and counts it and never
-//! refuses; reading passes over what is damaged, counts it, and goes on at the next line.
+//! `kill -9` once [`Journal::append_decision`] or [`Journal::settle`] has returned, and a power cut
+//! once [`Journal::sync`] has. Records that wait are written in one call. Whatever a crash leaves
+//! behind, opening trims and counts it and never refuses; reading passes over what is damaged,
+//! counts it, and goes on at the next line.
 //!
 //! Its weakness is the one writer: a folder belongs to one process, and its index of ids is in
 //! that process's memory. It reads no clock and draws no number: times and random bits are
@@ -12,6 +13,7 @@
 mod commit;
 mod crc;
 mod error;
+mod gather;
 mod index;
 mod line;
 mod lock;
@@ -32,9 +34,10 @@ use std::{
 
 #[cfg(test)]
 pub(crate) use self::index::uuid;
-use self::{commit::Commit, lock::Lock, tail::Tail};
+use self::{commit::Commit, gather::Batch, lock::Lock, tail::Tail};
 pub use self::{
     error::{AppendError, OpenError, SyncError},
+    gather::Ticket,
     reader::{Damage, ReadError, Reader, read},
     recover::Recovery,
     segments::is_journal,
@@ -50,6 +53,8 @@ pub struct Journal {
     dir: PathBuf,
     settings: Settings,
     storage: Arc<dyn Storage>,
+    /// What was handed over and is not yet written. Locked after `tail` where both are.
+    gathered: Mutex<Batch>,
     tail: Mutex<Tail>,
     commit: Commit,
     _lock: Lock,

@@ -13,6 +13,7 @@ use std::{
 use super::{
     Disk, Journal, OpenError, Settings, Storage,
     commit::Commit,
+    gather::Batch,
     index::{Index, SegmentIndex},
     lock::Lock,
     scan::{Piece, Scan, count},
@@ -130,8 +131,9 @@ impl Journal {
         let tail =
             Tail::new(dir, Arc::clone(&storage), settings.segment_bytes, (next_number, index));
         let dir = PathBuf::from(dir);
-        let (tail, commit) = (Mutex::new(tail), Commit::default());
-        let journal = Self { dir, settings, storage, tail, commit, _lock: lock };
+        let (gathered, tail, commit) =
+            (Mutex::new(Batch::default()), Mutex::new(tail), Commit::default());
+        let journal = Self { dir, settings, storage, gathered, tail, commit, _lock: lock };
         recovery.problems.extend(journal.write_indexes(unindexed));
         Ok((journal, recovery))
     }

@@ -63,12 +63,16 @@ enum Line {
 impl Scan {
     /// Begins at the first line.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Self::open_at(path, 0)
+        Self::open_with(path, 0, 1 << 17)
     }
 
-    /// Begins at a line that is known to start at `offset`.
+    /// Begins at a line that is known to start at `offset`, to read little more than that one.
     pub(crate) fn open_at(path: &Path, offset: u64) -> io::Result<Self> {
-        let mut reader = BufReader::with_capacity(1 << 17, File::open(path)?);
+        Self::open_with(path, offset, 1 << 13)
+    }
+
+    fn open_with(path: &Path, offset: u64, n_buffered: usize) -> io::Result<Self> {
+        let mut reader = BufReader::with_capacity(n_buffered, File::open(path)?);
         reader.seek(SeekFrom::Start(offset))?;
         Ok(Self {
             reader,

@@ -8,30 +8,19 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use super::{
     Position,
     error::{AppendError, is_full},
-    index::{Entry, Index, Key, Kind},
+    gather::{Batch, Mark, Ticket, Waiting},
+    index::{Entry, Index},
+    locked,
     scan::count,
     segments::segment_path,
     storage::{SegmentFile, Storage},
 };
-
-/// A record that is ready to be written.
-#[derive(Debug)]
-pub(crate) struct Sealed {
-    /// Its line with checksum and newline.
-    pub(crate) line: Vec<u8>,
-    /// Whose it is.
-    pub(crate) key: Key,
-    /// What it is.
-    pub(crate) kind: Kind,
-    /// Its time.
-    pub(crate) ts_ms: u64,
-}
 
 /// The segment that is being written.
 #[derive(Debug)]
@@ -64,6 +53,8 @@ pub(crate) struct Tail {
     /// Whether the disk failed to make something durable, and has yet to prove itself.
     is_suspect: bool,
     pub(crate) index: Index,
+    /// Room for the next batch.
+    spare: Batch,
     /// Sealed segments without an index file.
     pub(crate) unindexed: Vec<u64>,
     pub(crate) counts: Counts,
@@ -99,6 +90,7 @@ impl Tail {
             is_dir_new: true,
             is_suspect: false,
             index,
+            spare: Batch::default(),
             unindexed: Vec::new(),
             counts: Counts::default(),
         }
@@ -109,21 +101,38 @@ impl Tail {
         self.active.as_ref().map_or(self.next_number, |active| active.number)
     }
 
-    /// Writes a record, all of it or nothing.
-    pub(crate) fn append(&mut self, record: &Sealed) -> Result<Position, AppendError> {
-        let written = self.write(record);
-        match &written {
-            Ok(position) => {
-                self.last = *position;
-                self.counts.n_appended += 1;
-                self.counts.is_degraded = false;
+    /// Writes everything that was gathered, as few calls as the segments allow, and says of each
+    /// record what became of it.
+    pub(crate) fn flush(&mut self, gathered: &Mutex<Batch>) {
+        let mut batch = std::mem::take(&mut self.spare);
+        std::mem::swap(&mut *locked(gathered), &mut batch);
+        let (mut lines, mut waiting) = (&batch.lines[..], &batch.waiting[..]);
+        while !waiting.is_empty() {
+            let (n_settled, n_bytes) = self.write(lines, waiting);
+            if n_settled == 0 {
+                break;
             }
-            Err(error) => {
-                self.counts.n_refused += 1;
-                self.note(error);
-            }
+            lines = lines.get(n_bytes..).unwrap_or_default();
+            waiting = waiting.get(n_settled..).unwrap_or_default();
         }
-        written
+        batch.clear();
+        self.spare = batch;
+    }
+
+    /// Writes a line, all of it or nothing.
+    pub(crate) fn append(&mut self, line: &[u8], mark: Mark) -> Result<Position, AppendError> {
+        let ticket = Ticket::default();
+        self.write(line, &[Waiting { n_bytes: line.len(), mark, ticket: ticket.clone() }]);
+        let never = || Err(failure(&self.dir, io::ErrorKind::NotFound.into()));
+        ticket.known().unwrap_or_else(never)
+    }
+
+    /// Says that a record is not in the segment of that number, and why.
+    fn refuse(&mut self, segment: u64, record: &Waiting, source: io::Error) {
+        let error = failure(&segment_path(&self.dir, segment), source);
+        self.counts.n_refused += 1;
+        self.note(&error);
+        record.ticket.settle(Err(error));
     }
 
     /// Remembers a failure for whoever asks how the journal is.
@@ -132,42 +141,82 @@ impl Tail {
         self.counts.is_degraded = true;
     }
 
-    fn write(&mut self, record: &Sealed) -> Result<Position, AppendError> {
-        let Sealed { line, key, kind, ts_ms } = record;
+    /// Writes the first of some lines, in one call as many as the segment has room for. How many
+    /// records it settled, at least one, and the bytes of their lines.
+    ///
+    /// Records that the operating system took whole are in the journal, also where it then failed;
+    /// the first that it did not take whole is refused.
+    fn write(&mut self, lines: &[u8], waiting: &[Waiting]) -> (usize, usize) {
+        let Some(first) = waiting.first() else { return (0, 0) };
+        if let Err(source) = self.make_room(first) {
+            self.refuse(self.active_number(), first, source);
+            return (1, first.n_bytes);
+        }
+        let Some(active) = &self.active else { return (0, 0) };
+        let n_fitting = fitting(waiting, self.segment_bytes.saturating_sub(active.n_bytes));
+        let file = Arc::clone(&active.file);
+        let (n_taken, failed) = write_all(&*file, lines.get(..n_fitting).unwrap_or_default());
+        let (mut n_settled, mut n_bytes) = (0, 0);
+        for record in waiting {
+            if n_taken < n_bytes + record.n_bytes {
+                break;
+            }
+            self.keep(record);
+            n_settled += 1;
+            n_bytes += record.n_bytes;
+        }
+        if let (Some(source), Some(record)) = (failed, waiting.get(n_settled)) {
+            let segment = self.active_number();
+            self.cut(&source);
+            self.refuse(segment, record, source);
+            n_settled += 1;
+            n_bytes += record.n_bytes;
+        }
+        (n_settled, n_bytes)
+    }
+
+    /// Sees to it that there is a segment with room for a record, and nothing ragged at its end.
+    fn make_room(&mut self, record: &Waiting) -> io::Result<()> {
         let has_room = |active: &Active| {
-            active.n_bytes == 0 || active.n_bytes + count(line.len()) <= self.segment_bytes
+            active.n_bytes == 0 || active.n_bytes + count(record.n_bytes) <= self.segment_bytes
         };
         if self.active.as_ref().is_some_and(|active| !has_room(active)) {
             self.end_segment();
         }
-        let path = segment_path(&self.dir, self.active_number());
-        let failed = |source: io::Error| failure(&path, source);
         if self.active.is_none() {
-            self.begin_segment(&path).map_err(failed)?;
+            self.begin_segment(&segment_path(&self.dir, self.next_number))?;
         }
-        self.mend().map_err(failed)?;
-        let Some(active) = &mut self.active else {
-            return Err(failed(io::ErrorKind::NotFound.into()));
-        };
-        if let Err(source) = write_all(&*active.file, line) {
-            active.is_ragged = true;
-            let is_mended = active.file.truncate(active.n_bytes).is_ok();
-            active.is_ragged = !is_mended;
-            // An empty segment is kept and tried again: a disk that takes nothing would else be
-            // filled with the names of empty files. One that is only too large is ended.
-            let may_go_on = is_full(&source) && source.kind() != io::ErrorKind::FileTooLarge;
-            if 0 < active.n_bytes && !(is_mended && may_go_on) {
-                self.end_segment();
-            }
-            return Err(failed(source));
-        }
+        self.mend()
+    }
+
+    /// Takes a record that was written for one of the segment's.
+    fn keep(&mut self, record: &Waiting) {
+        let Some(active) = &mut self.active else { return };
+        let Waiting { n_bytes, mark: Mark { key, kind, ts_ms }, ticket } = record;
         if active.n_bytes == 0 {
             active.first_ms = *ts_ms;
         }
         self.index.insert(Entry::new(*key, *kind, active.n_bytes));
         active.newest_ms = active.newest_ms.max(*ts_ms);
-        active.n_bytes += count(line.len());
-        Ok(Position { segment: active.number, end: active.n_bytes })
+        active.n_bytes += count(*n_bytes);
+        self.last = Position { segment: active.number, end: active.n_bytes };
+        self.counts.n_appended += 1;
+        self.counts.is_degraded = false;
+        ticket.settle(Ok(self.last));
+    }
+
+    /// Cuts off what a failed write left; ends the segment where that is not enough.
+    fn cut(&mut self, source: &io::Error) {
+        let Some(active) = &mut self.active else { return };
+        active.is_ragged = true;
+        let is_mended = active.file.truncate(active.n_bytes).is_ok();
+        active.is_ragged = !is_mended;
+        // An empty segment is kept and tried again: a disk that takes nothing would else be filled
+        // with the names of empty files. One that is only too large is ended.
+        let may_go_on = is_full(source) && source.kind() != io::ErrorKind::FileTooLarge;
+        if 0 < active.n_bytes && !(is_mended && may_go_on) {
+            self.end_segment();
+        }
     }
 
     fn begin_segment(&mut self, path: &Path) -> io::Result<()> {
@@ -215,20 +264,33 @@ impl Tail {
     }
 }
 
-/// Writes all bytes, however few the file takes at a time.
-fn write_all(file: &dyn SegmentFile, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match file.append(bytes) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// The bytes of the first of some records, as many as go into `room`, and at least one.
+fn fitting(waiting: &[Waiting], room: u64) -> usize {
+    let mut n_bytes = 0;
+    for record in waiting {
+        if 0 < n_bytes && room < count(n_bytes + record.n_bytes) {
+            break;
         }
+        n_bytes += record.n_bytes;
     }
-    Ok(())
+    n_bytes
 }
 
-fn failure(path: &Path, source: io::Error) -> AppendError {
+/// Writes all bytes, however few the file takes at a time; how many it took, and why not all.
+fn write_all(file: &dyn SegmentFile, bytes: &[u8]) -> (usize, Option<io::Error>) {
+    let mut n_taken = 0;
+    while let Some(rest) = bytes.get(n_taken..).filter(|rest| !rest.is_empty()) {
+        match file.append(rest) {
+            Ok(0) => return (n_taken, Some(io::ErrorKind::WriteZero.into())),
+            Ok(n) => n_taken += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (n_taken, Some(error)),
+        }
+    }
+    (n_taken, None)
+}
+
+pub(crate) fn failure(path: &Path, source: io::Error) -> AppendError {
     let (path, is_full) = (path.to_path_buf(), is_full(&source));
     let source = Arc::new(source);
     if is_full { AppendError::Full { path, source } } else { AppendError::Io { path, source } }

@@ -4,6 +4,7 @@ mod basics;
 mod damage;
 mod doubles;
 mod failures;
+mod fuzz;
 mod golden;
 mod kill;
 mod power;

@@ -30,6 +30,8 @@ impl Journal {
         let mut upkeep = Upkeep::default();
         let (last, unindexed) = {
             let mut tail = locked(&self.tail);
+            // What nobody waits for any more is written nevertheless.
+            tail.flush(&self.gathered);
             let first_ms = tail.active.as_ref().filter(|active| 0 < active.n_bytes);
             let first_ms = first_ms.map(|active| active.first_ms);
             if let (Some(first_ms), Some(age_ms)) = (first_ms, self.settings.segment_age_ms)
@@ -62,6 +64,7 @@ impl Journal {
     pub fn close(self) -> Result<(), SyncError> {
         let (last, unindexed) = {
             let mut tail = locked(&self.tail);
+            tail.flush(&self.gathered);
             tail.end_segment();
             (tail.last, std::mem::take(&mut tail.unindexed))
         };

@@ -7,11 +7,12 @@ use super::{
     Journal, Position, State,
     commit::Round,
     error::{AppendError, SyncError},
+    gather::{Mark, Ticket},
     index::{Key, Kind, Place},
     line, locked,
     scan::{Piece, Scan, count},
     segments::segment_path,
-    tail::{Active, Sealed},
+    tail::{Active, failure},
 };
 use crate::{
     ids::DecisionId,
@@ -60,10 +61,15 @@ impl Journal {
     /// where the operating system does not take it. Nothing of it is in the journal then, and the
     /// next attempt starts afresh.
     pub fn append_decision(&self, decision: &DecisionRecord) -> Result<Position, AppendError> {
+        self.settle(&self.gather_decision(decision)?)
+    }
+
+    /// Hands over a decision, to be written together with others.
+    pub(super) fn gather_decision(&self, decision: &DecisionRecord) -> Result<Ticket, AppendError> {
         decision.check()?;
-        let json = record::decision_json(decision);
+        let json = record::decision_json(decision).map_err(|error| not_a_record(&error))?;
         let (key, ts_ms) = (Key::of(&decision.id), decision.ts_ms);
-        self.append(&sealed(json, key, Kind::Decision, ts_ms)?)
+        Ok(self.gather(&json, Mark { key, kind: Kind::Decision, ts_ms }))
     }
 
     /// Appends a decision that is JSON already: an object with `"v"`, `"kind":"decision"`, `"id"`
@@ -71,30 +77,48 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Self::append_decision`], and [`AppendError::NotARecord`] for other bytes.
-    pub fn append_json(&self, json: Vec<u8>) -> Result<Position, AppendError> {
+    pub fn append_json(&self, json: &[u8]) -> Result<Position, AppendError> {
         let not = |reason: &str| AppendError::NotARecord { reason: reason.to_owned() };
         if json.contains(&b'\n') || json.last() != Some(&b'}') || !json.starts_with(b"{\"v\":") {
             return Err(not("it has to be one line, from {\"v\": to }"));
         }
-        let Some((key, Kind::Decision, ts_ms)) = Head::read(&json) else {
+        let Some((key, Kind::Decision, ts_ms)) = Head::read(json) else {
             return Err(not("it has to be a decision with id and ts_ms"));
         };
-        self.append(&sealed(Ok(json), key, Kind::Decision, ts_ms)?)
+        self.settle(&self.gather(json, Mark { key, kind: Kind::Decision, ts_ms }))
     }
 
-    /// Appends a decision that its maker has just written as JSON: one line, from `{"v":` to `}`,
-    /// with this id and time. Nothing of it is looked at, which is what makes this the fast way in.
+    /// Hands over a decision that its maker has just written as JSON: one line, from `{"v":` to
+    /// `}`, with this id and time. Nothing of it is looked at, which is what makes this the fast
+    /// way in.
+    ///
+    /// It is written by whoever calls [`Self::settle`] next, together with everything else that
+    /// waits, and is not in the journal before [`Self::settle`] says so.
+    pub fn gather_made(&self, json: &[u8], id: DecisionId, ts_ms: u64) -> Ticket {
+        debug_assert!(json.starts_with(b"{\"v\":") && json.ends_with(b"}"));
+        let key = Key::of_number(id.number());
+        self.gather(json, Mark { key, kind: Kind::Decision, ts_ms })
+    }
+
+    /// Sees to it that a record that was handed over is written: writes all that wait in one call,
+    /// unless somebody else has just done so. When this returns, the operating system has the
+    /// record, as with [`Self::append_decision`].
     ///
     /// # Errors
-    /// As [`Self::append_decision`], but for its check.
-    pub fn append_made(
-        &self,
-        json: Vec<u8>,
-        id: DecisionId,
-        ts_ms: u64,
-    ) -> Result<Position, AppendError> {
-        debug_assert!(json.starts_with(b"{\"v\":") && json.ends_with(b"}"));
-        self.append(&sealed(Ok(json), Key::of_number(id.number()), Kind::Decision, ts_ms)?)
+    /// As [`Self::append_decision`]. Of records that were written together, those that the
+    /// operating system took whole are in the journal, and only the others are refused.
+    pub fn settle(&self, ticket: &Ticket) -> Result<Position, AppendError> {
+        if let Some(fate) = ticket.known() {
+            return fate;
+        }
+        let mut tail = locked(&self.tail);
+        if ticket.known().is_none() {
+            tail.flush(&self.gathered);
+        }
+        drop(tail);
+        // A ticket of another journal is never settled here.
+        let never = || Err(failure(&self.dir, std::io::ErrorKind::NotFound.into()));
+        ticket.known().unwrap_or_else(never)
     }
 
     /// Appends an outcome, unless it is there already.
@@ -108,9 +132,12 @@ impl Journal {
     /// the journal, and [`AppendError::Conflict`] where an earlier outcome says otherwise.
     pub fn append_outcome(&self, outcome: &OutcomeRecord) -> Result<Appended, AppendError> {
         outcome.check()?;
-        let json = record::outcome_json(outcome);
+        let json = record::outcome_json(outcome).map_err(|error| not_a_record(&error))?;
         let key = Key::of(&outcome.decision_id);
-        let sealed = sealed(json, key, Kind::Outcome, outcome.ts_ms)?;
+        let mark = Mark { key, kind: Kind::Outcome, ts_ms: outcome.ts_ms };
+        check_length(&json)?;
+        let mut line = Vec::new();
+        line::write(&mut line, &json, line::checksum(&json));
         let mut tail = locked(&self.tail);
         let places = tail.index.find(key, tail.active_number());
         if !places.iter().any(|place| place.kind == Kind::Decision) {
@@ -124,7 +151,7 @@ impl Journal {
                 return Err(AppendError::Conflict { id: outcome.decision_id.clone(), field });
             }
         }
-        tail.append(&sealed).map(Appended::New)
+        tail.append(&line, mark).map(Appended::New)
     }
 
     /// The decision of that id, where the journal holds it whole.
@@ -177,8 +204,13 @@ impl Journal {
         }
     }
 
-    fn append(&self, record: &Sealed) -> Result<Position, AppendError> {
-        locked(&self.tail).append(record)
+    /// Hands over a JSON object; its checksum is made before anybody has to wait for it.
+    fn gather(&self, json: &[u8], mark: Mark) -> Ticket {
+        if let Err(error) = check_length(json) {
+            return Ticket::refused(error);
+        }
+        let crc = line::checksum(json);
+        locked(&self.gathered).push(json, crc, mark)
     }
 
     /// One call to the disk for everything that was written.
@@ -226,17 +258,14 @@ impl Journal {
     }
 }
 
-fn sealed(
-    json: serde_json::Result<Vec<u8>>,
-    key: Key,
-    kind: Kind,
-    ts_ms: u64,
-) -> Result<Sealed, AppendError> {
-    let mut line = json.map_err(|error| AppendError::NotARecord { reason: error.to_string() })?;
-    line::seal(&mut line);
-    let n_bytes = count(line.len()) - 1;
+fn check_length(json: &[u8]) -> Result<(), AppendError> {
+    let n_bytes = count(line::length(json));
     if MAX_LINE_BYTES < n_bytes {
         return Err(AppendError::TooLong { n_bytes, limit: MAX_LINE_BYTES });
     }
-    Ok(Sealed { line, key, kind, ts_ms })
+    Ok(())
+}
+
+fn not_a_record(error: &serde_json::Error) -> AppendError {
+    AppendError::NotARecord { reason: error.to_string() }
 }

@@ -194,10 +194,11 @@ fn candidates() -> impl Strategy<Value = Vec<CandidateRecord>> {
 fn decision() -> impl Strategy<Value = Record> {
     let texts = (text(), option::of(text()), option::of(text()), option::of(text()));
     let numbers = (any::<u64>(), any::<Option<u32>>(), any::<Option<u64>>(), option::of(0.0..1.0));
+    let kept = option::of(0.1..1.0);
     let tags = collection::btree_map(text(), text(), 0..3);
     let drawn = any::<prop::sample::Index>();
-    (texts, numbers, tags, request(), candidates(), drawn).prop_map(
-        |(texts, numbers, tags, request, candidates, drawn)| {
+    (texts, numbers, tags, request(), candidates(), drawn, kept).prop_map(
+        |(texts, numbers, tags, request, candidates, drawn, keep_prob)| {
             let (id, session_id, tenant, objective) = texts;
             let (ts_ms, turn, decision_ns, draw) = numbers;
             let drawn = drawn.get(&candidates);
@@ -215,6 +216,7 @@ fn decision() -> impl Strategy<Value = Record> {
                 candidates,
                 propensity: PropensityRecord { value, kind: PropensityKind::Exact },
                 draw,
+                keep_prob,
                 objective,
                 decision_ns,
             }))

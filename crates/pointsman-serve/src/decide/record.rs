@@ -58,45 +58,46 @@ impl Made<'_, '_> {
         out.push(b'}');
     }
 
-    /// The whole record, without its checksum.
+    /// Appends the whole record, without its checksum.
     pub(super) fn record(
         &self,
+        out: &mut Vec<u8>,
         service: &Service,
         desk: &Desk,
         (took_ns, shadows): (u64, &[u8]),
-    ) -> Vec<u8> {
-        let mut out = Vec::with_capacity(desk.candidates.len() + desk.shared.len() + 1024);
+    ) {
+        out.reserve(desk.candidates.len() + desk.shared.len() + 1024);
         out.extend_from_slice(b"{\"v\":1,\"kind\":\"decision\",\"id\":\"");
-        out.extend_from_slice(self.id.to_string().as_bytes());
+        out.extend_from_slice(&self.id.text());
         out.extend_from_slice(b"\",\"ts_ms\":");
-        json::count(&mut out, self.now_ms);
+        json::count(out, self.now_ms);
         if let Some(turn) = self.body.asks.turn {
-            json::field(&mut out, "turn", &turn);
+            json::field(out, "turn", &turn);
         }
         if let Some(tenant) = self.tenant {
-            json::field(&mut out, "tenant", tenant);
+            json::field(out, "tenant", tenant);
         }
         if !self.body.asks.tags.is_empty() {
-            json::raw_key(&mut out, "tags");
+            json::raw_key(out, "tags");
             for (index, (name, tag)) in self.body.asks.tags.iter().enumerate() {
                 out.push(if index == 0 { b'{' } else { b',' });
-                json::value(&mut out, name);
+                json::value(out, name);
                 out.push(b':');
-                json::value(&mut out, tag);
+                json::value(out, tag);
             }
             out.push(b'}');
         }
-        json::raw_key(&mut out, "request");
-        self.write_request(&mut out, service);
-        json::raw_key(&mut out, "candidates");
+        json::raw_key(out, "request");
+        self.write_request(out, service);
+        json::raw_key(out, "candidates");
         out.extend_from_slice(&desk.candidates);
-        json::raw_key(&mut out, "drawn");
+        json::raw_key(out, "drawn");
         out.extend_from_slice(&self.force.loaded.models[self.chosen.decision.model].json);
-        json::raw_key(&mut out, "propensity");
+        json::raw_key(out, "propensity");
         out.extend_from_slice(b"{\"value\":");
-        json::value(&mut out, &self.chosen.decision.propensity.get());
+        json::value(out, &self.chosen.decision.propensity.get());
         json::field(
-            &mut out,
+            out,
             "kind",
             match self.chosen.explored {
                 Explored::Possible => "exact",
@@ -104,16 +105,15 @@ impl Made<'_, '_> {
             },
         );
         out.push(b'}');
-        json::field(&mut out, "draw", &self.chosen.draw.get());
+        json::field(out, "draw", &self.chosen.draw.get());
         out.extend_from_slice(&desk.shared);
         if !shadows.is_empty() {
-            json::raw_key(&mut out, "shadows");
+            json::raw_key(out, "shadows");
             out.extend_from_slice(shadows);
         }
-        json::raw_key(&mut out, "decision_ns");
-        json::count(&mut out, took_ns);
+        json::raw_key(out, "decision_ns");
+        json::count(out, took_ns);
         out.push(b'}');
-        out
     }
 
     fn write_request(&self, out: &mut Vec<u8>, service: &Service) {
@@ -172,14 +172,14 @@ fn modality(capability: &'static str) -> &'static str {
 }
 
 pub(super) fn write_chances(out: &mut Vec<u8>, candidate: &Candidate) {
-    json::raw_key(out, "probability");
     let probability = candidate.probability.min(1.0);
     if probability == 0.0 {
-        out.push(b'0');
+        out.extend_from_slice(b",\"probability\":0,\"quality\":");
     } else {
+        out.extend_from_slice(b",\"probability\":");
         json::value(out, &probability);
+        out.extend_from_slice(b",\"quality\":");
     }
-    json::raw_key(out, "quality");
     // Predicted in single precision: these digits say all of it.
     #[expect(clippy::cast_possible_truncation, reason = "it was widened from single precision")]
     json::value(out, &(candidate.expected.quality as f32));

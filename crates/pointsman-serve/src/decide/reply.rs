@@ -20,7 +20,7 @@ impl Made<'_, '_> {
         let n_bytes = desk.candidates.len() + desk.shared.len() + 64 * fallbacks.len() + 512;
         let mut out = Vec::with_capacity(n_bytes);
         out.extend_from_slice(b"{\"decision_id\":\"");
-        out.extend_from_slice(self.id.to_string().as_bytes());
+        out.extend_from_slice(&self.id.text());
         out.extend_from_slice(b"\",\"model\":");
         out.extend_from_slice(&models[decision.model].json);
         let name_endpoint = |out: &mut Vec<u8>, model: usize, endpoint: Option<usize>| {

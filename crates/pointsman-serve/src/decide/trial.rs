@@ -1,6 +1,6 @@
 //! What would be decided, for operators who try: nothing is drawn, counted or written down.
 
-use super::{Around, best_of, record};
+use super::{Around, Keep, best_of, record};
 use crate::{desk, json, problem::Problem, service::Service};
 use pointsman_core::{explain::explain, policy::Workspace};
 use pointsman_log::body::ChatBody;
@@ -24,6 +24,7 @@ impl Service {
             aim,
             held: None,
             now_ms: self.now_ms(),
+            keep: Keep::Nothing,
         };
         let mut workspace = desk::with(|desk| desk.take(&force.loaded));
         let tried = around

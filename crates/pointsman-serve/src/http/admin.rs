@@ -49,6 +49,7 @@ pub fn admin(service: Arc<Service>, reload: Reload) -> Router {
         .route("/admin/try", post(status::try_out))
         .route("/console", get(console::console))
         .route("/openapi.json", get(openapi))
+        .route("/endpoints", get(endpoints))
         .route("/metrics", get(metrics))
         .route("/healthz", get(about::healthz))
         .route("/readyz", get(about::readyz))
@@ -81,6 +82,14 @@ async fn roll_back(State(service): State<Arc<Service>>, headers: HeaderMap) -> R
     }
 }
 
+/// How every endpoint does right now.
+async fn endpoints(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    match check(&service, &headers) {
+        Ok(()) => ok(service.signals.to_json(service.now_ms())),
+        Err(problem) => refused(&service, problem),
+    }
+}
+
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let mut gauges = vec![
         (
@@ -106,6 +115,10 @@ async fn metrics(State(service): State<Arc<Service>>) -> Response {
             ("journal_bytes", "Bytes of the journal.", as_float(state.n_bytes)),
             ("journal_records", "Records of the journal.", as_float(state.n_records)),
         ]);
+    }
+    if let Some(traces) = &service.traces {
+        let n_dropped = as_float(traces.n_dropped());
+        gauges.push(("trace_spans_dropped", "Spans that no collector took.", n_dropped));
     }
     let mut response = Response::new(Body::from(service.metrics.write(&gauges)));
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -1,6 +1,7 @@
 //! Every setting by its name, for whoever wants to know what a service runs on.
 
 use super::{Durability, Explore, Journal, Key, Limits, Settings, SettingsError, WhenFull};
+use crate::traces::Traces;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ impl Settings {
             limits,
             keys,
             admin_key_sha256,
+            traces: Traces { endpoint },
         } = self;
         let mut all = vec![
             ("listen".to_owned(), json!(listen.to_string())),
@@ -28,6 +30,7 @@ impl Settings {
             ("shadow".to_owned(), shadow.iter().map(|path| path.display().to_string()).collect()),
             ("admin_key_sha256".to_owned(), hidden(admin_key_sha256.as_deref())),
         ];
+        all.push(("traces.endpoint".to_owned(), json!(endpoint)));
         all.extend(under("explore", of_explore(explore)));
         all.extend(under("journal", of_journal(journal)));
         all.extend(under("limits", of_limits(limits)));

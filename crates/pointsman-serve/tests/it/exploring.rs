@@ -1,8 +1,10 @@
 //! Draws come out as often as they are logged to, within what may be gambled.
 
 use crate::workbench::Bench;
+use pointsman_core::units::len_as_float;
+use pointsman_log::{journal::read, record::Record};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, env};
 
 /// How far a count is from its expectation, in standard deviations, summed over decisions whose
 /// probabilities differ: the draws' martingale. Beyond 4.5 is one chance in 150,000.
@@ -47,6 +49,92 @@ fn check_frequencies(how: &str, n: usize) {
 fn propensities_are_frequencies() {
     for how in ["epsilon:0.3", "softmax:0.2", "igw:20"] {
         check_frequencies(how, 4_000);
+    }
+}
+
+/// By model: the probability of being drawn, and how often it was.
+type Cells = BTreeMap<String, (f64, f64)>;
+
+/// Calls that differ in prompts, candidates, constraints and objectives.
+fn calls() -> Vec<String> {
+    let limits = [
+        "",
+        r#","candidates":["small","middle","tiny"]"#,
+        r#","provider":{"only":["harbour"]}"#,
+        r#","provider":{"ignore":["harbour"]}"#,
+        r#","objective":"economy""#,
+        r#","objective":{"lambda":2000},"deny":["tiny"]"#,
+        r#","provider":{"max_price":{"completion":3}}"#,
+    ];
+    let mut calls = Vec::new();
+    for prompt in ["Hello", "Sort a list, please.", "What is 2 + 2?"] {
+        for limit in limits {
+            calls.push(format!(r#"{{"prompt":"{prompt}"{limit}}}"#));
+        }
+    }
+    calls
+}
+
+/// Pearson's sum for one call and its degrees of freedom. Models that are expected less than five
+/// times count with the most probable one.
+fn pearson(cells: &Cells) -> (f64, f64) {
+    assert!(cells.values().all(|&(p, n_drawn)| 0.0 < p || n_drawn == 0.0), "{cells:?}");
+    let n: f64 = cells.values().map(|(_, n_drawn)| n_drawn).sum();
+    let possible = cells.values().copied().filter(|(p, _)| 0.0 < *p);
+    let (rare, mut common): (Vec<_>, Vec<_>) = possible.partition(|(p, _)| n * p < 5.0);
+    common.sort_by(|a, b| b.0.total_cmp(&a.0));
+    for (p, n_drawn) in rare {
+        common[0].0 += p;
+        common[0].1 += n_drawn;
+    }
+    let sum = common.iter().map(|(p, n_drawn)| (n_drawn - n * p).powi(2) / (n * p)).sum();
+    (sum, len_as_float(common.len() - 1))
+}
+
+/// Counts against probabilities over every call together. The sum of all squares is held against
+/// the 99.9th percentile of its distribution, by the cube root of Wilson and Hilferty (1931).
+#[track_caller]
+fn check_counts(how: &str, n: usize) {
+    let bench = Bench::new(&format!("[explore]\nhow = \"{how}\"\nshare = 1.0"));
+    let calls = calls();
+    let mut cells = vec![Cells::new(); calls.len()];
+    let mut told = Vec::new();
+    for index in 0..n {
+        let at = index % calls.len();
+        let reply = bench.route(&calls[at]);
+        for candidate in reply["candidates"].as_array().unwrap() {
+            let p = candidate["probability"].as_f64().unwrap();
+            let model = candidate["model"].as_str().unwrap().to_owned();
+            let (known, n_drawn) = cells[at].entry(model).or_insert((p, 0.0));
+            assert_eq!(*known, p, "the same call has the same chances");
+            *n_drawn += f64::from(u8::from(candidate["model"] == reply["model"]));
+        }
+        told.push(reply["propensity"].as_f64());
+    }
+    let logged: Vec<Option<f64>> = read(&bench.journal())
+        .unwrap()
+        .map(|record| match record.unwrap() {
+            Record::Decision(decision) => decision.propensity.value,
+            Record::Outcome(outcome) => panic!("an outcome of {}", outcome.decision_id),
+        })
+        .collect();
+    assert!(logged == told, "{how}: what is logged is what was told");
+    let (sum, freedom) = cells
+        .iter()
+        .map(pearson)
+        .fold((0.0, 0.0), |(sum, freedom), (more, free)| (sum + more, freedom + free));
+    assert!(20.0 < freedom, "{how}: {freedom}");
+    let spread = 2.0 / (9.0 * freedom);
+    let z = ((sum / freedom).cbrt() - (1.0 - spread)) / spread.sqrt();
+    assert!(z < 3.09, "{how}: chi squared {sum} at {freedom} degrees of freedom");
+}
+
+/// `POINTSMAN_DRAWS` asks for more decisions of each explorer than usual, such as a million.
+#[test]
+fn counts_are_what_the_logged_propensities_say() {
+    let n = env::var("POINTSMAN_DRAWS").map_or(6_300, |n| n.parse().unwrap());
+    for how in ["epsilon:0.3", "softmax:0.2", "igw:20"] {
+        check_counts(how, n);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What came of decisions: known or unknown, again, otherwise, late and impossible.
 
 use crate::workbench::{Bench, NOW_MS};
+use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 
 fn decided(bench: &Bench) -> String {
@@ -154,4 +155,26 @@ fn an_endpoint_that_fails_is_passed_by_for_a_while() {
     bench.passes(30_001);
     bench.service.upkeep();
     assert_eq!(bench.route(r#"{"prompt":"Hello"}"#)["model"], "large");
+}
+
+#[test]
+fn operators_see_how_endpoints_do() {
+    let bench = Bench::new("");
+    let empty = bench.operate(Request::get("/endpoints").body(Body::empty()).unwrap());
+    assert_eq!(empty.text, r#"{"endpoints":[]}"#);
+    for n in 1..=10 {
+        let id = bench.route(r#"{"prompt":"Hello"}"#)["decision_id"].clone();
+        let outcome = json!({"decision_id": id, "provider": "quarry", "ttft_ms": 100 * n,
+            "latency_ms": 100 * n + 1000, "usage": {"output": 50}});
+        assert_eq!(bench.post("/outcome", outcome.to_string()).status, 200);
+    }
+    let seen = bench.operate(Request::get("/endpoints").body(Body::empty()).unwrap()).json();
+    let one = &seen["endpoints"][0];
+    assert_eq!((&one["model"], &one["provider"]), (&json!("large"), &json!("quarry")));
+    assert_eq!(one["health"], "up");
+    let figures = |key: &str| ["p50", "p90", "n"].map(|of| one[key][of].as_f64().unwrap());
+    assert_eq!(figures("ttft_ms"), [500.0, 900.0, 10.0]);
+    assert_eq!(figures("latency_ms"), [1500.0, 1900.0, 10.0]);
+    assert_eq!(figures("tokens_per_second"), [50.0, 50.0, 10.0]);
+    assert!(one["ttft_ms"]["mean"].as_f64().unwrap() < 900.0, "{one}");
 }

@@ -1,7 +1,7 @@
 //! One column of outcomes for each condition, with the weights they share.
 
 use super::{
-    super::{Recorder, Used, logged::Target},
+    super::{Recorder, Used, target::Target},
     Question, stated,
 };
 use crate::load;

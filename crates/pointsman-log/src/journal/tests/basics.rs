@@ -136,11 +136,11 @@ fn what_no_reader_would_take_is_refused() {
     for json in
         ["", "{}", "{\"v\":1}", "{\"v\":1,\n}", "{\"v\":1,\"kind\":\"decision\",\"id\":\"x\"}"]
     {
-        let refused = journal.append_json(json.as_bytes().to_vec());
+        let refused = journal.append_json(json.as_bytes());
         assert!(matches!(refused, Err(AppendError::NotARecord { .. })), "{json}");
     }
     let json = serde_json::to_vec(&Record::Decision(Box::new(decision(0)))).unwrap();
-    journal.append_json(json).unwrap();
+    journal.append_json(&json).unwrap();
     assert_eq!(read_ids(dir.path()), (ids(0..1), Damage::default()));
 }
 

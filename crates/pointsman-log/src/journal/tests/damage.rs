@@ -11,7 +11,7 @@ use proptest::{collection, prelude::*};
 use super::{doubles::Faulty, segments::segment_path, *};
 
 /// Opens on a disk where making things durable costs nothing.
-fn reopen(dir: &Path) -> (Journal, Recovery) {
+pub(super) fn reopen(dir: &Path) -> (Journal, Recovery) {
     Journal::open_on(Arc::new(Faulty::default()), dir, small()).unwrap()
 }
 
@@ -20,7 +20,7 @@ fn short(n: u64) -> DecisionRecord {
     DecisionRecord { id: id(n), ts_ms: START_MS + n, ..examples::minimal_decision() }
 }
 
-fn folder_with(segment: &[u8]) -> TempDir {
+pub(super) fn folder_with(segment: &[u8]) -> TempDir {
     let dir = TempDir::new().unwrap();
     fs::write(segment_path(dir.path(), 1), segment).unwrap();
     dir

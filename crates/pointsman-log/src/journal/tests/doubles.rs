@@ -22,6 +22,8 @@ pub(super) struct Faults {
     pub(super) cannot_truncate: bool,
     /// Files cannot be made.
     pub(super) cannot_create: bool,
+    /// Calls that wrote, or tried to.
+    pub(super) n_writes: u64,
 }
 
 /// A disk with faults, on which making things durable costs nothing.
@@ -41,6 +43,10 @@ fn failing() -> io::Error {
 impl Faulty {
     pub(super) fn set(&self, faults: Faults) {
         *locked(&self.0) = faults;
+    }
+
+    pub(super) fn n_writes(&self) -> u64 {
+        locked(&self.0).n_writes
     }
 
     fn wrap(&self, file: Box<dyn SegmentFile>) -> Box<dyn SegmentFile> {
@@ -88,6 +94,7 @@ impl Storage for Faulty {
 impl SegmentFile for FaultyFile {
     fn append(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut faults = locked(&self.faults);
+        faults.n_writes += 1;
         let mut n = bytes.len().min(faults.short.unwrap_or(usize::MAX));
         if let Some((room, kind)) = &mut faults.room {
             if *room == 0 {

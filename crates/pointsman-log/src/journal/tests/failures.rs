@@ -113,9 +113,86 @@ fn a_position_of_another_journal_is_not_waited_for() {
     assert!(matches!(journal.sync(elsewhere), Err(SyncError::NotWritten)));
 }
 
+/// Hands over decisions and then settles them; which were acknowledged, and which refused.
+fn append_together(
+    journal: &Journal,
+    range: std::ops::Range<u64>,
+) -> (Vec<(String, Position)>, Vec<String>) {
+    let hand_over = |n| (id(n), journal.gather_decision(&decision(n)).unwrap());
+    let tickets: Vec<(String, Ticket)> = range.map(hand_over).collect();
+    let (mut kept, mut refused) = (Vec::new(), Vec::new());
+    for (id, ticket) in tickets {
+        match journal.settle(&ticket) {
+            Ok(position) => kept.push((id, position)),
+            Err(_) => refused.push(id),
+        }
+    }
+    (kept, refused)
+}
+
+#[test]
+fn what_waits_is_written_in_one_call_for_each_segment() {
+    let (dir, disk, journal) = faulty();
+    let (kept, _) = append_together(&journal, 0..6);
+    assert!(kept.windows(2).all(|pair| pair[0].1 < pair[1].1), "{kept:?}");
+    assert_eq!((disk.n_writes(), journal.state().n_segments), (2, 2));
+    assert_eq!(read_ids(dir.path()), (ids(0..6), Damage::default()));
+}
+
+#[test]
+fn what_nobody_waits_for_is_written_with_the_next_or_by_upkeep() {
+    let (dir, _, journal) = faulty();
+    drop(journal.gather_decision(&decision(0)).unwrap());
+    assert!(!journal.has_decision(&id(0)));
+    journal.append_decision(&decision(1)).unwrap();
+    drop(journal.gather_decision(&decision(2)).unwrap());
+    journal.upkeep(START_MS);
+    assert_eq!(read_ids(dir.path()), (ids(0..3), Damage::default()));
+    drop(journal.gather_decision(&decision(3)).unwrap());
+    journal.close().unwrap();
+    assert_eq!(read_ids(dir.path()), (ids(0..4), Damage::default()));
+}
+
+#[test]
+fn a_ticket_of_another_journal_is_not_waited_for() {
+    let ((_here, _, journal), (_there, _, other)) = (faulty(), faulty());
+    let ticket = other.gather_decision(&decision(0)).unwrap();
+    assert!(matches!(journal.settle(&ticket), Err(AppendError::Io { .. })));
+    other.settle(&ticket).unwrap();
+}
+
+#[test]
+fn of_records_that_are_written_together_those_are_kept_that_were_taken_whole() {
+    for kind in [ErrorKind::StorageFull, ErrorKind::Other, ErrorKind::FileTooLarge] {
+        for (room, cannot_truncate) in [(0, false), (1, true), (1500, false), (2500, true)] {
+            let (dir, disk, journal) = faulty();
+            let room = Some((room, kind));
+            disk.set(Faults { room, cannot_truncate, ..Faults::default() });
+            let (kept, refused) = append_together(&journal, 0..6);
+            assert_eq!(kept.len() + refused.len(), 6);
+            assert_eq!(kept.is_empty(), room.is_some_and(|(room, _)| room < 1500), "{room:?}");
+            let state = journal.state();
+            assert_eq!(
+                (state.n_appended, state.n_refused),
+                (kept.len() as u64, refused.len() as u64)
+            );
+            assert!(state.is_degraded);
+            disk.set(Faults::default());
+            journal.append_decision(&decision(6)).unwrap();
+            let mut expected: Vec<String> = kept.into_iter().map(|(id, _)| id).collect();
+            expected.push(id(6));
+            let (mut found, damage) = read_ids(dir.path());
+            found.retain(|id| expected.contains(id));
+            assert_eq!(found, expected);
+            assert!(cannot_truncate || damage == Damage::default(), "{damage:?}");
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Append,
+    AppendTogether(u64),
     Sync,
     Upkeep,
     Reopen,
@@ -134,6 +211,7 @@ fn step() -> impl Strategy<Value = Step> {
     );
     prop_oneof![
         6 => Just(Step::Append),
+        3 => (1..8_u64).prop_map(Step::AppendTogether),
         1 => Just(Step::Sync),
         1 => Just(Step::Upkeep),
         1 => Just(Step::Reopen),
@@ -160,6 +238,13 @@ fn live(steps: &[Step], cannot_truncate: bool) -> (TempDir, Vec<String>, Vec<Str
                     Err(_) => refused.push(id(n)),
                 }
                 n += 1;
+            }
+            Step::AppendTogether(n_more) => {
+                let (together, not) = append_together(open, n..n + n_more);
+                last = together.last().map(|(_, position)| *position).or(last);
+                kept.extend(together.into_iter().map(|(id, _)| id));
+                refused.extend(not);
+                n += n_more;
             }
             // Whether it succeeds is another test's business.
             Step::Sync => drop(last.map(|last| open.sync(last))),

@@ -1,0 +1,189 @@
+//! `pointsman import`: any log, as traffic records, with a report of what it is good for.
+
+use crate::{
+    files,
+    screen::{self, Screen},
+    wording,
+};
+use anyhow::{Context, Result, bail};
+use indicatif::ProgressBar;
+use pointsman_core::catalog::Catalog;
+use pointsman_import::{
+    ColumnMap, FORMATS, ImportError, Imported, Options, Origin, Progress, Rules, find, import,
+};
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+mod findings;
+mod numbers;
+mod page;
+mod worth;
+
+use findings::Findings;
+
+/// How many rows pass between two looks at the progress.
+const ROWS_PER_LOOK: u64 = 512;
+
+/// Flags of `import`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The files of the log, plain or packed with gzip or Zstandard; or quoted patterns.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// What wrote them: auto, columns, helicone, langfuse, litellm, openai, openrouter, otel,
+    /// pointsman, tensorzero.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    from: String,
+    /// The folder for the records; an earlier import there is gone on with.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// A file that says which columns hold what, and what the catalog calls models.
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
+    /// The score of the log that is the quality.
+    #[arg(long, value_name = "NAME")]
+    score: Option<String>,
+    /// A file of rules that give calls a quality where the log has none.
+    #[arg(long, value_name = "FILE")]
+    quality_rules: Option<PathBuf>,
+    /// Prices for calls without a cost, and names to compare models with.
+    #[arg(long, value_name = "FILE")]
+    catalog: Option<PathBuf>,
+    /// Rows that are longer are dropped and counted.
+    #[arg(long, value_name = "MEGABYTES", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    max_row_mb: u16,
+    /// Also write the report as one HTML page.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Also write the report as JSON; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
+    screen.make_way_for(args.json.as_deref());
+    let inputs: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
+    files::check_apart(&inputs, &[args.html.as_deref(), args.json.as_deref()])?;
+    let catalog = args.catalog.as_deref().map(files::read_catalog).transpose()?;
+    let options = options(args, catalog.clone())?;
+    let n_bytes = options.inputs.iter().filter_map(|path| fs::metadata(path).ok());
+    let n_bytes: u64 = n_bytes.map(|about| about.len()).sum();
+    let bar = screen.progress("importing", n_bytes);
+    let imported = import(&options, &mut |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    let imported = imported?;
+    describe(&imported, catalog.as_ref(), args, screen)
+}
+
+/// Everything that the flags say, read and checked.
+fn options(args: &Args, catalog: Option<Catalog>) -> Result<Options> {
+    let mut settings = Vec::new();
+    let mut text = |flag: &str, path: Option<&PathBuf>| -> Result<Option<String>> {
+        let Some(path) = path else { return Ok(None) };
+        let text =
+            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        settings.push((flag.to_owned(), Options::digest(text.as_bytes())));
+        Ok(Some(text))
+    };
+    let map = text("--map", args.map.as_ref())?;
+    let rules = text("--quality-rules", args.quality_rules.as_ref())?;
+    text("--catalog", args.catalog.as_ref())?;
+    let named =
+        |path: Option<&PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
+    let map = map
+        .map(|text| ColumnMap::from_toml(&text))
+        .transpose()
+        .with_context(|| named(args.map.as_ref()))?
+        .unwrap_or_default();
+    let rules = rules
+        .map(|text| Rules::from_toml(&text))
+        .transpose()
+        .with_context(|| named(args.quality_rules.as_ref()))?;
+    let origin = match args.from.as_str() {
+        "auto" if map.columns.is_some() => Origin::Columns,
+        "auto" => Origin::Auto,
+        "columns" => Origin::Columns,
+        name => Origin::Format(find(name).ok_or_else(|| unknown(name))?),
+    };
+    if matches!(origin, Origin::Format(_)) && map.columns.is_some() {
+        bail!("--map names columns, and --from {} has its own; leave one of them out", args.from);
+    }
+    Ok(Options {
+        inputs: expanded(&args.files)?,
+        origin,
+        out: args.out.clone(),
+        map,
+        rules,
+        score: args.score.clone(),
+        catalog,
+        max_row_bytes: usize::from(args.max_row_mb) << 20,
+        part_bytes: Options::PART_BYTES,
+        settings,
+    })
+}
+
+fn unknown(name: &str) -> ImportError {
+    let known: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
+    let known = format!("auto, columns, {}", known.join(", "));
+    ImportError::UnknownFormat { name: name.to_owned(), known }
+}
+
+/// Patterns replaced by the files that they match, in alphabetical order.
+fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        let pattern = path.to_string_lossy();
+        if path.exists() || !pattern.contains(['*', '?', '[']) {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        for entry in
+            glob::glob(&pattern).with_context(|| format!("`{pattern}` is not a pattern"))?
+        {
+            files.push(entry?);
+        }
+        if files.len() == before {
+            bail!("no file matches `{pattern}`; check the path, or quote the pattern");
+        }
+    }
+    Ok(files)
+}
+
+fn show(bar: &ProgressBar, progress: &Progress<'_>) -> ControlFlow<()> {
+    if progress.n_rows.is_multiple_of(ROWS_PER_LOOK) {
+        bar.set_position(progress.n_bytes);
+        let rows = wording::count(progress.n_rows);
+        bar.set_message(format!("{}, {rows} rows, bytes", progress.path.display()));
+    }
+    ControlFlow::Continue(())
+}
+
+fn describe(
+    imported: &Imported,
+    catalog: Option<&Catalog>,
+    args: &Args,
+    screen: &Screen,
+) -> Result<()> {
+    if imported.was_done {
+        screen.say("nothing to do: every file was imported before; this is what was found")?;
+    } else if imported.was_begun {
+        let n = wording::count(imported.n_new_rows);
+        screen.say(&format!("went on where an earlier run had stopped: {n} rows more"))?;
+    }
+    let findings = Findings::of(imported, catalog);
+    findings.say(screen)?;
+    screen.say(&format!(
+        "\nwrote {} parts into {out}; read them with --log {out}",
+        wording::count(imported.n_parts),
+        out = args.out.display()
+    ))?;
+    if let Some(path) = &args.html {
+        files::write(path, page::render(&findings)?.as_bytes())?;
+    }
+    screen::json(args.json.as_deref(), &numbers::as_json(imported, &findings))
+}

@@ -1,0 +1,277 @@
+//! What the formats of gateways and tracers have in common: calls of one model, scores that come
+//! later, and links between a call and its trace.
+//!
+//! A gateway's log says which model answered, not which ones could have, nor how likely that had been.
+//! So a call becomes a decision with one candidate and the propensity *unknown*, or *deterministic*
+//! where the source says that the model was fixed; more would be made up.
+
+use pointsman_log::record::{
+    CandidateRecord, CostRecord, DecisionRecord, MetricRecord, OutcomeRecord, PolicyRecord,
+    PropensityKind, PropensityRecord, Scope, Status, UsageRecord,
+};
+
+use crate::{
+    chat::Prompt,
+    item::{Dropped, Item, Reason},
+};
+
+/// The tag of the trace or episode that a decision belongs to.
+pub(crate) const TRACE_TAG: &str = "trace_id";
+
+/// What one row gave.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Found {
+    /// A call that a chat model was asked to answer.
+    Call(Box<Call>),
+    /// A grade of a call or of a trace.
+    Score(Box<Score>),
+    /// A call belongs to a trace, known from elsewhere than the call itself.
+    Link {
+        /// The decision of the call.
+        decision_id: String,
+        /// The trace or episode.
+        trace: String,
+    },
+    /// A record, as it is.
+    Item(Item),
+    /// A part of the row that gave nothing.
+    Dropped(Dropped),
+}
+
+/// A decision with what came of it at once, and what rules of quality look at.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) decision: DecisionRecord,
+    pub(crate) outcome: OutcomeRecord,
+    pub(crate) finish_reason: Option<String>,
+    /// Whether the tools that the answer called did what they should.
+    pub(crate) tool_success: Option<bool>,
+}
+
+/// A grade and what it is of.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Score {
+    pub(crate) target: Target,
+    pub(crate) ts_ms: u64,
+    pub(crate) metric: MetricRecord,
+}
+
+/// What a grade is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The decision with that id.
+    Decision(String),
+    /// Every decision of the trace.
+    Trace(String),
+    /// The decision with that id, or, where it is an episode, every decision of it.
+    Either(String),
+}
+
+/// The fields of a call as a format finds them, each of them possibly missing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Draft {
+    pub(crate) id: Option<String>,
+    /// The model that was asked for: the one that was chosen. Where it is missing, the one that answered.
+    pub(crate) asked: Option<String>,
+    /// The model that answered.
+    pub(crate) served: Option<String>,
+    pub(crate) provider: Option<String>,
+    pub(crate) start_ms: Option<u64>,
+    pub(crate) end_ms: Option<u64>,
+    pub(crate) session: Option<String>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) tags: Vec<(&'static str, Option<String>)>,
+    pub(crate) prompt: Prompt,
+    pub(crate) n_tools: u32,
+    pub(crate) max_tokens: Option<u64>,
+    pub(crate) is_failed: bool,
+    pub(crate) fallback_from: Option<String>,
+    pub(crate) usage: UsageRecord,
+    /// Dollars, and who says so.
+    pub(crate) cost: Option<(f64, &'static str)>,
+    pub(crate) latency_ms: Option<f64>,
+    pub(crate) ttft_ms: Option<f64>,
+    pub(crate) metrics: Vec<MetricRecord>,
+    pub(crate) finish_reason: Option<String>,
+    pub(crate) tool_success: Option<bool>,
+    pub(crate) propensity: Option<PropensityRecord>,
+    /// What decided, by the source's name for it.
+    pub(crate) policy: Option<String>,
+}
+
+impl Draft {
+    /// The call; a row without an id, a model or a time is dropped.
+    pub(crate) fn finish(self) -> Result<Found, Dropped> {
+        let Some(id) = self.id else { return Err(no_id("")) };
+        let no = |reason| Err(Dropped::new(reason, format!("id `{id}`")));
+        let Some(drawn) = self.asked.or_else(|| self.served.clone()) else {
+            return no(Reason::NO_MODEL);
+        };
+        let Some(ts_ms) = self.start_ms.or(self.end_ms) else { return no(Reason::NO_TIME) };
+        let measured = self.start_ms.zip(self.end_ms).filter(|(start, end)| start <= end);
+        let latency_ms = self
+            .latency_ms
+            .or_else(|| measured.map(|(start, end)| pointsman_core::units::as_float(end - start)));
+        let request = pointsman_log::record::RequestRecord {
+            input_tokens: self.usage.input,
+            tools: self.n_tools,
+            max_tokens: self.max_tokens,
+            ..self.prompt.into_request()
+        };
+        let tags = self.tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        let served_model = self.served.filter(|served| !is_same_model(&drawn, served));
+        let propensity = self
+            .propensity
+            .unwrap_or(PropensityRecord { value: None, kind: PropensityKind::Unknown });
+        let decision = DecisionRecord {
+            id: id.clone(),
+            ts_ms,
+            session_id: self.session,
+            turn: None,
+            tenant: self.tenant,
+            tags: tags.collect(),
+            request,
+            candidates: vec![only(&drawn)],
+            drawn,
+            propensity,
+            draw: None,
+            objective: None,
+            policy: PolicyRecord {
+                name: self.policy.unwrap_or_else(|| "imported".to_owned()),
+                digest: None,
+            },
+            keep_prob: None,
+            decision_ns: None,
+        };
+        let outcome = OutcomeRecord {
+            decision_id: id,
+            ts_ms: self.end_ms.unwrap_or(ts_ms).max(ts_ms),
+            served_model,
+            provider: self.provider,
+            status: if self.is_failed { Status::Failed } else { Status::Ok },
+            fallback_from: self.fallback_from,
+            usage: self.usage,
+            cost_usd: self
+                .cost
+                .map(|(value, source)| CostRecord { value, source: source.to_owned() }),
+            latency_ms,
+            ttft_ms: self.ttft_ms,
+            metrics: self.metrics,
+        };
+        let (finish_reason, tool_success) = (self.finish_reason, self.tool_success);
+        Ok(Found::Call(Box::new(Call { decision, outcome, finish_reason, tool_success })))
+    }
+}
+
+/// A row that lacks its id.
+pub(crate) fn no_id(detail: &str) -> Dropped {
+    Dropped::new(Reason::NO_ID, detail)
+}
+
+/// A metric of one answer.
+pub(crate) fn metric(name: &str, value: f64, source: Option<String>, scope: Scope) -> MetricRecord {
+    MetricRecord { name: name.to_owned(), value, source, scope }
+}
+
+/// An outcome that holds nothing but a grade.
+pub(crate) fn grade(decision_id: String, ts_ms: u64, metrics: Vec<MetricRecord>) -> OutcomeRecord {
+    OutcomeRecord {
+        decision_id,
+        ts_ms,
+        served_model: None,
+        provider: None,
+        status: Status::Ok,
+        fallback_from: None,
+        usage: UsageRecord::default(),
+        cost_usd: None,
+        latency_ms: None,
+        ttft_ms: None,
+        metrics,
+    }
+}
+
+/// The only candidate that is known of.
+fn only(model: &str) -> CandidateRecord {
+    CandidateRecord {
+        model: model.to_owned(),
+        probability: 1.0,
+        quality: None,
+        cost_usd: None,
+        latency_ms: None,
+        excluded_by: None,
+    }
+}
+
+/// Whether `served` is `asked` under a longer name: with the name of its owner in front, or with a
+/// date or a version behind.
+pub(crate) fn is_same_model(asked: &str, served: &str) -> bool {
+    let bare = |name: &str| {
+        let name = name.rsplit('/').next().unwrap_or_default();
+        name.split(':').next().unwrap_or_default().to_ascii_lowercase()
+    };
+    let (asked, served) = (bare(asked), bare(served));
+    let [short, long] =
+        if asked.len() <= served.len() { [&asked, &served] } else { [&served, &asked] };
+    match long.strip_prefix(short.as_str()) {
+        Some("") => true,
+        Some(rest) => {
+            let tail = rest.strip_prefix(['-', '@']);
+            tail.is_some_and(|tail| {
+                let n_digits = tail.bytes().filter(u8::is_ascii_digit).count();
+                let are_of_dates = tail.bytes().all(|one| one.is_ascii_digit() || one == b'-');
+                tail == "latest" || are_of_dates && 3 < n_digits
+            })
+        }
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dated_name_is_the_same_model() {
+        for (asked, served, expected) in [
+            ("gpt-4o", "gpt-4o", true),
+            ("gpt-4o", "gpt-4o-2024-08-06", true),
+            ("openai/gpt-4o", "gpt-4o-2024-08-06", true),
+            ("claude-sonnet-4", "claude-sonnet-4@20250514", true),
+            ("model-latest", "model", true),
+            ("a/model:free", "a/model", true),
+            ("gpt-4o", "gpt-4o-mini", false),
+            ("gpt-4o", "gpt-4o-2", false),
+            ("gpt-4", "gpt-4o", false),
+        ] {
+            assert_eq!(is_same_model(asked, served), expected, "{asked} {served}");
+        }
+    }
+
+    #[test]
+    fn a_call_lacks_neither_id_nor_model_nor_time() {
+        let text = |text: &str| Some(text.to_owned());
+        let full = Draft {
+            id: text("a"),
+            served: text("m"),
+            start_ms: Some(1_000),
+            end_ms: Some(1_250),
+            ..Draft::default()
+        };
+        let Ok(Found::Call(call)) = full.clone().finish() else { panic!("a call") };
+        assert_eq!(call.decision.drawn, "m");
+        assert_eq!(call.outcome.latency_ms, Some(250.0));
+        assert!(call.decision.check().is_ok() && call.outcome.check().is_ok());
+        for (draft, reason) in [
+            (Draft { id: None, ..full.clone() }, Reason::NO_ID),
+            (Draft { served: None, ..full.clone() }, Reason::NO_MODEL),
+            (Draft { start_ms: None, end_ms: None, ..full.clone() }, Reason::NO_TIME),
+        ] {
+            assert_eq!(draft.finish().unwrap_err().reason, reason);
+        }
+        // A clock that went backwards measured nothing.
+        let Ok(Found::Call(call)) = (Draft { end_ms: Some(900), ..full }).finish() else {
+            panic!("a call")
+        };
+        assert_eq!((call.outcome.latency_ms, call.outcome.ts_ms), (None, 1_000));
+    }
+}

@@ -1,0 +1,102 @@
+//! Why an import cannot be: one sentence that says what to do.
+
+use std::{io, path::PathBuf};
+
+/// Why there is no import. Rows that are merely of no use are counted instead.
+#[expect(missing_docs, reason = "the message documents the fields")]
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Nothing to read.
+    #[error("no input was named; pass the files of one log")]
+    NoInput,
+    /// The operating system refused.
+    #[error("`{}` cannot be read", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    /// Bytes of a compressed file that are missing or wrong.
+    #[error(
+        "`{}` is cut off or damaged after {n_rows} rows ({reason}); copy it again, then run the same \
+         command: it goes on from there", path.display()
+    )]
+    Damaged { path: PathBuf, n_rows: u64, reason: String },
+    /// A file without a row.
+    #[error("`{}` is empty; leave it out", path.display())]
+    Empty { path: PathBuf },
+    /// Columns in a form that is not read here.
+    #[error(
+        "`{}` is Parquet, which is not imported; write it as NDJSON first, for example with \
+         `duckdb -c \"copy (from '{}') to 'log.ndjson' (format json)\"`",
+        path.display(), path.display()
+    )]
+    Parquet { path: PathBuf },
+    /// A format that nobody knows.
+    #[error("`{name}` is not a format; known are {known}")]
+    UnknownFormat { name: String, known: String },
+    /// Rows of no known format.
+    #[error(
+        "the format of `{}` is not recognised: its first row has {found}; name it with --from, or \
+         name its columns with --map", path.display()
+    )]
+    NotRecognised { path: PathBuf, found: String },
+    /// Rows that several formats could have written.
+    #[error("`{}` could be {first} or {second}; say which with --from", path.display())]
+    Ambiguous { path: PathBuf, first: &'static str, second: &'static str },
+    /// The format that was named is not the one that is there.
+    #[error(
+        "`{}` is not {expected}: {keys} in its first row are of {found}; use --from {name}",
+        path.display()
+    )]
+    OtherFormat {
+        path: PathBuf,
+        expected: &'static str,
+        keys: String,
+        found: &'static str,
+        name: &'static str,
+    },
+    /// Rows, but none of the format.
+    #[error(
+        "none of the {n_rows} rows of `{}` is a row of {expected}: the first has {found} ({why})",
+        path.display()
+    )]
+    NothingRead { path: PathBuf, n_rows: u64, expected: &'static str, found: String, why: String },
+    /// A column map that says nothing, or nonsense.
+    #[error("the column map: {message}")]
+    Map { message: String },
+    /// Rows of columns without a map.
+    #[error(
+        "--from columns needs a map of them; write one as docs/import.md shows, and pass --map FILE"
+    )]
+    NoMap,
+    /// A rule file that says nothing, or nonsense.
+    #[error("the quality rules: {message}")]
+    Rules { message: String },
+    /// A folder that cannot be written to.
+    #[error("`{}` cannot be written", path.display())]
+    Unwritable { path: PathBuf, source: io::Error },
+    /// Another import at work.
+    #[error("another import writes into `{}`; wait for it, or name another folder", path.display())]
+    Locked { path: PathBuf },
+    /// A folder of something else.
+    #[error(
+        "`{}` holds {found}, which no import wrote; name an empty folder, or one of an earlier import",
+        path.display()
+    )]
+    NotOurs { path: PathBuf, found: String },
+    /// A manifest of another release, or a broken one.
+    #[error("`{}` is not a manifest that can be read ({reason}); import into another folder", path.display())]
+    Manifest { path: PathBuf, reason: String },
+    /// Other settings than the parts were written with.
+    #[error(
+        "`{}` was written with other settings ({what}); use the same, or name another folder",
+        path.display()
+    )]
+    OtherSettings { path: PathBuf, what: String },
+    /// A file that is not what it was.
+    #[error(
+        "`{}` is not the file that was imported before under this name; import it under another name, \
+         or into another folder", path.display()
+    )]
+    Changed { path: PathBuf },
+    /// The caller said stop.
+    #[error("stopped after {n_rows} rows; the same command goes on from there")]
+    Stopped { n_rows: u64 },
+}

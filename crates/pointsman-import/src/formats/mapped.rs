@@ -1,0 +1,281 @@
+//! Any NDJSON or CSV whose columns the user names in a file of TOML.
+//!
+//! A column is a key of the row's object; a dot goes into an object. What is not named is not known.
+//! With `propensity` and `candidates` the rows are what off-policy evaluation needs. Parquet is not read
+//! here: every tool that writes it writes NDJSON too.
+
+use std::collections::BTreeMap;
+
+use pointsman_log::record::{
+    CandidateRecord, PropensityKind, PropensityRecord, Scope, UsageRecord,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{fixed_model, parse};
+use crate::{
+    call::{Draft, Found, TRACE_TAG, metric},
+    cell::Cell,
+    error::ImportError,
+    item::{Dropped, Reason},
+};
+
+/// Which columns hold what, and what models are called in the catalog.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnMap {
+    /// Where the fields of a call stand.
+    pub columns: Option<Columns>,
+    /// Names of metrics, and the columns that hold them.
+    #[serde(default)]
+    pub scores: BTreeMap<String, String>,
+    /// Names of tags, and the columns that hold them.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// What a model is called in the log, and in the catalog; for logs of every format.
+    #[serde(default)]
+    pub models: BTreeMap<String, String>,
+}
+
+/// The columns of the fields of a call; all but three may be absent.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the columns are documented in docs/import.md")]
+pub struct Columns {
+    pub id: String,
+    pub model: String,
+    pub time: String,
+    pub prompt: Option<String>,
+    pub system: Option<String>,
+    pub served_model: Option<String>,
+    pub provider: Option<String>,
+    pub end_time: Option<String>,
+    pub session: Option<String>,
+    pub trace: Option<String>,
+    pub tenant: Option<String>,
+    pub task: Option<String>,
+    pub max_tokens: Option<String>,
+    pub input_tokens: Option<String>,
+    pub output_tokens: Option<String>,
+    pub cached_tokens: Option<String>,
+    pub reasoning_tokens: Option<String>,
+    pub cost_usd: Option<String>,
+    pub latency_ms: Option<String>,
+    pub latency_s: Option<String>,
+    pub ttft_ms: Option<String>,
+    pub status: Option<String>,
+    pub error: Option<String>,
+    pub finish_reason: Option<String>,
+    pub tool_success: Option<String>,
+    pub policy: Option<String>,
+    pub propensity: Option<String>,
+    pub candidates: Option<String>,
+    /// Whether the source says that every call's model was fixed.
+    #[serde(default)]
+    pub model_was_fixed: bool,
+}
+
+impl ColumnMap {
+    /// Reads the TOML form.
+    ///
+    /// # Errors
+    /// [`ImportError::Map`] where it is not TOML, holds an unknown key, lacks one of the three columns
+    /// that every call needs, or names a propensity without its candidates.
+    pub fn from_toml(text: &str) -> Result<Self, ImportError> {
+        let map: Self = toml::from_str(text).map_err(|error| {
+            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+            ImportError::Map { message }
+        })?;
+        let wrong = |message: &str| Err(ImportError::Map { message: message.to_owned() });
+        if let Some(columns) = &map.columns {
+            if columns.propensity.is_some() && columns.candidates.is_none() {
+                return wrong(
+                    "`propensity` stands without `candidates`: name the column that holds the models \
+                     that could have been drawn",
+                );
+            }
+            if columns.latency_ms.is_some() && columns.latency_s.is_some() {
+                return wrong("`latency_ms` and `latency_s` are the same in two units; name one");
+            }
+        }
+        Ok(map)
+    }
+}
+
+/// Reads one row by `map`.
+pub(crate) fn read(map: &ColumnMap, row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
+    let Some(columns) = &map.columns else {
+        return Err(Dropped::new(Reason::NOT_THE_FORMAT, "the map names no columns"));
+    };
+    let row: Value = parse(row)?;
+    let from = Row { row: &row };
+    let mut metrics = Vec::new();
+    for (name, column) in &map.scores {
+        metrics.extend(
+            from.cell(column).number().map(|value| metric(name, value, None, Scope::Request)),
+        );
+    }
+    let mut found = Draft { metrics, ..from.draft(columns)? }.finish()?;
+    if let Found::Call(call) = &mut found {
+        for (name, column) in &map.tags {
+            call.decision.tags.extend(from.cell(column).text().map(|text| (name.clone(), text)));
+        }
+        if let Some(column) = &columns.candidates {
+            from.candidates(column, call)?;
+        }
+    }
+    out.push(found);
+    Ok(())
+}
+
+/// A row as an object, by columns.
+struct Row<'a> {
+    row: &'a Value,
+}
+
+impl Row<'_> {
+    fn value(&self, column: &str) -> &Value {
+        // A key with a dot in it comes first: CSV headers may have one.
+        self.row
+            .get(column)
+            .or_else(|| column.split('.').try_fold(self.row, |value, key| value.get(key)))
+            .unwrap_or(&Value::Null)
+    }
+
+    fn cell(&self, column: &str) -> Cell {
+        Cell::deserialize(self.value(column)).unwrap_or_default()
+    }
+
+    fn maybe(&self, column: Option<&String>) -> Cell {
+        column.map_or(Cell::None, |column| self.cell(column))
+    }
+
+    fn draft(&self, columns: &Columns) -> Result<Draft, Dropped> {
+        let text = |column: Option<&String>| self.maybe(column).text();
+        let count = |column: Option<&String>| self.maybe(column).count();
+        let amount = |column: Option<&String>, name: &str| {
+            let cell = self.maybe(column);
+            match (cell.number(), cell.amount()) {
+                (Some(number), None) => {
+                    Err(Dropped::new(Reason::BAD_NUMBER, format!("{name} {number}")))
+                }
+                (_, amount) => Ok(amount),
+            }
+        };
+        let prompt = columns.prompt.as_ref().map(|column| self.value(column).clone());
+        let seconds = amount(columns.latency_s.as_ref(), "latency_s")?;
+        let status = text(columns.status.as_ref()).unwrap_or_default();
+        let error = text(columns.error.as_ref());
+        Ok(Draft {
+            id: self.cell(&columns.id).text(),
+            asked: self.cell(&columns.model).text(),
+            served: text(columns.served_model.as_ref()),
+            provider: text(columns.provider.as_ref()),
+            start_ms: self.cell(&columns.time).time_ms(),
+            end_ms: self.maybe(columns.end_time.as_ref()).time_ms(),
+            session: text(columns.session.as_ref()),
+            tenant: text(columns.tenant.as_ref()),
+            tags: vec![
+                ("task", text(columns.task.as_ref())),
+                (TRACE_TAG, text(columns.trace.as_ref())),
+            ],
+            prompt: serde_json::from_value::<crate::chat::Prompt>(prompt.unwrap_or_default())
+                .unwrap_or_default()
+                .with_system(text(columns.system.as_ref())),
+            max_tokens: count(columns.max_tokens.as_ref()),
+            is_failed: error.is_some() || is_failure(&status),
+            usage: UsageRecord {
+                input: count(columns.input_tokens.as_ref()),
+                output: count(columns.output_tokens.as_ref()),
+                cached_read: count(columns.cached_tokens.as_ref()),
+                cached_write: None,
+                reasoning: count(columns.reasoning_tokens.as_ref()),
+            },
+            cost: amount(columns.cost_usd.as_ref(), "cost_usd")?.map(|cost| (cost, "log")),
+            latency_ms: amount(columns.latency_ms.as_ref(), "latency_ms")?
+                .or_else(|| seconds.map(|seconds| seconds * 1e3)),
+            ttft_ms: amount(columns.ttft_ms.as_ref(), "ttft_ms")?,
+            finish_reason: text(columns.finish_reason.as_ref()),
+            tool_success: self.maybe(columns.tool_success.as_ref()).truth(),
+            propensity: self.propensity(columns),
+            policy: text(columns.policy.as_ref()),
+            ..Draft::default()
+        })
+    }
+
+    /// As the row has it; its value is checked with the candidates.
+    fn propensity(&self, columns: &Columns) -> Option<PropensityRecord> {
+        match self.maybe(columns.propensity.as_ref()).number() {
+            Some(value) => {
+                Some(PropensityRecord { value: Some(value), kind: PropensityKind::Estimated })
+            }
+            None => columns.model_was_fixed.then(fixed_model),
+        }
+    }
+
+    /// The candidates: an object from names to probabilities, which makes the propensity exact, or an
+    /// array of names, of which those that were not drawn share what is left equally.
+    fn candidates(&self, column: &str, call: &mut crate::call::Call) -> Result<(), Dropped> {
+        let found = self.value(column);
+        let of_text = found.as_str().and_then(|text| serde_json::from_str(text).ok());
+        let value: &Value = of_text.as_ref().unwrap_or(found);
+        let decision = &mut call.decision;
+        let named = |model: &str, probability: f64| CandidateRecord {
+            model: model.to_owned(),
+            probability,
+            quality: None,
+            cost_usd: None,
+            latency_ms: None,
+            excluded_by: None,
+        };
+        match value {
+            Value::Object(entries) => {
+                let found = entries.iter().map(|(model, p)| Some(named(model, p.as_f64()?)));
+                let Some(found) = found.collect::<Option<Vec<_>>>() else {
+                    let detail = format!("id `{}`", decision.id);
+                    return Err(Dropped::new(Reason("a candidate without a probability"), detail));
+                };
+                decision.candidates = found;
+                let drawn = decision.candidates.iter().find(|one| one.model == decision.drawn);
+                let value = drawn.map(|one| one.probability);
+                if decision.propensity.kind != PropensityKind::Deterministic {
+                    decision.propensity = PropensityRecord { value, kind: PropensityKind::Exact };
+                }
+            }
+            Value::Array(names) => {
+                let others: Vec<&str> = names
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .filter(|name| *name != decision.drawn)
+                    .collect();
+                let own = decision.propensity.value.unwrap_or(1.0);
+                let each = if others.is_empty() {
+                    0.0
+                } else {
+                    (1.0 - own) / pointsman_core::units::len_as_float(others.len())
+                };
+                let drawn = decision.drawn.clone();
+                decision.candidates = vec![named(&drawn, own)];
+                decision.candidates.extend(others.into_iter().map(|name| named(name, each)));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                if decision.propensity.value.is_some() {
+                    let detail = format!("id `{}`", decision.id);
+                    return Err(Dropped::new(Reason("a propensity without candidates"), detail));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a status, a word or a number of HTTP, says that there was no answer.
+fn is_failure(status: &str) -> bool {
+    match status.parse::<u64>() {
+        Ok(code) => 400 <= code,
+        Err(_) => matches!(
+            status.to_ascii_lowercase().as_str(),
+            "failure" | "failed" | "error" | "timeout" | "cancelled" | "canceled"
+        ),
+    }
+}

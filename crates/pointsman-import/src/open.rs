@@ -1,0 +1,76 @@
+//! From a file to a stream of its bytes, unpacked where it is packed, counted where it is read.
+
+use std::{
+    cell::Cell,
+    fs::File,
+    io::{self, BufRead, BufReader, Read, Seek as _},
+    path::Path,
+    rc::Rc,
+};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::error::ImportError;
+
+/// How many bytes are read at once.
+const BUFFER: usize = 1 << 18;
+
+/// How the bytes of a file are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+}
+
+/// A file as a stream.
+pub(crate) struct Input {
+    pub(crate) bytes: Box<dyn BufRead>,
+    /// How many bytes of the file itself have been read.
+    pub(crate) n_read: Rc<Cell<u64>>,
+}
+
+/// Opens a file; what it is packed with is told by its first bytes, whatever its name is.
+pub(crate) fn open(path: &Path) -> Result<Input, ImportError> {
+    let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+    let mut file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.is_dir() {
+        let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name its files");
+        return Err(unreadable(source));
+    }
+    let mut head = Vec::new();
+    file.by_ref().take(4).read_to_end(&mut head).map_err(unreadable)?;
+    let packing = match head.as_slice() {
+        [] => return Err(ImportError::Empty { path: path.to_path_buf() }),
+        b"PAR1" => return Err(ImportError::Parquet { path: path.to_path_buf() }),
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
+        _ => Packing::Plain,
+    };
+    let n_read = Rc::new(Cell::new(0));
+    file.rewind().map_err(unreadable)?;
+    let counted = BufReader::with_capacity(BUFFER, Counted { inner: file, n: Rc::clone(&n_read) });
+    let bytes: Box<dyn BufRead> = match packing {
+        Packing::Plain => Box::new(counted),
+        Packing::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(counted))),
+        Packing::Zstd => {
+            let decoder = zstd::stream::read::Decoder::with_buffer(counted).map_err(unreadable)?;
+            Box::new(BufReader::with_capacity(BUFFER, decoder))
+        }
+    };
+    Ok(Input { bytes, n_read })
+}
+
+/// A reader that says how much was read.
+struct Counted<R> {
+    inner: R,
+    n: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n_bytes = self.inner.read(buffer)?;
+        self.n.set(self.n.get() + u64::try_from(n_bytes).unwrap_or(u64::MAX));
+        Ok(n_bytes)
+    }
+}

@@ -1,0 +1,178 @@
+//! One row: who reads it, and what becomes of what it gives.
+
+use std::path::Path;
+
+use crate::{
+    call::Found,
+    error::ImportError,
+    formats::{ColumnMap, Format, keys_of, mapped},
+    item::{Dropped, Item, Reason},
+    manifest::InputState,
+    place::name_by_place,
+    rows::Next,
+    sink::{Kept, Sink},
+};
+
+/// Who reads the rows of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reader<'a> {
+    Format(&'static Format),
+    Columns(&'a ColumnMap),
+}
+
+impl Reader<'_> {
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Format(format) => format.name,
+            Self::Columns(_) => "columns",
+        }
+    }
+
+    const fn title(&self) -> &'static str {
+        match self {
+            Self::Format(format) => format.title,
+            Self::Columns(_) => "the columns of the map",
+        }
+    }
+
+    pub(super) fn read(&self, row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
+        match self {
+            Self::Format(format) => format.reader.read(row, out),
+            Self::Columns(map) => mapped::read(map, row, out),
+        }
+    }
+}
+
+/// One row on its way.
+pub(super) struct Row<'r> {
+    pub(super) path: &'r Path,
+    /// Its place in the file, from 1.
+    pub(super) n: u64,
+    pub(super) next: &'r Next,
+    pub(super) bytes: &'r [u8],
+    pub(super) reader: Reader<'r>,
+}
+
+/// What one row left behind.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Left {
+    pub(super) gave_any: bool,
+    pub(super) has_trace_scores: bool,
+    pub(super) has_links: bool,
+}
+
+impl Row<'_> {
+    /// Reads the row and hands over what it gives; `found` is a buffer that is used again.
+    pub(super) fn take(
+        &self,
+        sink: &mut Sink<'_>,
+        found: &mut Vec<Found>,
+        tally: &mut Tally,
+    ) -> Left {
+        let place = || format!("{}, row {}", self.path.display(), self.n);
+        sink.manifest.survey.n_rows += 1;
+        *sink.manifest.survey.formats.entry(self.reader.name().to_owned()).or_default() += 1;
+        tally.n_rows += 1;
+        found.clear();
+        let read = match self.next {
+            Next::Row | Next::Open => self.reader.read(self.bytes, found),
+            Next::TooLong => Err(Dropped::new(Reason("longer than the limit of a row"), "")),
+            Next::CutOff | Next::End => Err(Dropped::new(Reason("the file ends within it"), "")),
+        };
+        let mut left = Left::default();
+        if let Err(dropped) = read {
+            tally.add(&dropped, self.bytes);
+            sink.manifest.survey.drop_row(&dropped, &place());
+            return left;
+        }
+        let mut duplicate: Option<String> = None;
+        for mut one in found.drain(..) {
+            if let Found::Item(item) = &mut one {
+                name_by_place(item, &self.path.display().to_string(), self.n);
+            }
+            if let (Found::Item(Item::Outcome(outcome)), Some(id)) = (&one, &duplicate)
+                && outcome.decision_id == *id
+            {
+                continue;
+            }
+            let id = match &one {
+                Found::Item(Item::Decision(decision)) => Some(decision.id.clone()),
+                Found::Item(Item::Outcome(_))
+                | Found::Call(_)
+                | Found::Score(_)
+                | Found::Link { .. }
+                | Found::Dropped(_) => None,
+            };
+            if let Found::Dropped(dropped) = &one {
+                tally.add(dropped, self.bytes);
+            }
+            let kept = sink.take(one, &place);
+            if kept == Kept::Duplicate {
+                duplicate = id;
+            }
+            left.has_trace_scores |= kept == Kept::TraceScore;
+            left.has_links |= kept == Kept::Link;
+            left.gave_any |= kept != Kept::Nothing;
+        }
+        tally.n_kept += u64::from(left.gave_any);
+        sink.manifest.survey.n_kept += u64::from(left.gave_any);
+        left
+    }
+}
+
+impl Tally {
+    fn add(&mut self, dropped: &Dropped, row: &[u8]) {
+        let foreign = [
+            Reason::NOT_THE_FORMAT,
+            Reason::NO_ID,
+            Reason::NO_MODEL,
+            Reason::NO_TIME,
+            Reason::NOT_JSON,
+            Reason::NOT_UTF8,
+        ];
+        if !foreign.contains(&dropped.reason) {
+            return;
+        }
+        if self.n_foreign == 0 {
+            self.first_keys = keys_of(row);
+            self.first_reason = format!("{} {}", dropped.reason.0, dropped.detail);
+        }
+        self.n_foreign += 1;
+    }
+
+    /// Refuses a file of which nothing could be read, and that was read from its beginning.
+    pub(super) fn check(
+        &self,
+        path: &Path,
+        before: &InputState,
+        reader: Reader<'_>,
+    ) -> Result<(), ImportError> {
+        if 0 < before.n_rows {
+            return Ok(());
+        }
+        if self.n_rows == 0 {
+            return Err(ImportError::Empty { path: path.to_path_buf() });
+        }
+        if self.n_kept == 0 && self.n_rows <= self.n_foreign {
+            return Err(ImportError::NothingRead {
+                path: path.to_path_buf(),
+                n_rows: self.n_rows,
+                expected: reader.title(),
+                found: self.first_keys.clone(),
+                why: self.first_reason.trim().to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// What the rows of one file came to.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    n_rows: u64,
+    n_kept: u64,
+    /// Rows that are not even rows of the format.
+    n_foreign: u64,
+    first_keys: String,
+    first_reason: String,
+}

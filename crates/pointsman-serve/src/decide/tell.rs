@@ -1,0 +1,123 @@
+//! An answer is given once its record is written, and is counted then.
+
+use super::{Answer, Keep};
+use crate::{
+    keys::Caller,
+    metrics::up,
+    problem::{Code, Problem},
+    service::Service,
+    sessions::Turn,
+    settings::WhenFull,
+    traces::Span,
+};
+use pointsman_core::units::Usd;
+use pointsman_log::journal::{AppendError, Position};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// What an answer changes in the service once it is given.
+#[derive(Debug)]
+pub(super) struct Counted {
+    /// The counter of the drawn model.
+    pub(super) drawn: Arc<AtomicU64>,
+    pub(super) is_explored: bool,
+    pub(super) cost: Option<Usd>,
+    /// What the best single model was expected to cost.
+    pub(super) cost_of_best_single: Option<Usd>,
+    pub(super) started_ns: u64,
+    pub(super) now_ms: u64,
+    /// Of the conversation of that name.
+    pub(super) turn: Option<(String, Turn)>,
+    /// For its trace, where there are traces.
+    pub(super) span: Option<Box<Span>>,
+}
+
+/// An answer that may be given, and where its record is.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) json: Vec<u8>,
+    pub(crate) position: Option<Position>,
+}
+
+impl Service {
+    /// Gives an answer once its record is written, with one call to the operating system for all
+    /// records that wait. Where the journal does not take it, the call is decided again, without
+    /// exploring, and its answer says that it is not logged.
+    ///
+    /// # Errors
+    /// [`Problem`] where an answer that is not logged is to be refused.
+    pub(crate) fn tell(
+        &self,
+        answer: Answer,
+        (bytes, caller): (&[u8], Option<&Caller>),
+    ) -> Result<Told, Problem> {
+        let fate = match (&self.journal, &answer.ticket) {
+            (Some(journal), Some(ticket)) => Some(journal.settle(ticket)),
+            (Some(_) | None, Some(_) | None) => None,
+        };
+        let (Answer { json, ticket: _, counted }, position) = match fate {
+            None => (answer, None),
+            Some(Ok(position)) => {
+                self.set_degraded(false);
+                (answer, Some(position))
+            }
+            Some(Err(error)) => {
+                self.set_degraded(true);
+                self.not_logged(&error)?;
+                (self.answer(bytes, caller, Keep::Nothing)?, None)
+            }
+        };
+        if position.is_none() {
+            up(&self.metrics.n_unlogged);
+        }
+        self.count(counted, caller, position.is_some());
+        Ok(Told { json, position })
+    }
+
+    fn count(&self, counted: Counted, caller: Option<&Caller>, is_logged: bool) {
+        let Counted {
+            drawn,
+            is_explored,
+            cost,
+            cost_of_best_single,
+            started_ns,
+            now_ms,
+            turn,
+            span,
+        } = counted;
+        up(&drawn);
+        if is_explored {
+            up(&self.metrics.n_explored);
+        }
+        if let (Some(caller), Some(cost)) = (caller, cost) {
+            caller.spend(cost, now_ms);
+        }
+        self.tally.paid(cost, cost_of_best_single);
+        if let Some((conversation, turn)) = turn {
+            self.sessions.remember(&conversation, turn);
+        }
+        let took_ns = (self.effects.elapsed_ns)().saturating_sub(started_ns);
+        self.metrics.decision(took_ns);
+        if let (Some(traces), Some(mut span)) = (&self.traces, span) {
+            (span.took_ns, span.is_logged) = (took_ns, is_logged);
+            traces.take(*span);
+        }
+    }
+
+    /// What becomes of a call whose record the journal did not take.
+    fn not_logged(&self, error: &AppendError) -> Result<(), Problem> {
+        match self.settings.journal.when_full {
+            WhenFull::Serve => Ok(()),
+            WhenFull::Refuse => Err(Problem::new(Code::JournalUnavailable, error.to_string())),
+        }
+    }
+
+    /// Every call comes by here; what every thread reads is written only where it changes.
+    fn set_degraded(&self, is_degraded: bool) {
+        if self.is_degraded.load(Ordering::Relaxed) != is_degraded {
+            self.is_degraded.store(is_degraded, Ordering::Relaxed);
+        }
+    }
+}
