@@ -122,7 +122,7 @@
     at("login").hidden = true;
     at("content").hidden = false;
     at("actions").hidden = false;
-    if (wasAsked) at("main").focus();
+    if (wasAsked) at("main").focus({ preventScroll: true });
   }
 
   function later() {
