@@ -27,7 +27,7 @@ const HOUR_MS: u64 = 3_600_000;
 pub struct Survey {
     /// Rows of all files.
     pub n_rows: u64,
-    /// Rows that gave something.
+    /// Rows that gave something that had not been there before.
     pub n_kept: u64,
     /// Rows, or parts of them, that gave nothing, by reason.
     pub dropped: BTreeMap<String, DroppedRows>,

@@ -55,6 +55,7 @@ pub(super) struct Row<'r> {
 /// What one row left behind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Left {
+    /// Whether it gave anything that can be used, if only what was there before.
     pub(super) gave_any: bool,
     pub(super) has_trace_scores: bool,
     pub(super) has_links: bool,
@@ -85,6 +86,7 @@ impl Row<'_> {
             return left;
         }
         let mut duplicate: Option<String> = None;
+        let mut gave_new = false;
         for one in found.drain(..) {
             if let (Found::Item(Item::Outcome(outcome)), Some(id)) = (&one, &duplicate)
                 && outcome.decision_id == *id
@@ -109,9 +111,10 @@ impl Row<'_> {
             left.has_trace_scores |= kept == Kept::TraceScore;
             left.has_links |= kept == Kept::Link;
             left.gave_any |= kept != Kept::Nothing;
+            gave_new |= kept != Kept::Nothing && kept != Kept::Duplicate;
         }
         tally.n_kept += u64::from(left.gave_any);
-        sink.manifest.survey.n_kept += u64::from(left.gave_any);
+        sink.manifest.survey.n_kept += u64::from(gave_new);
         left
     }
 }
