@@ -157,8 +157,9 @@ fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn show(bar: &ProgressBar, progress: &Progress<'_>) -> ControlFlow<()> {
     if progress.n_rows.is_multiple_of(ROWS_PER_LOOK) {
         bar.set_position(progress.n_bytes);
-        let rows = wording::count(progress.n_rows);
-        bar.set_message(format!("{}, {rows} rows, bytes", progress.path.display()));
+        let (rows, megabytes) = (wording::count(progress.n_rows), bar.per_sec() / 1e6);
+        let path = progress.path.display();
+        bar.set_message(format!("{path}: {rows} rows, {megabytes:.0} MB/s, bytes"));
     }
     ControlFlow::Continue(())
 }

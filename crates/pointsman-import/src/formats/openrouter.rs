@@ -112,16 +112,16 @@ pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
         return read_trace(row, out);
     }
     if row.data.0.is_empty() {
-        out.push(generation(row)?);
+        out.push(generation(&row)?);
         return Ok(());
     }
-    for one in row.data.0 {
+    for one in &row.data.0 {
         out.push(generation(one).unwrap_or_else(Found::Dropped));
     }
     Ok(())
 }
 
-fn generation(row: Row) -> Result<Found, Dropped> {
+fn generation(row: &Row) -> Result<Found, Dropped> {
     let kind = row.api_type.text().unwrap_or_default();
     if !kind.is_empty() && !is_chat(&kind) {
         return Err(Dropped::new(Reason::NOT_CHAT, format!("api_type `{kind}`")));

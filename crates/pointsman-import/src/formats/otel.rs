@@ -107,7 +107,7 @@ pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
 
 fn walk(row: Row, out: &mut Vec<Found>) {
     if row.span_id != Cell::None || row.event_name != Cell::None {
-        leaf(row, out);
+        leaf(&row, out);
         return;
     }
     let Row { resource_spans, scope_spans, spans, resource_logs, scope_logs, log_records, .. } =
@@ -120,10 +120,10 @@ fn walk(row: Row, out: &mut Vec<Found>) {
 }
 
 /// One span with its events, or one log record.
-fn leaf(row: Row, out: &mut Vec<Found>) {
-    let span = span_id(&row);
+fn leaf(row: &Row, out: &mut Vec<Found>) {
+    let span = span_id(row);
     if row.start_time_unix_nano == Cell::None {
-        if let Some(score) = evaluation(&row, span.as_deref()) {
+        if let Some(score) = evaluation(row, span.as_deref()) {
             out.push(score.unwrap_or_else(Found::Dropped));
         }
         return;
@@ -133,7 +133,7 @@ fn leaf(row: Row, out: &mut Vec<Found>) {
             out.push(score.unwrap_or_else(Found::Dropped));
         }
     }
-    out.push(call(&row).unwrap_or_else(Found::Dropped));
+    out.push(call(row).unwrap_or_else(Found::Dropped));
 }
 
 /// The decision's id: of the trace and the span, since a span's id alone is short.
