@@ -17,6 +17,7 @@ fn options(inputs: &[PathBuf], out: &Path) -> Options {
         inputs: inputs.to_vec(),
         origin: Origin::Auto,
         out: out.to_path_buf(),
+        messages: Vec::new(),
         map: ColumnMap::default(),
         rules: None,
         score: None,
@@ -78,6 +79,15 @@ fn fixtures_become_records() {
     insta::assert_snapshot!("langfuse-api", told(&["langfuse-api.json"], plain));
     insta::assert_snapshot!("helicone", told(&["helicone.ndjson"], plain));
     insta::assert_snapshot!("otel", told(&["otel.json"], plain));
+}
+
+#[test]
+fn prompts_come_from_files_of_their_own() {
+    let text = told(&["openai.json"], |one| one.messages = vec![fixture("openai-messages.json")]);
+    let line = text.lines().find(|line| line.contains("\"id\":\"chatcmpl-2\"")).unwrap();
+    assert!(line.contains("Be careful.") && line.contains("Do herons dance?"), "{line}");
+    let line = text.lines().find(|line| line.contains("\"id\":\"chatcmpl-1\"")).unwrap();
+    assert!(line.contains("Do wrens sing?"), "the prompt of the row itself stays: {line}");
 }
 
 #[test]
