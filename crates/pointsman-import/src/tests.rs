@@ -17,6 +17,7 @@ fn options(inputs: &[PathBuf], out: &Path) -> Options {
         inputs: inputs.to_vec(),
         origin: Origin::Auto,
         out: out.to_path_buf(),
+        messages: Vec::new(),
         map: ColumnMap::default(),
         rules: None,
         score: None,
@@ -78,6 +79,15 @@ fn fixtures_become_records() {
     insta::assert_snapshot!("langfuse-api", told(&["langfuse-api.json"], plain));
     insta::assert_snapshot!("helicone", told(&["helicone.ndjson"], plain));
     insta::assert_snapshot!("otel", told(&["otel.json"], plain));
+}
+
+#[test]
+fn prompts_come_from_files_of_their_own() {
+    let text = told(&["openai.json"], |one| one.messages = vec![fixture("openai-messages.json")]);
+    let line = text.lines().find(|line| line.contains("\"id\":\"chatcmpl-2\"")).unwrap();
+    assert!(line.contains("Be careful.") && line.contains("Do herons dance?"), "{line}");
+    let line = text.lines().find(|line| line.contains("\"id\":\"chatcmpl-1\"")).unwrap();
+    assert!(line.contains("Do wrens sing?"), "the prompt of the row itself stays: {line}");
 }
 
 #[test]
@@ -258,7 +268,7 @@ fn every_mistake_gets_a_sentence() {
     check_refusal(b"", plain, "is empty; leave it out");
     check_refusal(b"PAR1....PAR1", plain, "is Parquet, which is not imported");
     check_refusal(b"{\"a\":1}\n", plain, "its first row has `a`");
-    check_refusal(b"hello\n", plain, "its first row has not a JSON object");
+    check_refusal(b"hello\n", plain, "its first row has no JSON object");
     check_refusal(&[0x1f, 0x8b, 8, 0], plain, "is cut off or damaged");
     check_refusal(calls(3).as_bytes(), named("langfuse"), "is not Langfuse: `call_type`");
     check_refusal(calls(3).as_bytes(), named("langfuse"), "use --from litellm");
@@ -335,7 +345,7 @@ fn bad_rows_are_counted_and_shown() {
     let options = Options { max_row_bytes: 2000, ..options(&[path], &dir.path().join("out")) };
     let survey = run(&options).unwrap().survey;
     let n_of = |reason: &str| survey.dropped.get(reason).map_or(0, |rows| rows.n);
-    assert_eq!((survey.n_rows, survey.n_kept), (50, 45));
+    assert_eq!((survey.n_rows, survey.n_kept), (50, 25));
     assert_eq!(survey.known.n_decisions, 25);
     assert_eq!(survey.n_duplicates, 20);
     assert_eq!((n_of("not UTF-8"), n_of("not JSON"), n_of("it has no id")), (1, 1, 2));

@@ -78,9 +78,9 @@ pub const SIGN_NAMES: [&str; N_SIGNS] = [
 ];
 
 /// Everything that signs are read from.
-pub(super) struct Signs<'a> {
-    pub(super) request: &'a Request<'a>,
-    pub(super) answer: &'a Answer<'a>,
+pub(super) struct Signs<'a, 'r, 't> {
+    pub(super) request: &'a Request<'r>,
+    pub(super) answer: &'a Answer<'t>,
     /// What was read of the answer, in small letters.
     pub(super) lowered: &'a [u8],
     pub(super) text: &'a Features<'a>,
@@ -94,7 +94,7 @@ pub(super) struct Signs<'a> {
     pub(super) is_repeated: bool,
 }
 
-impl Signs<'_> {
+impl Signs<'_, '_, '_> {
     /// One number per entry of [`SIGN_NAMES`], each finite.
     pub(super) fn all(&self) -> [f32; N_SIGNS] {
         let mut signs = Row { values: [0.0; N_SIGNS], n: 0 };
