@@ -6,6 +6,7 @@ mod tables;
 mod workbench;
 
 mod edges;
+mod escalation;
 mod gate;
 mod golden;
 mod journals;
