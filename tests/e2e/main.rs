@@ -10,6 +10,7 @@ mod catalogs;
 #[cfg(unix)]
 mod documents;
 mod edges;
+mod escalation;
 mod gate;
 mod golden;
 mod journals;

@@ -33,6 +33,7 @@ pub mod gate;
 pub mod likelihood;
 pub mod sequence;
 pub mod skewed;
+pub mod trajectory;
 
 pub mod matrix;
 
