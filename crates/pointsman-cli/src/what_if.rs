@@ -51,15 +51,15 @@ impl WhatIfFlags {
             bail!("--per-second: {worth} is not zero or more");
         }
         let Some(catalog) = catalog else {
-            let flag = [
+            let flags = [
                 ("--price", self.price.is_empty()),
                 ("--with", self.with.is_empty()),
                 ("--latency", self.latency.is_empty()),
             ];
-            match flag.iter().find(|(_, is_empty)| !is_empty) {
-                Some((flag, _)) => bail!("{flag} changes a catalog; give one with --catalog"),
-                None => return Ok((what_if.noted(self), None)),
+            if let Some((flag, _)) = flags.iter().find(|(_, is_empty)| !is_empty) {
+                bail!("{flag} changes a catalog; give one with --catalog");
             }
+            return Ok((what_if.noted(self), None));
         };
         let mut models = catalog.models().to_vec();
         let n_listed = models.len();
