@@ -16,7 +16,10 @@ pub(crate) use flags::WhatIfFlags;
 
 use crate::{load, policy_flags::LoadedPolicy, wording};
 use anyhow::{Context, Result, bail};
-use pointsman_core::catalog::{Catalog, Model};
+use pointsman_core::{
+    catalog::{Catalog, Model},
+    objective::Objective,
+};
 use pointsman_data::{OutcomeMatrix, TrafficLog};
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -172,6 +175,9 @@ impl WhatIf {
             }
         }
         if let Some(worth) = self.per_second {
+            if let Objective::QualityFloor(_) | Objective::CostCap(_) = policy.objective() {
+                bail!("--per-second: {objective} looks at no second; take --lambda, or a point");
+            }
             policy = policy.with_per_second(worth).context("--per-second")?;
         }
         let denied = self.denied.iter().map(|name| Cow::Owned(name.clone())).collect();
