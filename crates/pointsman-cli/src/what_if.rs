@@ -16,7 +16,10 @@ pub(crate) use flags::WhatIfFlags;
 
 use crate::{load, policy_flags::LoadedPolicy, wording};
 use anyhow::{Context, Result, bail};
-use pointsman_core::catalog::{Catalog, Model};
+use pointsman_core::{
+    catalog::{Catalog, Model},
+    objective::Objective,
+};
 use pointsman_data::{OutcomeMatrix, TrafficLog};
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -51,15 +54,15 @@ impl WhatIfFlags {
             bail!("--per-second: {worth} is not zero or more");
         }
         let Some(catalog) = catalog else {
-            let flag = [
+            let flags = [
                 ("--price", self.price.is_empty()),
                 ("--with", self.with.is_empty()),
                 ("--latency", self.latency.is_empty()),
             ];
-            match flag.iter().find(|(_, is_empty)| !is_empty) {
-                Some((flag, _)) => bail!("{flag} changes a catalog; give one with --catalog"),
-                None => return Ok((what_if.noted(self), None)),
+            if let Some((flag, _)) = flags.iter().find(|(_, is_empty)| !is_empty) {
+                bail!("{flag} changes a catalog; give one with --catalog");
             }
+            return Ok((what_if.noted(self), None));
         };
         let mut models = catalog.models().to_vec();
         let n_listed = models.len();
@@ -172,6 +175,9 @@ impl WhatIf {
             }
         }
         if let Some(worth) = self.per_second {
+            if let Objective::QualityFloor(_) | Objective::CostCap(_) = policy.objective() {
+                bail!("--per-second: {objective} looks at no second; take --lambda, or a point");
+            }
             policy = policy.with_per_second(worth).context("--per-second")?;
         }
         let denied = self.denied.iter().map(|name| Cow::Owned(name.clone())).collect();

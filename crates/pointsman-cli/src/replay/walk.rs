@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{policy_flags::LoadedPolicy, report::GeneratedBy, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
+use pointsman_core::catalog::Catalog;
 use pointsman_data::keyed_draw;
 use std::{collections::BTreeSet, fs, ops::Range};
 
@@ -72,7 +73,7 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
 
 /// Refuses what cannot be asked of this stream.
 fn check(stream: &Stream, question: &Question) -> Result<()> {
-    let listed = question.catalog.iter().flat_map(|catalog| catalog.models());
+    let listed = question.catalog.iter().flat_map(Catalog::models);
     let known = stream.models.iter().map(String::as_str);
     question.what_if.check_known(known.chain(listed.map(|model| model.id.as_str())))?;
     question.what_if.check_tasks((0..stream.n_rows()).map(|row| stream.task(row)))?;
