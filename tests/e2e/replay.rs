@@ -303,7 +303,9 @@ fn what_a_replay_says() {
 
 #[test]
 fn tables_know_what_was_missed() {
-    let times: String = (0..N_REQUESTS).map(|place| format!("{}\n", place * 60_000)).collect();
+    let times: Vec<String> =
+        (0..N_REQUESTS).map(|place| (place * 60_000).to_string() + "\n").collect();
+    let times = times.concat();
     let bench = Workbench::with(&[("t.ndjson", TABLE.as_bytes()), ("a.csv", times.as_bytes())]);
     let table = format!("replay --table t.ndjson {FLAGS}");
     let by_rows = replayed(&bench, &format!("{table} --window 60 --against penalty=30"));

@@ -207,7 +207,7 @@ fn a_file_that_has_grown_is_read_on() {
     assert_eq!(half.survey.dropped.len(), 1, "a line is torn");
     written(dir.path(), "log.ndjson", text.as_bytes());
     run(&grown).unwrap();
-    let whole = options(&[path.clone()], &dir.path().join("whole"));
+    let whole = options(std::slice::from_ref(&path), &dir.path().join("whole"));
     run(&whole).unwrap();
     assert_eq!(records(&grown.out), records(&whole.out));
     // A file that begins otherwise is another file.

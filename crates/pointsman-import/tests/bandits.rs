@@ -1,4 +1,5 @@
 //! Logs of bandits through a whole import: recognised, named by place, idempotent.
+#![cfg(test)]
 
 use std::{fs, ops::ControlFlow, path::Path};
 
@@ -22,6 +23,7 @@ fn run(folder: &Path, name: &str, text: &str) -> Imported {
         inputs: vec![input],
         origin: Origin::Auto,
         out: folder.join(format!("{name}.log")),
+        messages: Vec::new(),
         map: ColumnMap::default(),
         rules: None,
         score: None,

@@ -18,7 +18,7 @@ use std::{
 /// Flags of `results`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Files of LLMRouterBench in their folders (`.json`), or wide tables (CSV, NDJSON).
+    /// Files of `LLMRouterBench` in their folders (`.json`), or wide tables (CSV, NDJSON).
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// The outcome table to write, NDJSON.

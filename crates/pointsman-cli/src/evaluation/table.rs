@@ -179,29 +179,6 @@ fn policy_rows(
     }
 }
 
-/// The prompts that take part; too few are refused.
-fn used_prompts(
-    recorders: &[Recorder<'_>],
-    table: &OutcomeTable,
-    matrix: &OutcomeMatrix,
-    settings: &Settings,
-) -> Result<Used> {
-    let ids = matrix.prompts.iter().map(|&prompt| {
-        let known = &table.prompts[prompt as usize];
-        (prompt as usize, known.id.as_str(), known.group)
-    });
-    let used = used_rows(recorders, ids, settings.include_trained);
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} prompts are left to evaluate on: the rest were in a policy's training data; \
-             use held-out prompts, or pass --include-trained",
-            used.rows.len(),
-            matrix.prompts.len()
-        );
-    }
-    Ok(used)
-}
-
 fn check_models(
     recorders: &[Recorder<'_>],
     settings: &Settings,

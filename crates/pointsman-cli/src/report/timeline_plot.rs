@@ -171,15 +171,15 @@ fn polyline(places: &[Spot]) -> String {
 mod tests {
     use super::*;
 
-    fn point(value: f64) -> Option<Point> {
-        Some(Point { value, ends: Some((value - 0.1, value + 0.1)) })
+    fn point(value: f64) -> Point {
+        Point { value, ends: Some((value - 0.1, value + 0.1)) }
     }
 
     #[test]
     fn gaps_stay_gaps_and_places_stay_on_the_sheet() {
         let names: Vec<String> = (0..5).map(|it| format!("day {it}")).collect();
-        let points = vec![point(0.4), point(0.6), None, point(0.5), point(f64::NAN)];
-        let line = |style| Line { name: "quality".to_owned(), style, points: points.clone() };
+        let points = [Some(0.4), Some(0.6), None, Some(0.5), Some(f64::NAN)].map(|it| it.map(point));
+        let line = |style| Line { name: "quality".to_owned(), style, points: points.to_vec() };
         let plot = lay_out("t", &names, &[line(Style::Sweep), line(Style::Band)]).unwrap();
         let [sweep, band] = &plot.lines[..] else { panic!("{plot:?}") };
         assert_eq!((sweep.lines.len(), sweep.dots.len(), sweep.whiskers.len()), (1, 3, 3));

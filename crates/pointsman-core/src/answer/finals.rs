@@ -90,7 +90,7 @@ impl Finals {
     fn look_at(&mut self, token: Token<'_>, rest: &[u8]) {
         match token {
             Token::Number(number) => {
-                self.found(Final::Number(number.value), key_of_number(number.value))
+                self.found(Final::Number(number.value), key_of_number(number.value));
             }
             Token::Word(word) if 1 < self.armed && is_passed_over(word, rest) => self.armed -= 1,
             Token::Word(&[letter]) => self.found(Final::Letter(letter), u64::from(letter)),

@@ -141,7 +141,6 @@ impl KeySet {
         self.bits[word] & bit != 0
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "fifteen bits are left")]
     fn place(key: u64) -> (usize, u64) {
         let bit = (key >> 49) as usize;
         (bit / 64, 1 << (bit % 64))

@@ -208,7 +208,7 @@ impl EscalationScorer {
             RowTable::filled(parts.schema.log2_buckets(), parts.n_columns, terms)
         };
         let (prompt, answer) = (table(&parts.prompt), table(&parts.answer));
-        Ok(Self { prompt, answer, parts })
+        Ok(Self { parts, prompt, answer })
     }
 
     /// What it was made of.

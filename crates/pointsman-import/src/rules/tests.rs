@@ -39,7 +39,7 @@ fn the_first_rule_that_fits_counts() {
         (call("a", 1, "Hi", |one| one.metrics = thumbs(0.0)), Some(0.8)),
         (
             call("a", 1, "Hi", |one| {
-                one.metrics = vec![metric(QUALITY, 0.3, None, Scope::Request)]
+                one.metrics = vec![metric(QUALITY, 0.3, None, Scope::Request)];
             }),
             Some(0.3),
         ),

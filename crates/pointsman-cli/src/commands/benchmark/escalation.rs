@@ -56,12 +56,15 @@ struct Pair {
     n_without_answer: usize,
 }
 
+/// The first and the next model of each escalation.
+type Pairs<'a> = Vec<[&'a str; 2]>;
+
 impl EscalationFlags {
     /// The file of answers and the pairs, where they were asked for.
     ///
     /// # Errors
     /// For a model without a partner, and one that is to be escalated to itself.
-    fn pairs(&self) -> Result<Option<(&Path, Vec<[&str; 2]>)>> {
+    fn pairs(&self) -> Result<Option<(&Path, Pairs<'_>)>> {
         let Some(path) = &self.answers else { return Ok(None) };
         let (pairs, rest) = self.escalation.as_chunks::<2>();
         if let [alone] = rest {
