@@ -10,6 +10,7 @@ mod catalogs;
 #[cfg(unix)]
 mod documents;
 mod edges;
+mod escalation;
 mod gate;
 mod golden;
 mod journals;
@@ -21,6 +22,7 @@ mod ope;
 mod points;
 mod published;
 mod real_data;
+mod replay;
 mod same_bits;
 mod schema;
 mod snapshots;

@@ -31,7 +31,7 @@ use crate::{
     circumstances::{Circumstances, Held, Switch},
     eligibility::Exclusion,
     explorer::{self, Explorer},
-    features::Extractor,
+    features::{Extractor, Features},
     objective::{Expected, Favour, Objective, OperatingPoint, WeightError, Weights},
     request::Request,
     scorer::{Scorer, Scores},
@@ -195,6 +195,11 @@ impl Workspace {
         &self.candidates
     }
 
+    /// The features of the request of the last decision.
+    pub(crate) fn features(&self) -> Features<'_> {
+        self.extractor.last()
+    }
+
     /// The scores of the last decision.
     pub fn scores(&self) -> &Scores {
         &self.scores
@@ -262,6 +267,18 @@ impl Policy {
     pub fn at_point(mut self, point: &OperatingPoint) -> Result<Self, WeightError> {
         self.objective = Objective::Tradeoff(Weights::new(point.per_dollar, 0.0)?);
         self.favour = point.favour;
+        Ok(self)
+    }
+
+    /// The same policy with another worth of a second, in quality points; a floor or a cap, which
+    /// looks at no second, stays as it is.
+    ///
+    /// # Errors
+    /// [`WeightError`] for a worth that is negative or not finite.
+    pub fn with_per_second(mut self, per_second: f64) -> Result<Self, WeightError> {
+        if let Objective::Tradeoff(weights) = self.objective {
+            self.objective = Objective::Tradeoff(Weights::new(weights.per_dollar(), per_second)?);
+        }
         Ok(self)
     }
 
@@ -345,10 +362,38 @@ impl Policy {
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
         let features = workspace.extractor.extract(request);
-        let n_bytes_cut = features.n_bytes_cut;
-        let input_tokens = self.input_tokens(request, features.n_bytes);
-        workspace.input_tokens = input_tokens;
+        let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
+        self.weigh(circumstances, (request, n_bytes), workspace)?;
+        Ok(n_bytes_cut)
+    }
+
+    /// As [`Self::distribute_in`], for a request whose text was read before: the same distribution
+    /// from the features alone. Of the request itself only needs and limits count.
+    ///
+    /// `features` must have been read by the schema of [`Self::scorer`].
+    ///
+    /// # Errors
+    /// As [`Self::decide`].
+    pub fn distribute_read(
+        &self,
+        circumstances: &Circumstances<'_>,
+        (request, features): (&Request<'_>, &Features<'_>),
+        workspace: &mut Workspace,
+    ) -> Result<(), NoEligibleModel> {
+        self.scorer.score(features, &mut workspace.scores);
+        self.weigh(circumstances, (request, features.n_bytes), workspace)
+    }
+
+    /// From the scores in the workspace to a distribution.
+    fn weigh(
+        &self,
+        circumstances: &Circumstances<'_>,
+        (request, n_bytes): (&Request<'_>, usize),
+        workspace: &mut Workspace,
+    ) -> Result<(), NoEligibleModel> {
+        let input_tokens = self.input_tokens(request, n_bytes);
+        workspace.input_tokens = input_tokens;
         let asked = Asked { request, input_tokens, circumstances };
         let mut weighed = simd::at_best(Weighing { policy: self, asked, workspace });
         if let (Err(_), Some(held)) = (&weighed, circumstances.held)
@@ -359,7 +404,7 @@ impl Policy {
             let asked = Asked { circumstances, ..asked };
             weighed = simd::at_best(Weighing { policy: self, asked, workspace });
         }
-        weighed.map(|()| n_bytes_cut)
+        weighed
     }
 
     /// Every endpoint of a model that might have been used in the last decision, the best first,

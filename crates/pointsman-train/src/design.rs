@@ -26,26 +26,12 @@ pub struct DesignBuilder {
 impl DesignBuilder {
     /// An empty design for one schema.
     pub fn new(schema: FeatureSchema) -> Self {
-        let design = Design {
-            schema,
-            starts: vec![0],
-            terms: Vec::new(),
-            dense: Vec::new(),
-            n_bytes: Vec::new(),
-            n_requests_cut: 0,
-        };
-        Self { extractor: Extractor::new(schema), design }
+        Self { extractor: Extractor::new(schema), design: Design::empty(schema) }
     }
 
     /// Adds one request as the next row.
     pub fn push(&mut self, request: &Request<'_>) {
-        let Features { terms, dense, n_bytes, n_bytes_cut } = self.extractor.extract(request);
-        let design = &mut self.design;
-        design.terms.extend_from_slice(terms);
-        design.starts.push(design.terms.len());
-        design.dense.push(*dense);
-        design.n_bytes.push(u32::try_from(n_bytes).unwrap_or(u32::MAX));
-        design.n_requests_cut += u64::from(0 < n_bytes_cut);
+        self.design.push(&self.extractor.extract(request));
     }
 
     /// The finished matrix.
@@ -55,10 +41,31 @@ impl DesignBuilder {
 }
 
 impl Design {
+    /// A design without rows.
+    pub(crate) fn empty(schema: FeatureSchema) -> Self {
+        Self {
+            schema,
+            starts: vec![0],
+            terms: Vec::new(),
+            dense: Vec::new(),
+            n_bytes: Vec::new(),
+            n_requests_cut: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, features: &Features<'_>) {
+        let Features { terms, dense, n_bytes, n_bytes_cut } = *features;
+        self.terms.extend_from_slice(terms);
+        self.starts.push(self.terms.len());
+        self.dense.push(*dense);
+        self.n_bytes.push(u32::try_from(n_bytes).unwrap_or(u32::MAX));
+        self.n_requests_cut += u64::from(0 < n_bytes_cut);
+    }
+
     /// The given rows alone, in their order.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
-        let mut selected = DesignBuilder::new(self.schema).design;
+        let mut selected = Self::empty(self.schema);
         for &row in rows {
             let row = row as usize;
             selected.terms.extend_from_slice(self.terms(row));

@@ -23,16 +23,18 @@ use crate::{
         Diagnostic, GeneratedBy, IntervalKind, ProvenanceEntry, ValueRow, Verdict, VerdictKind,
     },
     screen::Screen,
+    what_if::WhatIf,
     wording,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::Artifact,
+    catalog::Catalog,
     policy::{Policy, Workspace},
-    request::Request,
+    request::{Constraints, Request},
 };
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 pub(crate) use self::slices::{SliceBy, tags};
 
@@ -55,6 +57,10 @@ pub(crate) struct Settings {
     pub(crate) smallest_estimate: Option<f64>,
     /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
+    /// What is other than it was.
+    pub(crate) what_if: WhatIf,
+    /// The catalog under it, where there is one.
+    pub(crate) catalog: Option<Catalog>,
     /// The command, for the report.
     pub(crate) command: String,
 }
@@ -89,6 +95,7 @@ impl Settings {
 struct Recorder<'p> {
     policy: &'p Policy,
     artifact: &'p Artifact,
+    denied: &'p [Cow<'static, str>],
     workspace: Workspace,
     n_models: usize,
     /// Shape `(n_requests, n_models)`, all zeros where no model may answer.
@@ -103,6 +110,7 @@ impl<'p> Recorder<'p> {
         Self {
             policy,
             artifact: &loaded.artifact,
+            denied: &loaded.denied,
             workspace: Workspace::new(policy),
             n_models: policy.models().len(),
             probability: Vec::new(),
@@ -114,7 +122,22 @@ impl<'p> Recorder<'p> {
     /// Decides the next request. A request that no model may answer leaves a row of zeros.
     fn push(&mut self, request: &Request<'_>) {
         // The error says no more than the row of zeros does.
-        let (Ok(_) | Err(_)) = self.policy.distribute(request, &mut self.workspace);
+        let (Ok(_) | Err(_)) = if self.denied.is_empty() {
+            self.policy.distribute(request, &mut self.workspace)
+        } else {
+            // Neither a log nor a table has constraints that this would hide.
+            let constraints =
+                Constraints { deny_models: Cow::Borrowed(self.denied), ..Constraints::default() };
+            let request = Request {
+                messages: Cow::Borrowed(&request.messages[..]),
+                needs: request.needs,
+                n_tools: request.n_tools,
+                max_tokens: request.max_tokens,
+                input_tokens: request.input_tokens,
+                constraints,
+            };
+            self.policy.distribute(&request, &mut self.workspace)
+        };
         for candidate in self.workspace.candidates() {
             self.probability.push(candidate.probability.min(1.0));
             self.quality.push(candidate.expected.quality);
@@ -195,6 +218,20 @@ fn used_rows<'r>(
 }
 
 impl Used {
+    /// The rows of the traffic that is asked about, by their ids and tasks; and what that left.
+    fn in_traffic<'t>(
+        &mut self,
+        what_if: &WhatIf,
+        of: impl Fn(usize) -> (&'t str, Option<&'t str>),
+    ) -> Option<String> {
+        let n_before = self.rows.len();
+        self.rows.retain(|&row| {
+            let (id, task) = of(row);
+            what_if.keeps(id, task)
+        });
+        what_if.kept(self.rows.len(), n_before)
+    }
+
     /// No verdict to route rests on rows that the policy was trained on.
     fn fair(&self, verdict: Verdict) -> Verdict {
         if self.n_flattering == 0 {
@@ -265,6 +302,24 @@ fn generated_by(settings: &Settings) -> GeneratedBy {
 /// The files of a source, on one line.
 fn joined(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses changes to models that no policy knows.
+fn check_what_if(settings: &Settings) -> Result<()> {
+    let known = settings.policies.iter().flat_map(|loaded| loaded.policy.models());
+    settings.what_if.check_known(known)?;
+    for loaded in &settings.policies {
+        for twin in settings.what_if.twins() {
+            if !loaded.policy.models().any(|known| known == twin) {
+                bail!(
+                    "--with {twin}: the policy `{}` has learned nothing about the model that it is \
+                     to be like",
+                    loaded.name
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the policies come from.

@@ -8,7 +8,10 @@
 //! digits of numbers, white space and how often a term occurs do not count. What is lost that way
 //! and matters (how much code, how many digits) is in the dense features.
 
+mod answers;
 mod terms;
+
+pub use answers::for_each_piece_of_answer;
 
 use crate::{
     request::{Capabilities, Message, Request, Role},
@@ -66,7 +69,7 @@ pub const N_DENSE: usize = 18;
 /// history) is read head and tail only.
 pub const MAX_BYTES_PER_PART: usize = 32 * 1024;
 
-/// How many variants [`Part`] has.
+/// How many parts a request has.
 const N_PARTS: usize = 3;
 
 /// A byte is at most one word, which is a term and, with the word before, another.
@@ -123,6 +126,8 @@ pub enum Part {
     Question,
     /// Everything else.
     History,
+    /// What a model answered to the request, which is no part of it.
+    Answer,
 }
 
 /// The features of one request, borrowed from the [`Extractor`] that read it.
@@ -149,6 +154,8 @@ pub struct Extractor {
     terms: Vec<u32>,
     n_terms: usize,
     dense: [f32; N_DENSE],
+    n_bytes: usize,
+    n_bytes_cut: usize,
     logarithms: Logarithms,
 }
 
@@ -171,6 +178,8 @@ impl Extractor {
             terms: Vec::new(),
             n_terms: 0,
             dense: [0.0; N_DENSE],
+            n_bytes: 0,
+            n_bytes_cut: 0,
             logarithms: Logarithms::new(),
         }
     }
@@ -189,11 +198,17 @@ impl Extractor {
             self.read(part, text, &mut counts);
         });
         self.dense = self.dense_of(request, &counts, n_bytes_cut);
+        (self.n_bytes, self.n_bytes_cut) = (request.n_bytes(), n_bytes_cut);
+        self.last()
+    }
+
+    /// What was read last; of no bytes before the first reading.
+    pub fn last(&self) -> Features<'_> {
         Features {
             terms: &self.terms[..self.n_terms],
             dense: &self.dense,
-            n_bytes: request.n_bytes(),
-            n_bytes_cut,
+            n_bytes: self.n_bytes,
+            n_bytes_cut: self.n_bytes_cut,
         }
     }
 

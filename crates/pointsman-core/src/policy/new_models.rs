@@ -3,7 +3,7 @@
 
 use super::{Candidate, CostBasis, Policy, PolicyModel, endpoints::Asked, weigh::check_caps};
 use crate::{
-    catalog::Catalog,
+    catalog::{Catalog, Model},
     eligibility::Exclusion,
     newcomers::{Newcomers, Prior, Traits},
     units::{Usd, len_as_float},
@@ -12,10 +12,19 @@ use crate::{
 /// A model that nothing was learned about.
 #[derive(Debug, Clone)]
 pub(super) struct NewModel {
-    prior: Prior,
+    basis: Basis,
     /// What a dollar of each learned model would cost with this one, by their prices, over their
     /// number; empty where a price is missing.
     price_ratios: Vec<f64>,
+}
+
+/// What the quality of a model that nothing was learned about is expected by.
+#[derive(Debug, Clone)]
+enum Basis {
+    /// Its prior, and how hard the request is for the others.
+    Prior(Prior),
+    /// It answers as this learned model does, by its place.
+    Like(usize),
 }
 
 impl Policy {
@@ -54,7 +63,7 @@ impl Policy {
             }
             let traits = Traits::of_listed(listed);
             self.expected_of_new.push(NewModel {
-                prior: Prior::of(&traits, &learned),
+                basis: Basis::Prior(Prior::of(&traits, &learned)),
                 price_ratios: price_ratios(&traits, &learned),
             });
             self.models.push(PolicyModel { id: listed.id.clone(), listed: Some(listed.clone()) });
@@ -62,10 +71,33 @@ impl Policy {
         self
     }
 
-    /// What is expected of a model that nothing was learned about; `None` for a learned one.
+    /// The same policy, which may also take a model that is said to answer as the learned model
+    /// at place `like` does, at the prices and limits of `listed`; it stands behind all others.
+    /// Call after [`Self::with_newcomers`]. As it is where no learned model stands at `like`.
+    #[must_use]
+    pub fn with_twin(mut self, listed: &Model, like: usize) -> Self {
+        let n_learned = self.scorer.n_models();
+        if n_learned <= like {
+            return self;
+        }
+        let price = |model: &Model| Traits::of_listed(model).price.filter(|price| 0.0 < *price);
+        let of_other = self.models[like].listed.as_ref().and_then(price);
+        let ratio = price(listed).zip(of_other).map_or(1.0, |(own, other)| own / other);
+        let mut price_ratios = vec![0.0; n_learned];
+        price_ratios[like] = ratio;
+        self.expected_of_new.push(NewModel { basis: Basis::Like(like), price_ratios });
+        self.models.push(PolicyModel { id: listed.id.clone(), listed: Some(listed.clone()) });
+        self
+    }
+
+    /// What is expected of a model that nothing was learned about; `None` for a learned one, and
+    /// for one that is said to be like a learned one.
     pub fn prior(&self, model: usize) -> Option<&Prior> {
         let place = model.checked_sub(self.scorer.n_models())?;
-        self.expected_of_new.get(place).map(|new| &new.prior)
+        match &self.expected_of_new.get(place)?.basis {
+            Basis::Prior(prior) => Some(prior),
+            Basis::Like(_) => None,
+        }
     }
 
     /// Fills in what is expected of the models that nothing was learned about, from quality, output
@@ -88,8 +120,17 @@ impl Policy {
         let models = (quality.len()..).zip(&self.expected_of_new);
         for ((place, new), candidate) in models.zip(candidates) {
             *candidate = Candidate::UNKNOWN;
-            candidate.expected.quality = new.prior.level + difficulty;
-            candidate.output_tokens = tokens;
+            match &new.basis {
+                Basis::Prior(prior) => {
+                    candidate.expected.quality = prior.level + difficulty;
+                    candidate.output_tokens = tokens;
+                }
+                Basis::Like(like) => {
+                    candidate.expected.quality = f64::from(quality[*like]);
+                    let of_other = output_tokens.get(*like);
+                    candidate.output_tokens = of_other.map(|tokens| tokens.min(most_tokens));
+                }
+            }
             match self.may_take_new((place, new), asked, dollars, candidate) {
                 Ok(()) => {
                     n_eligible += 1;

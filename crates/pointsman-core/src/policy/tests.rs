@@ -355,3 +355,41 @@ fn a_conversation_pays_for_a_switch_and_waits_for_its_tools() {
     let around = Circumstances { live: Some(&live), ..held(0, Switch::InToolLoop) };
     assert_eq!(distribute(&policy, &mut workspace, around), "m1");
 }
+
+#[test]
+fn features_that_were_read_before_give_the_same_distribution() {
+    let policy = policy(5);
+    let request = Request::from_prompt(PROMPT);
+    let mut workspace = Workspace::new(&policy);
+    policy.distribute(&request, &mut workspace).unwrap();
+    let mut extractor = Extractor::new(policy.scorer().schema());
+    let features = extractor.extract(&request);
+    let mut other = Workspace::new(&policy);
+    let without_text = Request::default();
+    policy
+        .distribute_read(&policy.circumstances(), (&without_text, &features), &mut other)
+        .unwrap();
+    assert_eq!(other.candidates(), workspace.candidates());
+    assert_eq!(other.input_tokens(), workspace.input_tokens());
+}
+
+#[test]
+fn a_twin_answers_as_the_other_does_at_its_own_price() {
+    let mut listed = catalog(5).models()[2].clone();
+    listed.id = "twin".to_owned();
+    for endpoint in &mut listed.endpoints {
+        endpoint.input = crate::units::Price::from_nanos_per_million(1);
+        endpoint.output = crate::units::Price::from_nanos_per_million(1);
+    }
+    let policy = policy(5).with_twin(&listed, 2);
+    assert_eq!(policy.models().nth(5), Some("twin"));
+    assert!(policy.prior(5).is_none());
+    let mut workspace = Workspace::new(&policy);
+    policy.distribute(&Request::from_prompt(PROMPT), &mut workspace).unwrap();
+    let (other, twin) = (workspace.candidates()[2], workspace.candidates()[5]);
+    assert_eq!(twin.expected.quality, other.expected.quality);
+    assert_eq!(twin.output_tokens, other.output_tokens);
+    assert!(twin.expected.cost < other.expected.cost);
+    let policy = policy.with_twin(&listed, 9);
+    assert_eq!(policy.models().len(), 6);
+}
