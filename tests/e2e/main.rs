@@ -8,6 +8,7 @@ mod workbench;
 mod edges;
 mod gate;
 mod golden;
+mod imports;
 mod journals;
 mod journey;
 mod mistakes;

@@ -6,7 +6,8 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
+    "import",
     "demo",
     "simulate",
     "train",
