@@ -13,6 +13,7 @@ mod edges;
 mod escalation;
 mod gate;
 mod golden;
+mod imports;
 mod journals;
 mod journey;
 mod killed;
