@@ -39,6 +39,7 @@ pub mod matrix;
 
 pub mod full;
 
+pub mod cascade;
 pub mod escalation;
 pub mod frontier;
 pub mod published;

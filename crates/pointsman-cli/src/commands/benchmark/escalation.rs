@@ -4,15 +4,22 @@
 //! the request and the first model's answer, and from the request alone, and requests are escalated
 //! in falling order of the predicted gain.
 
+mod cascades;
+
 use super::Again;
-use crate::{screen::Screen, wording};
+use crate::{load::narrow, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     answer::{Answer, FinishReason},
     escalation::{EscalationScorer, EscalationScores},
+    units::len_as_float,
 };
-use pointsman_data::{OutcomeTable, parts_of_prompts, read_answers, read_outcomes};
-use pointsman_eval::escalation::{EscalationFigures, escalation_figures};
+use pointsman_data::{OutcomeTable, TableOutcome, parts_of_prompts, read_answers, read_outcomes};
+use pointsman_eval::{
+    cascade::{Cascade, CascadeRows, cascade},
+    escalation::{EscalationFigures, escalation_figures},
+    interval::ConfidenceLevel,
+};
 use pointsman_train::{
     design::{Design, DesignBuilder},
     escalation::{AnswerDesign, AnswerDesignBuilder, EscalationSet, train_escalation},
@@ -44,6 +51,8 @@ struct PairResult {
     first: f64,
     next: f64,
     scorers: [(&'static str, EscalationFigures); 2],
+    /// Where costs are known.
+    cascade: Option<Cascade>,
 }
 
 /// Prompts that both models answered, by their ids in order, with what is read of them.
@@ -51,6 +60,8 @@ struct Pair {
     prompts: Vec<u32>,
     /// Shape `(prompts, 2)`.
     quality: Vec<f32>,
+    /// Dollars, of the same shape; a single missing cost is its model's mean.
+    cost_usd: Option<Vec<[f64; 2]>>,
     design: Design,
     answers: AnswerDesign,
     n_without_answer: usize,
@@ -105,16 +116,13 @@ fn measure(
         pair.prompts.iter().map(|&prompt| table.prompts[prompt as usize].group).collect();
     let mut parts = parts_of_prompts(table, &pair.prompts);
     parts.retain(|part| !part.test.is_empty());
-    let tested: Vec<u32> = {
-        let mut rows: Vec<u32> = parts.iter().flat_map(|part| part.test.iter().copied()).collect();
-        rows.sort_unstable();
-        rows
-    };
+    let mut tested: Vec<u32> = parts.iter().flat_map(|part| part.test.iter().copied()).collect();
+    tested.sort_unstable();
     let column = |at: usize| -> Vec<f64> {
         tested.iter().map(|&row| f64::from(pair.quality[2 * row as usize + at])).collect()
     };
     let (first, next) = (column(0), column(1));
-    let figures = |answers: Option<&AnswerDesign>| -> Result<EscalationFigures> {
+    let predict = |answers: Option<&AnswerDesign>| -> Result<[Vec<f64>; 2]> {
         let mut predicted = vec![[0.0; 2]; pair.prompts.len()];
         for part in &parts {
             let set = EscalationSet {
@@ -128,14 +136,25 @@ fn measure(
             let scorer = EscalationScorer::new(train_escalation(&set, seed)?.parts)?;
             pair.predict(&scorer, &part.test, &mut predicted);
         }
-        let of = |value: &dyn Fn(&[f64; 2]) -> f64| -> Vec<f64> {
-            tested.iter().map(|&row| value(&predicted[row as usize])).collect()
-        };
-        let (quality, gain) = (of(&|it| it[0]), of(&|it| it[1] - it[0]));
-        Ok(escalation_figures((&quality, &gain), &first, &next)?)
+        Ok(columns(&predicted, &tested))
     };
-    let mean = |values: &[f64]| {
-        values.iter().sum::<f64>() / pointsman_core::units::len_as_float(values.len().max(1))
+    let (from_answer, from_prompt) = (predict(Some(&pair.answers))?, predict(None)?);
+    let figures = |predicted: &[Vec<f64>; 2]| -> Result<EscalationFigures> {
+        let [in_hand, after] = predicted;
+        let gain: Vec<f64> = after.iter().zip(in_hand).map(|(after, it)| after - it).collect();
+        Ok(escalation_figures((in_hand, &gain), &first, &next)?)
+    };
+    let valued = |all: &Vec<[f64; 2]>| {
+        let cost_usd = columns(all, &tested);
+        let expected_usd = pair.expected_costs(&cost_usd, &tested);
+        let rows = CascadeRows {
+            quality: [&first, &next],
+            cost_usd: slices(&cost_usd),
+            expected_usd: slices(&expected_usd),
+            from_prompt: slices(&from_prompt),
+            from_answer: slices(&from_answer),
+        };
+        cascade(&rows, ConfidenceLevel::P95)
     };
     Ok(PairResult {
         name: format!("{} -> {}", models[0], models[1]),
@@ -143,14 +162,29 @@ fn measure(
         n_without_answer: pair.n_without_answer,
         first: mean(&first),
         next: mean(&next),
-        scorers: [("pointsman", figures(Some(&pair.answers))?), ("prompt", figures(None)?)],
+        scorers: [("pointsman", figures(&from_answer)?), ("prompt", figures(&from_prompt)?)],
+        cascade: pair.cost_usd.as_ref().map(valued).transpose()?,
     })
+}
+
+/// Both columns of some rows.
+fn columns(all: &[[f64; 2]], rows: &[u32]) -> [Vec<f64>; 2] {
+    [0, 1].map(|at| rows.iter().map(|&row| all[row as usize][at]).collect())
+}
+
+fn slices(columns: &[Vec<f64>; 2]) -> [&[f64]; 2] {
+    let [first, next] = columns;
+    [first, next]
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / len_as_float(values.len().max(1))
 }
 
 impl Pair {
     fn read(again: &Again<'_>, path: &Path, models: [&str; 2]) -> Result<Self> {
         let table = &again.loaded.table;
-        let qualities = qualities(table, models)?;
+        let outcomes = outcomes_of(table, models)?;
         let mut texts: HashMap<String, (String, FinishReason)> = HashMap::new();
         let counts = read_answers(&[path.to_path_buf()], &mut |row| {
             if row.model == models[0] && !texts.contains_key(row.prompt_id) {
@@ -169,7 +203,7 @@ impl Pair {
             (DesignBuilder::new(schema), AnswerDesignBuilder::new(schema));
         let (mut read, mut n_without_answer) = (Vec::new(), 0);
         read_outcomes(again.paths, again.options, &mut |prompt, request| {
-            let (Some(Some(_)), Some(known)) = (qualities.get(prompt), table.prompts.get(prompt))
+            let (Some(Some(_)), Some(known)) = (outcomes.get(prompt), table.prompts.get(prompt))
             else {
                 return;
             };
@@ -186,15 +220,25 @@ impl Pair {
         let mut order: Vec<u32> = (0..).take(read.len()).collect();
         order.sort_by_key(|&row| &table.prompts[read[row as usize]].id);
         let sorted = || order.iter().map(|&row| read[row as usize]);
+        let known = || sorted().filter_map(|prompt| outcomes[prompt]);
         Ok(Self {
             prompts: sorted()
                 .map(|prompt| u32::try_from(prompt).context("more prompts than 2^32"))
                 .collect::<Result<_>>()?,
-            quality: sorted().filter_map(|prompt| qualities[prompt]).flatten().collect(),
+            quality: known().flatten().map(|it| narrow(it.quality)).collect(),
+            cost_usd: cascades::costs(known()),
             design: prompts.finish().select(&order),
             answers: answers.finish().select(&order),
             n_without_answer,
         })
+    }
+
+    /// Both models' costs as they are expected of the prompts in these rows before an answer.
+    fn expected_costs(&self, cost_usd: &[Vec<f64>; 2], rows: &[u32]) -> [Vec<f64>; 2] {
+        let n_bytes = |&row: &u32| len_as_float(self.design.n_bytes(row as usize));
+        let n_bytes: Vec<f64> = rows.iter().map(n_bytes).collect();
+        let [first, next] = cost_usd;
+        [cascades::line(&n_bytes, first), cascades::line(&n_bytes, next)]
     }
 
     fn predict(&self, scorer: &EscalationScorer, rows: &[u32], out: &mut [[f64; 2]]) {
@@ -209,8 +253,8 @@ impl Pair {
     }
 }
 
-/// By prompt of the table, both models' quality where both answered.
-fn qualities(table: &OutcomeTable, models: [&str; 2]) -> Result<Vec<Option<[f32; 2]>>> {
+/// By prompt of the table, both models' outcomes where both answered.
+fn outcomes_of(table: &OutcomeTable, models: [&str; 2]) -> Result<Vec<Option<[TableOutcome; 2]>>> {
     let mut places = [0; 2];
     for (place, name) in places.iter_mut().zip(models) {
         let found = table.models.iter().position(|known| known == name);
@@ -224,7 +268,7 @@ fn qualities(table: &OutcomeTable, models: [&str; 2]) -> Result<Vec<Option<[f32;
     let mut known = vec![[None; 2]; table.prompts.len()];
     for outcome in &table.outcomes {
         if let Some(column) = places.iter().position(|&place| place == usize::from(outcome.model)) {
-            known[outcome.prompt as usize][column] = Some(crate::load::narrow(outcome.quality));
+            known[outcome.prompt as usize][column] = Some(*outcome);
         }
     }
     Ok(known.into_iter().map(|[first, next]| Some([first?, next?])).collect())
@@ -232,7 +276,7 @@ fn qualities(table: &OutcomeTable, models: [&str; 2]) -> Result<Vec<Option<[f32;
 
 impl PairResult {
     fn describe(&self, screen: &Screen) -> Result<()> {
-        let Self { name, n_rows, n_without_answer, first, next, scorers } = self;
+        let Self { name, n_rows, n_without_answer, first, next, scorers, cascade } = self;
         let n_rows = wording::length(*n_rows);
         screen.say(&format!(
             "\nescalating {name}, on {n_rows} prompts: the first model alone {first:.4}, the next \
@@ -254,11 +298,12 @@ impl PairResult {
                     .map_or_else(|| "never".to_owned(), |share| format!("{:.1} %", 100.0 * share)),
             ]
         });
-        screen.table(header, rows)
+        screen.table(header, rows)?;
+        cascade.as_ref().map_or(Ok(()), |cascade| cascades::describe(cascade, screen))
     }
 
     fn json(&self) -> Value {
-        let Self { name: _, n_rows, n_without_answer: _, first, next, scorers } = self;
+        let Self { name: _, n_rows, n_without_answer: _, first, next, scorers, cascade } = self;
         let scorers: Map<String, Value> = scorers
             .iter()
             .map(|(scorer, figures)| {
@@ -272,7 +317,11 @@ impl PairResult {
                 ((*scorer).to_owned(), value)
             })
             .collect();
-        json!({"n": n_rows, "first": first, "next": next, "scorers": scorers})
+        let mut value = json!({"n": n_rows, "first": first, "next": next, "scorers": scorers});
+        if let Some(cascade) = cascade {
+            value["cascade"] = cascades::json(cascade);
+        }
+        value
     }
 }
 
