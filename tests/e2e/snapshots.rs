@@ -6,12 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-<<<<<<< HEAD
 const COMMANDS: [&str; 18] = [
-=======
-const COMMANDS: [&str; 12] = [
-    "import",
->>>>>>> import
     "demo",
     "simulate",
     "train",
