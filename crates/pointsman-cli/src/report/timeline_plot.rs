@@ -178,7 +178,8 @@ mod tests {
     #[test]
     fn gaps_stay_gaps_and_places_stay_on_the_sheet() {
         let names: Vec<String> = (0..5).map(|it| format!("day {it}")).collect();
-        let points = [Some(0.4), Some(0.6), None, Some(0.5), Some(f64::NAN)].map(|it| it.map(point));
+        let points =
+            [Some(0.4), Some(0.6), None, Some(0.5), Some(f64::NAN)].map(|it| it.map(point));
         let line = |style| Line { name: "quality".to_owned(), style, points: points.to_vec() };
         let plot = lay_out("t", &names, &[line(Style::Sweep), line(Style::Band)]).unwrap();
         let [sweep, band] = &plot.lines[..] else { panic!("{plot:?}") };
