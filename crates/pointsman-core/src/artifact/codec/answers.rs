@@ -62,7 +62,7 @@ pub(super) fn tensors(readers: &[Reader]) -> Result<Vec<Tensor>, ArtifactError> 
         floats("answer.products", &[n, columns, N_PRODUCTS], &products),
         floats("answer.golden", &[n, GOLDEN_PROMPTS.len(), columns], &golden),
     ];
-    let blocks: [(Names, fn(&EscalationParts) -> &TermParts); 2] =
+    let blocks: [(Names, PartsOf); 2] =
         [(PROMPT, |parts| &parts.prompt), (ANSWER, |parts| &parts.answer)];
     for (Names { weights, squared_idf, scales }, of) in blocks {
         let of_scales: Vec<f32> = each().flat_map(|parts| of(parts).scales.clone()).collect();
@@ -78,6 +78,9 @@ pub(super) fn tensors(readers: &[Reader]) -> Result<Vec<Tensor>, ArtifactError> 
     }
     Ok(tensors)
 }
+
+/// One of the two tables of terms.
+type PartsOf = fn(&EscalationParts) -> &TermParts;
 
 /// The tensors of one block of terms.
 #[derive(Clone, Copy)]
