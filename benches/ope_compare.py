@@ -9,6 +9,7 @@ is that of the command itself, as the operating system counts it when the proces
 Nothing is asserted: figures depend on the machine.
 
     python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N] [--resamples 1000]
+                                  [--json FILE]
 
 With another number of resamples, the time of Open Bandit Pipeline is scaled to 1,000 of them and said to be.
 """
@@ -16,17 +17,17 @@ With another number of resamples, the time of Open Bandit Pipeline is scaled to 
 import argparse
 import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-WORK = TARGET / "ope-compare"
-VENV = WORK / "venv"
+import peers
+
+WORK = peers.workplace("ope-compare")
 PACKAGES = ["numpy<2", "pyarrow", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
 OBP = "obp==0.5.7"
 RESAMPLES = 1000
+
+# A run is the least of so many, as it is in `ope-speed`.
+N_REPEATS = 5
 
 # Attributes that obp names while it is imported.
 TORCH_STUB = """
@@ -47,11 +48,17 @@ sys.modules["torch"].__class__ = _Module
 
 def main():
     options = parse_options()
-    if Path(sys.prefix).resolve() != VENV.resolve():
-        enter_venv()
+    peers.enter_venv(WORK, PACKAGES, add_obp, OBP)
     columns = simulate(options.rows, options.actions)
-    theirs_seconds, theirs = with_obp(columns, options.runs)
-    ours_seconds, ours, (our_bootstrap, *our_interval) = with_pointsman(columns)
+    job = prepare(columns)
+    theirs_runs, ours_runs, our_bootstraps = [], [], []
+    for _ in range(options.runs):
+        seconds, theirs = with_obp(columns)
+        theirs_runs.append(seconds)
+        seconds, ours, (bootstrap, *our_interval) = with_pointsman(job)
+        ours_runs.append(seconds)
+        our_bootstraps.append(bootstrap)
+    theirs_seconds, ours_seconds, our_bootstrap = min(theirs_runs), min(ours_runs), min(our_bootstraps)
     difference = max(abs(ours[name] / theirs[name] - 1.0) for name in ours)
     print(f"{options.rows} rounds, {options.actions} actions, nine point estimates, CPU seconds")
     print(f"  obp        {theirs_seconds:.3f}")
@@ -64,8 +71,19 @@ def main():
     print(f"  obp        {their_bootstrap:.3f}  {interval(their_interval)}{scaled}")
     print(f"  pointsman  {our_bootstrap:.3f}  {interval(our_interval)}")
     print(f"  ratio      {their_bootstrap / our_bootstrap:.1f}")
+    pairs = [
+        peers.pair(f"nine estimates, {options.actions} actions", "CPU s", ("obp", theirs_runs), ("pointsman", ours_runs)),
+        peers.pair(f"bootstrap of dr, {RESAMPLES} resamples", "CPU s", (f"obp{scaled}", [their_bootstrap]), ("pointsman", [our_bootstrap])),
+    ]
+    notes = [
+        f"{options.rows} rounds in memory on both sides; every check included on ours, a release build",
+        f"values differ by at most {difference:.1e}, relative to obp's",
+        "each run of the estimates is the least of five in one process, on both sides; the bootstrap of obp runs once",
+    ]
     for which in ("normal", "default", "all"):
-        print(f"peak memory of pointsman ope --intervals {which}: {peak_memory(columns, which):.0f} MiB")
+        notes.append(f"peak memory of pointsman ope --intervals {which}: {peak_memory(columns, which):.0f} MiB")
+        print(notes[-1])
+    peers.write(options.json, "Off-policy estimates, against Open Bandit Pipeline", ["obp", "numpy"], pairs, notes)
 
 
 def interval(ends):
@@ -78,24 +96,7 @@ def parse_options():
     parser.add_argument("--actions", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
-    return parser.parse_args()
-
-
-def enter_venv():
-    """Starts this script again inside a virtual environment that has the packages."""
-    python = VENV / "bin" / "python"
-    done = VENV / "packages"
-    wanted = " ".join([*PACKAGES, OBP])
-    if not done.exists() or done.read_text() != wanted:
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        install = [python, "-m", "pip", "install", "--quiet"]
-        subprocess.run([*install, *PACKAGES], check=True)
-        subprocess.run([*install, "--no-deps", "--ignore-requires-python", OBP], check=True)
-        packages = Path(next((VENV / "lib").glob("python*"))) / "site-packages"
-        (packages / "torch").mkdir(exist_ok=True)
-        (packages / "torch" / "__init__.py").write_text(TORCH_STUB)
-        done.write_text(wanted)
-    os.execv(python, [python, *sys.argv])
+    return peers.with_json(parser).parse_args()
 
 
 def simulate(n_rows, n_actions):
@@ -116,7 +117,13 @@ def simulate(n_rows, n_actions):
     return action, logger[rows, action], reward, policy, predictions
 
 
-def with_obp(columns, n_runs):
+def add_obp(pip, packages):
+    subprocess.run([*pip, "--no-deps", "--ignore-requires-python", OBP], check=True)
+    (packages / "torch").mkdir(exist_ok=True)
+    (packages / "torch" / "__init__.py").write_text(TORCH_STUB)
+
+
+def with_obp(columns):
     from obp import ope
 
     action, propensity, reward, policy, predictions = columns
@@ -139,7 +146,7 @@ def with_obp(columns, n_runs):
         "estimated_rewards_by_reg_model": predictions[:, :, None],
     }
     least, values = float("inf"), {}
-    for _ in range(n_runs):
+    for _ in range(N_REPEATS):
         before = time.process_time()
         values = {name: one.estimate_policy_value(**arguments) for name, one in estimators.items()}
         least = min(least, time.process_time() - before)
@@ -171,7 +178,7 @@ def peak_memory(columns, intervals):
     import pyarrow.parquet as pq
 
     build = ["cargo", "build", "--quiet", "--release", "-p", "pointsman-cli"]
-    subprocess.run(build, cwd=ROOT, check=True)
+    subprocess.run(build, cwd=peers.ROOT, check=True)
     action, propensity, reward, policy, predictions = columns
     n_actions = policy.shape[1]
 
@@ -182,7 +189,7 @@ def peak_memory(columns, intervals):
     table |= {"pi_e": lists(policy), "q_hat": lists(predictions)}
     path = WORK / "rounds.parquet"
     pq.write_table(pa.table(table), path, row_group_size=20_000)
-    command = [TARGET / "release" / "pointsman", "ope", "--quiet", "--rounds", path, "--policy", "pi_e"]
+    command = [peers.TARGET / "release" / "pointsman", "ope", "--quiet", "--rounds", path, "--policy", "pi_e"]
     command += ["--qhat", "q_hat", "--intervals", intervals]
     if intervals != "normal":
         command += ["--reward-range", "0..1"]
@@ -194,15 +201,20 @@ def peak_memory(columns, intervals):
     return usage.ru_maxrss / 1024.0
 
 
-def with_pointsman(columns):
+def prepare(columns):
+    """Builds our side, and puts the columns as it takes them."""
     import numpy as np
 
     build = ["cargo", "build", "--quiet", "--release", "-p", "pointsman-benches", "--bin", "ope-speed"]
-    subprocess.run(build, cwd=ROOT, check=True)
+    subprocess.run(build, cwd=peers.ROOT, check=True)
     n_rows, n_actions = columns[3].shape
     log = np.array([n_rows, n_actions], dtype="<u8").tobytes()
     log += b"".join(np.ascontiguousarray(column, dtype="<f8").tobytes() for column in columns)
-    done = subprocess.run([TARGET / "release" / "ope-speed"], input=log, capture_output=True, check=True)
+    return log
+
+
+def with_pointsman(log):
+    done = subprocess.run([peers.TARGET / "release" / "ope-speed"], input=log, capture_output=True, check=True)
     seconds, bootstrap, *values = (line.split() for line in done.stdout.decode().splitlines())
     values = {name: float(value) for name, value in values}
     return float(seconds[1]), values, [float(cell) for cell in bootstrap[1:]]

@@ -10,7 +10,8 @@ The gap share of a router is (figure - best_single) / (oracle - best_single), wh
 one setting, whose share is the best on average over all tables. The difference to it has a paired
 bootstrap over test prompts; the weights of the sweep stay those of all rows. Nothing is asserted.
 
-    python3 benches/reference_compare.py [--cached] [--keep FOLDER] [--pointsman PATH] [TABLE...]
+    python3 benches/reference_compare.py [--cached] [--keep FOLDER] [--pointsman PATH] [--json FILE]
+                                        [TABLE...]
 
 `--keep` remembers the references' predictions, which take most of the time; `--cached` takes the
 references' figures from results.json and runs only ours, without differences row by row.
@@ -26,13 +27,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+import peers
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-ROOT = Path(__file__).resolve().parent.parent
-SHARED = ROOT.parent / "shared"
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-WORK = TARGET / "reference-compare"
-VENV = WORK / "venv"
+SHARED = peers.SHARED
+WORK = peers.workplace("reference-compare")
 PACKAGES = ["scikit-learn==1.9.1", "pandas==3.1.1", "pyarrow", "numpy"]
 
 TABLES = ["ulab_llmrouter", "mmlu_pro", "routerbench_train", "routellm_mmlu", "routellm_gsm8k", "routerdc7", "alpaca_eval2"]
@@ -45,8 +45,8 @@ def main():
     options = parse_options()
     if not (SHARED / "baselines" / "baselines.py").exists():
         sys.exit(f"nothing to compare with: {SHARED / 'baselines'} is not there")
-    if not options.inside and Path(sys.prefix).resolve() != VENV.resolve():
-        enter_venv()
+    if not options.inside:
+        peers.enter_venv(WORK, PACKAGES)
     global np, pd
     import numpy as np
     import pandas as pd
@@ -56,8 +56,9 @@ def main():
     references = cached_references(tables) if options.cached else run_references(baselines, tables, options.keep)
     if options.references_only:
         return
-    ours = run_ours(options.pointsman or newest_binary(), tables)
-    report([compare(baselines, table, references[table.stem], ours[table.stem]) for table in tables])
+    ours = run_ours(options.pointsman or peers.newest_binary(), tables)
+    notes = report([compare(baselines, table, references[table.stem], ours[table.stem]) for table in tables])
+    peers.write(options.json, "Quality of routers, against references of scikit-learn", ["scikit-learn", "pandas", "numpy"], [], notes)
 
 
 def parse_options():
@@ -68,25 +69,7 @@ def parse_options():
     parser.add_argument("--references-only", action="store_true", help="fill --keep and stop")
     parser.add_argument("--pointsman", type=Path, help="the binary; the newest of target/ otherwise")
     parser.add_argument("--inside", action="store_true", help="the packages are here; make no virtual environment")
-    return parser.parse_args()
-
-
-def enter_venv():
-    """Starts this script again inside a virtual environment that has the packages."""
-    python = VENV / "bin" / "python"
-    done = VENV / "packages"
-    if not done.exists() or done.read_text() != " ".join(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-        done.write_text(" ".join(PACKAGES))
-    os.execv(python, [python, *sys.argv])
-
-
-def newest_binary():
-    found = [path for path in TARGET.glob("*/pointsman") if path.is_file()]
-    if not found:
-        sys.exit(f"no */pointsman in {TARGET}; build it: cargo build -p pointsman-cli")
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return peers.with_json(parser).parse_args()
 
 
 def load_baselines():
@@ -142,7 +125,6 @@ def references_of(baselines, table, keep):
 
 def run_ours(binary, tables):
     """Our predictions and the binary's own figures, by table."""
-    WORK.mkdir(parents=True, exist_ok=True)
     predictions, figures = WORK / "predictions.parquet", WORK / "figures.json"
     command = [binary, "benchmark", *tables, "--learner", LEARNER, "--predictions", predictions, "--json", figures]
     subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
@@ -227,11 +209,21 @@ def report(tables):
         print(f"{table['table']:<20}" + "".join(f"{shares[name][index]:>18.4f}" for name in order))
     print(f"{'average':<20}" + "".join(f"{average[name]:>18.4f}" for name in order))
     print(f"\n{LEARNER} over {rival}, the best single reference method: {average[LEARNER] / average[rival]:.3f} times its share")
+    notes = [f"{LEARNER} reaches {average[LEARNER]:.4f} of the way from the best single model to the oracle on average, {rival} {average[rival]:.4f}"]
+    for table in tables:
+        best = max((name for name in table["figures"] if name in others), key=table["figures"].get)
+        ends = table["figures"]["best_single"], table["figures"]["oracle"]
+        notes.append(
+            f"{table['table']}, {table['figure']} on {table['n_test']} test rows: {LEARNER} {table['figures'][LEARNER]:.4f}, "
+            f"best reference {best} {table['figures'][best]:.4f}, best single {ends[0]:.4f}, oracle {ends[1]:.4f}"
+        )
     if not any(table["differences"] for table in tables):
-        return
+        return notes
     print(f"\n{LEARNER} less {rival}, and less best_single: figure, standard error, 95 % (paired bootstrap over prompts, {N_RESAMPLES} resamples)")
     for table in tables:
         print(f"{table['table']:<20}{difference(table, rival):>44}{difference(table, 'best_single'):>46}")
+        notes.append(f"{table['table']}, less {rival}: {difference(table, rival)}")
+    return notes
 
 
 def difference(table, name):

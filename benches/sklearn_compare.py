@@ -13,44 +13,46 @@ Pointsman's fit alone is not timed inside: it is the whole run less one that rea
 CPU seconds are user and system time of a child process. Nothing is asserted: figures depend on the
 machine, and a busy one takes more CPU seconds for the same work.
 
-    python3 benches/sklearn_compare.py [--runs N] [--pointsman PATH] [TABLE...]
+    python3 benches/sklearn_compare.py [--runs N] [--pointsman PATH] [--json FILE] [TABLE...]
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-DATA = ROOT.parent / "shared" / "data"
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-WORK = TARGET / "sklearn-compare"
-VENV = WORK / "venv"
+import peers
+
+DATA = peers.SHARED / "data"
+WORK = peers.workplace("sklearn-compare")
 PACKAGES = ["scikit-learn==1.9.1", "pandas==3.1.1", "pyarrow", "numpy"]
 
 TABLES = ["mmlu_pro", "ulab_llmrouter"]
 STRENGTH = 10
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
 
 
 def main():
     options = parse_options()
     if options.child:
         return child(options.child, Path(options.tables[0]))
-    if not options.inside and Path(sys.prefix).resolve() != VENV.resolve():
-        enter_venv()
-    WORK.mkdir(parents=True, exist_ok=True)
-    binary = options.pointsman or newest_binary()
+    if not options.inside:
+        peers.enter_venv(WORK, PACKAGES)
+    binary = options.pointsman or peers.newest_binary()
+    pairs, skipped = [], []
     print(f"pointsman is {binary}; least of {options.runs} runs, CPU seconds")
     for name in options.tables:
         table = DATA / f"{name}.parquet"
         if table.exists():
-            measure(binary, table, options.runs)
+            pairs.extend(measure(binary, table, options.runs))
         else:
+            skipped.append(f"{name}: {table} is not there")
             print(f"{name}: skipped, {table} is not there")
+    notes = [
+        "2^18 buckets of words and pairs on both sides, one strength, one thread; starting Python is taken off theirs",
+        "our fit alone is the whole run less one that has hardly anything to fit",
+    ]
+    peers.write(options.json, "Learning from a table, against scikit-learn", ["scikit-learn", "pandas", "numpy"], pairs, notes, skipped)
 
 
 def parse_options():
@@ -60,25 +62,7 @@ def parse_options():
     parser.add_argument("--pointsman", type=Path, help="the binary; the newest of target/ otherwise")
     parser.add_argument("--inside", action="store_true", help="the packages are here; make no virtual environment")
     parser.add_argument("--child", choices=["idle", "fit"], help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def enter_venv():
-    """Starts this script again inside a virtual environment that has the packages."""
-    python = VENV / "bin" / "python"
-    done = VENV / "packages"
-    if not done.exists() or done.read_text() != " ".join(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-        done.write_text(" ".join(PACKAGES))
-    os.execv(python, [python, *sys.argv])
-
-
-def newest_binary():
-    found = [path for path in TARGET.glob("*/pointsman") if path.is_file()]
-    if not found:
-        sys.exit(f"no */pointsman in {TARGET}; build it: cargo build -p pointsman-cli")
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return peers.with_json(parser).parse_args()
 
 
 def child(what, table):
@@ -122,7 +106,7 @@ def measure(binary, table, runs):
     seconds, steps = {name: [] for name in jobs}, []
     for _ in range(runs):
         for name, command in jobs.items():
-            used, out = cpu_seconds(command)
+            used, out = peers.cpu_seconds(command, one_thread=True)
             seconds[name].append(used)
             if name == "sklearn":
                 steps.append(json.loads(out))
@@ -136,19 +120,16 @@ def measure(binary, table, runs):
     print(f"  fit alone, scikit-learn       {parts['fit']:8.2f}")
     print(f"  fit alone, pointsman          {fit:8.2f}   {parts['fit'] / fit:.1f} times fewer")
     print(f"  train with all selection      {least['ours, all selection']:8.2f}")
-
-
-def cpu_seconds(command):
-    """User and system time of a command, in seconds, and what it printed."""
-    environment = {**os.environ, **ONE_THREAD}
-    with subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as running:
-        out = running.stdout.read().decode()
-        errors = running.stderr.read().decode()
-        _, status, usage = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode != 0:
-        sys.exit(f"{command[0]} ended with {running.returncode}:\n{errors}")
-    return usage.ru_utime + usage.ru_stime, out
+    theirs_runs = [run - least["idle"] for run in seconds["sklearn"]]
+    hardly = least["ours, hardly a fit"]
+    return [
+        peers.pair(f"{table.stem}, file to model", "CPU s", ("scikit-learn", theirs_runs), ("pointsman", seconds["ours"])),
+        peers.pair(
+            f"{table.stem}, fit alone", "CPU s",
+            ("scikit-learn", [run["fit"] for run in steps]), ("pointsman", [max(run - hardly, 0.01) for run in seconds["ours"]]),
+        ),
+        peers.pair(f"{table.stem}, with all selection of ours", "CPU s", ("scikit-learn", theirs_runs), ("pointsman", seconds["ours, all selection"])),
+    ]
 
 
 if __name__ == "__main__":

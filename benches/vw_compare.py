@@ -5,20 +5,18 @@ CPU seconds are user and system time of a child process. Vowpal Wabbit runs insi
 that is how its package comes; what importing it takes is measured alone and taken off its time.
 Nothing is asserted: figures depend on the machine.
 
-    python3 benches/vw_compare.py [--rows N] [--runs N] [--pointsman PATH]
+    python3 benches/vw_compare.py [--rows N] [--runs N] [--pointsman PATH] [--json FILE]
 """
 
 import argparse
-import os
 import random
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-WORK = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "vw-compare"
-VENV = WORK / "venv"
+import peers
+
+WORK = peers.workplace("vw-compare")
 PACKAGES = ["vowpalwabbit==9.11.9", "pyarrow", "numpy"]
 
 N_MODELS = 5
@@ -36,9 +34,8 @@ def pointsman_command(binary, log, policy, selection):
 
 def main():
     options = parse_options()
-    if Path(sys.prefix).resolve() != VENV.resolve():
-        enter_venv()
-    binary = options.pointsman or newest_binary()
+    peers.enter_venv(WORK, PACKAGES)
+    binary = options.pointsman or peers.newest_binary()
     vw_file, parquet_file = write_logs(options.rows)
     print(f"{options.rows} rows, about {MEAN_WORDS_PER_ROW} words each, {N_MODELS} models")
     print(f"pointsman is {binary}")
@@ -52,8 +49,19 @@ def main():
     seconds = {name: [] for name in jobs}
     for _ in range(options.runs):
         for name, command in jobs.items():
-            seconds[name].append(cpu_seconds(command))
+            seconds[name].append(peers.cpu_seconds(command)[0])
     report(options.rows, seconds)
+    theirs = ("vw --cb, ips", seconds["vw"])
+    pairs = [
+        peers.pair("one fixed strength", "CPU s", theirs, ("pointsman", seconds["ours"])),
+        peers.pair("with all selection of ours", "CPU s", theirs, ("pointsman", seconds["ours, all selection"])),
+    ]
+    notes = [
+        f"{options.rows} rows of about {MEAN_WORDS_PER_ROW} words, {N_MODELS} models, file to model file",
+        "starting Python and importing is measured alone, and its least time taken off vw's",
+        "vw makes one pass over its text format; pointsman solves to convergence, checks, and writes digests",
+    ]
+    peers.write(options.json, "Learning from a log, against Vowpal Wabbit", ["vowpalwabbit"], pairs, notes)
 
 
 def parse_options():
@@ -61,26 +69,7 @@ def parse_options():
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--pointsman", type=Path, help="the binary; the newest of target/ otherwise")
-    return parser.parse_args()
-
-
-def enter_venv():
-    """Starts this script again inside a virtual environment that has the packages."""
-    python = VENV / "bin" / "python"
-    done = VENV / "packages"
-    if not done.exists() or done.read_text() != " ".join(PACKAGES):
-        subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
-        done.write_text(" ".join(PACKAGES))
-    os.execv(python, [python, *sys.argv])
-
-
-def newest_binary():
-    target = WORK.parent
-    found = [path for path in target.glob("*/pointsman") if path.is_file()]
-    if not found:
-        sys.exit(f"no */pointsman in {target}; build it: cargo build -p pointsman-cli")
-    return max(found, key=lambda path: path.stat().st_mtime)
+    return peers.with_json(parser).parse_args()
 
 
 def write_logs(n_rows):
@@ -127,17 +116,6 @@ def vocabulary():
         syllable = lambda: generator.choice("bcdfghlmnprstv") + generator.choice("aeiou") + generator.choice(["", "n", "r", "s"])
         words["".join(syllable() for _ in range(n_syllables))] = None
     return list(words)
-
-
-def cpu_seconds(command):
-    """User and system time of a command, in seconds."""
-    with subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
-        errors = child.stderr.read().decode()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        sys.exit(f"{command[0]} ended with {child.returncode}:\n{errors}")
-    return usage.ru_utime + usage.ru_stime
 
 
 def report(n_rows, seconds):

@@ -12,3 +12,5 @@ pub mod allocations;
 pub mod journal;
 
 pub mod processor;
+
+pub mod compare;

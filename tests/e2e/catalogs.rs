@@ -1,4 +1,4 @@
-//! `pointsman catalog`: from a price list to a catalog, its history, and what changed.
+//! `pointsman catalog` and `pointsman results`: what others wrote, as catalogs and outcome tables.
 
 use crate::workbench::{Finished, Workbench};
 
@@ -109,4 +109,20 @@ fn every_mistake_gets_a_sentence() {
     );
     check_refusal("show list.json", "unknown field `north`");
     check_refusal("diff dated.toml gone.toml", "cannot read gone.toml");
+}
+
+#[test]
+fn a_wide_table_becomes_an_outcome_table() {
+    let wide = "sample_id,prompt,eval_name,small,large,small|total_cost,large|total_cost\n\
+                s.1,Hi,chat,1,0.5,0.001,0.01\ns.2,Ho,chat,,1,,0.01\n";
+    let bench = Workbench::with(&[("wide.csv", wide.as_bytes())]);
+    let said = bench.done("results wide.csv --out table.ndjson");
+    assert!(said.contains("wrote 3 rows of 1 files into table.ndjson"), "{said}");
+    assert!(said.contains("no row: 1 (no score)"), "{said}");
+    assert_eq!(bench.text("table.ndjson").lines().count(), 3);
+    let Finished { code, stdout: _, stderr } = bench.run("results gone.csv --out new.ndjson");
+    assert!(code == Some(2) && stderr.contains("gone.csv"), "{stderr}");
+    let Finished { code, stdout: _, stderr } = bench.run("results wide.csv --out new.csv");
+    assert!(code == Some(2) && stderr.contains("name it .ndjson"), "{stderr}");
+    assert_eq!(bench.files().len(), 2, "nothing half-written is left");
 }

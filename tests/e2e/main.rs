@@ -10,8 +10,10 @@ mod catalogs;
 #[cfg(unix)]
 mod documents;
 mod edges;
+mod escalation;
 mod gate;
 mod golden;
+mod imports;
 mod journals;
 mod journey;
 mod killed;
@@ -21,6 +23,7 @@ mod ope;
 mod points;
 mod published;
 mod real_data;
+mod replay;
 mod same_bits;
 mod schema;
 mod snapshots;

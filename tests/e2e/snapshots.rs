@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 18] = [
     "demo",
     "simulate",
     "train",
@@ -14,8 +14,11 @@ const COMMANDS: [&str; 15] = [
     "evaluate",
     "gate",
     "ope",
+    "replay",
     "compact",
     "catalog",
+    "import",
+    "results",
     "route",
     "serve",
     "config",

@@ -8,8 +8,8 @@ use pointsman_core::{
     units::{Propensity, Tokens},
 };
 use pointsman_data::{
-    Asked, DataError, LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog, read_log,
-    read_outcomes,
+    Asked, DataError, LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
+    read_log, read_outcomes,
 };
 use pointsman_train::{
     design::{Design, DesignBuilder},
@@ -128,12 +128,17 @@ impl LoadedTable {
                 |tokens: &Option<u32>| tokens.map_or(f32::NAN, |count| narrow(f64::from(count)));
             matrix.output_tokens.iter().map(tokens).collect()
         });
-        let cost = match (&matrix.cost_usd, catalog) {
+        Ok(Outcomes::full(matrix.models.len(), quality, self.costs(catalog)?, tokens)?)
+    }
+
+    /// The costs as recorded; with a catalog and none recorded, by its prices and the tokens.
+    pub(crate) fn costs(&self, catalog: Option<&Catalog>) -> Result<Option<Vec<f64>>> {
+        let has_tokens = self.matrix.output_tokens.iter().any(Option::is_some);
+        Ok(match (&self.matrix.cost_usd, catalog) {
             (Some(cost), _) => Some(cost.clone()),
             (None, Some(catalog)) if has_tokens => Some(self.priced(catalog)?),
             (None, Some(_) | None) => None,
-        };
-        Ok(Outcomes::full(matrix.models.len(), quality, cost, tokens)?)
+        })
     }
 
     fn priced(&self, catalog: &Catalog) -> Result<Vec<f64>> {
@@ -226,7 +231,7 @@ pub(crate) fn load_log(
 }
 
 /// A log of nothing but features of another schema can be learned from all the same.
-fn hinted(error: DataError) -> anyhow::Error {
+pub(crate) fn hinted(error: DataError) -> anyhow::Error {
     let is_other = matches!(&error, DataError::NothingUsable { reasons, .. }
         if reasons.contains("features and no text, of the schema"));
     if is_other {
@@ -258,50 +263,9 @@ fn read_features<T>(
 }
 
 impl LoadedLog {
-    /// The models that the log drew at least once, and their outcomes; a model that was never
-    /// drawn cannot be learned about. A cost that was not recorded follows from the catalog's
-    /// prices, where there is a catalog and the tokens were recorded.
+    /// The models that the log drew at least once, and their outcomes, as [`outcomes_of`].
     pub(crate) fn outcomes(&self, catalog: Option<&Catalog>) -> Result<(Vec<String>, Outcomes)> {
-        let log = &self.log;
-        let mut n_drawn = vec![0_u64; log.models.len()];
-        for row in &log.rows {
-            n_drawn[usize::from(row.taken)] += 1;
-        }
-        let mut places = Vec::with_capacity(n_drawn.len());
-        let mut models = Vec::new();
-        for (name, &n) in log.models.iter().zip(&n_drawn) {
-            places.push(u16::try_from(models.len()).context("more models than 65,535")?);
-            if 0 < n {
-                models.push(name.clone());
-            }
-        }
-        if let [only] = &models[..] {
-            bail!(
-                "the log only ever drew `{only}`; routing needs at least two models with outcomes"
-            );
-        }
-        let names: Vec<&str> = models.iter().map(String::as_str).collect();
-        let listed = catalog.map(|catalog| listed(&names, catalog)).transpose()?;
-        let rows = log
-            .rows
-            .iter()
-            .map(|row| {
-                let taken = places[usize::from(row.taken)];
-                let priced = || {
-                    let model = listed.as_ref()?[usize::from(taken)];
-                    Some(cheapest(model, row.input_tokens?, row.output_tokens?))
-                };
-                Ok(LoggedOutcome {
-                    taken,
-                    propensity: Propensity::new(row.propensity)?,
-                    quality: narrow(row.quality),
-                    cost_usd: row.cost_usd.or_else(priced),
-                    output_tokens: row.output_tokens,
-                })
-            })
-            .collect::<Result<Vec<_>>>()?;
-        let outcomes = Outcomes::logged(models.len(), &rows)?;
-        Ok((models, outcomes))
+        outcomes_of(&self.log.models, &self.log.rows.iter().collect::<Vec<_>>(), catalog)
     }
 
     /// What was read and what was left out, for people.
@@ -336,6 +300,50 @@ impl LoadedLog {
             rows.iter().map(|row| row.input_tokens).collect(),
         )
     }
+}
+
+/// The models that some rows of a log drew at least once, and their outcomes; a model that was never
+/// drawn cannot be learned about. A cost that was not recorded follows from the catalog's prices,
+/// where there is a catalog and the tokens were recorded.
+pub(crate) fn outcomes_of(
+    names: &[String],
+    rows: &[&LoggedRow],
+    catalog: Option<&Catalog>,
+) -> Result<(Vec<String>, Outcomes)> {
+    let mut n_drawn = vec![0_u64; names.len()];
+    for row in rows {
+        n_drawn[usize::from(row.taken)] += 1;
+    }
+    let mut places = Vec::with_capacity(n_drawn.len());
+    let mut models = Vec::new();
+    for (name, &n) in names.iter().zip(&n_drawn) {
+        places.push(u16::try_from(models.len()).context("more models than 65,535")?);
+        if 0 < n {
+            models.push(name.clone());
+        }
+    }
+    if let [only] = &models[..] {
+        bail!("the log only ever drew `{only}`; routing needs at least two models with outcomes");
+    }
+    let names: Vec<&str> = models.iter().map(String::as_str).collect();
+    let listed = catalog.map(|catalog| listed(&names, catalog)).transpose()?;
+    let outcome = |row: &&LoggedRow| -> Result<LoggedOutcome> {
+        let taken = places[usize::from(row.taken)];
+        let priced = || {
+            let model = listed.as_ref()?[usize::from(taken)];
+            Some(cheapest(model, row.input_tokens?, row.output_tokens?))
+        };
+        Ok(LoggedOutcome {
+            taken,
+            propensity: Propensity::new(row.propensity)?,
+            quality: narrow(row.quality),
+            cost_usd: row.cost_usd.or_else(priced),
+            output_tokens: row.output_tokens,
+        })
+    };
+    let rows = rows.iter().map(outcome).collect::<Result<Vec<_>>>()?;
+    let outcomes = Outcomes::logged(models.len(), &rows)?;
+    Ok((models, outcomes))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "outcomes are trained on in single precision")]

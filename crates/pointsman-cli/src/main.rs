@@ -23,6 +23,8 @@ mod off_policy;
 mod point_flags;
 mod policy_flags;
 #[cfg(feature = "learn")]
+mod replay;
+#[cfg(feature = "learn")]
 mod report;
 #[cfg(feature = "learn")]
 mod routers;
@@ -32,6 +34,8 @@ mod screen;
 mod settings_flags;
 #[cfg(feature = "learn")]
 mod standing;
+#[cfg(feature = "learn")]
+mod what_if;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;
 
@@ -77,12 +81,17 @@ enum Command {
     /// Whether a policy may ship, by a log: exit code 0 ship, 1 hold or cannot tell.
     #[cfg(feature = "learn")]
     Gate(commands::gate::Args),
+    /// A log or a table walked through in time: learn, decide the next window, go on.
+    #[cfg(feature = "learn")]
+    Replay(Box<commands::replay::Args>),
     /// Off-policy estimates from any logged-bandit columns.
     #[cfg(feature = "learn")]
     Ope(commands::ope::Args),
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
     #[cfg(feature = "learn")]
     Compact(commands::compact::Args),
+    /// Result files of benchmarks as an outcome table.
+    Results(commands::results::Args),
     /// Catalogs of models and prices, from price lists of others.
     Catalog(commands::catalog::Args),
     /// Logs of gateways, tracers and files of columns, as traffic records.
@@ -134,9 +143,12 @@ fn run(cli: Cli) -> ExitCode {
         #[cfg(feature = "learn")]
         Command::Gate(args) => return gate(&args, &screen),
         #[cfg(feature = "learn")]
+        Command::Replay(args) => commands::replay::run(&args, &screen),
+        #[cfg(feature = "learn")]
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
+        Command::Results(args) => commands::results::run(&args, &screen),
         Command::Catalog(args) => commands::catalog::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Import(args) => commands::import::run(&args, &screen),

@@ -1,12 +1,13 @@
 //! The known name that a mistyped one may have meant.
 //!
-//! Names of models differ in a letter, in case, or in the provider before the slash; further away
-//! than a third of its letters a name is another name, and no guess is better than a wrong one.
+//! Names of models differ in a letter, in case, or in the provider before the slash, or two
+//! letters have changed places. Further away than two letters, or a third of them, a name is another name,
+//! and no guess is better than a wrong one.
 
 /// The known name nearest to `name`; the first of several. `None` where none is near.
 pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let wanted: Vec<char> = name.to_lowercase().chars().collect();
-    let farthest = (wanted.len() / 3).max(1);
+    let farthest = (wanted.len() / 3).max(2).min(wanted.len().saturating_sub(1));
     known
         .into_iter()
         .map(|known| (distance(&wanted, &known.to_lowercase()), known))
@@ -86,6 +87,8 @@ mod tests {
         check("heron-70b", Some("acme/heron-70b"));
         check("other/swift-max", Some("swift-max"));
         check("owls", Some("owl"));
+        check("olw", Some("owl"));
+        check("x", None);
         check("albatross", None);
         check("", None);
     }

@@ -13,7 +13,7 @@ use pointsman_core::{
     units::{Probability, Quality, Usd},
 };
 use pointsman_log::body::Aim;
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 /// What the policy strives for; the policy file's first operating point where nothing is given.
 #[derive(Debug, Clone, Default, Args)]
@@ -99,12 +99,14 @@ pub(crate) struct LoadedPolicy {
     pub(crate) objective: String,
     /// The file's name, for tables.
     pub(crate) name: String,
+    /// Models that it may not take, beside those that a request denies.
+    pub(crate) denied: Vec<Cow<'static, str>>,
 }
 
 impl LoadedPolicy {
     /// The same policy, striving for what a request wishes.
     pub(crate) fn striving_for(self, aim: &Aim<'_>) -> Result<Self> {
-        let Self { artifact, policy, objective: _, name } = self;
+        let Self { artifact, policy, objective: _, name, denied } = self;
         let (policy, objective) = match aim {
             Aim::Objective(objective) => {
                 (policy.with_objective(*objective), "of the request".to_owned())
@@ -115,7 +117,7 @@ impl LoadedPolicy {
                 flags.strive(policy, artifact.card())?
             }
         };
-        Ok(Self { artifact, policy, objective, name })
+        Ok(Self { artifact, policy, objective, name, denied })
     }
 }
 
@@ -143,7 +145,7 @@ impl PolicyFlags {
             policy = policy.with_newcomers(catalog, means, self.newcomers.0);
         }
         let (policy, objective) = self.strive(policy, card)?;
-        Ok(LoadedPolicy { artifact, policy, objective, name })
+        Ok(LoadedPolicy { artifact, policy, objective, name, denied: Vec::new() })
     }
 
     /// The policy with the objective that was asked for, and its name for people.

@@ -37,6 +37,14 @@ impl Screen {
         Ok(())
     }
 
+    /// One line on standard error, about the run and not its result; nothing where it is to be quiet.
+    pub(crate) fn aside(&self, text: &str) -> Result<()> {
+        if !self.is_quiet {
+            writeln!(io::stderr().lock(), "{text}")?;
+        }
+        Ok(())
+    }
+
     /// A table for people; the first column is text, the others are numbers.
     pub(crate) fn table<const N: usize>(
         &self,

@@ -101,7 +101,7 @@ pub fn explain(
     }
 }
 
-fn largest_first(mut effects: Vec<Effect>) -> Vec<Effect> {
+pub(crate) fn largest_first(mut effects: Vec<Effect>) -> Vec<Effect> {
     effects.retain(|effect| effect.quality != 0.0);
     effects.sort_by(|a, b| {
         b.quality.abs().total_cmp(&a.quality.abs()).then_with(|| a.source.cmp(&b.source))

@@ -43,6 +43,10 @@ pub mod catalog;
 pub mod request;
 
 pub mod features;
+
+pub mod answer;
+
+pub mod escalation;
 pub mod scorer;
 pub mod simd;
 

@@ -195,14 +195,14 @@ impl Workspace {
         &self.candidates
     }
 
-    /// The scores of the last decision.
-    pub fn scores(&self) -> &Scores {
-        &self.scores
-    }
-
     /// The features of the last request whose text was read, by the schema of the policy's scorer.
     pub fn features(&self) -> Features<'_> {
         self.extractor.last()
+    }
+
+    /// The scores of the last decision.
+    pub fn scores(&self) -> &Scores {
+        &self.scores
     }
 }
 

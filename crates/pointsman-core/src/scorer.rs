@@ -131,16 +131,8 @@ impl Scorer {
     pub fn new(parts: ScorerParts) -> Result<Self, ScorerError> {
         parts::check(&parts)?;
         let n_columns = parts.n_columns();
-        let mut table = RowTable::zeros(parts.schema.log2_buckets(), n_columns);
-        let stride = table.stride();
-        let rows = parts.term_weights.chunks_exact(n_columns).zip(&parts.squared_idf);
-        for (bucket, (weights, idf)) in (0_u32..).zip(rows) {
-            let row = table.row_mut(bucket);
-            for (byte, weight) in row.iter_mut().zip(weights) {
-                *byte = weight.cast_unsigned();
-            }
-            row[stride - 2..].copy_from_slice(&idf.to_le_bytes());
-        }
+        let terms = (&parts.term_weights[..], &parts.squared_idf[..]);
+        let table = RowTable::filled(parts.schema.log2_buckets(), n_columns, terms);
         let half_squares = parts.clusters.as_ref().map_or_else(Vec::new, Clusters::half_squares);
         Ok(Self { parts, table, half_squares })
     }
@@ -208,7 +200,7 @@ impl Scorer {
 
 /// One over the length of the vector of inverse document frequencies.
 #[expect(clippy::cast_possible_truncation, reason = "scores are single precision")]
-fn term_factor(squared: u64) -> f32 {
+pub(crate) fn term_factor(squared: u64) -> f32 {
     if squared == 0 {
         return 0.0;
     }
@@ -217,7 +209,7 @@ fn term_factor(squared: u64) -> f32 {
 
 /// Exact: sums stay below 2²⁴ for a hundred thousand terms.
 #[expect(clippy::cast_precision_loss, reason = "a sum of at most 2^17 weights of 7 bits")]
-fn as_f32(sum: i32) -> f32 {
+pub(crate) fn as_f32(sum: i32) -> f32 {
     sum as f32
 }
 

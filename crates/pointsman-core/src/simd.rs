@@ -150,6 +150,26 @@ impl RowTable {
         Self { lines, stride, bucket_mask: (1_u32 << log2_buckets) - 1 }
     }
 
+    /// A table of weights of shape `(n_buckets, n_columns)`, row after row, and a squared inverse
+    /// document frequency for each bucket.
+    pub(crate) fn filled(
+        log2_buckets: u8,
+        n_columns: usize,
+        (weights, squared_idf): (&[i8], &[u16]),
+    ) -> Self {
+        let mut table = Self::zeros(log2_buckets, n_columns);
+        let stride = table.stride();
+        let rows = weights.chunks_exact(n_columns).zip(squared_idf);
+        for (bucket, (weights, idf)) in (0_u32..).zip(rows) {
+            let row = table.row_mut(bucket);
+            for (byte, weight) in row.iter_mut().zip(weights) {
+                *byte = weight.cast_unsigned();
+            }
+            row[stride - 2..].copy_from_slice(&idf.to_le_bytes());
+        }
+        table
+    }
+
     /// Bytes per row; also the number of sums that [`Self::accumulate`] writes.
     pub(crate) fn stride(&self) -> usize {
         self.stride

@@ -127,3 +127,22 @@ fn format_of(path: &Path) -> Result<Format, DataError> {
     }
     Ok(format)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_parts_is_its_parts_in_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let refused = sources(&[dir.path().to_path_buf()]).unwrap_err().to_string();
+        assert!(refused.contains("is a folder"), "{refused}");
+        for name in ["part-00010.ndjson", "part-00002.ndjson", "import.json", "part-x.ndjson"] {
+            fs::write(dir.path().join(name), "{}\n").unwrap();
+        }
+        let found = sources(&[dir.path().to_path_buf()]).unwrap();
+        let names: Vec<_> = found.iter().map(|one| one.path.file_name().unwrap()).collect();
+        assert_eq!(names, ["part-00002.ndjson", "part-00010.ndjson"]);
+        assert!(found.iter().all(|one| one.format == Format::Ndjson));
+    }
+}

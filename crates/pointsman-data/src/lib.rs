@@ -13,6 +13,7 @@ mod parquet;
 mod scale;
 mod text;
 
+mod answers;
 mod matrix;
 mod model_names;
 mod parts;
@@ -24,12 +25,13 @@ mod rounds;
 mod simulate;
 mod writer;
 
+pub use answers::{AnswerCounts, AnswerRow, read_answers};
 pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
 pub use log::{Asked, LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown, read_log};
 pub use matrix::OutcomeMatrix;
-pub use parts::{TrainTest, train_test_parts};
+pub use parts::{TrainTest, parts_of_prompts, train_test_parts};
 pub use rounds::{Refusal, RoundNames, RoundsBatch, TargetNumbers, read_rounds};
 pub use simulate::{
     LoggerKind, ModelTruth, SimulateOptions, SimulatedPart, SimulationSummary,

@@ -16,9 +16,9 @@ const N_FOLDS: u64 = 5;
 /// One way to divide the rows of a matrix; rows in neither part are not used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrainTest {
-    /// Rows of the [`OutcomeMatrix`] that may train, ascending.
+    /// Rows of the [`OutcomeMatrix`], or of the prompts asked for, that may train, ascending.
     pub train: Vec<u32>,
-    /// Rows of the [`OutcomeMatrix`] that test, ascending.
+    /// Rows of the same that test, ascending.
     pub test: Vec<u32>,
     /// Training rows taken out since their prompt stands in the test part too.
     pub n_leaked: usize,
@@ -37,8 +37,12 @@ enum Side {
 /// one for each value of `fold`, which tests while the others train; a prompt without a fold
 /// always trains. A table with fewer than two folds gets five by the hash of the prompt.
 pub fn train_test_parts(table: &OutcomeTable, matrix: &OutcomeMatrix) -> Vec<TrainTest> {
-    let prompts: Vec<&Prompt> = matrix
-        .prompts
+    parts_of_prompts(table, &matrix.prompts)
+}
+
+/// The same of any prompts of a table; rows are places in `prompts`.
+pub fn parts_of_prompts(table: &OutcomeTable, prompts: &[u32]) -> Vec<TrainTest> {
+    let prompts: Vec<&Prompt> = prompts
         .iter()
         .filter_map(|&prompt| table.prompts.get(usize::try_from(prompt).unwrap_or(usize::MAX)))
         .collect();

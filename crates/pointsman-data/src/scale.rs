@@ -101,3 +101,13 @@ pub(crate) fn whole(
     )]
     Ok(Some(value as u32))
 }
+
+/// A count that a column of floats holds, exact below 2⁵³; below zero it is none.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the sign was checked, and no count has 2^53"
+)]
+pub(crate) fn count(value: Option<f64>) -> Option<u64> {
+    value.filter(|value| 0.0 <= *value && value.is_finite()).map(|value| value as u64)
+}

@@ -1,11 +1,11 @@
 //! Outcome tables: what every model made of every prompt, in long form.
 //!
 //! Read from Parquet, CSV or NDJSON with the columns `prompt_id, prompt | messages, model, quality,
-//! cost_usd?, input_tokens?, output_tokens?, latency_ms?, task?, split?, fold?`; others are ignored.
+//! cost_usd?, input_tokens?, output_tokens?, latency_ms?, task?, split?, fold?, ts_ms?`; others are ignored.
 //! Rows that say nothing are dropped and counted; values that cannot be right end the run.
 
 mod build;
-mod json_rows;
+pub(crate) mod json_rows;
 #[cfg(test)]
 mod tests;
 
@@ -70,6 +70,8 @@ pub struct Prompt {
     pub group: u64,
     /// Whether there is no text in it.
     pub is_empty: bool,
+    /// When it came, in milliseconds since 1970 UTC, where the table says.
+    pub ts_ms: Option<u64>,
 }
 
 /// What one model made of one prompt.
@@ -105,6 +107,7 @@ const WANTED: Wanted<'static> = Wanted {
         "task",
         "split",
         "fold",
+        "ts_ms",
     ],
     required: &[&["prompt_id"], &["prompt", "messages"], &["model"], &["quality"]],
 };
@@ -152,6 +155,7 @@ fn push_batch(builder: &mut TableBuilder<'_>, batch: &Batch<'_>) -> Result<(), D
     let (qualities, costs) = (batch.numbers("quality")?, batch.numbers("cost_usd")?);
     let (inputs, outputs) = (batch.numbers("input_tokens")?, batch.numbers("output_tokens")?);
     let (latencies, folds) = (batch.numbers("latency_ms")?, batch.numbers("fold")?);
+    let times = batch.numbers("ts_ms")?;
     for index in 0..batch.frame.height() {
         let text = if messages.has(index) {
             TextCell::Messages(&messages, index)
@@ -171,6 +175,7 @@ fn push_batch(builder: &mut TableBuilder<'_>, batch: &Batch<'_>) -> Result<(), D
             task: tasks.get(index),
             split: splits.get(index),
             fold: folds.get(index),
+            ts_ms: times.get(index),
         })?;
     }
     Ok(())

@@ -33,11 +33,14 @@ pub mod gate;
 pub mod likelihood;
 pub mod sequence;
 pub mod skewed;
+pub mod trajectory;
 
 pub mod matrix;
 
 pub mod full;
 
+pub mod cascade;
+pub mod escalation;
 pub mod frontier;
 pub mod published;
 

@@ -71,7 +71,7 @@ impl Prompt {
 }
 
 /// Who speaks, by any of the names in use; what is not known asks.
-fn role_of(name: &str) -> RoleRecord {
+pub(crate) fn role_of(name: &str) -> RoleRecord {
     match name.trim().to_ascii_lowercase().as_str() {
         "system" | "developer" => RoleRecord::System,
         "assistant" | "ai" | "model" => RoleRecord::Assistant,

@@ -29,6 +29,7 @@ mod chat;
 mod csv;
 mod known;
 mod manifest;
+mod messages;
 mod nearest;
 mod open;
 mod rows;

@@ -5,6 +5,7 @@
 //! prompt and model. Files are streamed: of a file only one record is in memory.
 
 mod bench;
+mod files;
 mod wide;
 
 use std::{collections::BTreeMap, io};
@@ -12,9 +13,13 @@ use std::{collections::BTreeMap, io};
 use serde_json::Value;
 
 pub use bench::{Origin, read_bench};
+pub use files::read_results;
 pub use wide::WideColumns;
 
-use crate::item::{Dropped, Reason};
+use crate::{
+    error::ImportError,
+    item::{Dropped, Reason},
+};
 
 /// One row of an outcome table, as it is written into NDJSON.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -76,6 +81,12 @@ pub enum ResultsError {
     /// A wide table without prompts.
     #[error("it has no column `prompt`; its columns are {found}")]
     NoPrompt { found: String },
+    /// Not there, or packed in a way that is damaged.
+    #[error(transparent)]
+    Open(#[from] ImportError),
+    /// Bytes that cannot be read.
+    #[error("it cannot be read further: {source}")]
+    Read { source: io::Error },
     /// Rows could not be written.
     #[error("cannot write a row: {source}")]
     Write { source: io::Error },

@@ -100,8 +100,8 @@ impl Rules {
         self.rules.iter().zip(1..).map(|(rule, number)| named(rule, number))
     }
 
-    /// What the rules say of a call at once: the place of the rule from 0, and the metric.
-    fn now(&self, call: &Call) -> Option<(usize, MetricRecord)> {
+    /// What the rules say of a call at once.
+    fn now(&self, call: &Call) -> Option<MetricRecord> {
         let is_failed = call.outcome.status == Status::Failed;
         let fits = |rule: &Rule| match &rule.when {
             When::Error => is_failed,
@@ -117,8 +117,7 @@ impl Rules {
             When::Regenerated { .. } | When::Complaint { .. } => false,
             When::Otherwise => !is_failed,
         };
-        let place = self.rules.iter().position(fits)?;
-        Some((place, self.metric(place)?))
+        self.metric(self.rules.iter().position(fits)?)
     }
 
     /// What the rules say of a score that came by itself.
@@ -314,7 +313,7 @@ impl Judge {
     /// Gives a call its quality where it has none.
     pub(crate) fn grade(&self, call: &mut Call) {
         if call.outcome.metric(QUALITY).is_none()
-            && let Some((_, metric)) = self.rules.now(call)
+            && let Some(metric) = self.rules.now(call)
         {
             call.outcome.metrics.push(metric);
         }

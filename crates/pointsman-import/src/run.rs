@@ -21,6 +21,7 @@ use crate::{
     survey::Survey,
 };
 use files::Run;
+pub(crate) use files::damaged;
 
 /// What to import, from where, to where.
 #[derive(Debug, Clone)]
@@ -31,6 +32,8 @@ pub struct Options {
     pub origin: Origin,
     /// The folder of the parts.
     pub out: PathBuf,
+    /// Files of prompts whose calls come without.
+    pub messages: Vec<PathBuf>,
     /// Names of columns and of models.
     pub map: ColumnMap,
     /// Where quality comes from, where the log has none.
@@ -175,6 +178,8 @@ fn settings(options: &Options) -> Vec<(String, String)> {
         ("--score".to_owned(), options.score.clone().unwrap_or_default()),
         ("the longest row".to_owned(), options.max_row_bytes.to_string()),
     ];
+    let messages = options.messages.iter().map(|path| path.display().to_string());
+    settings.push(("--messages".to_owned(), messages.collect::<Vec<_>>().join(", ")));
     settings.extend(options.settings.iter().cloned());
     settings
 }

@@ -10,7 +10,7 @@ use std::{
 use pointsman_core::{catalog::Catalog, units::Tokens};
 use pointsman_log::{
     ndjson,
-    record::{CostRecord, DecisionRecord, MetricRecord, OutcomeRecord, Record},
+    record::{CostRecord, DecisionRecord, MessageRecord, MetricRecord, OutcomeRecord, Record},
 };
 
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     item::{Dropped, Item, Reason},
     known::{Ids, Marks},
     manifest::{Manifest, part_path, write_whole},
+    messages::Messages,
     rules::{Judge, QUALITY},
     run::Options,
 };
@@ -31,6 +32,7 @@ pub(crate) struct Sink<'a> {
     options: &'a Options,
     pub(crate) ids: Ids,
     judge: Option<Judge>,
+    messages: Messages,
     pub(crate) manifest: Manifest,
     /// The lines of the part that comes next.
     part: Vec<u8>,
@@ -61,7 +63,9 @@ impl<'a> Sink<'a> {
                 manifest.survey.rules.entry(name).or_default();
             }
         }
-        let mut sink = Self { options, ids: Ids::default(), judge, manifest, part };
+        let messages = Messages::read(&options.messages, options.max_row_bytes)?;
+        manifest.survey.n_left_out_messages = messages.n_left_out;
+        let mut sink = Self { options, ids: Ids::default(), judge, messages, manifest, part };
         let mut last: Option<DecisionRecord> = None;
         sink.each_record(&mut |sink, record| match record {
             Record::Decision(decision) => {
@@ -154,6 +158,10 @@ impl<'a> Sink<'a> {
     }
 
     fn call(&mut self, mut call: Call) -> Result<(), Dropped> {
+        let request = &mut call.decision.request;
+        if request.messages.is_none() {
+            request.messages = self.messages.of(&call.decision.id).map(<[MessageRecord]>::to_vec);
+        }
         self.rename(&mut call.decision);
         self.rename_served(&mut call.outcome);
         self.name_quality(&mut call.outcome.metrics);

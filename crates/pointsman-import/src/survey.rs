@@ -27,7 +27,7 @@ const HOUR_MS: u64 = 3_600_000;
 pub struct Survey {
     /// Rows of all files.
     pub n_rows: u64,
-    /// Rows that gave something.
+    /// Rows that gave something that had not been there before.
     pub n_kept: u64,
     /// Rows, or parts of them, that gave nothing, by reason.
     pub dropped: BTreeMap<String, DroppedRows>,
@@ -61,6 +61,8 @@ pub struct Survey {
     pub n_unjoined: u64,
     /// Calls that there was no room for among those of traces.
     pub n_left_out_of_traces: u64,
+    /// Messages of other files that no call could be given.
+    pub n_left_out_messages: u64,
     /// The time of the first and of the last decision.
     pub first_ms: Option<u64>,
     /// See [`Self::first_ms`].

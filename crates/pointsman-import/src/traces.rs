@@ -35,6 +35,6 @@ impl Traces {
 
     /// The decisions of a trace.
     pub(crate) fn of(&self, trace: &str) -> &[String] {
-        self.calls.get(&hash(trace)).map_or(&[], Vec::as_slice)
+        self.calls.get(&hash(trace)).map(Vec::as_slice).unwrap_or_default()
     }
 }

@@ -26,15 +26,7 @@ pub struct DesignBuilder {
 impl DesignBuilder {
     /// An empty design for one schema.
     pub fn new(schema: FeatureSchema) -> Self {
-        let design = Design {
-            schema,
-            starts: vec![0],
-            terms: Vec::new(),
-            dense: Vec::new(),
-            n_bytes: Vec::new(),
-            n_requests_cut: 0,
-        };
-        Self { extractor: Extractor::new(schema), design }
+        Self { extractor: Extractor::new(schema), design: Design::empty(schema) }
     }
 
     /// Adds one request as the next row.
@@ -55,7 +47,19 @@ impl DesignBuilder {
 }
 
 impl Design {
-    fn push(&mut self, features: &Features<'_>) {
+    /// A design without rows.
+    pub(crate) fn empty(schema: FeatureSchema) -> Self {
+        Self {
+            schema,
+            starts: vec![0],
+            terms: Vec::new(),
+            dense: Vec::new(),
+            n_bytes: Vec::new(),
+            n_requests_cut: 0,
+        }
+    }
+
+    pub(crate) fn push(&mut self, features: &Features<'_>) {
         let Features { terms, dense, n_bytes, n_bytes_cut } = *features;
         self.terms.extend_from_slice(terms);
         self.starts.push(self.terms.len());
@@ -67,7 +71,7 @@ impl Design {
     /// The given rows alone, in their order.
     #[must_use]
     pub fn select(&self, rows: &[u32]) -> Self {
-        let mut selected = DesignBuilder::new(self.schema).design;
+        let mut selected = Self::empty(self.schema);
         for &row in rows {
             let row = row as usize;
             selected.terms.extend_from_slice(self.terms(row));

@@ -3,6 +3,7 @@
 mod compact;
 mod costs;
 mod edits;
+mod escalation;
 mod figures;
 mod page;
 mod predictions;
@@ -51,6 +52,8 @@ pub(crate) struct Args {
     /// Also measure smaller policies: 8-bit weights, fewer buckets, pruned terms.
     #[arg(long)]
     compact: bool,
+    #[command(flatten)]
+    escalation: escalation::EscalationFlags,
     /// Seeds every random choice of the learner, and typing errors.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -74,14 +77,15 @@ const CURVE_LOGS: u64 = 5;
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    let inputs: Vec<&Path> = args.tables.iter().map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> =
+        args.tables.iter().chain(&args.escalation.answers).map(PathBuf::as_path).collect();
     let outputs = [args.json.as_deref(), args.predictions.as_deref(), args.html.as_deref()];
     files::check_apart(&inputs, &outputs)?;
     if args.from_logs == 1 {
         bail!("--from-logs 1: one log has no interval; ask for 2 or more (20 is usual)");
     }
     let mut predictions = predictions::begin(args.predictions.as_deref())?;
-    let mut tables = Map::new();
+    let (mut tables, mut escalation) = (Map::new(), Map::new());
     let mut diagrams = Vec::new();
     for path in &args.tables {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -90,8 +94,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
             bail!("two tables are called `{stem}`; results are named by file, so rename one");
         }
         screen.say(&format!("{stem}:"))?;
-        let (result, value) = measure(args, (path, &stem), &mut predictions, screen)
+        let (result, mut value) = measure(args, (path, &stem), &mut predictions, screen)
             .with_context(|| path.display().to_string())?;
+        if let Some(found) = value.as_object_mut().and_then(|value| value.remove("escalation")) {
+            escalation.insert(stem.clone(), found);
+        }
         diagrams.extend(page::diagrams(&stem, &result));
         tables.insert(stem, value);
         screen.say("")?;
@@ -103,7 +110,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         files::write(path, page::render(&diagrams)?.as_bytes())?;
         screen.say(&format!("wrote {}", path.display()))?;
     }
-    screen::json(args.json.as_deref(), &json!({ "tables": tables }))
+    let mut all = json!({ "tables": tables });
+    if !escalation.is_empty() {
+        all["escalation"] = Value::Object(escalation);
+    }
+    screen::json(args.json.as_deref(), &all)
 }
 
 /// Everything that was asked for of one table.
@@ -153,6 +164,9 @@ fn measure(
         let curve = log_curve::run(&loaded, n_logs, screen)?;
         curve.describe(screen)?;
         value["log_curve"] = curve.json();
+    }
+    if let Some(found) = escalation::report(&args.escalation, &again, args.seed)? {
+        value["escalation"] = found;
     }
     if let Some(out) = predictions {
         predictions::write((stem, &loaded), &result, out)?;

@@ -12,6 +12,7 @@ use crate::{
     policy_flags::{LoadedPolicy, PolicyFlags},
     report::{Candidate, Report, SampleDecision, TermContribution, ValueRow, render_html},
     screen::{self, Screen},
+    what_if::WhatIf,
     wording,
 };
 use anyhow::{Context, Result, bail};
@@ -194,6 +195,8 @@ fn evaluate(
         width: evaluation::WIDTH,
         smallest_estimate: None,
         slices: Vec::new(),
+        what_if: WhatIf::default(),
+        catalog: None,
         command: "pointsman demo".to_owned(),
     };
     let mut report = evaluation::table::evaluate(

@@ -7,6 +7,7 @@ use crate::{
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
     report::{Diagnostic, Gain, MoveRow, Moves, Report, SliceRow, ValueRow, render_html},
     screen::{self, Screen},
+    what_if::WhatIfFlags,
     wording,
 };
 use anyhow::{Context, Result, bail};
@@ -70,6 +71,8 @@ pub(crate) struct Args {
     /// Also write the report as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    #[command(flatten)]
+    what_if: WhatIfFlags,
 }
 
 /// Runs the command.
@@ -78,8 +81,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let inputs = args.log.iter().chain(&args.table).chain(&args.policy).chain(&args.against);
     let inputs: Vec<&Path> = inputs.chain(&args.catalog).map(PathBuf::as_path).collect();
     files::check_apart(&inputs, &[args.html.as_deref(), args.md.as_deref(), args.json.as_deref()])?;
-    let catalog = optional_catalog(args.catalog.as_deref())?;
-    let load = |path: &PathBuf| args.flags.load(path, catalog.as_ref());
+    let (what_if, catalog) = args.what_if.checked(optional_catalog(args.catalog.as_deref())?)?;
+    let load = |path: &PathBuf| what_if.apply(args.flags.load(path, catalog.as_ref())?);
     let mut policies: Vec<LoadedPolicy> = args.policy.iter().map(load).collect::<Result<_>>()?;
     let mut against = args.against.as_ref().map(load).transpose()?;
     name_apart(&mut policies, &args.policy);
@@ -96,6 +99,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         width: width(args)?,
         smallest_estimate: smallest_estimate(args)?,
         slices: args.slices.clone(),
+        what_if,
+        catalog,
         command: std::env::args().collect::<Vec<_>>().join(" "),
     };
     let report = if args.log.is_empty() {

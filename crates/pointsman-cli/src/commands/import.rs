@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// The folder for the records; an earlier import there is gone on with.
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    /// Files of messages, for calls whose prompts are not in their rows.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    messages: Vec<PathBuf>,
     /// A file that says which columns hold what, and what the catalog calls models.
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
@@ -70,8 +73,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     files::check_apart(&inputs, &[args.html.as_deref(), args.json.as_deref()])?;
     let catalog = args.catalog.as_deref().map(files::read_catalog).transpose()?;
     let options = options(args, catalog.clone())?;
-    let n_bytes = options.inputs.iter().filter_map(|path| fs::metadata(path).ok());
-    let n_bytes: u64 = n_bytes.map(|about| about.len()).sum();
+    let length = |path: &PathBuf| Some(fs::metadata(path).ok()?.len());
+    let n_bytes: u64 = options.inputs.iter().filter_map(length).sum();
     let bar = screen.progress("importing", n_bytes);
     let imported = import(&options, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
@@ -116,6 +119,7 @@ fn options(args: &Args, catalog: Option<Catalog>) -> Result<Options> {
         inputs: expanded(&args.files)?,
         origin,
         out: args.out.clone(),
+        messages: expanded(&args.messages)?,
         map,
         rules,
         score: args.score.clone(),
@@ -157,8 +161,9 @@ fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn show(bar: &ProgressBar, progress: &Progress<'_>) -> ControlFlow<()> {
     if progress.n_rows.is_multiple_of(ROWS_PER_LOOK) {
         bar.set_position(progress.n_bytes);
-        let rows = wording::count(progress.n_rows);
-        bar.set_message(format!("{}, {rows} rows, bytes", progress.path.display()));
+        let (rows, megabytes) = (wording::count(progress.n_rows), bar.per_sec() / 1e6);
+        let path = progress.path.display();
+        bar.set_message(format!("{path}: {rows} rows, {megabytes:.0} MB/s, bytes"));
     }
     ControlFlow::Continue(())
 }

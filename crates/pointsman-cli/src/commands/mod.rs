@@ -20,6 +20,9 @@ pub(crate) mod inspect;
 pub(crate) mod man;
 #[cfg(feature = "learn")]
 pub(crate) mod ope;
+#[cfg(feature = "learn")]
+pub(crate) mod replay;
+pub(crate) mod results;
 pub(crate) mod route;
 #[cfg(feature = "serve")]
 pub(crate) mod serve;

@@ -151,6 +151,7 @@ fn name_of(part: Part) -> &'static str {
         Part::System => "system",
         Part::Question => "question",
         Part::History => "history",
+        Part::Answer => "answer",
     }
 }
 

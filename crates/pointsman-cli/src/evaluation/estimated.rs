@@ -79,7 +79,7 @@ pub(super) fn estimate(
         if tested.is_empty() {
             continue;
         }
-        let scorer = logger((design, &outcomes, &groups), &learned)?;
+        let scorer = logger((design, &outcomes, &groups[..]), &learned)?;
         let mut scores = Scores::default();
         for row in tested {
             scorer.score(&design.features(row), &mut scores);

@@ -2,7 +2,7 @@
 //! had been drawn with.
 
 use super::{
-    Recorder, Settings, Used, decide_all, diagnostic,
+    Recorder, Settings, Used, check_what_if, decide_all, diagnostic,
     estimated::{self, Estimated},
     generated_by, joined,
     language::language,
@@ -42,18 +42,19 @@ pub(crate) fn evaluate(
     settings: &Settings,
     screen: &Screen,
 ) -> Result<Report> {
+    check_what_if(settings)?;
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
-    let ReadLog { log, languages, estimated } =
-        read(paths, options, &mut recorders, (settings, screen))?;
-    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
-    let used = used_rows(&recorders, ids, settings.include_trained);
-    check_left(&log, &used)?;
+    let (ReadLog { log, languages, estimated }, used, asked) =
+        read_used(paths, options, &mut recorders, (settings, screen))?;
     if undrawn::is_undrawn(&log) {
-        return undrawn::report(paths, &log, &used, &recorders, settings);
+        let mut report = undrawn::report(paths, &log, &used, &recorders, settings)?;
+        report.warnings.splice(0..0, asked);
+        return Ok(report);
     }
     let (log, used) = drawn_only(log, used)?;
     let kinds = slices::of_log(&log, &used, &languages, settings);
     let mut report = report(paths, (&log, &used), &kinds, &recorders, settings)?;
+    report.warnings.splice(0..0, asked);
     if let Some(estimated) = estimated {
         estimated.mark(&mut report);
     }
@@ -149,7 +150,22 @@ fn calibrated(name: &str, rounds: &LoggedRounds) -> Result<Option<Calibration>> 
     Ok(Some(Calibration::of(name, &found)))
 }
 
-fn check_left(log: &TrafficLog, used: &Used) -> Result<()> {
+/// Reads the log; the rows that take part, and what was asked beside what was.
+fn read_used(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    recorders: &mut [Recorder<'_>],
+    (settings, screen): (&Settings, &Screen),
+) -> Result<(ReadLog, Used, Vec<String>)> {
+    let mut found = read(paths, options, recorders, (settings, screen))?;
+    let mut asked = settings.what_if.notes().to_vec();
+    asked.extend(reprice(&mut found.log, settings));
+    let log = &found.log;
+    settings.what_if.check_tasks(log.rows.iter().map(|row| row.task.as_deref()))?;
+    let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
+    let mut used = used_rows(recorders, ids, settings.include_trained);
+    let of_row = |row: usize| (log.rows[row].id.as_str(), log.rows[row].task.as_deref());
+    asked.extend(used.in_traffic(&settings.what_if, of_row));
     if used.rows.len() < 2 {
         bail!(
             "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
@@ -158,7 +174,7 @@ fn check_left(log: &TrafficLog, used: &Used) -> Result<()> {
             log.rows.len()
         );
     }
-    Ok(())
+    Ok((found, used, asked))
 }
 
 /// Reads the log with what was not drawn in it, every recorder deciding each request, and estimates
@@ -205,6 +221,17 @@ fn hinted(error: DataError) -> anyhow::Error {
         return anyhow!("{error}; --estimate-propensities estimates those that are unknown");
     }
     error.into()
+}
+
+/// Counts costs at changed prices; says where tokens are missing to do so.
+fn reprice(log: &mut TrafficLog, settings: &Settings) -> Option<String> {
+    let n = settings.what_if.reprice_log(log, settings.catalog.as_ref());
+    (0 < n).then(|| {
+        format!(
+            "{} decisions have a changed price and no logged tokens, so their cost is unknown, and              with it every mean cost",
+            wording::count(n)
+        )
+    })
 }
 
 /// Leaves out decisions that were not drawn, where others were.

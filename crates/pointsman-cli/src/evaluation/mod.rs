@@ -23,17 +23,20 @@ use crate::{
         Diagnostic, GeneratedBy, IntervalKind, ProvenanceEntry, ValueRow, Verdict, VerdictKind,
     },
     screen::Screen,
+    what_if::WhatIf,
     wording,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::Artifact,
+    catalog::Catalog,
     features::FeatureSchema,
     policy::{Policy, Workspace},
+    request::{Constraints, Request},
 };
 use pointsman_data::Asked;
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 pub(crate) use self::slices::{SliceBy, tags};
 
@@ -56,6 +59,10 @@ pub(crate) struct Settings {
     pub(crate) smallest_estimate: Option<f64>,
     /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
+    /// What is other than it was.
+    pub(crate) what_if: WhatIf,
+    /// The catalog under it, where there is one.
+    pub(crate) catalog: Option<Catalog>,
     /// The command, for the report.
     pub(crate) command: String,
 }
@@ -90,6 +97,7 @@ impl Settings {
 struct Recorder<'p> {
     policy: &'p Policy,
     artifact: &'p Artifact,
+    denied: &'p [Cow<'static, str>],
     workspace: Workspace,
     n_models: usize,
     /// Shape `(n_requests, n_models)`, all zeros where no model may answer.
@@ -104,6 +112,7 @@ impl<'p> Recorder<'p> {
         Self {
             policy,
             artifact: &loaded.artifact,
+            denied: &loaded.denied,
             workspace: Workspace::new(policy),
             n_models: policy.models().len(),
             probability: Vec::new(),
@@ -116,10 +125,15 @@ impl<'p> Recorder<'p> {
     fn push(&mut self, asked: Asked<'_, '_>) {
         let (policy, workspace) = (self.policy, &mut self.workspace);
         // The error says no more than the row of zeros does.
-        let (Ok(()) | Err(_)) = match asked {
-            Asked::Text(request) => policy.distribute(request, workspace).map(|_| ()),
-            Asked::Features(request, features) => {
-                policy.distribute_read(&policy.circumstances(), (request, &features), workspace)
+        let denied = (!self.denied.is_empty()).then_some(self.denied);
+        let (Ok(()) | Err(_)) = match (asked, denied) {
+            (Asked::Text(request), None) => policy.distribute(request, workspace).map(|_| ()),
+            (Asked::Text(request), Some(denied)) => {
+                policy.distribute(&without(request, denied), workspace).map(|_| ())
+            }
+            (Asked::Features(request, features), denied) => {
+                let request = without(request, denied.unwrap_or_default());
+                policy.distribute_read(&policy.circumstances(), (&request, &features), workspace)
             }
         };
         for candidate in self.workspace.candidates() {
@@ -149,6 +163,20 @@ impl<'p> Recorder<'p> {
     /// For each of `models`, its place among the policy's.
     fn places(&self, models: &[String]) -> Vec<Option<usize>> {
         models.iter().map(|name| self.policy.models().position(|known| known == name)).collect()
+    }
+}
+
+/// The same request, which denies these models. Neither a log nor a table has constraints that this
+/// would hide.
+fn without<'a>(request: &'a Request<'_>, denied: &'a [Cow<'static, str>]) -> Request<'a> {
+    let constraints = Constraints { deny_models: Cow::Borrowed(denied), ..Constraints::default() };
+    Request {
+        messages: Cow::Borrowed(&request.messages[..]),
+        needs: request.needs,
+        n_tools: request.n_tools,
+        max_tokens: request.max_tokens,
+        input_tokens: request.input_tokens,
+        constraints,
     }
 }
 
@@ -210,6 +238,20 @@ fn used_rows<'r>(
 }
 
 impl Used {
+    /// The rows of the traffic that is asked about, by their ids and tasks; and what that left.
+    fn in_traffic<'t>(
+        &mut self,
+        what_if: &WhatIf,
+        of: impl Fn(usize) -> (&'t str, Option<&'t str>),
+    ) -> Option<String> {
+        let n_before = self.rows.len();
+        self.rows.retain(|&row| {
+            let (id, task) = of(row);
+            what_if.keeps(id, task)
+        });
+        what_if.kept(self.rows.len(), n_before)
+    }
+
     /// No verdict to route rests on rows that the policy was trained on.
     fn fair(&self, verdict: Verdict) -> Verdict {
         if self.n_flattering == 0 {
@@ -280,6 +322,24 @@ fn generated_by(settings: &Settings) -> GeneratedBy {
 /// The files of a source, on one line.
 fn joined(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Refuses changes to models that no policy knows.
+fn check_what_if(settings: &Settings) -> Result<()> {
+    let known = settings.policies.iter().flat_map(|loaded| loaded.policy.models());
+    settings.what_if.check_known(known)?;
+    for loaded in &settings.policies {
+        for twin in settings.what_if.twins() {
+            if !loaded.policy.models().any(|known| known == twin) {
+                bail!(
+                    "--with {twin}: the policy `{}` has learned nothing about the model that it is \
+                     to be like",
+                    loaded.name
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where the policies come from.

@@ -94,7 +94,7 @@ pub(super) fn of_log(
         }
     }
     let logger = || ("what was logged".to_owned(), Chooser::Logger(log));
-    let changes = changes(recorders, settings, (&models, &used.rows), &logger);
+    let changes = changes(recorders, settings, (&models[..], &used.rows[..]), &logger);
     moves(&changes, &Outcomes::Logged { log, used }, settings)
 }
 

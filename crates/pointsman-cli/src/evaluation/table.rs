@@ -1,7 +1,7 @@
 //! Evaluation with full information: every model's outcome is known, so values are plain means.
 
 use super::{
-    Recorder, Settings, Used, decide_all, diagnostic, generated_by, joined,
+    Recorder, Settings, Used, check_what_if, decide_all, diagnostic, generated_by, joined,
     language::language,
     provenance, slices,
     table_differences::{Tabled, differences},
@@ -36,18 +36,12 @@ pub(crate) fn evaluate(
     settings: &Settings,
     screen: &Screen,
 ) -> Result<Report> {
+    check_what_if(settings)?;
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
     slices::check_for_table(&settings.slices)?;
-    let mut languages = Vec::new();
-    let table = decide_all(&mut recorders, screen, |decide| {
-        Ok(read_outcomes(paths, options, &mut |_, request| {
-            languages.push(language(request));
-            decide(Asked::Text(request));
-        })?)
-    })?;
-    let matrix = table.matrix()?;
+    let (table, matrix, languages) = read(paths, options, &mut recorders, (settings, screen))?;
     check_models(&recorders, settings, &matrix)?;
-    let used = used_prompts(&recorders, &table, &matrix, settings)?;
+    let (used, kept) = used_prompts(&table, &matrix, &recorders, settings)?;
     let rows = select(&matrix, &used.rows);
     let n_models = matrix.models.len();
     let cost =
@@ -89,7 +83,7 @@ pub(crate) fn evaluate(
         simulated: false,
         generated_by: generated_by(settings),
         verdict: used.fair(verdict),
-        warnings: used.sentences(),
+        warnings: notes(settings, kept, used.sentences()),
         frontier,
         confidence: settings.level.get(),
         values,
@@ -104,6 +98,59 @@ pub(crate) fn evaluate(
             &[("outcome table", joined(paths)), ("table sha256", table.digest.clone())],
         ),
     })
+}
+
+/// Reads the table, every recorder deciding each prompt; its costs are counted at changed prices.
+/// Also each prompt's language.
+fn read(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    recorders: &mut [Recorder<'_>],
+    (settings, screen): (&Settings, &Screen),
+) -> Result<(OutcomeTable, OutcomeMatrix, Vec<&'static str>)> {
+    let mut languages = Vec::new();
+    let table = decide_all(recorders, screen, |decide| {
+        Ok(read_outcomes(paths, options, &mut |_, request| {
+            languages.push(language(request));
+            decide(Asked::Text(request));
+        })?)
+    })?;
+    let mut matrix = table.matrix()?;
+    settings.what_if.reprice_table(&mut matrix, settings.catalog.as_ref())?;
+    Ok((table, matrix, languages))
+}
+
+/// The prompts that take part, and what another traffic left of them.
+fn used_prompts(
+    table: &OutcomeTable,
+    matrix: &OutcomeMatrix,
+    recorders: &[Recorder<'_>],
+    settings: &Settings,
+) -> Result<(Used, Option<String>)> {
+    settings.what_if.check_tasks(table.prompts.iter().map(|prompt| prompt.task.as_deref()))?;
+    let ids = matrix.prompts.iter().map(|&prompt| {
+        let known = &table.prompts[prompt as usize];
+        (prompt as usize, known.id.as_str(), known.group)
+    });
+    let mut used = used_rows(recorders, ids, settings.include_trained);
+    let kept = used.in_traffic(&settings.what_if, |prompt| {
+        let known = &table.prompts[prompt];
+        (known.id.as_str(), known.task.as_deref())
+    });
+    if used.rows.len() < 2 {
+        bail!(
+            "{} of {} prompts are left to evaluate on: the rest were in a policy's training data; \
+             use held-out prompts, or pass --include-trained",
+            used.rows.len(),
+            matrix.prompts.len()
+        );
+    }
+    Ok((used, kept))
+}
+
+/// What was asked beside what was, then what was set aside.
+fn notes(settings: &Settings, kept: Option<String>, set_aside: Vec<String>) -> Vec<String> {
+    settings.what_if.notes().iter().cloned().chain(kept).chain(set_aside).collect()
 }
 
 /// A row of the value table for each policy, and what came of the first.
@@ -130,29 +177,6 @@ fn policy_rows(
         Some(first) => Ok((rows, first)),
         None => bail!("no policy to evaluate"),
     }
-}
-
-/// The prompts that take part; too few are refused.
-fn used_prompts(
-    recorders: &[Recorder<'_>],
-    table: &OutcomeTable,
-    matrix: &OutcomeMatrix,
-    settings: &Settings,
-) -> Result<Used> {
-    let ids = matrix.prompts.iter().map(|&prompt| {
-        let known = &table.prompts[prompt as usize];
-        (prompt as usize, known.id.as_str(), known.group)
-    });
-    let used = used_rows(recorders, ids, settings.include_trained);
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} prompts are left to evaluate on: the rest were in a policy's training data; \
-             use held-out prompts, or pass --include-trained",
-            used.rows.len(),
-            matrix.prompts.len()
-        );
-    }
-    Ok(used)
 }
 
 fn check_models(

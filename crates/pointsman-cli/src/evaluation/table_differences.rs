@@ -45,7 +45,8 @@ fn in_slices(on: &Tabled<'_>, settings: &Settings) -> Result<Vec<SliceRow>> {
     let n_models = on.matrix.models.len();
     let of_shares = |shares: &[f64]| -> Vec<f64> {
         let rows = shares.chunks_exact(n_models).zip(on.quality.chunks_exact(n_models));
-        rows.map(|(shares, quality)| shares.iter().zip(quality).map(|(p, q)| p * q).sum()).collect()
+        rows.map(|(shares, quality)| shares.iter().zip(quality).map(|(p, q)| p * q).sum::<f64>())
+            .collect()
     };
     let rival = settings.against.as_ref().zip(on.shares.get(settings.policies.len()));
     let (against, theirs) = match rival {

@@ -13,11 +13,14 @@ mod labels;
 mod number;
 mod overlap_plot;
 mod reliability_plot;
+mod replayed;
+mod timeline_plot;
 mod view;
 
 #[cfg(test)]
 mod tests;
 
+use crate::replay::contents::Replay;
 use minijinja::{
     Environment, Error, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
 };
@@ -77,6 +80,16 @@ struct ImportPage<'a, T> {
     findings: &'a T,
     command: &'a str,
     version: &'a str,
+}
+
+/// Renders a replay as one self-contained HTML page; the same replay gives the same bytes.
+///
+/// # Errors
+/// As [`render_html`].
+pub(crate) fn render_replay(replay: &Replay) -> Result<String, Error> {
+    let mut environment = environment()?;
+    environment.add_template(PAGE, include_str!("replay.html"))?;
+    environment.get_template(PAGE)?.render(Serde(replayed::of(replay)))
 }
 
 /// What all pages share.

@@ -195,7 +195,7 @@ fn a_full_page_has_every_section() {
             "1,310",
             "id=\"overlap\"",
             "weights of 30 rows; 10 have none",
-            "1/2 to 1",
+            "1&#x2f;2 to 1",
             "id=\"slices\"",
             "language: Greek script",
             "−0.010 – +0.050",

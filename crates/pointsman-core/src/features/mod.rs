@@ -8,8 +8,11 @@
 //! digits of numbers, white space and how often a term occurs do not count. What is lost that way
 //! and matters (how much code, how many digits) is in the dense features.
 
+mod answers;
 mod terms;
 mod written;
+
+pub use answers::for_each_piece_of_answer;
 
 use crate::{
     request::{Capabilities, Message, Request, Role},
@@ -69,7 +72,7 @@ pub const N_DENSE: usize = 18;
 /// history) is read head and tail only.
 pub const MAX_BYTES_PER_PART: usize = 32 * 1024;
 
-/// How many variants [`Part`] has.
+/// How many parts a request has.
 const N_PARTS: usize = 3;
 
 /// A byte is at most one word, which is a term and, with the word before, another.
@@ -126,6 +129,8 @@ pub enum Part {
     Question,
     /// Everything else.
     History,
+    /// What a model answered to the request, which is no part of it.
+    Answer,
 }
 
 /// The features of one request, borrowed from the [`Extractor`] that read it.
@@ -152,8 +157,8 @@ pub struct Extractor {
     terms: Vec<u32>,
     n_terms: usize,
     dense: [f32; N_DENSE],
-    /// Bytes of the request that was read last, and how many of them were cut.
-    n_bytes: (usize, usize),
+    n_bytes: usize,
+    n_bytes_cut: usize,
     logarithms: Logarithms,
 }
 
@@ -176,7 +181,8 @@ impl Extractor {
             terms: Vec::new(),
             n_terms: 0,
             dense: [0.0; N_DENSE],
-            n_bytes: (0, 0),
+            n_bytes: 0,
+            n_bytes_cut: 0,
             logarithms: Logarithms::new(),
         }
     }
@@ -195,14 +201,18 @@ impl Extractor {
             self.read(part, text, &mut counts);
         });
         self.dense = self.dense_of(request, &counts, n_bytes_cut);
-        self.n_bytes = (request.n_bytes(), n_bytes_cut);
+        (self.n_bytes, self.n_bytes_cut) = (request.n_bytes(), n_bytes_cut);
         self.last()
     }
 
-    /// The features of the request that was read last.
+    /// What was read last; of no bytes before the first reading.
     pub fn last(&self) -> Features<'_> {
-        let (n_bytes, n_bytes_cut) = self.n_bytes;
-        Features { terms: &self.terms[..self.n_terms], dense: &self.dense, n_bytes, n_bytes_cut }
+        Features {
+            terms: &self.terms[..self.n_terms],
+            dense: &self.dense,
+            n_bytes: self.n_bytes,
+            n_bytes_cut: self.n_bytes_cut,
+        }
     }
 
     /// Reserves what the longest requests can need, so that even the first one allocates nothing.

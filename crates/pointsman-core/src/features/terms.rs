@@ -11,7 +11,8 @@ use std::ops::Range;
 /// Odd constants with about half their bits set (from the fractional parts of √2, √3 and √5).
 const WORD_FACTOR: u64 = 0x6a09_e667_f3bc_c909;
 const PAIR_FACTOR: u64 = 0xbb67_ae85_84ca_a73b;
-const PART_SEEDS: [u64; 3] = [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1];
+const PART_SEEDS: [u64; 4] =
+    [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f];
 
 /// Turns words into buckets; remembers the word before.
 #[derive(Debug)]
@@ -69,6 +70,7 @@ impl Ngrams {
             Part::System => 0,
             Part::Question => 1,
             Part::History => 2,
+            Part::Answer => 3,
         }];
         let shift = 64 - u32::from(schema.log2_buckets());
         Self { seed, shift, bigrams: schema.bigrams(), previous: None }

@@ -17,6 +17,7 @@ use crate::{
     columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
     error::DataError,
     parquet::{Wanted, read_parquet},
+    scale::count,
     text::{ROLES, request_of},
 };
 
@@ -339,14 +340,4 @@ impl Qualities {
             })?;
         Ok(metrics.iter().rev().find(|metric| metric.name == *name).map(|metric| metric.value))
     }
-}
-
-/// A count that a column of floats holds, exact below 2⁵³; below zero it is none.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the sign was checked, and no count has 2^53"
-)]
-fn count(value: Option<f64>) -> Option<u64> {
-    value.filter(|value| 0.0 <= *value && value.is_finite()).map(|value| value as u64)
 }

@@ -309,8 +309,8 @@ fn unknown_propensities_are_kept_where_they_are_to_be_estimated() {
         let (_folder, path) = write(name, rows.clone());
         let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
         let at = log.rows.iter().position(|row| row.id == "unknown").unwrap();
-        assert_eq!(log.rows[at].propensity_kind, PropensityKind::Unknown, "{name}");
-        assert_eq!(log.rows[at].propensity, 0.5, "{name}");
+        let found = (log.rows[at].propensity_kind, log.rows[at].propensity);
+        assert_eq!(found, (PropensityKind::Unknown, 0.5), "{name}");
         assert_eq!(log.models, ["large", "old", "small", "tiny"], "{name}");
         assert_eq!(log.probabilities[4 * at..][..4], [0.5, 0.0, 0.5, 0.0], "{name}");
         assert!(!log.dropped.contains_key("the propensity is unknown"), "{name}");

@@ -14,7 +14,7 @@ use crate::{
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
     model_names::ModelNames,
-    scale::{Place, Scale, not_negative, whole},
+    scale::{Place, Scale, count, not_negative, whole},
     text::{ROLES, request_of},
 };
 
@@ -33,6 +33,7 @@ pub(super) struct Row<'a> {
     pub(super) task: Option<&'a str>,
     pub(super) split: Option<&'a str>,
     pub(super) fold: Option<f64>,
+    pub(super) ts_ms: Option<f64>,
 }
 
 /// A text that is only looked at in the first row of its prompt.
@@ -256,6 +257,7 @@ impl<'f> TableBuilder<'f> {
             fold: fold.and_then(|fold| u8::try_from(fold).ok()),
             group,
             is_empty,
+            ts_ms: count(not_negative(row.ts_ms, "ts_ms", place)?),
         };
         let request = request_of(messages);
         self.add_prompt(prompt, &request, row.text.outline())
@@ -290,6 +292,9 @@ impl<'f> TableBuilder<'f> {
             self.digest.text(field.as_deref().unwrap_or_default());
         }
         self.digest.word(prompt.fold.map_or(u64::MAX, u64::from));
+        if let Some(ts_ms) = prompt.ts_ms {
+            self.digest.word(ts_ms);
+        }
         (self.on_prompt)(self.prompts.len(), request);
         self.prompt_of.insert(prompt.id.clone(), index);
         self.prompts.push(prompt);

@@ -17,6 +17,15 @@ pub(super) fn read(
     wanted: &Wanted<'_>,
     builder: &mut TableBuilder<'_>,
 ) -> Result<(), DataError> {
+    for_each_line(path, wanted, &mut |line| push(line, builder))
+}
+
+/// Hands every line of the file to `on_line`.
+pub(crate) fn for_each_line(
+    path: &Path,
+    wanted: &Wanted<'_>,
+    on_line: &mut dyn FnMut(&Line<'_>) -> Result<(), DataError>,
+) -> Result<(), DataError> {
     let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
     let mut lines = BufReader::with_capacity(1 << 16, File::open(path).map_err(unreadable)?);
     let mut line = Vec::new();
@@ -41,12 +50,13 @@ pub(super) fn read(
             wanted.check(path, &found)?;
             is_first = false;
         }
-        push(&Line { path, number, fields: &fields }, builder)?;
+        on_line(&Line { path, number, fields: &fields })?;
     }
     Ok(())
 }
 
-struct Line<'a> {
+/// One object.
+pub(crate) struct Line<'a> {
     path: &'a Path,
     number: u64,
     fields: &'a Map<String, Value>,
@@ -73,11 +83,13 @@ fn push(line: &Line<'_>, builder: &mut TableBuilder<'_>) -> Result<(), DataError
         task: task.as_deref(),
         split: split.as_deref(),
         fold: line.float("fold")?,
+        ts_ms: line.float("ts_ms")?,
     })
 }
 
 impl<'a> Line<'a> {
-    fn text(&self, column: &str) -> Result<Option<&'a str>, DataError> {
+    /// A text.
+    pub(crate) fn text(&self, column: &str) -> Result<Option<&'a str>, DataError> {
         match self.fields.get(column) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -86,7 +98,7 @@ impl<'a> Line<'a> {
     }
 
     /// A name, which may be written as a number.
-    fn name(&self, column: &str) -> Result<Option<String>, DataError> {
+    pub(crate) fn name(&self, column: &str) -> Result<Option<String>, DataError> {
         match self.fields.get(column) {
             Some(Value::Number(number)) => Ok(Some(number.to_string())),
             _ => Ok(self.text(column)?.map(str::to_owned)),

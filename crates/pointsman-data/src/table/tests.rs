@@ -350,3 +350,14 @@ fn without_folds_the_prompt_decides() {
         parts.iter().all(|part| part.n_leaked == 0 && part.train.len() + part.test.len() == 50)
     );
 }
+
+#[test]
+fn a_prompt_comes_when_its_first_row_says() {
+    let head = "prompt_id,prompt,model,quality,ts_ms\n";
+    let rows = "p1,Hi,a,1,1767225600000\np1,Hi,b,1,5\np2,Ho,a,1,\np2,Ho,b,1,7\n";
+    let (_folder, path) = file("t.csv", format!("{head}{rows}"));
+    let (table, _) = read(&path).unwrap();
+    let times: Vec<Option<u64>> = table.prompts.iter().map(|prompt| prompt.ts_ms).collect();
+    assert_eq!(times, [Some(1_767_225_600_000), None]);
+    check_refusal("t.csv", format!("{head}p1,Hi,a,1,-5\n"), "`t.csv`: ts_ms -5 of");
+}

@@ -6,3 +6,4 @@ mod choice;
 mod coverage;
 mod gate;
 mod reference;
+mod trajectory;

@@ -116,7 +116,12 @@ fn request(row: Row) -> Result<Found, Dropped> {
         .into_iter()
         .find(|one| !one.messages.is_empty())
         .unwrap_or_default();
-    let system = body.system.messages.into_iter().map(|one| one.content).reduce(|one, other| one + "\n" + &other);
+    let system = body
+        .system
+        .messages
+        .into_iter()
+        .map(|one| one.content)
+        .reduce(|one, other| one + "\n" + &other);
     Draft {
         id: row.request_id.text(),
         asked: first(&[&row.model_override, &row.request_model, &row.response_model], Cell::text),

@@ -121,7 +121,7 @@ pub const FORMATS: &[Format] = &[
         name: TEXT_BLOCKS,
         title: "Vowpal Wabbit, text",
         reader: Reader::Records(vw::text::read),
-        marks: &[],
+        marks: &[vw::text::MARKS],
     },
 ];
 
@@ -151,10 +151,10 @@ pub(crate) fn recognise(row: &[u8]) -> Vec<(&'static Format, &'static [&'static 
 pub(crate) fn keys_of(row: &[u8]) -> String {
     let parsed = serde_json::from_slice::<Value>(row).ok();
     let Some(object) = parsed.as_ref().and_then(Value::as_object) else {
-        return "not a JSON object".to_owned();
+        return "no JSON object".to_owned();
     };
     let keys: Vec<String> = object.keys().take(12).map(|key| format!("`{key}`")).collect();
-    if keys.is_empty() { "an object without keys".to_owned() } else { keys.join(", ") }
+    if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") }
 }
 
 impl Reader {

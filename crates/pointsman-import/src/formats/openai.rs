@@ -2,8 +2,8 @@
 //!
 //! They have no cost, no latency and no score. The model that answered has a date in its name, and the
 //! one that was asked for is not kept. A score is what the application wrote into `metadata`: every
-//! number there becomes a metric of its name. The messages come from another endpoint, and
-//! are read where an export put them into the row, as `messages`.
+//! number there becomes a metric of its name. The messages come from another endpoint; see
+//! `messages.rs`. Where an export put them into the row, as `messages`, they are read there.
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/chat/list>.
 

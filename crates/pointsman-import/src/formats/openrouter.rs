@@ -115,8 +115,8 @@ pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
         out.push(generation(&row)?);
         return Ok(());
     }
-    for one in row.data.0 {
-        out.push(generation(&one).unwrap_or_else(Found::Dropped));
+    for one in &row.data.0 {
+        out.push(generation(one).unwrap_or_else(Found::Dropped));
     }
     Ok(())
 }

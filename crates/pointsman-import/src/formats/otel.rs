@@ -59,7 +59,12 @@ struct Attribute {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct AnyValue {
-    #[serde(alias = "stringValue", alias = "intValue", alias = "doubleValue", alias = "boolValue")]
+    #[serde(
+        rename = "stringValue",
+        alias = "intValue",
+        alias = "doubleValue",
+        alias = "boolValue"
+    )]
     plain: Cell,
     #[serde(rename = "arrayValue")]
     array: Nested<Values>,

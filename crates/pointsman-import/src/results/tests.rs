@@ -131,3 +131,40 @@ fn columns_are_models_by_their_costs_or_by_what_is_left() {
     assert!(refused(&["prompt", "a", "id"]).contains("it has 1 columns of models"));
     assert!(refused(&["prompt", "c|total_cost", "a"]).contains("it has 1 columns of models"));
 }
+
+#[test]
+fn files_are_told_apart_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let wide = folder.path().join("wide.csv");
+    std::fs::write(&wide, "prompt,small,large\n\"Hi, you\",1,0.5\n").unwrap();
+    let (mut lines, counts) = lines(|write| read_results(&wide, write).unwrap());
+    lines.sort_unstable();
+    assert_eq!(
+        lines,
+        [
+            r#"{"prompt_id":"row-1","prompt":"Hi, you","model":"large","quality":0.5}"#,
+            r#"{"prompt_id":"row-1","prompt":"Hi, you","model":"small","quality":1.0}"#,
+        ]
+    );
+    assert_eq!(counts.n_written, 2);
+    let deep = folder.path().join("sums/test/small");
+    std::fs::create_dir_all(&deep).unwrap();
+    std::fs::write(deep.join("1.json"), BENCH).unwrap();
+    let mut n_written = 0;
+    let counts = read_results(&deep.join("1.json"), &mut |_| {
+        n_written += 1;
+        Ok(())
+    });
+    assert_eq!((counts.unwrap().n_written, n_written), (2, 2));
+    for (name, text, expected) in [
+        ("header.csv", "prompt,small,large\n", "it has no row"),
+        ("one.csv", "prompt,small\nHi,1\n", "it has 1 columns of models"),
+        ("none.csv", "", "empty"),
+        ("cut.json", "{\"records\": [", "no result file"),
+    ] {
+        let path = deep.join(name);
+        std::fs::write(&path, text).unwrap();
+        let problem = read_results(&path, &mut |_| Ok(())).unwrap_err().to_string();
+        assert!(problem.contains(expected), "{name}: {problem}");
+    }
+}

@@ -177,7 +177,7 @@ fn sniff(path: &Path, limit: usize) -> Result<(String, Vec<Fit>), ImportError> {
 }
 
 /// The sentence of a stream that failed.
-pub(super) fn damaged(path: &Path, n_rows: u64, error: &io::Error) -> ImportError {
+pub(crate) fn damaged(path: &Path, n_rows: u64, error: &io::Error) -> ImportError {
     let (path, kind) = (path.to_path_buf(), error.kind());
     let is_of_bytes = matches!(
         kind,

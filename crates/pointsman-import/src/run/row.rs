@@ -56,6 +56,7 @@ pub(super) struct Row<'r> {
 /// What one row left behind.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Left {
+    /// Whether it gave anything that can be used, if only what was there before.
     pub(super) gave_any: bool,
     pub(super) has_trace_scores: bool,
     pub(super) has_links: bool,
@@ -86,6 +87,7 @@ impl Row<'_> {
             return left;
         }
         let mut duplicate: Option<String> = None;
+        let mut gave_new = false;
         for mut one in found.drain(..) {
             if let Found::Item(item) = &mut one {
                 name_by_place(item, &self.path.display().to_string(), self.n);
@@ -113,9 +115,10 @@ impl Row<'_> {
             left.has_trace_scores |= kept == Kept::TraceScore;
             left.has_links |= kept == Kept::Link;
             left.gave_any |= kept != Kept::Nothing;
+            gave_new |= kept != Kept::Nothing && kept != Kept::Duplicate;
         }
         tally.n_kept += u64::from(left.gave_any);
-        sink.manifest.survey.n_kept += u64::from(left.gave_any);
+        sink.manifest.survey.n_kept += u64::from(gave_new);
         left
     }
 }

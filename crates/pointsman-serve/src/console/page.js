@@ -13,6 +13,8 @@
   const percent = (x) => `${upTo(100 * x, 1)} %`;
   const dollars = (x) => `$${x.toLocaleString("en", { maximumSignificantDigits: 3, maximumFractionDigits: 9 })}`;
   const quality = (x) => x.toFixed(3);
+  // A prediction is a sum and may leave the scale a little; its end is shown.
+  const predicted = (x) => quality(Math.min(1, Math.max(0, x)));
   const orNothing = (x, words) => (x === null || x === undefined ? "–" : words(x));
   const short = (digest) => digest.slice(0, 12);
   const bytes = (n) => {
@@ -122,7 +124,7 @@
     at("login").hidden = true;
     at("content").hidden = false;
     at("actions").hidden = false;
-    if (wasAsked) at("main").focus();
+    if (wasAsked) at("main").focus({ preventScroll: true });
   }
 
   function later() {
@@ -247,8 +249,8 @@
   function showLatest({ latest, journal }) {
     const kept = journal === null ? "hash" : journal.prompts;
     at("latest-note").textContent = kept.startsWith("hash")
-      ? "The newest first. Prompts are not stored, and not shown."
-      : `The newest first, with the beginning of their prompts, as they are stored (${kept}).`;
+      ? "The newest first; under load some are passed over. Prompts are not stored, and not shown."
+      : `The newest first, with the beginning of their prompts, as they are stored (${kept}); under load some are passed over.`;
     const rows = latest.map((one) => {
       const marks = [one.explored ? "explored" : "", one.logged ? "" : "not written down", one.session ? "conversation" : ""];
       const time = new Date(one.ts_ms).toLocaleTimeString();
@@ -275,7 +277,7 @@
       return row([
         `${one.name}, ${short(one.digest)}`, [whole(one.decisions), "n"],
         [one.decisions > 0 ? percent(one.same / one.decisions) : "–", "n"],
-        mean(one.own.quality, quality), mean(one.drawn.quality, quality), mean(one.own.cost_usd, dollars), mean(one.drawn.cost_usd, dollars),
+        mean(one.own.quality, predicted), mean(one.drawn.quality, predicted), mean(one.own.cost_usd, dollars), mean(one.drawn.cost_usd, dollars),
       ]);
     }), "None decides along.");
   }
@@ -435,7 +437,7 @@
       const isOut = one.excluded_by !== undefined;
       const name = one.provider ? `${one.model} (${one.provider})` : one.model;
       return row([
-        name, [percent(one.probability || 0), "n"], [orNothing(one.quality, quality), "n"], [orNothing(one.cost_usd, dollars), "n"],
+        name, [percent(one.probability || 0), "n"], [orNothing(one.quality, predicted), "n"], [orNothing(one.cost_usd, dollars), "n"],
         [orNothing(one.latency_ms, (x) => `${upTo(x, 0)} ms`), "n"], one.excluded_by || "",
       ], isOut ? "out" : one.model === best ? "best" : "");
     }), "No model.");

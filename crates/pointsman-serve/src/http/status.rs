@@ -1,12 +1,12 @@
 //! What operators see of a service at a glance, as one JSON object, and what it would decide.
 
-use super::{accept_from_operator, ok, reply};
+use super::{accept_from_operator, ok};
 use crate::{json, service::Service};
 use axum::{
     body::Body,
     extract::State,
     http::{HeaderMap, Request},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use pointsman_core::{
     artifact::Card,
@@ -51,9 +51,14 @@ pub(super) async fn try_out(
     State(service): State<Arc<Service>>,
     request: Request<Body>,
 ) -> Response {
-    let answered = accept_from_operator(&service, request).await;
-    let answered = answered.and_then(|bytes| service.guarded(|| service.try_out(&bytes)));
-    reply(&service, answered)
+    match accept_from_operator(&service, request).await {
+        Ok(bytes) => match service.guarded(|| service.try_out(&bytes)) {
+            Ok(json) => ok(json),
+            // That no model may answer a call that nobody made is not counted either.
+            Err(problem) => problem.into_response(),
+        },
+        Err(problem) => super::refused(&service, problem),
+    }
 }
 
 fn decisions(service: &Service) -> Value {

@@ -204,6 +204,8 @@ mod tests {
         per_second = 1.0
         burst = 2.0
         usd_per_day = 3.0
+        [traces]
+        endpoint = "http://127.0.0.1:4318/v1/traces"
     "#;
 
     #[test]

@@ -108,14 +108,15 @@ fn trying_leaves_no_trace() {
     assert!((total - 1.0).abs() < 1e-9, "{total}");
     let economy = try_out(&bench, r#"{"prompt":"x","objective":{"lambda":1e6}}"#).json();
     assert_eq!(economy["model"], "tiny");
-    assert!(bench.lines().is_empty());
-    let status = status(&bench);
-    assert_eq!(status["decisions"]["made"], 0);
-    assert_eq!(status["latest"], Value::Array(Vec::new()));
     assert_eq!(try_out(&bench, "nonsense").problem(), (400, "invalid_json".to_owned()));
     let none = try_out(&bench, r#"{"prompt":"x","candidates":["nobody"]}"#);
     assert_eq!(none.problem(), (422, "no_eligible_model".to_owned()));
     assert_eq!(none.json()["error"]["excluded"].as_array().unwrap().len(), 4);
+    assert!(bench.lines().is_empty());
+    let status = status(&bench);
+    assert_eq!(status["decisions"]["made"], 0);
+    assert!(status["decisions"]["refused"].as_object().unwrap().is_empty());
+    assert_eq!(status["latest"], Value::Array(Vec::new()));
 }
 
 #[test]

@@ -138,6 +138,10 @@ fn known(survey: &Survey) -> Section {
         let n = wording::count(survey.n_unjoined);
         notes.push(format!("{n} scores are of traces without a call in the log"));
     }
+    if 0 < survey.n_left_out_messages {
+        let n = wording::count(survey.n_left_out_messages);
+        notes.push(format!("{n} messages of --messages had no id, no text or no room"));
+    }
     if 0 < survey.n_left_out_of_traces {
         let n = wording::count(survey.n_left_out_of_traces);
         notes.push(format!("{n} calls got no score of their trace, since there were too many"));

@@ -1,0 +1,102 @@
+"""What the comparisons with other programs share: an environment with their packages, processor time of
+a command, and results that `cargo run -p pointsman-benches -- compare` puts on one page."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1"}
+
+
+def workplace(name):
+    """The folder of a comparison, below the target folder."""
+    folder = TARGET / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def enter_venv(work, packages, then=None, key=""):
+    """Starts the running script again inside a virtual environment of `work` that has the packages.
+
+    `then(pip, site_packages)` does what else is needed once; `key` says what that is.
+    """
+    venv = work / "venv"
+    if Path(sys.prefix).resolve() == venv.resolve():
+        return
+    python, done = venv / "bin" / "python", venv / "packages"
+    wanted = " ".join([*packages, key]).strip()
+    if not done.exists() or done.read_text() != wanted:
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *packages], check=True)
+        if then is not None:
+            then(pip, next((venv / "lib").glob("python*")) / "site-packages")
+        done.write_text(wanted)
+    os.execv(python, [python, *sys.argv])
+
+
+def newest_binary():
+    found = [path for path in TARGET.glob("*/pointsman") if path.is_file()]
+    if not found:
+        sys.exit(f"no */pointsman in {TARGET}; build it: cargo build -p pointsman-cli")
+    return max(found, key=lambda path: path.stat().st_mtime)
+
+
+def cpu_seconds(command, one_thread=False):
+    """User and system time of a command, in seconds, and what it printed."""
+    environment = {**os.environ, **(ONE_THREAD if one_thread else {})}
+    command = [str(part) for part in command]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as running:
+        out = running.stdout.read().decode()
+        errors = running.stderr.read().decode()
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+    if running.returncode != 0:
+        sys.exit(f"{command[0]} ended with {running.returncode}:\n{errors}")
+    return usage.ru_utime + usage.ru_stime, out
+
+
+def with_json(parser):
+    """Adds the flag by which the page gets its results."""
+    parser.add_argument("--json", type=Path, help="also write the runs to this file")
+    return parser
+
+
+def pair(what, unit, theirs, ours):
+    """Runs of both sides, made in turns, as (name, list of numbers); less is better."""
+    sides = [{"name": name, "runs": [float(run) for run in runs]} for name, runs in (theirs, ours)]
+    return {"what": what, "unit": unit, "theirs": sides[0], "ours": sides[1]}
+
+
+def write(path, title, packages, pairs, notes=(), skipped=()):
+    """Writes the results of a comparison, where they are asked for; see `pair`."""
+    if path is None:
+        return
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    versions["python"] = sys.version.split()[0]
+    arguments = []
+    words = iter(sys.argv[1:])
+    for word in words:
+        if word == "--json":
+            next(words, None)
+        else:
+            arguments.append(word)
+    command = shlex.join(["python3", f"benches/{Path(sys.argv[0]).name}", *arguments])
+    result = {
+        "title": title, "command": command, "versions": versions,
+        "pairs": list(pairs), "notes": list(notes), "skipped": list(skipped),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1) + "\n")

@@ -1,0 +1,250 @@
+//! A comparison as Markdown and as HTML, both from the same blocks.
+
+use super::{Comparison, Measured, Pair, Section, Spread};
+
+/// A part of the page.
+enum Block {
+    Heading(String),
+    Text(String),
+    List(Vec<String>),
+    Table { header: Vec<&'static str>, rows: Vec<Vec<String>> },
+}
+
+const TITLE: &str = "Beside others";
+
+/// The page in Markdown.
+pub fn to_markdown(comparison: &Comparison) -> String {
+    let mut out = format!("# {TITLE}\n");
+    for block in blocks(comparison) {
+        out.push('\n');
+        match block {
+            Block::Heading(text) => out += &format!("## {text}\n"),
+            Block::Text(text) => out += &format!("{text}\n"),
+            Block::List(items) => {
+                for item in items {
+                    out += &format!("* {item}\n");
+                }
+            }
+            Block::Table { header, rows } => {
+                out += &format!("| {} |\n|{}\n", header.join(" | "), "---|".repeat(header.len()));
+                for row in rows {
+                    let cells: Vec<String> =
+                        row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+                    out += &format!("| {} |\n", cells.join(" | "));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The page in HTML, whole in itself.
+pub fn to_html(comparison: &Comparison) -> String {
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{TITLE}</title>\n<style>{STYLE}</style>\n<main>\n<h1>{TITLE}</h1>\n"
+    );
+    for block in blocks(comparison) {
+        match block {
+            Block::Heading(text) => out += &format!("<h2>{}</h2>\n", escaped(&text)),
+            Block::Text(text) => out += &format!("<p>{}</p>\n", escaped(&text)),
+            Block::List(items) => {
+                out += "<ul>";
+                for item in items {
+                    out += &format!("<li>{}</li>", escaped(&item));
+                }
+                out += "</ul>\n";
+            }
+            Block::Table { header, rows } => {
+                out += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table><tr>";
+                for cell in header {
+                    out += &format!("<th scope=\"col\">{}</th>", escaped(cell));
+                }
+                out += "</tr>";
+                for row in rows {
+                    out += "<tr>";
+                    for cell in row {
+                        out += &format!("<td>{}</td>", escaped(&cell));
+                    }
+                    out += "</tr>";
+                }
+                out += "</table></div>\n";
+            }
+        }
+    }
+    out += "</main>\n</html>\n";
+    out
+}
+
+const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
+main{max-width:64rem;margin:auto;padding:1rem}.scroll{overflow-x:auto}\
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
+th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8888}";
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn blocks(comparison: &Comparison) -> Vec<Block> {
+    let Comparison { machine, sections } = comparison;
+    let mut all = vec![
+        Block::Text(
+            "Theirs and ours on the same data and machine, in turns, in the same run. A ratio is how \
+             many times as much the other side took in the same turn: above 1, ours took less. \
+             Medians, and in brackets the least and the most."
+                .to_owned(),
+        ),
+        Block::Table {
+            header: vec!["machine", ""],
+            rows: machine.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect(),
+        },
+        Block::Heading("Where ours is behind".to_owned()),
+        behind(sections),
+    ];
+    for section in sections {
+        match section {
+            Section::Measured(measured) => all.extend(of_measured(measured)),
+            Section::Failed { title, why } => {
+                all.push(Block::Heading(title.clone()));
+                all.push(Block::Text(format!("Could not be run: {why}")));
+            }
+        }
+    }
+    all
+}
+
+/// Every pair whose ratio is below 1.
+fn behind(sections: &[Section]) -> Block {
+    let mut n_measured = 0_usize;
+    let mut items = Vec::new();
+    for section in sections {
+        let Section::Measured(Measured { title, pairs, .. }) = section else { continue };
+        for pair in pairs {
+            let Some(ratio) = pair.ratio() else { continue };
+            n_measured += 1;
+            if ratio.median < 1.0 {
+                items.push(format!(
+                    "{title}, {}: ours takes {} times as much as {}",
+                    pair.what,
+                    number(1.0 / ratio.median),
+                    pair.theirs.name
+                ));
+            }
+        }
+    }
+    if items.is_empty() {
+        let text = format!("In none of the {n_measured} pairs that were measured.");
+        return Block::Text(text);
+    }
+    Block::List(items)
+}
+
+fn of_measured(measured: &Measured) -> Vec<Block> {
+    let Measured { title, command, versions, pairs, notes, skipped } = measured;
+    let mut all = vec![Block::Heading(title.clone()), Block::Text(format!("`{command}`"))];
+    if !pairs.is_empty() {
+        all.push(Block::Table {
+            header: vec!["work", "unit", "theirs", "", "ours", "", "ratio"],
+            rows: pairs.iter().map(of_pair).collect(),
+        });
+    }
+    let skipped = skipped.iter().map(|why| format!("Could not be run: {why}"));
+    let items: Vec<String> = notes.iter().cloned().chain(skipped).collect();
+    if !items.is_empty() {
+        all.push(Block::List(items));
+    }
+    let versions: Vec<String> =
+        versions.iter().map(|(package, version)| format!("{package} {version}")).collect();
+    all.push(Block::Text(format!("Versions: {}.", versions.join(", "))));
+    all
+}
+
+fn of_pair(pair: &Pair) -> Vec<String> {
+    let shown = |found: Option<Spread>| {
+        found.map_or_else(
+            || "not measured".to_owned(),
+            |Spread { least, median, most }| {
+                format!("{} [{}, {}]", number(median), number(least), number(most))
+            },
+        )
+    };
+    let Pair { what, unit, theirs, ours } = pair;
+    vec![
+        what.clone(),
+        unit.clone(),
+        theirs.name.clone(),
+        shown(Spread::of(&theirs.runs)),
+        ours.name.clone(),
+        shown(Spread::of(&ours.runs)),
+        shown(pair.ratio()),
+    ]
+}
+
+/// Three digits or so.
+fn number(value: f64) -> String {
+    let n_decimals = match value.abs() {
+        size if 100.0 <= size => 0,
+        size if 10.0 <= size => 1,
+        size if 1.0 <= size => 2,
+        size if 0.1 <= size => 3,
+        _ => 4,
+    };
+    format!("{value:.n_decimals$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compare::Side;
+
+    fn comparison() -> Comparison {
+        let side = |name: &str, runs: &[f64]| Side { name: name.to_owned(), runs: runs.to_vec() };
+        let pair = |what: &str, theirs: &[f64], ours: &[f64]| Pair {
+            what: what.to_owned(),
+            unit: "CPU s".to_owned(),
+            theirs: side("peer", theirs),
+            ours: side("pointsman", ours),
+        };
+        let measured = Measured {
+            title: "Learning".to_owned(),
+            command: "python3 x.py".to_owned(),
+            versions: [("peer".to_owned(), "1.0".to_owned())].into(),
+            pairs: vec![
+                pair("fast", &[2.0, 4.0], &[1.0, 1.0]),
+                pair("slow", &[1.0, 1.0], &[4.0, 4.0]),
+            ],
+            notes: vec!["a < b".to_owned()],
+            skipped: vec!["another peer".to_owned()],
+        };
+        let failed = Section::Failed { title: "Rest".to_owned(), why: "no network".to_owned() };
+        Comparison {
+            machine: vec![("processors".to_owned(), "2".to_owned())],
+            sections: vec![Section::Measured(measured), failed],
+        }
+    }
+
+    #[test]
+    fn the_page_says_what_was_measured_and_what_was_not() {
+        let text = to_markdown(&comparison());
+        for expected in [
+            "| fast | CPU s | peer | 3.00 [2.00, 4.00] | pointsman | 1.00 [1.00, 1.00] | 3.00 [2.00, 4.00] |",
+            "* Learning, slow: ours takes 4.00 times as much as peer",
+            "* Could not be run: another peer",
+            "## Rest\n\nCould not be run: no network",
+            "Versions: peer 1.0.",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+        assert!(!text.contains("fast: ours takes"), "{text}");
+    }
+
+    #[test]
+    fn both_pages_say_the_same() {
+        let (text, page) = (to_markdown(&comparison()), to_html(&comparison()));
+        for line in text.lines().filter(|line| line.starts_with("* ")) {
+            assert!(page.contains(&escaped(&line[2..])), "{line}");
+        }
+        assert!(page.contains("a &lt; b") && !page.contains("a < b"));
+    }
+}

@@ -1,0 +1,345 @@
+//! What is walked through: requests as features, in time order, with what is known of them.
+
+use super::arrivals;
+use crate::{
+    load::{self, LoadedTable},
+    screen::Screen,
+    what_if::WhatIf,
+    wording,
+};
+use anyhow::{Result, bail};
+use pointsman_core::{
+    catalog::Catalog,
+    features::FeatureSchema,
+    request::{Capabilities, Request},
+    units::Tokens,
+};
+use pointsman_data::{
+    Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log,
+};
+use pointsman_train::design::{Design, DesignBuilder};
+use std::path::{Path, PathBuf};
+
+/// Requests in time order; every column has a row for each.
+pub(crate) struct Stream {
+    pub(crate) design: Design,
+    pub(super) asks: Vec<Ask>,
+    /// Ascending; `None` where not every row has one.
+    pub(crate) times: Option<Vec<u64>>,
+    /// The models of which outcomes are known, sorted.
+    pub(crate) models: Vec<String>,
+    pub(crate) known: Known,
+    pub(crate) digest: String,
+    /// What was left out or put in order, a sentence each.
+    pub(crate) notes: Vec<String>,
+}
+
+/// What a request asked for beside its text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ask {
+    pub(super) needs: Capabilities,
+    pub(super) n_tools: u32,
+    pub(super) max_tokens: Option<Tokens>,
+    pub(super) input_tokens: Option<Tokens>,
+}
+
+/// What came of the requests.
+pub(crate) enum Known {
+    /// Of each, the outcome of the model that was drawn.
+    Log(Box<TrafficLog>),
+    /// Of each, every model's outcome.
+    Table(Box<Table>),
+}
+
+/// Full information; matrices are row-major, shape `(n_rows, n_models)`.
+pub(crate) struct Table {
+    pub(crate) prompts: Vec<Prompt>,
+    pub(crate) quality: Vec<f64>,
+    pub(crate) cost_usd: Option<Vec<f64>>,
+    pub(crate) output_tokens: Vec<Option<u32>>,
+    pub(crate) input_tokens: Vec<Option<u32>>,
+}
+
+/// In which order the prompts of a table come.
+#[derive(Debug)]
+pub(crate) struct Order<'a> {
+    /// By lot, with this seed, and not as the table has them.
+    pub(crate) shuffled: Option<u64>,
+    /// A file of times at which they come, one after the other.
+    pub(crate) arrivals: Option<&'a Path>,
+}
+
+impl Ask {
+    fn of(request: &Request<'_>) -> Self {
+        Self {
+            needs: request.needs,
+            n_tools: request.n_tools,
+            max_tokens: request.max_tokens,
+            input_tokens: request.input_tokens,
+        }
+    }
+}
+
+impl Stream {
+    pub(crate) fn n_rows(&self) -> usize {
+        self.design.n_rows()
+    }
+
+    pub(crate) fn id(&self, row: usize) -> &str {
+        match &self.known {
+            Known::Log(log) => &log.rows[row].id,
+            Known::Table(table) => &table.prompts[row].id,
+        }
+    }
+
+    pub(crate) fn task(&self, row: usize) -> Option<&str> {
+        match &self.known {
+            Known::Log(log) => log.rows[row].task.as_deref(),
+            Known::Table(table) => table.prompts[row].task.as_deref(),
+        }
+    }
+
+    pub(crate) fn group(&self, row: usize) -> u64 {
+        match &self.known {
+            Known::Log(log) => log.rows[row].group,
+            Known::Table(table) => table.prompts[row].group,
+        }
+    }
+
+    pub(crate) fn input_tokens(&self, row: usize) -> Option<u32> {
+        match &self.known {
+            Known::Log(log) => log.rows[row].input_tokens,
+            Known::Table(table) => table.input_tokens[row],
+        }
+    }
+}
+
+/// Reads a log and puts it in time order.
+pub(crate) fn of_log(
+    paths: &[PathBuf],
+    (options, schema): (&LogOptions, FeatureSchema),
+    (what_if, catalog): (&WhatIf, Option<&Catalog>),
+    screen: &Screen,
+) -> Result<Stream> {
+    let bar = screen.progress("reading requests", 0);
+    let (mut builder, mut asks) = (DesignBuilder::new(schema), Vec::new());
+    let options = LogOptions { features: Some(schema), ..options.clone() };
+    let log = read_log(paths, &options, &mut |_, asked| {
+        match asked {
+            Asked::Text(request) => {
+                builder.push(request);
+                asks.push(Ask::of(request));
+            }
+            Asked::Features(request, features) => {
+                builder.push_read(&features);
+                asks.push(Ask::of(request));
+            }
+        }
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    let mut log = log.map_err(load::hinted)?;
+    load::check_metric(&log, &options)?;
+    let mut notes = notes_of(&log);
+    let n_unknown = what_if.reprice_log(&mut log, catalog);
+    if 0 < n_unknown {
+        let n = wording::count(n_unknown);
+        notes.push(format!("{n} decisions have a changed price and no logged tokens: no cost"));
+    }
+    let mut stream = Stream {
+        design: builder.finish(),
+        asks,
+        times: None,
+        models: log.models.clone(),
+        digest: log.digest.clone(),
+        known: Known::Log(Box::new(log)),
+        notes,
+    };
+    stream.sort_log()?;
+    Ok(stream)
+}
+
+fn notes_of(log: &TrafficLog) -> Vec<String> {
+    let mut notes = vec![format!(
+        "read {} decisions: {} usable, among {} models; {} without outcome",
+        wording::count(log.n_decisions_read),
+        wording::length(log.rows.len()),
+        log.models.len(),
+        wording::count(log.n_without_outcome),
+    )];
+    notes.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
+    notes.extend(wording::dropped(&log.dropped));
+    notes
+}
+
+impl Stream {
+    /// Puts the rows of a log in the order of their times, equal times as they stood.
+    fn sort_log(&mut self) -> Result<()> {
+        let Known::Log(log) = &mut self.known else { return Ok(()) };
+        let n_without = log.rows.iter().filter(|row| row.ts_ms == 0).count();
+        if 0 < n_without {
+            self.notes.push(format!(
+                "{} of {} decisions do not say when they were made; all are taken in the order of \
+                 the files",
+                wording::length(n_without),
+                wording::length(log.rows.len())
+            ));
+            return Ok(());
+        }
+        let n_late = n_out_of_order(log.rows.iter().map(|row| row.ts_ms));
+        if 0 < n_late {
+            let n = wording::length(n_late);
+            self.notes.push(format!("{n} decisions were out of the order of time; sorted"));
+            let mut order: Vec<u32> = (0..u32::try_from(log.rows.len())?).collect();
+            order.sort_by_key(|&row| log.rows[row as usize].ts_ms);
+            let n_models = log.models.len();
+            let rows: Vec<LoggedRow> =
+                order.iter().map(|&row| log.rows[row as usize].clone()).collect();
+            let chances = |&row: &u32| &log.probabilities[row as usize * n_models..][..n_models];
+            let probabilities: Vec<f32> = order.iter().flat_map(chances).copied().collect();
+            (log.rows, log.probabilities) = (rows, probabilities);
+            self.design = self.design.select(&order);
+            self.asks = order.iter().map(|&row| self.asks[row as usize]).collect();
+        }
+        self.times = Some(log.rows.iter().map(|row: &LoggedRow| row.ts_ms).collect());
+        Ok(())
+    }
+}
+
+/// How many times are before one that came earlier in the order.
+fn n_out_of_order(times: impl Iterator<Item = u64>) -> usize {
+    let mut latest = 0;
+    times
+        .filter(|&time| {
+            let is_late = time < latest;
+            latest = latest.max(time);
+            is_late
+        })
+        .count()
+}
+
+/// Reads a table and puts it in the order that is asked for; by its column `ts_ms` where nothing is.
+pub(crate) fn of_table(
+    paths: &[PathBuf],
+    (options, schema): (&ReadOptions, FeatureSchema),
+    (what_if, catalog): (&WhatIf, Option<&Catalog>),
+    order: &Order<'_>,
+    screen: &Screen,
+) -> Result<Stream> {
+    let mut loaded = load::load_table(paths, options, schema, screen)?;
+    if what_if.twins().next().is_some() {
+        bail!(
+            "--with: a table has no outcome of a model that nobody tried; replay a log, or add the \
+             model's outcomes to the table"
+        );
+    }
+    let mut notes = notes_of_table(&loaded);
+    what_if.reprice_table(&mut loaded.matrix, catalog)?;
+    let costs = loaded.costs(catalog)?;
+    let (places, times) = arranged(&loaded, order, &mut notes)?;
+    let LoadedTable { table, matrix, design, groups: _, input_tokens } = loaded;
+    let n_models = matrix.models.len();
+    let prompt = |&place: &u32| table.prompts[matrix.prompts[place as usize] as usize].clone();
+    // No constraint or need stands in a table; its texts alone were read.
+    let nothing = Ask::of(&Request::default());
+    let known = Table {
+        prompts: places.iter().map(prompt).collect(),
+        quality: gathered(&matrix.quality, &places, n_models),
+        cost_usd: costs.as_deref().map(|costs| gathered(costs, &places, n_models)),
+        output_tokens: gathered(&matrix.output_tokens, &places, n_models),
+        input_tokens: gathered(&input_tokens, &places, 1),
+    };
+    Ok(Stream {
+        design: design.select(&places),
+        asks: vec![nothing; places.len()],
+        times,
+        models: matrix.models,
+        digest: table.digest,
+        known: Known::Table(Box::new(known)),
+        notes,
+    })
+}
+
+fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
+    let LoadedTable { table, matrix, .. } = loaded;
+    let mut notes = vec![format!(
+        "read {} rows: {} prompts, {} models",
+        wording::count(table.n_rows_read),
+        wording::length(matrix.prompts.len()),
+        matrix.models.len(),
+    )];
+    notes.extend(wording::dropped(&table.dropped));
+    if !matrix.models_left_out.is_empty() {
+        let names = matrix.models_left_out.join(", ");
+        notes.push(format!("left out, with outcomes on 95 % of prompts or fewer: {names}"));
+    }
+    if 0 < matrix.n_prompts_left_out {
+        let n = wording::length(matrix.n_prompts_left_out);
+        notes.push(format!("left out: {n} prompts that not every model answered"));
+    }
+    notes
+}
+
+/// The rows of the matrix in the order in which they come, and when.
+fn arranged(
+    loaded: &LoadedTable,
+    order: &Order<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(Vec<u32>, Option<Vec<u64>>)> {
+    let prompt = |row: u32| &loaded.table.prompts[loaded.matrix.prompts[row as usize] as usize];
+    let mut places: Vec<u32> = (0..u32::try_from(loaded.matrix.prompts.len())?).collect();
+    if let Some(seed) = order.shuffled {
+        places.sort_by_cached_key(|&row| keyed_draw(seed, &prompt(row).id).to_bits());
+        notes.push(format!("the prompts come by lot, with the seed {seed}"));
+    }
+    if let Some(path) = order.arrivals {
+        let mut times = arrivals::read(path)?;
+        if times.len() < places.len() {
+            let n = wording::length(places.len() - times.len());
+            notes.push(format!("left out: {n} prompts, for which the trace has no arrival"));
+            places.truncate(times.len());
+        }
+        times.truncate(places.len());
+        return Ok((places, Some(times)));
+    }
+    let own: Option<Vec<u64>> = places.iter().map(|&row| prompt(row).ts_ms).collect();
+    if order.shuffled.is_some() {
+        return Ok((places, None));
+    }
+    let Some(own) = own else {
+        notes.push("the prompts come in the order of the table".to_owned());
+        return Ok((places, None));
+    };
+    let n_late = n_out_of_order(own.iter().copied());
+    if 0 < n_late {
+        let n = wording::length(n_late);
+        notes.push(format!("{n} prompts were out of the order of time; sorted"));
+    }
+    places.sort_by_key(|&row| own[row as usize]);
+    let times = places.iter().map(|&row| own[row as usize]).collect();
+    Ok((places, Some(times)))
+}
+
+/// The given rows of a row-major matrix, in their order.
+fn gathered<T: Copy>(all: &[T], rows: &[u32], n_columns: usize) -> Vec<T> {
+    rows.iter().flat_map(|&row| &all[row as usize * n_columns..][..n_columns]).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_late_is_counted() {
+        for (times, expected) in
+            [(vec![], 0), (vec![1, 2, 2, 3], 0), (vec![3, 1, 2, 4], 2), (vec![9, 1, 9, 8], 2)]
+        {
+            assert_eq!(n_out_of_order(times.iter().copied()), expected, "{times:?}");
+        }
+    }
+
+    #[test]
+    fn rows_are_gathered_in_their_order() {
+        assert_eq!(gathered(&[1, 2, 3, 4, 5, 6], &[2, 0], 2), [5, 6, 1, 2]);
+    }
+}

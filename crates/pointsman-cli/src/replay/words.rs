@@ -1,0 +1,277 @@
+//! A replay for people, on a terminal.
+
+use super::contents::{Estimate, ModelsRow, Replay, SettingRow, SourceKind, Values, WindowRow};
+use crate::{screen, wording};
+
+/// Eighths of a line's height, from the lowest.
+const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
+/// At most so many bars, so that a line stays a line.
+const MOST_BARS: usize = 72;
+
+/// The whole replay: what it comes to first.
+pub(crate) fn text(replay: &Replay) -> String {
+    let mut text = format!("{}\n\n", replay.sentence);
+    for setting in &replay.settings {
+        text.push_str(&format!("  {}\n", setting_words(setting)));
+    }
+    let title = match replay.source {
+        SourceKind::Log => "by window, estimated off-policy where the policy had not yet learned",
+        SourceKind::Table => "by window, on rows that the policy had not yet learned from",
+    };
+    let header = header(replay);
+    let header = header.each_ref().map(String::as_str);
+    let rows = replay.windows.iter().map(|row| cells(replay, row));
+    text.push_str(&format!("\n{title}:\n{}\n", screen::table(header, rows)));
+    for (name, line) in lines(replay) {
+        text.push_str(&format!("\n  {name:<24} {line}"));
+    }
+    text.push('\n');
+    for row in &replay.windows {
+        if let Some(words) = models_words(&row.models) {
+            text.push_str(&format!("\n  window {} ({}): {words}", row.number, row.begins));
+        }
+    }
+    let level = 100.0 * replay.confidence;
+    text.push_str(&format!(
+        "\n  {} windows were only learned from; every interval stands alone, at {level} %",
+        wording::length(replay.n_warm_up)
+    ));
+    for note in &replay.notes {
+        text.push_str(&format!("\n! {note}"));
+    }
+    text
+}
+
+/// What it comes to, in a sentence.
+pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRow]) -> String {
+    let mut parts = vec![format!(
+        "Over {} windows and {} requests quality is {}",
+        wording::length(rows.len()),
+        wording::length(total.n_rows),
+        plain(&total.quality)
+    )];
+    if let (Some(difference), Some(logged)) = (&total.against_logged, total.logged_quality) {
+        parts.push(format!("{} against the {logged:.4} that was logged", signed(difference)));
+    }
+    if let (Some(difference), Some(other)) = (&total.against_other, settings.get(1)) {
+        parts.push(format!("{} against `{}`", signed(difference), other.name));
+    }
+    if let Some(regret) = &total.regret {
+        parts.push(format!(
+            "{} short of always `{}`, the best single model in hindsight",
+            signed(&regret.to_best_single),
+            regret.best_single
+        ));
+    }
+    if let Some(cost) = total.cost_usd.as_ref().and_then(|cost| cost.value) {
+        let logged = total.logged_cost_usd.map_or_else(String::new, |logged| {
+            format!(" instead of {}", wording::per_thousand(logged))
+        });
+        parts.push(format!("for {}{logged} per 1,000 requests", wording::per_thousand(cost)));
+    }
+    let n_with = |verdict: &str| {
+        let gates = rows.iter().filter_map(|row| row.gate.as_ref());
+        gates.filter(|gate| gate.verdict == verdict).count()
+    };
+    if rows.iter().any(|row| row.gate.is_some()) {
+        parts.push(format!(
+            "a gate on each window's rows would have shipped it {} times and held it {} times",
+            n_with("ship"),
+            n_with("hold")
+        ));
+    }
+    format!("{}.", parts.join(", "))
+}
+
+/// What fits took, for standard error.
+pub(super) fn fits(n_fits: usize, seconds: Option<f64>) -> String {
+    let took = seconds.map_or_else(
+        || "the system does not say how long they took".to_owned(),
+        |seconds| format!("{seconds:.1} seconds of processor time"),
+    );
+    format!("{n_fits} fits, each from nothing (the solver takes no warm start): {took}")
+}
+
+/// What a setting is, on one line.
+pub(crate) fn setting_words(setting: &SettingRow) -> String {
+    let SettingRow { name, objective, retrain, memory, n_fits, n_fits_missed: _ } = setting;
+    format!("`{name}`: {objective}; learned {retrain}, {n_fits} fits; memory {memory}")
+}
+
+/// The title of each column.
+pub(crate) fn header(replay: &Replay) -> [String; 8] {
+    let fourth = match replay.source {
+        SourceKind::Log => "against logged",
+        SourceKind::Table => "regret",
+    };
+    let other = replay
+        .settings
+        .get(1)
+        .map_or_else(|| "-".to_owned(), |it| format!("against {}", wording::excerpt(&it.name, 24)));
+    let title = str::to_owned;
+    [
+        title("window"),
+        title("requests"),
+        title("learned on"),
+        title("quality"),
+        title(fourth),
+        other,
+        title("per 1,000 requests"),
+        title("gate"),
+    ]
+}
+
+/// One window's cells under [`header`].
+pub(crate) fn cells(replay: &Replay, row: &WindowRow) -> [String; 8] {
+    let dash = || "-".to_owned();
+    let of = |pick: fn(&Values) -> Option<String>| {
+        row.values.as_ref().and_then(pick).unwrap_or_else(dash)
+    };
+    let fourth: fn(&Values) -> Option<String> = match replay.source {
+        SourceKind::Log => |values| values.against_logged.as_ref().map(signed),
+        SourceKind::Table => {
+            |values| values.regret.as_ref().map(|regret| signed(&regret.to_best_single))
+        }
+    };
+    [
+        row.begins.clone(),
+        wording::length(row.n_decided),
+        wording::length(row.n_learned),
+        of(|values| Some(plain(&values.quality))),
+        of(fourth),
+        of(|values| values.against_other.as_ref().map(signed)),
+        of(|values| {
+            values.cost_usd.as_ref().and_then(|cost| cost.value).map(wording::per_thousand)
+        }),
+        row.gate.as_ref().map_or_else(dash, |gate| gate.verdict.replace('_', " ")),
+    ]
+}
+
+/// The lines that are drawn over time, with their names.
+fn lines(replay: &Replay) -> Vec<(&'static str, String)> {
+    let windows = |pick: fn(&Values) -> Option<f64>| -> Vec<Option<f64>> {
+        replay.windows.iter().map(|row| row.values.as_ref().and_then(pick)).collect()
+    };
+    let so_far = |pick: fn(&Values) -> Option<f64>| -> Vec<Option<f64>> {
+        replay.windows.iter().map(|row| row.so_far.as_ref().and_then(pick)).collect()
+    };
+    let all = [
+        ("quality", windows(|it| it.quality.value)),
+        ("logged", windows(|it| it.logged_quality)),
+        ("so far, against logged", so_far(|it| it.against_logged.as_ref()?.value)),
+        ("so far, against other", so_far(|it| it.against_other.as_ref()?.value)),
+        ("regret, summed", so_far(|it| Some(it.regret.as_ref()?.sum_to_best_single))),
+        ("cost of a request", windows(|it| it.cost_usd.as_ref()?.value)),
+    ];
+    let is_known = |points: &[Option<f64>]| points.iter().any(Option::is_some);
+    all.into_iter()
+        .filter(|(_, points)| is_known(points))
+        .map(|(name, points)| (name, spark(&points)))
+        .collect()
+}
+
+/// Numbers as bars between the least and the largest, which stand beside them; a blank where there
+/// is none. Of more than fit, the mean of neighbours.
+pub(crate) fn spark(points: &[Option<f64>]) -> String {
+    let per_bar = points.len().div_ceil(MOST_BARS).max(1);
+    let bars: Vec<Option<f64>> = points.chunks(per_bar).map(mean).collect();
+    let known = || bars.iter().flatten().copied().filter(|it| it.is_finite());
+    let (low, high) =
+        (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
+    if high < low {
+        return "no value".to_owned();
+    }
+    let bar = |point: &Option<f64>| match point {
+        Some(value) if value.is_finite() => {
+            // Upper edges of the eighths; a flat line lies in the middle.
+            let share = if low < high { (value - low) / (high - low) } else { 0.5 };
+            let above = (1..8_u32).filter(|eighth| f64::from(*eighth) / 8.0 <= share).count();
+            BARS[above.min(7)]
+        }
+        Some(_) | None => ' ',
+    };
+    let line: String = bars.iter().map(bar).collect();
+    format!("{line}  {} to {}", number(low), number(high))
+}
+
+fn mean(points: &[Option<f64>]) -> Option<f64> {
+    let known: Vec<f64> = points.iter().flatten().copied().collect();
+    let n = pointsman_core::units::len_as_float(known.len());
+    (!known.is_empty()).then(|| known.iter().sum::<f64>() / n)
+}
+
+/// Four digits that count.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size == 0.0 || 0.01 <= size => format!("{value:.4}"),
+        _ => format!("{value:.3e}"),
+    }
+}
+
+fn plain(estimate: &Estimate) -> String {
+    let Estimate { value, lower, upper, .. } = estimate;
+    match value {
+        Some(value) => wording::with_interval(*value, *lower, *upper),
+        None => format!("[{lower:.4}, {upper:.4}]"),
+    }
+}
+
+/// A difference with its interval, signs and all.
+pub(crate) fn signed(estimate: &Estimate) -> String {
+    let Estimate { value, lower, upper, .. } = estimate;
+    match value {
+        Some(value) => format!("{value:+.4} [{lower:+.4}, {upper:+.4}]"),
+        None => format!("[{lower:+.4}, {upper:+.4}]"),
+    }
+}
+
+/// Who came and went in a window; `None` where nobody did.
+pub(crate) fn models_words(models: &ModelsRow) -> Option<String> {
+    let ModelsRow { arrived, left, newcomers, not_learned } = models;
+    let parts = [
+        ("new here", arrived),
+        ("not here any more, so not eligible", left),
+        ("nothing learned yet, eligible by what is expected of a newcomer", newcomers),
+        ("nothing learned yet, so not eligible", not_learned),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(what, names)| format!("{what}: {}", names.join(", ")))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sparklines_rise_and_fall_with_their_numbers() {
+        for (points, expected) in [
+            (vec![], "no value"),
+            (vec![None, None], "no value"),
+            (vec![Some(0.5)], "▅  0.5000 to 0.5000"),
+            (vec![Some(0.0), None, Some(1.0)], "▁ █  0.0000 to 1.0000"),
+            (vec![Some(0.0), Some(0.5), Some(f64::NAN)], "▁█   0.0000 to 0.5000"),
+            (vec![Some(0.0), Some(0.000_2)], "▁█  0.0000 to 2.000e-4"),
+        ] {
+            assert_eq!(spark(&points), expected, "{points:?}");
+        }
+        let many: Vec<Option<f64>> = (0..720).map(|it| Some(f64::from(it))).collect();
+        assert_eq!(spark(&many).chars().take_while(|it| *it != ' ').count(), MOST_BARS);
+    }
+
+    #[test]
+    fn who_came_and_went_is_said() {
+        assert_eq!(models_words(&ModelsRow::default()), None);
+        let models = ModelsRow {
+            arrived: vec!["b".to_owned()],
+            not_learned: vec!["b".to_owned(), "c".to_owned()],
+            ..ModelsRow::default()
+        };
+        let expected = "new here: b; nothing learned yet, so not eligible: b, c";
+        assert_eq!(models_words(&models).as_deref(), Some(expected));
+    }
+}

@@ -1,0 +1,321 @@
+//! From answers and outcomes to the parts of an escalation scorer.
+
+use super::{AnswerDesign, matrix::Beside};
+use crate::{
+    columns::Effort,
+    design::Design,
+    fitted::Fitted,
+    fold::{N_FOLDS, fold_of},
+    outcomes::narrow,
+    solve::ridge_path,
+};
+use pointsman_core::{
+    answer::N_SIGNS,
+    escalation::{EscalationParts, InputScaling, N_INPUTS, N_PRODUCTS, TermParts},
+    features::N_DENSE,
+    units::len_as_float,
+};
+
+/// The strengths of regularisation that are compared.
+pub const ESCALATION_STRENGTHS: [f64; 6] = [5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
+
+/// Columns that are solved side by side.
+const B: usize = 8;
+
+/// The least number of answers that anything is learned from.
+const LEAST_ROWS: usize = 20;
+
+/// What to learn from: requests that one model answered. All slices are indexed by row.
+#[derive(Debug, Clone, Copy)]
+pub struct EscalationSet<'a> {
+    /// The requests' features.
+    pub prompts: &'a Design,
+    /// The answers' features; without them, what the request alone tells is learned.
+    pub answers: Option<&'a AnswerDesign>,
+    /// Shape `(rows, 1 + next models)`, row after row: the quality of the answer in hand, then that
+    /// of each next model's.
+    pub quality: &'a [f32],
+    /// Models that it may be escalated to.
+    pub n_next: usize,
+    /// Equal for rows that must not be divided: equal prompts.
+    pub groups: &'a [u64],
+    /// The rows to use, ascending.
+    pub rows: &'a [u32],
+}
+
+/// A set that nothing can be learned from.
+#[expect(missing_docs, reason = "the message documents the fields")]
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum EscalationError {
+    /// Nothing to escalate to.
+    #[error("there is no model to escalate to; name at least one")]
+    NoNextModel,
+    /// Columns that are not of one length.
+    #[error("`{column}` has {found} entries where {expected} are needed")]
+    Length { column: &'static str, found: usize, expected: usize },
+    /// Too little to hold anything out.
+    #[error("{found} answers; learning when to escalate takes at least {least}")]
+    TooFewRows { found: usize, least: usize },
+    /// A quality that is none.
+    #[error("row {row}: a quality of {value} is not in [0, 1]")]
+    Quality { row: usize, value: f32 },
+    /// All rows fall into one fold.
+    #[error("all answers are to one prompt, or nearly so; nothing can be held out")]
+    OneFold,
+}
+
+/// What one strength is worth on held-out rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StrengthValue {
+    /// How strongly the fit is regularised.
+    pub strength: f64,
+    /// The mean gain in quality over all shares of escalated requests, those of the largest
+    /// predicted gain first; of several next models, the mean.
+    pub mean_gain: f64,
+}
+
+/// What was learned.
+#[derive(Debug, Clone)]
+pub struct TrainedEscalation {
+    /// The scorer.
+    pub parts: EscalationParts,
+    /// What each strength was worth; the best one's weights are the scorer's.
+    pub strengths: Vec<StrengthValue>,
+    /// The strength that was taken.
+    pub strength: f64,
+    /// Columns that had not converged when a fit ended; normally none.
+    pub n_unconverged: usize,
+}
+
+/// Learns a scorer. The same set and seed give the same bits, on any number of threads.
+///
+/// # Errors
+/// [`EscalationError`] where the set does not fit together or is too small.
+pub fn train_escalation(
+    set: &EscalationSet<'_>,
+    seed: u64,
+) -> Result<TrainedEscalation, EscalationError> {
+    check(set)?;
+    let folds: Vec<usize> =
+        set.rows.iter().map(|&row| fold_of(set.groups[row as usize], seed)).collect();
+    if (0..N_FOLDS).any(|fold| folds.iter().all(|&other| other == fold)) {
+        return Err(EscalationError::OneFold);
+    }
+    let matrix = Beside::new(set.prompts, set.answers, set.rows);
+    let mut effort = Effort::default();
+    let held_out = held_out(set, &matrix, &folds, &mut effort);
+    let strengths: Vec<StrengthValue> = ESCALATION_STRENGTHS
+        .into_iter()
+        .zip(&held_out)
+        .map(|(strength, predicted)| StrengthValue { strength, mean_gain: worth(set, predicted) })
+        .collect();
+    // Of equals, the strongest: it is the one that claims least.
+    let strength = strengths
+        .iter()
+        .max_by(|a, b| a.mean_gain.total_cmp(&b.mean_gain))
+        .map_or(ESCALATION_STRENGTHS[0], |best| best.strength);
+    let parts = fit(set, &matrix, strength, &mut effort);
+    Ok(TrainedEscalation { parts, strengths, strength, n_unconverged: effort.n_unconverged })
+}
+
+impl EscalationSet<'_> {
+    fn n_columns(&self) -> usize {
+        1 + self.n_next
+    }
+
+    fn quality(&self, index: usize) -> &[f32] {
+        &self.quality[self.rows[index] as usize * self.n_columns()..][..self.n_columns()]
+    }
+
+    /// The mean of each column over some of the used rows.
+    fn means(&self, is_used: impl Fn(usize) -> bool) -> Vec<f64> {
+        let (mut sums, mut n) = (vec![0.0; self.n_columns()], 0_usize);
+        for index in (0..self.rows.len()).filter(|&index| is_used(index)) {
+            n += 1;
+            for (sum, &quality) in sums.iter_mut().zip(self.quality(index)) {
+                *sum += f64::from(quality);
+            }
+        }
+        sums.into_iter().map(|sum| sum / len_as_float(n.max(1))).collect()
+    }
+}
+
+fn check(set: &EscalationSet<'_>) -> Result<(), EscalationError> {
+    let EscalationSet { prompts, answers, quality, n_next, groups, rows } = *set;
+    if n_next == 0 {
+        return Err(EscalationError::NoNextModel);
+    }
+    let n_rows = prompts.n_rows();
+    let n_answers = answers.map_or(n_rows, AnswerDesign::n_rows);
+    for (column, found, expected) in [
+        ("answers", n_answers, n_rows),
+        ("quality", quality.len(), n_rows * (1 + n_next)),
+        ("groups", groups.len(), n_rows),
+    ] {
+        if found != expected {
+            return Err(EscalationError::Length { column, found, expected });
+        }
+    }
+    if rows.len() < LEAST_ROWS {
+        return Err(EscalationError::TooFewRows { found: rows.len(), least: LEAST_ROWS });
+    }
+    if let Some(at) = quality.iter().position(|value| !(0.0..=1.0).contains(value)) {
+        return Err(EscalationError::Quality { row: at / (1 + n_next), value: quality[at] });
+    }
+    Ok(())
+}
+
+/// Per strength, predictions of shape `(used rows, n_columns)` of fits that had not seen the row's
+/// fold.
+fn held_out(
+    set: &EscalationSet<'_>,
+    matrix: &Beside,
+    folds: &[usize],
+    effort: &mut Effort,
+) -> Vec<Vec<f32>> {
+    let n_columns = set.n_columns();
+    let means: Vec<Vec<f64>> =
+        (0..N_FOLDS).map(|fold| set.means(|index| folds[index] != fold)).collect();
+    let mut all = vec![vec![0.0; folds.len() * n_columns]; ESCALATION_STRENGTHS.len()];
+    let columns: Vec<(usize, usize)> =
+        (0..N_FOLDS).flat_map(|fold| (0..n_columns).map(move |column| (fold, column))).collect();
+    for columns in columns.chunks(B) {
+        let (mut target, mut weights) = (vec![[0.0; B]; folds.len()], vec![[0.0; B]; folds.len()]);
+        for (index, (target, weights)) in target.iter_mut().zip(&mut weights).enumerate() {
+            for (c, &(fold, column)) in columns.iter().enumerate() {
+                if folds[index] != fold {
+                    target[c] = set.quality(index)[column] - narrow(means[fold][column]);
+                    weights[c] = 1.0;
+                }
+            }
+        }
+        let path = ridge_path::<B>(matrix, &target, &weights, &ESCALATION_STRENGTHS);
+        effort.add(Effort::of(&path));
+        for (out, dual) in all.iter_mut().zip(&path.duals) {
+            let predicted = crate::solve::Matrix::<B>::image(matrix, dual);
+            for (index, predicted) in predicted.iter().enumerate() {
+                for (c, &(fold, column)) in columns.iter().enumerate() {
+                    if folds[index] == fold {
+                        out[index * n_columns + column] =
+                            predicted[c] + narrow(means[fold][column]);
+                    }
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The mean over next models of [`mean_gain`].
+fn worth(set: &EscalationSet<'_>, predicted: &[f32]) -> f64 {
+    let n_columns = set.n_columns();
+    let of_next = |next: usize| {
+        let row = |index: usize| {
+            let row = &predicted[index * n_columns..][..n_columns];
+            let quality = set.quality(index);
+            (row[next] - row[0], f64::from(quality[next]) - f64::from(quality[0]))
+        };
+        mean_gain((0..set.rows.len()).map(row).collect())
+    };
+    (1..n_columns).map(of_next).sum::<f64>() / len_as_float(set.n_next)
+}
+
+/// Of pairs of a predicted and a true gain: the mean over all shares, from none to all, of the gain
+/// of escalating that share, the largest prediction first.
+fn mean_gain(mut gains: Vec<(f32, f64)>) -> f64 {
+    gains.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let n = len_as_float(gains.len().max(1));
+    let (mut reached, mut area) = (0.0, 0.0);
+    for (_, gain) in &gains {
+        area += reached + gain / 2.0;
+        reached += gain;
+    }
+    area / (n * n)
+}
+
+/// The scorer of a fit of all rows at one strength.
+fn fit(
+    set: &EscalationSet<'_>,
+    matrix: &Beside,
+    strength: f64,
+    effort: &mut Effort,
+) -> EscalationParts {
+    let (n_columns, n_rows) = (set.n_columns(), set.rows.len());
+    let means = set.means(|_| true);
+    let mut dual = vec![0.0; n_rows * n_columns];
+    for from in (0..n_columns).step_by(B) {
+        let of_row = |index: usize| {
+            let quality = set.quality(index);
+            std::array::from_fn(|c| {
+                let at = from + c;
+                quality.get(at).map_or(0.0, |quality| quality - narrow(means[at]))
+            })
+        };
+        let target: Vec<[f32; B]> = (0..n_rows).map(of_row).collect();
+        let path = ridge_path::<B>(matrix, &target, &vec![[1.0; B]; n_rows], &[strength]);
+        effort.add(Effort::of(&path));
+        for solved in &path.duals {
+            crate::columns::put(&mut dual, n_columns, from, solved);
+        }
+    }
+    parts(set, matrix, &dual, &means)
+}
+
+fn parts(set: &EscalationSet<'_>, matrix: &Beside, dual: &[f32], means: &[f64]) -> EscalationParts {
+    let n_columns = set.n_columns();
+    let schema = set.prompts.schema();
+    let n_buckets = schema.n_buckets();
+    let prompt = Fitted::new(&matrix.prompt, dual, n_columns);
+    let mut parts = EscalationParts {
+        schema,
+        n_columns,
+        prompt: terms(&prompt, &matrix.prompt.squared_idf, n_buckets),
+        answer: TermParts {
+            weights: vec![0; n_buckets * n_columns],
+            squared_idf: vec![1; n_buckets],
+            scales: vec![1.0; n_columns],
+        },
+        intercepts: means
+            .iter()
+            .zip(&prompt.offsets)
+            .map(|(m, offset)| narrow(*m) + offset)
+            .collect(),
+        scaling: InputScaling::of_prompt(matrix.prompt.dense_scaling.clone()),
+        linear: vec![0.0; N_INPUTS * n_columns],
+        products: vec![0.0; N_PRODUCTS * n_columns],
+    };
+    let put = |linear: &mut [f32], first: usize, dense: &[f32]| {
+        for (input, row) in dense.chunks_exact(n_columns).enumerate() {
+            for (column, weight) in row.iter().enumerate() {
+                linear[column * N_INPUTS + first + input] = *weight;
+            }
+        }
+    };
+    put(&mut parts.linear, 0, &prompt.dense);
+    let Some((text, block)) = &matrix.answer else { return parts };
+    let answer = Fitted::new(text, dual, n_columns);
+    parts.answer = terms(&answer, &text.squared_idf, n_buckets);
+    parts.scaling = block.scaling.clone();
+    put(&mut parts.linear, N_DENSE, &answer.dense);
+    for from in (0..n_columns).step_by(B) {
+        let weights = block.transposed(&crate::columns::block::<B>(dual, n_columns, from));
+        for c in 0..B.min(n_columns - from) {
+            let column = from + c;
+            let of_column = block.weights(weights.iter().map(|row| row[c]));
+            let first = column * N_INPUTS + 2 * N_DENSE;
+            parts.linear[first..][..N_SIGNS].copy_from_slice(&of_column.signs);
+            parts.products[column * N_PRODUCTS..][..N_PRODUCTS]
+                .copy_from_slice(&of_column.products);
+            parts.intercepts[column] += answer.offsets[column] + of_column.offset;
+        }
+    }
+    parts
+}
+
+fn terms(fitted: &Fitted, squared_idf: &[u16], n_buckets: usize) -> TermParts {
+    let (weights, scales) = fitted.in_bytes(n_buckets);
+    TermParts { weights, squared_idf: squared_idf.to_vec(), scales }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,142 @@
+//! Reading the first model's answer: on real answers, where `../shared` holds them, against the
+//! reference; and what is said of flags that do not go together.
+
+use crate::workbench::{command, root};
+use serde_json::Value;
+use std::{fs, path::Path};
+
+/// How much more of the gap has to be recovered than by the reference that reads the answer too.
+const MORE_THAN_REFERENCE: f64 = 0.02;
+
+/// What has to be recovered in any case on answers that show their arithmetic.
+const LEAST_ON_ARITHMETIC: f64 = 0.72;
+
+const TABLES: [&str; 2] = ["routellm_gsm8k", "mmlu_pro"];
+
+#[test]
+fn escalating_by_the_answer_recovers_more_than_the_reference() {
+    let shared = root().join("../shared");
+    let Ok(reference) = fs::read(shared.join("baselines/escalation.json")) else {
+        eprintln!("skipped: {} holds no reference for escalation", shared.display());
+        return;
+    };
+    let reference: Value = serde_json::from_slice(&reference).unwrap();
+    let mut wrong = Vec::new();
+    for name in TABLES {
+        let reference = reference[name].as_object().unwrap();
+        let models: Vec<&str> = reference.keys().flat_map(|pair| pair.split(" -> ")).collect();
+        let found = benchmark(&shared, name, &models);
+        for (pair, reference) in reference {
+            let found = &found["escalation"][name][pair];
+            wrong.extend(compare(found, reference).into_iter().map(|w| format!("{pair}: {w}")));
+            let apgr = found["scorers"]["pointsman"]["apgr"].as_f64().unwrap();
+            if name == "routellm_gsm8k" && apgr < LEAST_ON_ARITHMETIC {
+                wrong.push(format!("{pair}: APGR {apgr:.4} is below {LEAST_ON_ARITHMETIC}"));
+            }
+            eprintln!("{pair}: APGR {apgr:.4}");
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What is wrong with the figures of one pair.
+fn compare(found: &Value, reference: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if found["n"] != reference["n"] {
+        wrong.push(format!("n is {} instead of {}", found["n"], reference["n"]));
+    }
+    for figure in ["first", "next"] {
+        let of = |all: &Value| all[figure].as_f64().unwrap();
+        if 1e-6 < (of(found) - of(reference)).abs() {
+            wrong.push(format!("{figure} is {} instead of {}", of(found), of(reference)));
+        }
+    }
+    let apgr = |all: &Value, scorer: &str| all["scorers"][scorer]["apgr"].as_f64().unwrap();
+    let (ours, least) =
+        (apgr(found, "pointsman"), apgr(reference, "prompt+answer") + MORE_THAN_REFERENCE);
+    if ours < least {
+        wrong.push(format!("APGR {ours:.4} is below {least:.4}"));
+    }
+    if ours <= apgr(found, "prompt") {
+        wrong.push(format!("APGR {ours:.4} is no better than the prompt's alone"));
+    }
+    wrong
+}
+
+fn benchmark(shared: &Path, name: &str, models: &[&str]) -> Value {
+    let file = |suffix: &str| shared.join(format!("data/{name}{suffix}.parquet"));
+    // One fixed strength: the routers of the whole table are not what is measured here.
+    let output = command(["benchmark", "--quiet", "--json", "-", "--learner", "ridge-10"])
+        .arg("--answers")
+        .arg(file("_answers"))
+        .arg("--escalation")
+        .args(models)
+        .arg("--")
+        .arg(file(""))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A table of two models, and answers of the first, of which every third has a sum that is wrong.
+fn write_example(folder: &Path) {
+    let (mut table, mut answers) = (String::new(), String::new());
+    table.push_str("prompt_id,prompt,model,quality\n");
+    answers.push_str("prompt_id,model,answer\n");
+    for row in 0..120 {
+        let (a, b) = (row % 17 + 2, row % 11 + 3);
+        let is_right = row % 3 != 0;
+        let sum = if is_right { a + b } else { a + b + 1 };
+        let quality = i32::from(is_right);
+        table.push_str(&format!("p{row},What is {a} and {b}? Case {row}.,small,{quality}\n"));
+        let quality = i32::from(row % 7 != 0);
+        table.push_str(&format!("p{row},What is {a} and {b}? Case {row}.,large,{quality}\n"));
+        answers.push_str(&format!("p{row},small,{a} + {b} = {sum}\n"));
+    }
+    fs::write(folder.join("table.csv"), table).unwrap();
+    fs::write(folder.join("answers.csv"), answers).unwrap();
+}
+
+#[test]
+fn a_wrong_sum_is_escalated_first() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let output = command(["benchmark", "--quiet", "--json", "-", "--learner", "ridge-10"])
+        .arg("--answers")
+        .arg(folder.path().join("answers.csv"))
+        .args(["--escalation", "small", "large", "--"])
+        .arg(folder.path().join("table.csv"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let scorers = &found["escalation"]["table"]["small -> large"]["scorers"];
+    let figure = |scorer: &str, figure: &str| scorers[scorer][figure].as_f64().unwrap();
+    assert!(0.95 < figure("pointsman", "auc"), "{scorers}");
+    assert!(figure("prompt", "apgr") < figure("pointsman", "apgr"), "{scorers}");
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let check = |models: &[&str], expected: &str| {
+        let output = command(["benchmark", "--quiet", "--learner", "ridge-10"])
+            .arg("--answers")
+            .arg(folder.path().join("answers.csv"))
+            .arg("--escalation")
+            .args(models)
+            .arg("--")
+            .arg(folder.path().join("table.csv"))
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{models:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(stderr.contains(expected), "{models:?}: {stderr}");
+    };
+    check(&["small", "large", "small"], "`small` has no next model");
+    check(&["small", "small"], "`small` cannot be escalated to itself");
+    check(&["small", "huge"], "the table has no model `huge`; its models are large, small");
+    check(&["large", "small"], "it has no answer of `large`");
+}

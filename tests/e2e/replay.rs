@@ -1,0 +1,411 @@
+//! Replays from outside: what they say against what is known of the world, and what cannot run.
+
+use crate::{
+    snapshots::check,
+    tables::{CATALOG, LOG, N_REQUESTS, POLICY, TABLE, outcomes},
+    workbench::{Finished, Workbench, root},
+};
+use pointsman_data::{ReadOptions, keyed_draw, read_outcomes};
+use pointsman_testkit::{Draws, Stream, World};
+use serde_json::{Value, json};
+use std::{fmt::Write as _, path::Path, sync::LazyLock};
+
+const DAY_MS: u64 = 86_400_000;
+const START_MS: u64 = 1_767_225_600_000;
+const PER_DAY: u64 = 200;
+const N_DAYS: u64 = 16;
+/// On this day a model arrives, and all others turn bad.
+const CHANGE: u64 = 10;
+const NEW: &str = "heron-large";
+const FLAGS: &str = "--buckets 12 --lambda 0";
+
+/// Requests with every model's quality; the same models in every row.
+struct Source {
+    names: Vec<String>,
+    /// Id, text and qualities.
+    requests: Vec<(String, String, Vec<f64>)>,
+    /// The model that arrives, by place.
+    new: usize,
+}
+
+/// A world that changes: a log of it by a uniform logger, and all outcomes by day.
+struct Changing {
+    new: String,
+    log: Vec<(u64, String)>,
+    tables: Vec<String>,
+}
+
+static CHANGING: LazyLock<Changing> = LazyLock::new(|| {
+    let world = World::new(23);
+    let names: Vec<String> = world.models().iter().map(|model| model.id.to_owned()).collect();
+    let request = |index: u64| {
+        let request = world.request(index);
+        let quality = world.outcomes(&request).iter().map(|outcome| outcome.quality).collect();
+        (request.id, request.prompt, quality)
+    };
+    let new = names.iter().position(|name| *name == NEW).unwrap();
+    Changing::of(&Source { names, requests: (0..N_DAYS * PER_DAY).map(request).collect(), new })
+});
+
+impl Changing {
+    fn of(source: &Source) -> Self {
+        let new = source.names[source.new].clone();
+        let mut changing = Self { new, log: Vec::new(), tables: Vec::new() };
+        for (place, request) in (0..).zip(&source.requests) {
+            let (day, place) = (place / PER_DAY, place % PER_DAY);
+            if place == 0 {
+                changing.tables.push(String::new());
+            }
+            let mut quality = request.2.clone();
+            if CHANGE <= day {
+                for (_, quality) in
+                    (0..).zip(&mut quality).filter(|(model, _)| *model != source.new)
+                {
+                    *quality *= 0.4;
+                }
+            }
+            let table = changing.tables.last_mut().unwrap();
+            for (name, quality) in source.names.iter().zip(&quality) {
+                let row = json!({
+                    "prompt_id": request.0,
+                    "prompt": request.1,
+                    "model": name,
+                    "quality": quality,
+                });
+                writeln!(table, "{row}").unwrap();
+            }
+            let ts_ms = START_MS + day * DAY_MS + place * 400_000;
+            let there: Vec<usize> =
+                (0..quality.len()).filter(|model| CHANGE <= day || *model != source.new).collect();
+            changing.log.push((day, records(source, (request, &quality), &there, ts_ms)));
+        }
+        changing
+    }
+}
+
+/// A decision among the models that are there, and its outcome.
+fn records(
+    source: &Source,
+    ((id, text, _), quality): (&(String, String, Vec<f64>), &[f64]),
+    there: &[usize],
+    ts_ms: u64,
+) -> String {
+    let mut draws = Draws::keyed(7, Stream::Logging, &[ts_ms]);
+    let drawn = there[draws.position(there.len())];
+    let chance = 1.0 / pointsman_core::units::len_as_float(there.len());
+    let candidate = |&model: &usize| json!({"model": source.names[model], "probability": chance});
+    let decision = json!({
+        "v": 1,
+        "kind": "decision",
+        "id": id,
+        "ts_ms": ts_ms,
+        "request": {"messages": [{"role": "user", "content": text}]},
+        "candidates": there.iter().map(candidate).collect::<Vec<Value>>(),
+        "drawn": source.names[drawn],
+        "propensity": {"value": chance, "kind": "exact"},
+        "policy": {"name": "uniform"},
+    });
+    let outcome = json!({
+        "v": 1,
+        "kind": "outcome",
+        "decision_id": id,
+        "ts_ms": ts_ms,
+        "status": "ok",
+        "served_model": source.names[drawn],
+        "metrics": [{"name": "quality", "value": quality[drawn]}],
+    });
+    format!("{decision}\n{outcome}\n")
+}
+
+/// The log of the days before one.
+fn log_before(day: u64) -> String {
+    CHANGING.log_before(day)
+}
+
+impl Changing {
+    fn log_before(&self, day: u64) -> String {
+        let rows = self.log.iter().filter(|(of, _)| *of < day);
+        rows.map(|(_, lines)| lines.as_str()).collect()
+    }
+}
+
+fn replayed(bench: &Workbench, arguments: &str) -> Value {
+    bench.done(&format!("{arguments} --json replay.json"));
+    let mut replay = bench.json("replay.json");
+    replay["generated_by"] = Value::Null;
+    replay
+}
+
+/// The window of a day; the first day is only learned from.
+fn window(replay: &Value, day: u64) -> &Value {
+    let all = replay["windows"].as_array().unwrap();
+    all.iter().find(|row| row["number"] == day + 1).unwrap()
+}
+
+/// Each window's interval holds what its policy would really have earned: `train` on the days before
+/// makes the same policy, and the table of the day knows every model's outcome.
+#[track_caller]
+fn check_windows(changing: &Changing, days: &[u64]) {
+    let log = changing.log_before(N_DAYS);
+    let bench = Workbench::with(&[("log.ndjson", log.as_bytes())]);
+    let replay = replayed(&bench, &format!("replay --log log.ndjson {FLAGS}"));
+    assert_eq!(replay["windows"].as_array().unwrap().len(), 15);
+    for &day in days {
+        bench.write("before.ndjson", changing.log_before(day).as_bytes());
+        bench.write("day.ndjson", changing.tables[usize::try_from(day).unwrap()].as_bytes());
+        bench.done("train --log before.ndjson --out policy.safetensors --buckets 12");
+        bench.done(
+            "evaluate --table day.ndjson --policy policy.safetensors --lambda 0 --include-trained \
+             --json truth.json",
+        );
+        let truth = bench.json("truth.json")["values"][0]["value"].as_f64().unwrap();
+        let quality = &window(&replay, day)["values"]["quality"];
+        let end = |end: &str| quality[end].as_f64().unwrap();
+        assert!((end("lower")..=end("upper")).contains(&truth), "day {day}: {truth} {quality}");
+        assert!(end("upper") - end("lower") < 0.9, "day {day}: {quality}");
+    }
+}
+
+/// After the change, learning on the way earns more than the policy of the first day.
+#[track_caller]
+fn check_learning(changing: &Changing) {
+    let log = changing.log_before(N_DAYS);
+    let bench = Workbench::with(&[("log.ndjson", log.as_bytes())]);
+    let replay =
+        replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --memory 4d --against frozen"));
+    let gain = |days: std::ops::Range<u64>| {
+        let n = pointsman_core::units::as_float(days.end - days.start);
+        let of = |day| window(&replay, day)["values"]["against_other"]["value"].as_f64().unwrap();
+        days.map(of).sum::<f64>() / n
+    };
+    let (after, before) = (gain(13..N_DAYS), gain(2..CHANGE));
+    assert!(0.1 < after, "{after} after, {before} before");
+    assert_eq!(replay["settings"][1]["n_fits"], 1);
+    assert_eq!(replay["settings"][0]["n_fits"], 15);
+    let arrives = &window(&replay, CHANGE)["models"];
+    assert_eq!(arrives["arrived"], json!([changing.new]));
+    assert_eq!(arrives["not_learned"], json!([changing.new]));
+    let learned = &window(&replay, CHANGE + 1)["models"];
+    assert_eq!(learned["arrived"], json!([]));
+    assert_eq!(learned["not_learned"], json!([]));
+}
+
+#[test]
+fn windows_cover_what_their_policies_would_have_earned() {
+    check_windows(&CHANGING, &[3, 8, 12, 15]);
+}
+
+#[test]
+fn learning_beats_the_frozen_policy_after_the_change() {
+    check_learning(&CHANGING);
+}
+
+/// The same on real outcomes, with the six best models of a table; the second best arrives.
+#[test]
+fn real_outcomes_that_change_are_replayed_as_well() {
+    for name in ["mmlu_pro", "ulab_llmrouter"] {
+        let path = root().join(format!("../shared/data/{name}.parquet"));
+        if !path.exists() {
+            eprintln!("skipped: there is no {}", path.display());
+            continue;
+        }
+        let changing = Changing::of(&real(&path));
+        check_windows(&changing, &[8, 12]);
+        check_learning(&changing);
+    }
+}
+
+fn real(path: &Path) -> Source {
+    let mut texts = Vec::new();
+    let table = read_outcomes(&[path.to_owned()], &ReadOptions::default(), &mut |_, request| {
+        texts.push(request.messages.iter().map(|message| &*message.text).collect::<String>());
+    })
+    .unwrap();
+    let matrix = table.matrix().unwrap();
+    let n_models = matrix.models.len();
+    let total =
+        |model: &usize| -> f64 { matrix.quality.iter().skip(*model).step_by(n_models).sum() };
+    let mut best: Vec<usize> = (0..n_models).collect();
+    best.sort_by(|a, b| total(b).total_cmp(&total(a)));
+    best.truncate(6);
+    let mut rows: Vec<usize> = (0..matrix.prompts.len())
+        .filter(|&row| !texts[matrix.prompts[row] as usize].trim().is_empty())
+        .collect();
+    // As tables stand they are sorted by task, which would be a change of its own.
+    let id = |row: usize| table.prompts[matrix.prompts[row] as usize].id.as_str();
+    rows.sort_by_cached_key(|&row| keyed_draw(5, id(row)).to_bits());
+    rows.truncate(usize::try_from(N_DAYS * PER_DAY).unwrap());
+    let request = |&row: &usize| {
+        let quality = best.iter().map(|&model| matrix.quality[row * n_models + model]).collect();
+        (id(row).to_owned(), texts[matrix.prompts[row] as usize].clone(), quality)
+    };
+    Source {
+        names: best.iter().map(|&model| matrix.models[model].clone()).collect(),
+        requests: rows.iter().map(request).collect(),
+        new: 1,
+    }
+}
+
+/// A policy that decides as another earns exactly as much.
+#[test]
+fn a_setting_differs_from_itself_by_nothing() {
+    let log = log_before(5);
+    let bench = Workbench::with(&[("log.ndjson", log.as_bytes())]);
+    let replay = replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --against retrain=1"));
+    for row in replay["windows"].as_array().unwrap() {
+        assert_eq!(row["values"]["against_other"]["value"], 0.0, "{row}");
+    }
+}
+
+#[test]
+fn the_order_of_the_file_does_not_matter_and_is_said() {
+    let in_order = log_before(5);
+    let lines: Vec<&str> = in_order.lines().rev().collect();
+    let bench = Workbench::with(&[
+        ("log.ndjson", in_order.as_bytes()),
+        ("reversed.ndjson", lines.join("\n").as_bytes()),
+    ]);
+    let once = replayed(&bench, &format!("replay --log log.ndjson {FLAGS}"));
+    let again = replayed(&bench, &format!("replay --log log.ndjson {FLAGS}"));
+    assert_eq!(once, again);
+    let reversed = replayed(&bench, &format!("replay --log reversed.ndjson {FLAGS}"));
+    assert_eq!(once["windows"], reversed["windows"]);
+    let notes = reversed["notes"].to_string();
+    assert!(notes.contains("999 decisions were out of the order of time; sorted"), "{notes}");
+    assert!(!once["notes"].to_string().contains("out of the order"), "{once}");
+}
+
+#[test]
+fn what_a_replay_says() {
+    let log = log_before(6);
+    let bench = Workbench::with(&[("log.ndjson", log.as_bytes()), ("t.ndjson", TABLE.as_bytes())]);
+    let said = bench.done(&format!(
+        "replay --log log.ndjson {FLAGS} --retrain 2 --memory 3d --against frozen --html r.html"
+    ));
+    check("replay-a-log", &said);
+    let page = bench.text("r.html");
+    assert!(page.contains("<svg") && page.contains("polygon") && !page.contains("http://"));
+    let said = bench.done(&format!("replay --table t.ndjson --window 100 {FLAGS} --html t.html"));
+    check("replay-a-table", &said);
+    let finished = bench.run(&format!("replay --log log.ndjson {FLAGS}"));
+    assert!(finished.stderr.contains("fits, each from nothing"), "{}", finished.stderr);
+    assert!(!finished.stdout.contains("processor"), "{}", finished.stdout);
+}
+
+#[test]
+fn tables_know_what_was_missed() {
+    let times: Vec<String> =
+        (0..N_REQUESTS).map(|place| (place * 60_000).to_string() + "\n").collect();
+    let times = times.concat();
+    let bench = Workbench::with(&[("t.ndjson", TABLE.as_bytes()), ("a.csv", times.as_bytes())]);
+    let table = format!("replay --table t.ndjson {FLAGS}");
+    let by_rows = replayed(&bench, &format!("{table} --window 60 --against penalty=30"));
+    let by_time =
+        replayed(&bench, &format!("{table} --window 1h --arrivals a.csv --against penalty=30"));
+    assert_eq!(by_rows["total"], by_time["total"]);
+    assert_eq!(by_time["windows"][0]["begins"], "1970-01-01 01:00");
+    let total = &by_rows["total"];
+    let of = |key: &str| total["regret"][key]["value"].as_f64().unwrap();
+    assert!(of("to_best_single") <= of("to_oracle"), "{total}");
+    assert!(0.0 <= of("to_oracle") && total["against_logged"].is_null(), "{total}");
+    assert!(by_rows["windows"][0]["gate"].is_null());
+    let by_lot = replayed(&bench, &format!("{table} --window 60 --shuffle --seed 3"));
+    assert_ne!(by_lot["total"]["quality"], total["quality"]);
+    let few: String = times.lines().take(300).flat_map(|line| [line, "\n"]).collect();
+    bench.write("few.csv", few.as_bytes());
+    let fewer = replayed(&bench, &format!("{table} --window 1h --arrivals few.csv"));
+    assert!(fewer["notes"].to_string().contains("left out: 100 prompts"), "{fewer}");
+}
+
+#[test]
+fn what_if_changes_what_is_asked_and_says_what_cannot_be_known() {
+    let later = outcomes(N_REQUESTS..N_REQUESTS + 600);
+    let bench = Workbench::with(&[
+        ("later.ndjson", later.as_bytes()),
+        ("catalog.toml", CATALOG.as_bytes()),
+        ("policy.safetensors", &POLICY),
+    ]);
+    bench.done("simulate --table later.ndjson --logger uniform --seed 5 --out log.ndjson");
+    let evaluate = "evaluate --log log.ndjson --policy policy.safetensors --catalog catalog.toml \
+                    --lambda 10 --json e.json";
+    let report = |flags: &str| {
+        bench.done(&format!("{evaluate} {flags}"));
+        bench.json("e.json")
+    };
+    let cost = |report: &Value| report["values"][0]["cost_usd"].as_f64().unwrap();
+    let (plain, free) = (report(""), report("--price tern-mini=0/0 --price heron-large=0/0"));
+    assert!(cost(&free) < cost(&plain), "{free}");
+    let without = report(
+        "--without heron-large --without crane-reason --without kestrel-code \
+         --without plover-lingua",
+    );
+    assert_ne!(without["values"][0]["value"], plain["values"][0]["value"]);
+    let twin = report("--with new:like=heron-large --price new=0/0");
+    let warnings = twin["warnings"].to_string();
+    assert!(warnings.contains("counts at its worst"), "{warnings}");
+    assert_eq!(twin["verdict"]["kind"], "cannot_tell");
+    let mix = report("--traffic sql=3");
+    let width = |report: &Value| {
+        let end = |end: &str| report["values"][0][end].as_f64().unwrap();
+        end("upper") - end("lower")
+    };
+    assert!(width(&plain) < width(&mix), "{mix}");
+    assert!(mix["warnings"].to_string().contains("fewer rows make wider intervals"), "{mix}");
+    let replay = replayed(
+        &bench,
+        "replay --log log.ndjson --catalog catalog.toml --window 200 --buckets 12 \
+         --without heron-large --latency harbour=900 --traffic sql=2",
+    );
+    let notes = replay["notes"].to_string();
+    assert!(notes.contains("on every deny list") && notes.contains("requests make up"), "{notes}");
+}
+
+/// A replay that cannot be: one sentence, exit code 2.
+#[track_caller]
+fn refused(arguments: &str, expected: &str) {
+    let bench = Workbench::with(&[
+        ("log.ndjson", LOG.as_bytes()),
+        ("t.ndjson", TABLE.as_bytes()),
+        ("empty.ndjson", b""),
+        ("bad.csv", b"ts\nsoon\n"),
+        ("catalog.toml", CATALOG.as_bytes()),
+    ]);
+    let Finished { code, stdout: _, stderr } = bench.run(arguments);
+    assert_eq!(code, Some(2), "{arguments}\n{stderr}");
+    assert!(stderr.contains(expected), "{arguments}\nfound    {stderr}expected {expected}");
+}
+
+#[test]
+fn what_cannot_be_replayed_says_why() {
+    let log = "replay --log log.ndjson --buckets 12";
+    let table = "replay --table t.ndjson --buckets 12";
+    for (arguments, expected) in [
+        ("replay --log empty.ndjson".to_owned(), "is empty"),
+        (format!("{log} --window 1w"), "`1w` is no stretch; write days, hours or minutes"),
+        (format!("{log} --window 0"), "is no stretch"),
+        (format!("{log} --window 1d"), "makes 1 window of"),
+        (format!("{log} --window 10 --memory 5"), "could be decided"),
+        (format!("{table} --window 1d"), "not every row says when it came"),
+        (format!("{table} --window 100 --memory 3d"), "--memory 3d: not every row says"),
+        (format!("{table} --window 1h --arrivals bad.csv"), "line 2 begins with `soon`"),
+        (format!("{log} --window 100 --retrain 0"), "is no number of windows above 0"),
+        (format!("{log} --window 100 --against thawed"), "`thawed` changes nothing; write frozen"),
+        (
+            format!("{log} --window 100 --without nobody"),
+            "--without nobody: there is no such model",
+        ),
+        (format!("{log} --window 100 --traffic nothing=2"), "no request has that task"),
+        (format!("{log} --window 100 --price tern-mini=1/2"), "give one with --catalog"),
+        (format!("{log} --window 100 --max-mb 3"), "a replay writes none"),
+        (format!("{log} --window 100 --most-rows 0"), "nothing would be learned from"),
+        (format!("{log} --window 100 --largest-cost-usd 0.0000001"), "a decision cost"),
+        (format!("{log} --window 100 --min-quality-delta 1"), "is not between -1 and 1"),
+        (format!("{log} --window 100 --objective best"), "`best` is no operating point"),
+        (
+            format!("{table} --window 100 --catalog catalog.toml --with a:like=tern-mini"),
+            "a table has no outcome of a model that nobody tried",
+        ),
+    ] {
+        refused(&arguments, expected);
+    }
+}
