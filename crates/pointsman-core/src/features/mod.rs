@@ -13,6 +13,7 @@ mod terms;
 mod written;
 
 pub use answers::for_each_piece_of_answer;
+pub use written::{FeaturesError, OwnedFeatures, UnknownSchema};
 
 use crate::{
     request::{Capabilities, Message, Request, Role},
@@ -20,8 +21,6 @@ use crate::{
     units::len_as_float,
 };
 use terms::{Ngrams, SeenBuckets, TermReader};
-
-pub use written::{FeaturesError, OwnedFeatures, UnknownSchema};
 
 /// How text becomes terms. Part of every artifact: a scorer is only good for the schema that it
 /// was trained on.
