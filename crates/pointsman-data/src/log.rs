@@ -8,7 +8,9 @@
 //! drawn model's. Where failovers are frequent, that makes unreliable models look better.
 
 mod build;
+mod cell;
 mod flat;
+mod in_use;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,8 @@ use std::{
 
 use pointsman_core::request::Request;
 use pointsman_log::record::PropensityKind;
+
+pub use self::in_use::ModelsInUse;
 
 use self::build::LogBuilder;
 use crate::{
@@ -40,6 +44,14 @@ pub struct LogOptions {
     pub unknown: Unknown,
     /// Tags that are kept beside `task`, by their names.
     pub tags: Vec<String>,
+    /// The tag whose values have candidates of their own, where decisions of unknown propensity
+    /// name only the model that was drawn; `None` for the log as one.
+    pub candidates_by: Option<String>,
+}
+
+impl LogOptions {
+    /// What logs of gateways call the models that are drawn from for one request.
+    pub const CANDIDATES_BY: &'static str = "model_group";
 }
 
 impl Default for LogOptions {
@@ -47,7 +59,9 @@ impl Default for LogOptions {
         let undrawn = Undrawn::Drop;
         let quality_metric = "quality".to_owned();
         let (unknown, tags) = (Unknown::Drop, Vec::new());
-        Self { quality_metric, quality_range: (0.0, 1.0), undrawn, unknown, tags }
+        let candidates_by = Some(Self::CANDIDATES_BY.to_owned());
+        let quality_range = (0.0, 1.0);
+        Self { quality_metric, quality_range, undrawn, unknown, tags, candidates_by }
     }
 }
 
@@ -68,6 +82,11 @@ pub enum Unknown {
     Drop,
     /// Kept, with the same probability for every candidate that was not excluded, which holds the
     /// place of an estimate and is none. The kind stays unknown until there is one.
+    ///
+    /// A decision that names only the model that was drawn has as candidates the models that were in
+    /// use then: those that such decisions drew before or at that time, and after or at it, among
+    /// those with the same value of [`LogOptions::candidates_by`]. Where that is one model alone, the
+    /// decision counts as deterministic.
     Keep,
 }
 
@@ -91,9 +110,38 @@ pub struct TrafficLog {
     pub n_damaged_lines: u64,
     /// Segments of journals that are missing between two that are there.
     pub n_missing_segments: u64,
+    /// What is known of decisions that name only the model that was drawn.
+    pub in_use: ModelsInUse,
+    /// Usable decisions that were kept with a probability below one (`keep_prob`), and count as one
+    /// row all the same.
+    pub n_thinned: u64,
     /// SHA-256 over the content of the used rows in their order, as 64 hexadecimal digits. Texts
     /// enter it by a 64-bit hash.
     pub digest: String,
+}
+
+impl TrafficLog {
+    /// Leaves out rows, which are counted as dropped for `reason`; the places of those that stay, in
+    /// their order. The digest stays that of all of them.
+    pub fn keep(&mut self, reason: &str, is_kept: impl Fn(&LoggedRow) -> bool) -> Vec<usize> {
+        let kept: Vec<usize> = self
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| is_kept(row))
+            .map(|(at, _)| at)
+            .collect();
+        let n_dropped = self.rows.len() - kept.len();
+        if 0 < n_dropped {
+            *self.dropped.entry(reason.to_owned()).or_default() += n_dropped as u64;
+            let n_models = self.models.len().max(1);
+            let chances = self.rows.iter().zip(self.probabilities.chunks(n_models));
+            let chances = chances.filter(|(row, _)| is_kept(row));
+            self.probabilities = chances.flat_map(|(_, chances)| chances).copied().collect();
+            self.rows.retain(|row| is_kept(row));
+        }
+        kept
+    }
 }
 
 /// One decision and its outcome.

@@ -210,6 +210,84 @@ fn unknown_propensities_are_kept_where_they_are_to_be_estimated() {
     }
 }
 
+/// A decision as a gateway's log tells of it: the model, when, and what was asked for.
+fn undisclosed(id: &str, model: &str, ts_ms: u64, group: &str) -> DecisionRecord {
+    DecisionRecord {
+        ts_ms,
+        tags: BTreeMap::from([("model_group".to_owned(), group.to_owned())]),
+        candidates: vec![candidate(model, 1.0)],
+        drawn: model.to_owned(),
+        propensity: PropensityRecord { value: None, kind: PropensityKind::Unknown },
+        ..decision(id)
+    }
+}
+
+/// `large` comes at 20 and is last drawn at 30, in a call that has no grade; `solo` is another group's.
+fn gateway() -> Vec<(DecisionRecord, Option<OutcomeRecord>)> {
+    let graded = |decision: DecisionRecord| {
+        let outcome = outcome(&decision.id, Some(0.5));
+        (decision, Some(outcome))
+    };
+    vec![
+        graded(undisclosed("a", "small", 10, "chat")),
+        graded(undisclosed("b", "large", 20, "chat")),
+        graded(undisclosed("c", "small", 25, "chat")),
+        (undisclosed("d", "large", 30, "chat"), None),
+        graded(undisclosed("e", "small", 40, "chat")),
+        graded(undisclosed("f", "solo", 25, "other")),
+    ]
+}
+
+#[test]
+fn candidates_are_the_models_in_use_where_only_the_drawn_one_is_named() {
+    let unknown = Unknown::Keep;
+    let by_group = LogOptions { unknown, tags: vec!["app".to_owned()], ..LogOptions::default() };
+    let as_one = LogOptions { candidates_by: None, ..by_group.clone() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, gateway());
+        let log = read_log(&[path.clone()], &by_group, &mut |_, _| {}).unwrap();
+        assert_eq!(log.models, ["large", "small", "solo"], "{name}");
+        let (one, two) = (PropensityKind::Deterministic, PropensityKind::Unknown);
+        let found: Vec<_> =
+            log.rows.iter().map(|row| (row.propensity, row.propensity_kind)).collect();
+        assert_eq!(found, [(1.0, one), (0.5, two), (0.5, two), (1.0, one), (1.0, one)], "{name}");
+        let expected = [0., 1., 0., 0.5, 0.5, 0., 0.5, 0.5, 0., 0., 1., 0., 0., 0., 1.];
+        assert_eq!(log.probabilities, expected, "{name}");
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 5, n_alone: 3, n_pools: 2 }, "{name}");
+        assert_eq!(log.rows[0].tags, [None], "the tag that tells candidates apart is not kept");
+        let log = read_log(&[path.clone()], &as_one, &mut |_, _| {}).unwrap();
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 5, n_alone: 2, n_pools: 1 }, "{name}");
+        let third = 1.0 / 3.0;
+        assert_eq!(log.rows[2].propensity, third, "all three were in use at 25: {name}");
+        let refused = read_log(&[path], &LogOptions::default(), &mut |_, _| {}).unwrap_err();
+        assert!(refused.to_string().contains("the propensity is unknown (5)"), "{refused}");
+    }
+}
+
+#[test]
+fn rows_that_are_left_out_are_counted() {
+    let options = LogOptions { unknown: Unknown::Keep, ..LogOptions::default() };
+    let (_folder, path) = write("log.ndjson", gateway());
+    let mut log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+    let is_kept = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
+    assert_eq!(log.keep("a reason", is_kept), [1, 2]);
+    let ids: Vec<&str> = log.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, log.dropped["a reason"]), (vec!["b", "c"], 3));
+    assert_eq!(log.probabilities, [0.5, 0.5, 0.0, 0.5, 0.5, 0.0]);
+    assert_eq!(log.keep("another", |_| true), [0, 1]);
+    assert!(!log.dropped.contains_key("another"));
+}
+
+#[test]
+fn decisions_that_were_kept_by_lot_are_counted() {
+    let mut rows = mixed();
+    (rows[0].0.keep_prob, rows[1].0.keep_prob) = (Some(0.5), Some(1.0));
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        assert_eq!(read(&path).unwrap().0.n_thinned, 1, "{name}");
+    }
+}
+
 #[test]
 fn outcomes_may_come_first_late_and_in_another_file() {
     let folder = tempfile::tempdir().unwrap();
