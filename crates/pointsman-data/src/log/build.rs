@@ -33,9 +33,8 @@ pub(super) struct LogBuilder<'f> {
     on_request: &'f mut dyn FnMut(usize, &Request<'_>),
     scale: Scale,
     models: ModelNames,
-    /// The candidates of the decision that comes next.
+    /// The candidates of the decision that comes next, and those of them that were excluded.
     candidates: Vec<(u16, f64)>,
-    /// Those of them that were excluded.
     excluded: Vec<u16>,
     seen: HashSet<u64>,
     rows: Vec<LoggedRow>,

@@ -245,7 +245,7 @@ fn candidates_are_the_models_in_use_where_only_the_drawn_one_is_named() {
     let as_one = LogOptions { candidates_by: None, ..by_group.clone() };
     for name in ["log.ndjson", "log.parquet"] {
         let (_folder, path) = write(name, gateway());
-        let log = read_log(&[path.clone()], &by_group, &mut |_, _| {}).unwrap();
+        let log = read_log(std::slice::from_ref(&path), &by_group, &mut |_, _| {}).unwrap();
         assert_eq!(log.models, ["large", "small", "solo"], "{name}");
         let (one, two) = (PropensityKind::Deterministic, PropensityKind::Unknown);
         let found: Vec<_> =
@@ -255,7 +255,7 @@ fn candidates_are_the_models_in_use_where_only_the_drawn_one_is_named() {
         assert_eq!(log.probabilities, expected, "{name}");
         assert_eq!(log.in_use, ModelsInUse { n_rows: 5, n_alone: 3, n_pools: 2 }, "{name}");
         assert_eq!(log.rows[0].tags, [None], "the tag that tells candidates apart is not kept");
-        let log = read_log(&[path.clone()], &as_one, &mut |_, _| {}).unwrap();
+        let log = read_log(std::slice::from_ref(&path), &as_one, &mut |_, _| {}).unwrap();
         assert_eq!(log.in_use, ModelsInUse { n_rows: 5, n_alone: 2, n_pools: 1 }, "{name}");
         let third = 1.0 / 3.0;
         assert_eq!(log.rows[2].propensity, third, "all three were in use at 25: {name}");
