@@ -323,7 +323,7 @@ pub(crate) fn in_use(found: &ModelsInUse) -> Option<String> {
     }
     let mut text = format!(
         "{} decisions name only the model that was drawn: their candidates are the models that the \
-         log shows in use then, each from its first decision to its last",
+         log shows in use then, each from about its first decision to its last",
         wording::count(n_rows)
     );
     if 1 < n_pools {

@@ -84,9 +84,10 @@ pub enum Unknown {
     /// place of an estimate and is none. The kind stays unknown until there is one.
     ///
     /// A decision that names only the model that was drawn has as candidates the models that were in
-    /// use then: those that such decisions drew before or at that time, and after or at it, among
-    /// those with the same value of [`LogOptions::candidates_by`]. Where that is one model alone, the
-    /// decision counts as deterministic.
+    /// use then: each from its first to its last such decision, among those with the same value of
+    /// [`LogOptions::candidates_by`], and on to an end of the log that is no more decisions away than
+    /// the model had been absent for in between. Where that is one model alone, the decision counts
+    /// as deterministic.
     Keep,
 }
 

@@ -14,7 +14,7 @@ use pointsman_log::{journal::Damage, record::PropensityKind};
 use super::{
     LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown,
     cell::{DecisionCell, OutcomeCell},
-    in_use::InUse,
+    in_use::Drawn,
 };
 use crate::{
     error::DataError,
@@ -48,7 +48,7 @@ pub(super) struct LogBuilder<'f> {
     /// Those that rows keep, then the one that tells candidates apart, if any does.
     tags: Vec<String>,
     n_kept_tags: usize,
-    in_use: InUse,
+    drawn: Drawn,
     n_thinned: u64,
     n_decisions_read: u64,
     n_without_outcome: u64,
@@ -80,7 +80,7 @@ impl<'f> LogBuilder<'f> {
             unknown: options.unknown,
             tags: options.tags.iter().chain(telling).cloned().collect(),
             n_kept_tags: options.tags.len(),
-            in_use: InUse::default(),
+            drawn: Drawn::default(),
             n_thinned: 0,
             n_decisions_read: 0,
             n_without_outcome: 0,
@@ -187,7 +187,7 @@ impl<'f> LogBuilder<'f> {
             latency_ms: not_negative(outcome.latency_ms, "latency_ms", &place)?,
         };
         if let Some(pool) = pool {
-            self.in_use.add_row(self.rows.len(), pool);
+            self.drawn.add_row(self.rows.len(), pool);
         }
         self.n_thinned += u64::from(decision.keep_prob.is_some_and(|kept| kept < 1.0));
         self.add(row, request);
@@ -199,7 +199,7 @@ impl<'f> LogBuilder<'f> {
         let is_unknown = decision.kind == PropensityKind::Unknown && self.unknown == Unknown::Keep;
         let tag = decision.tags.get(self.n_kept_tags).and_then(Option::as_deref);
         (is_unknown && self.candidates.len() == 1)
-            .then(|| self.in_use.drawn(tag, taken, decision.ts_ms))
+            .then(|| self.drawn.add(tag, taken, decision.ts_ms))
     }
 
     /// Gives every candidate that was not excluded the same probability, and says which.
@@ -230,7 +230,8 @@ impl<'f> LogBuilder<'f> {
         let (models, sorted_index) = sorted(self.models.all());
         let place = |model: u16| sorted_index.get(usize::from(model)).copied().unwrap_or(0);
         let mut rows = self.rows;
-        let in_use = self.in_use.settle(&mut rows);
+        let in_use = self.drawn.in_use();
+        let found = self.drawn.settle(&in_use, &mut rows);
         let mut probabilities = vec![0f32; rows.len() * models.len()];
         let mut start = 0;
         for (row, &end) in probabilities.chunks_mut(models.len()).zip(&self.ends) {
@@ -241,9 +242,9 @@ impl<'f> LogBuilder<'f> {
             }
             start = end;
         }
-        for &(at, pool) in self.in_use.rows() {
+        for &(at, pool) in self.drawn.rows() {
             let Some(row) = rows.get(at) else { continue };
-            for model in self.in_use.candidates(pool, row.ts_ms) {
+            for model in in_use.candidates(pool, row.ts_ms) {
                 let slot = at * models.len() + usize::from(place(model));
                 if let Some(slot) = probabilities.get_mut(slot) {
                     *slot = single(row.propensity);
@@ -262,7 +263,7 @@ impl<'f> LogBuilder<'f> {
             n_without_outcome: self.n_without_outcome,
             n_damaged_lines: self.damage.n_lines,
             n_missing_segments: self.damage.n_missing_segments,
-            in_use,
+            in_use: found,
             n_thinned: self.n_thinned,
             digest: self.digest.hex(),
         })
@@ -386,10 +387,7 @@ impl<'f> LogBuilder<'f> {
 
     #[expect(clippy::unnecessary_wraps, reason = "it ends `push`, which can fail")]
     fn drop_row(&mut self, reason: &str) -> Result<(), DataError> {
-        match self.dropped.get_mut(reason) {
-            Some(n) => *n += 1,
-            None => _ = self.dropped.insert(reason.to_owned(), 1),
-        }
+        *self.dropped.entry(reason.to_owned()).or_default() += 1;
         Ok(())
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! A gateway writes down which model answered and not which ones could have. The log shows it for
 //! them: a model counts as in use from its first to its last decision, among the decisions with the
-//! same value of one tag. Decisions that came to nothing count as well, since a model was drawn all
-//! the same. Weakness: a model that had been there before its first decision, or stayed after its
-//! last, is missed there, and one that was switched off in between is not.
+//! same value of one tag. Where the log begins or ends no more decisions away than the model had
+//! been absent for in between, it counts as in use there too, since that absence shows nothing.
+//! Decisions that came to nothing count as well, since a model was drawn all the same. Weakness: a
+//! model that was switched off for a while in between is not missed.
 
 use std::collections::BTreeMap;
 
@@ -25,32 +26,30 @@ pub struct ModelsInUse {
     pub n_pools: usize,
 }
 
-/// From when to when a model was drawn, both included.
-type Span = (u64, u64);
-
-/// When which model was drawn, by value of the tag.
+/// Which model was drawn when, by value of the tag.
 #[derive(Debug, Default)]
-pub(super) struct InUse {
+pub(super) struct Drawn {
     pools: BTreeMap<Option<String>, usize>,
-    /// By pool, the models in the order of their indices.
-    spans: Vec<BTreeMap<u16, Span>>,
-    /// Rows whose candidates are to be found here, ascending.
+    /// By pool, times and models in the order of the files.
+    decisions: Vec<Vec<(u64, u16)>>,
+    /// Usable rows with their pools, ascending.
     rows: Vec<(usize, usize)>,
 }
 
-impl InUse {
+/// When each model was in use, both ends included; by pool, the models ascending.
+#[derive(Debug)]
+pub(super) struct InUse(Vec<BTreeMap<u16, (u64, u64)>>);
+
+impl Drawn {
     /// A model was drawn at a time, zero where that is unknown; the pool that it was drawn from.
-    pub(super) fn drawn(&mut self, tag: Option<&str>, model: u16, ts_ms: u64) -> usize {
+    pub(super) fn add(&mut self, tag: Option<&str>, model: u16, ts_ms: u64) -> usize {
         let n_pools = self.pools.len();
         let pool = *self.pools.entry(tag.map(str::to_owned)).or_insert(n_pools);
-        if pool == self.spans.len() {
-            self.spans.push(BTreeMap::new());
+        if pool == self.decisions.len() {
+            self.decisions.push(Vec::new());
         }
-        // Who does not say when may have been there all the time.
-        let seen = if ts_ms == 0 { (0, u64::MAX) } else { (ts_ms, ts_ms) };
-        if let Some(models) = self.spans.get_mut(pool) {
-            let span = models.entry(model).or_insert(seen);
-            *span = (span.0.min(seen.0), span.1.max(seen.1));
+        if let Some(decisions) = self.decisions.get_mut(pool) {
+            decisions.push((ts_ms, model));
         }
         pool
     }
@@ -65,13 +64,21 @@ impl InUse {
         &self.rows
     }
 
+    /// When each model was in use.
+    pub(super) fn in_use(&self) -> InUse {
+        InUse(self.decisions.iter().map(|decisions| spans(decisions)).collect())
+    }
+
     /// Gives each row that takes its candidates from a pool an even propensity; one of one has no
     /// choice, and counts as deterministic.
-    pub(super) fn settle(&self, rows: &mut [LoggedRow]) -> ModelsInUse {
-        let mut found = ModelsInUse { n_pools: self.n_pools(), ..ModelsInUse::default() };
+    pub(super) fn settle(&self, in_use: &InUse, rows: &mut [LoggedRow]) -> ModelsInUse {
+        let mut pools: Vec<usize> = self.rows.iter().map(|(_, pool)| *pool).collect();
+        pools.sort_unstable();
+        pools.dedup();
+        let mut found = ModelsInUse { n_pools: pools.len(), ..ModelsInUse::default() };
         for &(at, pool) in &self.rows {
             let Some(row) = rows.get_mut(at) else { continue };
-            let n_candidates = self.candidates(pool, row.ts_ms).len().max(1);
+            let n_candidates = in_use.candidates(pool, row.ts_ms).len().max(1);
             row.propensity = 1.0 / len_as_float(n_candidates);
             found.n_rows += 1;
             if n_candidates == 1 {
@@ -81,21 +88,50 @@ impl InUse {
         }
         found
     }
+}
 
-    /// How many pools usable rows take their candidates from.
-    fn n_pools(&self) -> usize {
-        let mut used: Vec<usize> = self.rows.iter().map(|(_, pool)| *pool).collect();
-        used.sort_unstable();
-        used.dedup();
-        used.len()
-    }
-
+impl InUse {
     /// The models of a pool that were in use at a time; all of them where that is unknown.
     pub(super) fn candidates(&self, pool: usize, ts_ms: u64) -> Vec<u16> {
-        let Some(models) = self.spans.get(pool) else { return Vec::new() };
-        let is_in_use = |(first, last): Span| ts_ms == 0 || (first..=last).contains(&ts_ms);
+        let Some(models) = self.0.get(pool) else { return Vec::new() };
+        let is_in_use = |(first, last): (u64, u64)| ts_ms == 0 || (first..=last).contains(&ts_ms);
         models.iter().filter(|(_, span)| is_in_use(**span)).map(|(model, _)| *model).collect()
     }
+}
+
+/// What is seen of one model on the way through a pool.
+struct Seen {
+    /// Its first and its latest decision, by place and time.
+    first: (usize, u64),
+    last: (usize, u64),
+    /// The most decisions of others between two of its own.
+    longest_absence: usize,
+}
+
+/// From when to when each model of a pool was in use.
+fn spans(decisions: &[(u64, u16)]) -> BTreeMap<u16, (u64, u64)> {
+    let mut sorted = decisions.to_vec();
+    // Equal times stay as they stood; a time that is unknown comes first.
+    sorted.sort_by_key(|(ts_ms, _)| *ts_ms);
+    let mut models: BTreeMap<u16, Seen> = BTreeMap::new();
+    for (place, &(ts_ms, model)) in sorted.iter().enumerate() {
+        let here = (place, ts_ms);
+        let seen =
+            models.entry(model).or_insert(Seen { first: here, last: here, longest_absence: 0 });
+        let absence = place.saturating_sub(seen.last.0 + 1);
+        seen.longest_absence = seen.longest_absence.max(absence);
+        seen.last = here;
+    }
+    let is_timeless = sorted.first().is_some_and(|(ts_ms, _)| *ts_ms == 0);
+    let span = |(model, seen): (u16, Seen)| {
+        let Seen { first, last, longest_absence } = seen;
+        let n_after = sorted.len() - 1 - last.0;
+        // Where some do not say when they were made, nothing shows who was there when.
+        let from = if is_timeless || first.0 <= longest_absence { 0 } else { first.1 };
+        let to = if is_timeless || n_after <= longest_absence { u64::MAX } else { last.1 };
+        (model, (from, to))
+    };
+    models.into_iter().map(span).collect()
 }
 
 #[cfg(test)]
@@ -104,22 +140,31 @@ mod tests {
 
     #[track_caller]
     fn check(drawn: &[(Option<&str>, u16, u64)], pool: usize, ts_ms: u64, expected: &[u16]) {
-        let mut in_use = InUse::default();
+        let mut all = Drawn::default();
         for (tag, model, ts_ms) in drawn {
-            in_use.drawn(*tag, *model, *ts_ms);
+            all.add(*tag, *model, *ts_ms);
         }
-        assert_eq!(in_use.candidates(pool, ts_ms), expected, "{pool} at {ts_ms}");
+        assert_eq!(all.in_use().candidates(pool, ts_ms), expected, "{pool} at {ts_ms}");
     }
 
+    /// Model 1 comes at 20, goes at 40, and is absent for one decision in between; model 0 is there
+    /// all the time, and was absent at the end for no longer than before.
     #[test]
     fn a_model_is_in_use_from_its_first_to_its_last_decision() {
-        let drawn = [(None, 0, 10), (None, 1, 20), (None, 0, 30), (None, 1, 25), (None, 2, 40)];
+        let model = |model, times: &[u64]| -> Vec<(Option<&'static str>, u16, u64)> {
+            times.iter().map(|ts_ms| (None, model, *ts_ms)).collect()
+        };
+        let (zero, one) = (model(0, &[10, 12, 30, 50, 52]), model(1, &[20, 40]));
+        let mut drawn = [zero, one, model(2, &[53])].concat();
         check(&drawn, 0, 10, &[0]);
         check(&drawn, 0, 20, &[0, 1]);
-        check(&drawn, 0, 25, &[0, 1]);
-        check(&drawn, 0, 26, &[0]);
-        check(&drawn, 0, 40, &[2]);
+        check(&drawn, 0, 31, &[0, 1]);
+        check(&drawn, 0, 40, &[0, 1]);
+        check(&drawn, 0, 41, &[0]);
+        check(&drawn, 0, 53, &[0, 2]);
         check(&drawn, 0, 0, &[0, 1, 2]);
+        drawn.reverse();
+        check(&drawn, 0, 31, &[0, 1]);
     }
 
     #[test]
@@ -133,7 +178,7 @@ mod tests {
     #[test]
     fn without_times_a_model_is_there_all_the_time() {
         let drawn = [(None, 0, 0), (None, 1, 10), (None, 2, 20)];
-        check(&drawn, 0, 10, &[0, 1]);
+        check(&drawn, 0, 10, &[0, 1, 2]);
         check(&drawn, 0, 0, &[0, 1, 2]);
     }
 }

@@ -224,18 +224,16 @@ fn undisclosed(id: &str, model: &str, ts_ms: u64, group: &str) -> DecisionRecord
 
 /// `large` comes at 20 and is last drawn at 30, in a call that has no grade; `solo` is another group's.
 fn gateway() -> Vec<(DecisionRecord, Option<OutcomeRecord>)> {
-    let graded = |decision: DecisionRecord| {
-        let outcome = outcome(&decision.id, Some(0.5));
-        (decision, Some(outcome))
+    let calls = [(12, "small"), (14, "small"), (20, "large"), (25, "small"), (30, "large")];
+    let calls = calls.into_iter().chain([(40, "small"), (42, "small")]);
+    let with_outcome = |(ts_ms, model): (u64, &str)| {
+        let id = format!("{model}-{ts_ms}");
+        let came = (ts_ms != 30).then(|| outcome(&id, Some(0.5)));
+        (undisclosed(&id, model, ts_ms, "chat"), came)
     };
-    vec![
-        graded(undisclosed("a", "small", 10, "chat")),
-        graded(undisclosed("b", "large", 20, "chat")),
-        graded(undisclosed("c", "small", 25, "chat")),
-        (undisclosed("d", "large", 30, "chat"), None),
-        graded(undisclosed("e", "small", 40, "chat")),
-        graded(undisclosed("f", "solo", 25, "other")),
-    ]
+    let mut rows: Vec<_> = calls.map(with_outcome).collect();
+    rows.push((undisclosed("solo", "solo", 25, "other"), Some(outcome("solo", Some(0.5)))));
+    rows
 }
 
 #[test]
@@ -245,22 +243,22 @@ fn candidates_are_the_models_in_use_where_only_the_drawn_one_is_named() {
     let as_one = LogOptions { candidates_by: None, ..by_group.clone() };
     for name in ["log.ndjson", "log.parquet"] {
         let (_folder, path) = write(name, gateway());
-        let log = read_log(std::slice::from_ref(&path), &by_group, &mut |_, _| {}).unwrap();
+        let paths = [path];
+        let log = read_log(&paths, &by_group, &mut |_, _| {}).unwrap();
         assert_eq!(log.models, ["large", "small", "solo"], "{name}");
+        let kinds: Vec<_> = log.rows.iter().map(|row| row.propensity_kind).collect();
         let (one, two) = (PropensityKind::Deterministic, PropensityKind::Unknown);
-        let found: Vec<_> =
-            log.rows.iter().map(|row| (row.propensity, row.propensity_kind)).collect();
-        assert_eq!(found, [(1.0, one), (0.5, two), (0.5, two), (1.0, one), (1.0, one)], "{name}");
-        let expected = [0., 1., 0., 0.5, 0.5, 0., 0.5, 0.5, 0., 0., 1., 0., 0., 0., 1.];
-        assert_eq!(log.probabilities, expected, "{name}");
-        assert_eq!(log.in_use, ModelsInUse { n_rows: 5, n_alone: 3, n_pools: 2 }, "{name}");
+        assert_eq!(kinds, [one, one, two, two, one, one, one], "{name}");
+        let propensities: Vec<f64> = log.rows.iter().map(|row| row.propensity).collect();
+        assert_eq!(propensities, [1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0], "{name}");
+        assert_eq!(log.probabilities[3..12], [0., 1., 0., 0.5, 0.5, 0., 0.5, 0.5, 0.], "{name}");
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 7, n_alone: 5, n_pools: 2 }, "{name}");
         assert_eq!(log.rows[0].tags, [None], "the tag that tells candidates apart is not kept");
-        let log = read_log(std::slice::from_ref(&path), &as_one, &mut |_, _| {}).unwrap();
-        assert_eq!(log.in_use, ModelsInUse { n_rows: 5, n_alone: 2, n_pools: 1 }, "{name}");
-        let third = 1.0 / 3.0;
-        assert_eq!(log.rows[2].propensity, third, "all three were in use at 25: {name}");
-        let refused = read_log(&[path], &LogOptions::default(), &mut |_, _| {}).unwrap_err();
-        assert!(refused.to_string().contains("the propensity is unknown (5)"), "{refused}");
+        let log = read_log(&paths, &as_one, &mut |_, _| {}).unwrap();
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 7, n_alone: 0, n_pools: 1 }, "{name}");
+        assert_eq!(log.rows[3].propensity, 1.0 / 3.0, "all three were in use at 25: {name}");
+        let refused = read_log(&paths, &LogOptions::default(), &mut |_, _| {}).unwrap_err();
+        assert!(refused.to_string().contains("the propensity is unknown (7)"), "{refused}");
     }
 }
 
@@ -270,9 +268,9 @@ fn rows_that_are_left_out_are_counted() {
     let (_folder, path) = write("log.ndjson", gateway());
     let mut log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
     let is_kept = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
-    assert_eq!(log.keep("a reason", is_kept), [1, 2]);
+    assert_eq!(log.keep("a reason", is_kept), [2, 3]);
     let ids: Vec<&str> = log.rows.iter().map(|row| row.id.as_str()).collect();
-    assert_eq!((ids, log.dropped["a reason"]), (vec!["b", "c"], 3));
+    assert_eq!((ids, log.dropped["a reason"]), (vec!["large-20", "small-25"], 5));
     assert_eq!(log.probabilities, [0.5, 0.5, 0.0, 0.5, 0.5, 0.0]);
     assert_eq!(log.keep("another", |_| true), [0, 1]);
     assert!(!log.dropped.contains_key("another"));
