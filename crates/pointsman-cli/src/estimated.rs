@@ -342,6 +342,64 @@ pub(crate) fn in_use(found: &ModelsInUse) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pointsman_data::LoggedRow;
+
+    /// Row `at` of a log that draws its candidates alike: models 0 and 1 for one half of the rows, 0 and
+    /// 2 for the other, each fifth of the groups with the same of everything.
+    fn row(at: usize) -> LoggedRow {
+        let other = if is_first_half(at) { 1 } else { 2 };
+        LoggedRow {
+            id: format!("d{at}"),
+            ts_ms: 0,
+            group: at as u64,
+            task: None,
+            tenant: None,
+            tags: Vec::new(),
+            taken: if (at / 10).is_multiple_of(2) { 0 } else { other },
+            propensity: 0.5,
+            propensity_kind: PropensityKind::Unknown,
+            was_served: true,
+            quality: 1.0,
+            cost_usd: None,
+            input_tokens: None,
+            output_tokens: None,
+            latency_ms: None,
+        }
+    }
+
+    fn is_first_half(at: usize) -> bool {
+        (at / 5).is_multiple_of(2)
+    }
+
+    /// Learned from all rows, model 0 would seem to be drawn twice as often as the others.
+    #[test]
+    fn decisions_are_learned_with_those_of_the_same_candidates() {
+        const N: usize = 1000;
+        let of_row = |at: usize| if is_first_half(at) { [0.5, 0.5, 0.0] } else { [0.5, 0.0, 0.5] };
+        let mut log = TrafficLog {
+            models: ["a", "b", "c"].map(str::to_owned).to_vec(),
+            rows: (0..N).map(row).collect(),
+            probabilities: (0..N).flat_map(of_row).collect(),
+            dropped: BTreeMap::new(),
+            n_decisions_read: 1000,
+            n_without_outcome: 0,
+            n_damaged_lines: 0,
+            n_missing_segments: 0,
+            in_use: ModelsInUse::default(),
+            n_thinned: 0,
+            digest: String::new(),
+        };
+        let mut design = DesignBuilder::new(FeatureSchema::new(14, Bigrams::Without).unwrap());
+        for _ in 0..N {
+            design.push(&Request::from_prompt("The same question each time."));
+        }
+        let found = estimate(&mut log, &design.finish(), 0.01).unwrap().unwrap();
+        assert_eq!((found.n_rows, found.n_raised), (N, 0));
+        for row in &log.rows {
+            assert_eq!(row.propensity_kind, PropensityKind::Estimated);
+            assert!((row.propensity - 0.5).abs() < 0.02, "{}: {}", row.id, row.propensity);
+        }
+    }
 
     #[test]
     fn what_is_taken_for_candidates_is_said() {
