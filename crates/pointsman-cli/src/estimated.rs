@@ -58,7 +58,7 @@ pub(crate) struct EstimateFlags {
     #[arg(long, value_name = "PROBABILITY", requires = "estimate_propensities")]
     smallest_propensity: Option<f64>,
     /// Where decisions name the drawn model alone: the tag whose values have candidates of their
-    /// own, or `none`; `model_group` where not given.
+    /// own, or `tenant` or `none`; `model_group` where not given.
     #[arg(long, value_name = "TAG", requires = "estimate_propensities")]
     candidates_by: Option<String>,
 }

@@ -45,7 +45,7 @@ pub struct LogOptions {
     /// Tags that are kept beside `task`, by their names.
     pub tags: Vec<String>,
     /// The tag whose values have candidates of their own, where decisions of unknown propensity
-    /// name only the model that was drawn; `None` for the log as one.
+    /// name only the model that was drawn, or `tenant`; `None` for the log as one.
     pub candidates_by: Option<String>,
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Args {
     #[arg(long)]
     estimate_propensities: bool,
     /// Where decisions name the drawn model alone: the tag whose values have candidates of their
-    /// own, or `none`; `model_group` where not given.
+    /// own, or `tenant` or `none`; `model_group` where not given.
     #[arg(long, value_name = "TAG", requires = "estimate_propensities")]
     candidates_by: Option<String>,
     /// Let estimated propensities ship or hold, as if they had been drawn with.

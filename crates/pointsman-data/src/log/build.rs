@@ -197,7 +197,9 @@ impl<'f> LogBuilder<'f> {
     /// Where a decision that names only the model that was drawn takes its candidates from.
     fn pool(&mut self, decision: &DecisionCell<'_>, taken: u16) -> Option<usize> {
         let is_unknown = decision.kind == PropensityKind::Unknown && self.unknown == Unknown::Keep;
+        let by_tenant = self.tags.get(self.n_kept_tags).is_some_and(|tag| tag == "tenant");
         let tag = decision.tags.get(self.n_kept_tags).and_then(Option::as_deref);
+        let tag = tag.or(decision.tenant.filter(|_| by_tenant));
         (is_unknown && self.candidates.len() == 1)
             .then(|| self.drawn.add(tag, taken, decision.ts_ms))
     }

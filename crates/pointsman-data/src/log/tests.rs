@@ -263,6 +263,23 @@ fn candidates_are_the_models_in_use_where_only_the_drawn_one_is_named() {
 }
 
 #[test]
+fn tenants_may_have_candidates_of_their_own() {
+    let mut rows = gateway();
+    for (decision, _) in &mut rows {
+        decision.tenant = Some(if decision.ts_ms < 30 { "acme" } else { "zeta" }.to_owned());
+    }
+    let candidates_by = Some("tenant".to_owned());
+    let options = LogOptions { unknown: Unknown::Keep, candidates_by, ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        assert_eq!(log.in_use.n_pools, 2, "{name}");
+        let last = log.rows.iter().position(|row| row.id == "small-42").unwrap();
+        assert_eq!(log.probabilities[3 * last..][..3], [0.0, 1.0, 0.0], "{name}");
+    }
+}
+
+#[test]
 fn rows_that_are_left_out_are_counted() {
     let options = LogOptions { unknown: Unknown::Keep, ..LogOptions::default() };
     let (_folder, path) = write("log.ndjson", gateway());
