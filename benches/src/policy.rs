@@ -1,15 +1,19 @@
 //! A policy of the usual size, put together the way serving does: through the bytes of an artifact.
 
 use pointsman_core::{
+    answer::N_SIGNS,
     artifact::{Artifact, Card, Origin, Provenance, Standing},
     catalog::Catalog,
+    escalation::{
+        EscalationParts, EscalationScorer, InputScaling, N_INPUTS, N_PRODUCTS, TermParts,
+    },
     explorer::{Explorer, Rule},
     features::{FeatureSchema, N_DENSE},
     newcomers::Newcomers,
     objective::{Objective, Weights},
     policy::Policy,
     request::{Message, Request, Role},
-    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerError, ScorerParts},
     units::Probability,
 };
 use pointsman_testkit::{Draws, Stream};
@@ -53,6 +57,36 @@ pub fn policy(n_models: usize, prices: Prices) -> Result<Policy, Box<dyn Error>>
         policy = policy.with_newcomers(catalog, None, Newcomers::All);
     }
     Ok(policy.with_explorer(explorer).with_objective(objective))
+}
+
+/// What reads answers, with weights for so many columns.
+///
+/// # Errors
+/// What the scorer refuses; a bug in this file.
+pub fn reader(n_columns: usize) -> Result<EscalationScorer, ScorerError> {
+    let schema = FeatureSchema::default();
+    let n_buckets = schema.n_buckets();
+    let terms = || TermParts {
+        weights: (0_i8..=126).cycle().take(n_buckets * n_columns).collect(),
+        squared_idf: vec![512; n_buckets],
+        scales: vec![0.001; n_columns],
+    };
+    let dense = || DenseScaling { centres: [0.5; N_DENSE], factors: [1.0; N_DENSE] };
+    EscalationScorer::new(EscalationParts {
+        schema,
+        n_columns,
+        prompt: terms(),
+        answer: terms(),
+        intercepts: vec![0.5; n_columns],
+        scaling: InputScaling {
+            prompt: dense(),
+            shape: dense(),
+            sign_centres: [0.5; N_SIGNS],
+            sign_factors: [1.0; N_SIGNS],
+        },
+        linear: vec![0.01; N_INPUTS * n_columns],
+        products: vec![0.001; N_PRODUCTS * n_columns],
+    })
 }
 
 /// The only message of a request, borrowed from its bytes.

@@ -2,13 +2,15 @@
 
 use pointsman_benches::{
     allocations::{Counting, n_allocations},
-    policy::{Prices, policy},
+    policy::{Prices, policy, reader},
     text::{Kind, Writer},
 };
 use pointsman_core::{
+    answer::Answer,
+    escalation::{EscalationPolicy, EscalationWorkspace, InHand, Reader, decide_escalation},
     policy::Workspace,
     request::{Capabilities, Constraints, Message, Request, Role},
-    units::{Probability, Tokens},
+    units::{Probability, Tokens, Usd},
 };
 use std::borrow::Cow;
 
@@ -71,5 +73,38 @@ fn decisions_allocate_nothing() {
                 assert_eq!(n, 0, "{n_models} models, {prices:?}, conversation {index} from {from}");
             }
         }
+    }
+}
+
+#[test]
+fn decisions_after_an_answer_allocate_nothing() {
+    let texts = texts();
+    let policy = policy(8, Prices::Catalog).unwrap();
+    let readers = vec![Reader { model: 0, next: vec![3, 5], scorer: reader(3).unwrap() }];
+    let escalation = EscalationPolicy::new(readers, &policy, 3).unwrap();
+    let (mut first, mut second) = (Workspace::new(&policy), EscalationWorkspace::new(&escalation));
+    let circumstances = policy.circumstances();
+    let draw = Probability::new(0.9).unwrap();
+    let mut decide = |request: &Request<'_>, text: &str| {
+        let answer = Answer::from_text(text);
+        let in_hand = InHand {
+            request,
+            circumstances: &circumstances,
+            answer: &answer,
+            model: 0,
+            n_answers: 1,
+            spent: Usd::ZERO,
+        };
+        let before = n_allocations();
+        let workspaces = (&mut first, &mut second);
+        let decision = decide_escalation((&policy, &escalation), &in_hand, draw, workspaces);
+        let n = n_allocations() - before;
+        assert!(0.0 < decision.propensity.get());
+        n
+    };
+    decide(&Request::default(), "");
+    for (index, text) in texts.iter().enumerate() {
+        let request = Request::from_prompt(&texts[(index + 1) % texts.len()]);
+        assert_eq!(decide(&request, text), 0, "text {index}");
     }
 }

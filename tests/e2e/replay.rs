@@ -14,7 +14,7 @@ const DAY_MS: u64 = 86_400_000;
 const START_MS: u64 = 1_767_225_600_000;
 const PER_DAY: u64 = 200;
 const N_DAYS: u64 = 16;
-/// On this day a model arrives, and the best of the others turns bad.
+/// On this day a model arrives, and all others turn bad.
 const CHANGE: u64 = 10;
 const NEW: &str = "heron-large";
 const FLAGS: &str = "--buckets 12 --lambda 0";
@@ -47,21 +47,8 @@ static CHANGING: LazyLock<Changing> = LazyLock::new(|| {
     Changing::of(&Source { names, requests: (0..N_DAYS * PER_DAY).map(request).collect(), new })
 });
 
-impl Source {
-    /// The best of the models that are there from the beginning.
-    fn best_before_the_change(&self) -> usize {
-        let total = |model: usize| -> f64 {
-            let before = usize::try_from(CHANGE * PER_DAY).unwrap();
-            self.requests[..before].iter().map(|(_, _, quality)| quality[model]).sum()
-        };
-        let others = (0..self.names.len()).filter(|model| *model != self.new);
-        others.max_by(|&a, &b| total(a).total_cmp(&total(b))).unwrap()
-    }
-}
-
 impl Changing {
     fn of(source: &Source) -> Self {
-        let best = source.best_before_the_change();
         let new = source.names[source.new].clone();
         let mut changing = Self { new, log: Vec::new(), tables: Vec::new() };
         for (place, request) in (0..).zip(&source.requests) {
@@ -71,7 +58,11 @@ impl Changing {
             }
             let mut quality = request.2.clone();
             if CHANGE <= day {
-                quality[best] *= 0.2;
+                for (_, quality) in
+                    (0..).zip(&mut quality).filter(|(model, _)| *model != source.new)
+                {
+                    *quality *= 0.4;
+                }
             }
             let table = changing.tables.last_mut().unwrap();
             for (name, quality) in source.names.iter().zip(&quality) {

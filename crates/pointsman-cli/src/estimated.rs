@@ -15,11 +15,10 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail};
 use pointsman_core::{
     features::{Bigrams, FeatureSchema},
-    request::Request,
     scorer::{Scorer, Scores},
     units::len_as_float,
 };
-use pointsman_data::{DataError, LogOptions, ModelsInUse, TrafficLog, Unknown, read_log};
+use pointsman_data::{Asked, DataError, LogOptions, ModelsInUse, TrafficLog, Unknown, read_log};
 use pointsman_log::record::PropensityKind;
 use pointsman_train::{
     design::{Design, DesignBuilder},
@@ -91,10 +90,11 @@ impl Estimating {
         Ok(Self { smallest, candidates_by: (tag != "none").then(|| tag.to_owned()) })
     }
 
-    /// How a log is read that is estimated on.
+    /// How a log is read that is estimated on: by texts alone, since the logger is modelled by
+    /// features of a schema that no record has.
     pub(crate) fn options(&self, options: &LogOptions) -> LogOptions {
         let candidates_by = self.candidates_by.clone();
-        LogOptions { unknown: Unknown::Keep, candidates_by, ..options.clone() }
+        LogOptions { unknown: Unknown::Keep, candidates_by, features: None, ..options.clone() }
     }
 }
 
@@ -114,16 +114,16 @@ pub(crate) fn read(
     paths: &[PathBuf],
     options: &LogOptions,
     estimating: Option<&Estimating>,
-    on_request: &mut dyn FnMut(&Request<'_>),
+    on_request: &mut dyn FnMut(Asked<'_, '_>),
 ) -> Result<(TrafficLog, Option<Estimated>)> {
     let options = estimating.map_or_else(|| options.clone(), |it| it.options(options));
     // Words alone, since draws depend on few things.
     let mut design = DesignBuilder::new(FeatureSchema::new(14, Bigrams::Without)?);
-    let read = read_log(paths, &options, &mut |_, request| {
-        if estimating.is_some() {
+    let read = read_log(paths, &options, &mut |_, asked| {
+        if let (Some(_), Some(request)) = (estimating, asked.text()) {
             design.push(request);
         }
-        on_request(request);
+        on_request(asked);
     });
     let mut log = read.map_err(hinted)?;
     check_metric(&log, &options)?;
@@ -342,6 +342,7 @@ pub(crate) fn in_use(found: &ModelsInUse) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pointsman_core::request::Request;
     use pointsman_data::LoggedRow;
 
     /// Row `at` of a log that draws its candidates alike: models 0 and 1 for one half of the rows, 0 and
@@ -424,6 +425,16 @@ mod tests {
             let refused = of(Some(wrong), None).unwrap_err().to_string();
             assert!(refused.contains("is not in (0, 1]"), "{refused}");
         }
+    }
+
+    /// Features stand in for texts until propensities are to be estimated.
+    #[test]
+    fn estimates_are_made_from_texts_alone() {
+        let features = Some(FeatureSchema::default());
+        let options = LogOptions { features, ..LogOptions::default() };
+        let estimating = Estimating::new(None, None).unwrap().options(&options);
+        assert_eq!((estimating.features, estimating.unknown), (None, Unknown::Keep));
+        assert_eq!((options.features, options.unknown), (features, Unknown::Drop));
     }
 
     #[track_caller]

@@ -6,15 +6,15 @@ use crate::{
     screen::Screen,
     wording,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use pointsman_core::{
     catalog::Catalog,
     features::FeatureSchema,
-    request::Request,
     units::{Propensity, Tokens},
 };
 use pointsman_data::{
-    LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog, read_outcomes,
+    Asked, DataError, LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
+    read_outcomes,
 };
 use pointsman_log::record::PropensityKind;
 use pointsman_train::{
@@ -108,7 +108,7 @@ pub(crate) fn load_table(
     screen: &Screen,
 ) -> Result<LoadedTable> {
     let (table, design) = read_features("reading prompts", schema, screen, |push| {
-        Ok(read_outcomes(paths, options, &mut |_, request| push(request))?)
+        Ok(read_outcomes(paths, options, &mut |_, request| push(Asked::Text(request)))?)
     })?;
     let matrix = table.matrix()?;
     let is_whole = matrix.prompts.len() == design.n_rows();
@@ -223,7 +223,8 @@ pub(crate) fn cheapest(model: &pointsman_core::catalog::Model, input: u32, outpu
     model.endpoints.iter().map(cost).fold(f64::INFINITY, f64::min)
 }
 
-/// Reads logs, and leaves out decisions that had no choice.
+/// Reads logs, and leaves out decisions that had no choice; features stand in for texts that were
+/// not kept, where no propensity is estimated.
 pub(crate) fn load_log(
     paths: &[PathBuf],
     options: &LogOptions,
@@ -231,9 +232,11 @@ pub(crate) fn load_log(
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedLog> {
+    let options = LogOptions { features: Some(schema), ..options.clone() };
     let ((mut log, estimated), design) =
         read_features("reading requests", schema, screen, |push| {
-            estimated::read(paths, options, estimating, push)
+            let read = estimated::read(paths, &options, estimating, push);
+            read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
         })?;
     let kept = log.keep("the propensity is deterministic", |row| {
         row.propensity_kind != PropensityKind::Deterministic
@@ -251,17 +254,32 @@ pub(crate) fn load_log(
     Ok(LoadedLog { log, design, estimated })
 }
 
+/// A log of nothing but features of another schema can be learned from all the same.
+pub(crate) fn hinted(error: DataError) -> anyhow::Error {
+    let is_other = matches!(&error, DataError::NothingUsable { reasons, .. }
+        if reasons.contains("features and no text, of the schema"));
+    if is_other {
+        return anyhow!(
+            "{error}; ask for the schema of the records with --buckets and --words-only"
+        );
+    }
+    error.into()
+}
+
 /// Reads a source, every request becoming a row of features as it comes by.
 fn read_features<T>(
     label: &str,
     schema: FeatureSchema,
     screen: &Screen,
-    read: impl FnOnce(&mut dyn FnMut(&Request<'_>)) -> Result<T>,
+    read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<(T, Design)> {
     let bar = screen.progress(label, 0);
     let mut builder = DesignBuilder::new(schema);
-    let source = read(&mut |request| {
-        builder.push(request);
+    let source = read(&mut |asked| {
+        match asked {
+            Asked::Text(request) => builder.push(request),
+            Asked::Features(_, features) => builder.push_read(&features),
+        }
         bar.inc(1);
     });
     bar.finish_and_clear();

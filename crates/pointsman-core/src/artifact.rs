@@ -16,7 +16,10 @@ mod point_wire;
 pub use card::{Card, Origin, Provenance, Standing};
 pub use codec::GOLDEN_PROMPTS;
 
-use crate::scorer::{Scorer, ScorerError};
+use crate::{
+    escalation::Reader,
+    scorer::{Scorer, ScorerError},
+};
 
 /// A checked policy file.
 #[derive(Debug, Clone)]
@@ -25,6 +28,7 @@ pub struct Artifact {
     digest: String,
     scorer: Scorer,
     row_ids: Vec<u64>,
+    readers: Vec<Reader>,
 }
 
 /// Why a file is not a usable artifact.
@@ -65,7 +69,17 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] where the card and the scorer do not go together.
     pub fn new(card: &Card, scorer: &Scorer, row_ids: &[u64]) -> Result<Self, ArtifactError> {
-        let bytes = codec::encode(card, scorer, row_ids)?;
+        let bytes = codec::encode(card, scorer, row_ids, &[])?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// The same with what was learned about models' answers; all readers have equally many next
+    /// models.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] where readers and scorer do not go together.
+    pub fn with_readers(&self, readers: &[Reader]) -> Result<Self, ArtifactError> {
+        let bytes = codec::encode(&self.card, &self.scorer, &self.row_ids, readers)?;
         Self::from_bytes(&bytes)
     }
 
@@ -82,7 +96,7 @@ impl Artifact {
     /// # Errors
     /// None for an artifact that was checked; the signature is the encoder's.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
-        codec::encode(&self.card, &self.scorer, &self.row_ids)
+        codec::encode(&self.card, &self.scorer, &self.row_ids, &self.readers)
     }
 
     /// What people and programs read about the policy.
@@ -98,6 +112,11 @@ impl Artifact {
     /// The learned part.
     pub fn scorer(&self) -> &Scorer {
         &self.scorer
+    }
+
+    /// What was learned about models' answers; empty where nothing was.
+    pub fn readers(&self) -> &[Reader] {
+        &self.readers
     }
 
     /// Whether a row with this id was among those it was trained on; ids are made by

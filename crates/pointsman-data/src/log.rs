@@ -7,6 +7,7 @@
 //! Weakness: decisions that another model answered are dropped, since their quality is not the
 //! drawn model's. Where failovers are frequent, that makes unreliable models look better.
 
+mod asked;
 mod build;
 mod cell;
 mod flat;
@@ -20,10 +21,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pointsman_core::request::Request;
+use pointsman_core::features::FeatureSchema;
 use pointsman_log::record::PropensityKind;
 
-pub use self::in_use::ModelsInUse;
+pub use self::{asked::Asked, in_use::ModelsInUse};
 
 use self::build::LogBuilder;
 use crate::{
@@ -47,6 +48,10 @@ pub struct LogOptions {
     /// The tag whose values have candidates of their own, where decisions of unknown propensity
     /// name only the model that was drawn, or `tenant`; `None` for the log as one.
     pub candidates_by: Option<String>,
+    /// Features of this schema, or of one that differs in having more buckets, stand in for a text
+    /// that was not kept; `None` where only a text will do. Requests with features of another schema
+    /// alone are dropped and counted.
+    pub features: Option<FeatureSchema>,
 }
 
 impl LogOptions {
@@ -60,8 +65,8 @@ impl Default for LogOptions {
         let quality_metric = "quality".to_owned();
         let (unknown, tags) = (Unknown::Drop, Vec::new());
         let candidates_by = Some(Self::CANDIDATES_BY.to_owned());
-        let quality_range = (0.0, 1.0);
-        Self { quality_metric, quality_range, undrawn, unknown, tags, candidates_by }
+        let (quality_range, features) = ((0.0, 1.0), None);
+        Self { quality_metric, quality_range, undrawn, unknown, tags, candidates_by, features }
     }
 }
 
@@ -116,8 +121,8 @@ pub struct TrafficLog {
     /// Usable decisions that were kept with a probability below one (`keep_prob`), and count as one
     /// row all the same.
     pub n_thinned: u64,
-    /// SHA-256 over the content of the used rows in their order, as 64 hexadecimal digits. Texts
-    /// enter it by a 64-bit hash.
+    /// SHA-256 over the content of the used rows in their order, as 64 hexadecimal digits. Texts,
+    /// and features in their place, enter it by a 64-bit hash.
     pub digest: String,
 }
 
@@ -153,7 +158,8 @@ pub struct LoggedRow {
     /// When it was made, in milliseconds since 1970 UTC; zero where the log does not say.
     pub ts_ms: u64,
     /// Equal for rows that must not be split: a hash of the session id where there is one, else
-    /// of the text as [`prompt_group`](crate::prompt_group) folds it.
+    /// of the text as [`prompt_group`](crate::prompt_group) folds it, else of the terms in place of
+    /// the text.
     pub group: u64,
     /// The tag `task`.
     pub task: Option<String>,
@@ -184,15 +190,15 @@ pub struct LoggedRow {
 /// Reads traffic logs from files, patterns or journals and joins outcomes to decisions.
 ///
 /// `on_request` is called once per usable decision, with its index into [`TrafficLog::rows`] and
-/// its text, which is forgotten afterwards.
+/// its text, or the features in its place, which are forgotten afterwards.
 ///
 /// # Errors
-/// [`DataError`] where a file cannot be read or lacks a column, where a propensity, grade or cost
-/// cannot be right, where a decision contradicts itself, and where nothing can be used.
+/// [`DataError`] where a file cannot be read or lacks a column, where a propensity, grade, cost or
+/// feature cannot be right, where a decision contradicts itself, and where nothing can be used.
 pub fn read_log(
     paths: &[PathBuf],
     options: &LogOptions,
-    on_request: &mut dyn FnMut(usize, &Request<'_>),
+    on_request: &mut dyn FnMut(usize, Asked<'_, '_>),
 ) -> Result<TrafficLog, DataError> {
     let sources = sources(paths)?;
     let mut builder = LogBuilder::new(options, on_request)?;

@@ -186,7 +186,11 @@ impl Rows {
     }
 
     fn take_value(&mut self) -> io::Result<Next> {
-        take_value(&mut self.bytes, self.limit, &mut self.row)
+        let found = take_value(&mut self.bytes, self.limit, &mut self.row)?;
+        if found == Next::CutOff {
+            self.outer = 0; // what is cut off is told once
+        }
+        Ok(found)
     }
 }
 

@@ -130,6 +130,7 @@ fn full_request() -> RequestRecord {
         tools: 1,
         modalities: vec!["image".to_owned()],
         max_tokens: Some(256),
+        features: None,
     }
 }
 

@@ -162,7 +162,7 @@ impl Service {
         let ticket = journal.map(|journal| {
             let shadows = self.shadows(made, desk);
             let mut record = std::mem::take(&mut desk.record);
-            made.record(&mut record, self, desk, (took_ns(), &shadows));
+            made.record(&mut record, self, (desk, workspace), (took_ns(), &shadows));
             let ticket = journal.gather_made(&record, made.id, made.now_ms);
             desk.put_back_record(record);
             ticket

@@ -6,7 +6,7 @@ use super::{
     language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    moves, overlap, provenance,
+    moves, overlap, provenance, shared_schema,
     slices::{self, Slice},
     target::{Reward, Target, rounds},
     undrawn, used_rows, value_row,
@@ -19,7 +19,7 @@ use crate::{
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_core::{request::Request, units::len_as_float};
+use pointsman_core::units::len_as_float;
 use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
 use pointsman_eval::{
     bounds::Rival,
@@ -184,13 +184,14 @@ fn read(
     recorders: &mut [Recorder<'_>],
     (settings, screen): (&Settings, &Screen),
 ) -> Result<ReadLog> {
-    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    let features = shared_schema(recorders);
+    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let estimating = settings.estimating.as_ref();
     let mut languages = Vec::new();
     let (log, estimated) = decide_all(recorders, screen, |decide| {
-        estimated::read(paths, &options, estimating, &mut |request: &Request<'_>| {
-            languages.push(language(request));
-            decide(request);
+        estimated::read(paths, &options, estimating, &mut |asked| {
+            languages.push(asked.text().map_or("(no text)", language));
+            decide(asked);
         })
     })?;
     Ok(ReadLog { log, languages, estimated })

@@ -156,7 +156,7 @@ struct Reading {
     n_equals: u64,
     n_marks: u64,
     /// Numbers that stand in the answer, each once.
-    n_new_numbers: u64,
+    n_distinct_numbers: u64,
     last_number: Option<f64>,
     /// Brackets that are open, by kind.
     n_open: [u32; 3],
@@ -172,6 +172,8 @@ struct Asked {
     n_words_used: u64,
     n_numbers: u64,
     n_numbers_used: u64,
+    /// Numbers that stand in both, each once.
+    n_distinct_used: u64,
     n_bytes: usize,
     n_bytes_of_other_script: usize,
 }
@@ -256,7 +258,7 @@ impl AnswerExtractor {
                     reading.last_number = Some(number.value);
                     self.words.insert(key);
                     if self.numbers.insert(key) {
-                        reading.n_new_numbers += 1;
+                        reading.n_distinct_numbers += 1;
                     } else {
                         self.repeated.insert(key);
                     }
@@ -291,9 +293,10 @@ impl AnswerExtractor {
                     }
                     Token::Number(number) => {
                         let key = key_of_number(number.value);
+                        let is_used = self.numbers.contains(key);
                         asked.n_numbers += 1;
-                        asked.n_numbers_used += u64::from(self.numbers.contains(key));
-                        self.asked.insert(key);
+                        asked.n_numbers_used += u64::from(is_used);
+                        asked.n_distinct_used += u64::from(self.asked.insert(key) && is_used);
                     }
                     Token::Mark(_) => {}
                 }
@@ -313,7 +316,7 @@ impl Reading {
             n_numbers: 0,
             n_equals: 0,
             n_marks: 0,
-            n_new_numbers: 0,
+            n_distinct_numbers: 0,
             last_number: None,
             n_open: [0; 3],
         }

@@ -155,7 +155,7 @@ impl Signs<'_, '_, '_> {
         signs.push(log1p(asked.n_numbers));
         signs.push(as_float(asked.n_numbers_used) / (1.0 + as_float(asked.n_numbers)));
         signs.push(as_float(asked.n_words_used) / (1.0 + as_float(asked.n_words)));
-        signs.push(log1p(reading.n_new_numbers));
+        signs.push(log1p(reading.n_distinct_numbers.saturating_sub(asked.n_distinct_used)));
     }
 
     fn choices(&self, signs: &mut Row) {
@@ -173,7 +173,8 @@ impl Signs<'_, '_, '_> {
             return;
         };
         let choice = &all[place];
-        let others = || all.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, it)| it);
+        let others =
+            || all.iter().enumerate().filter(move |(at, _)| *at != place).map(|(_, it)| it);
         let n_others = others().count();
         let mean = |value: &dyn Fn(&Choice) -> f64| {
             others().map(value).sum::<f64>() / len_as_float(n_others.max(1))

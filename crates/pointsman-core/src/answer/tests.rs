@@ -74,6 +74,7 @@ fn numbers_are_compared_with_the_prompt() {
     check(prompt, "I say 16", "last number is in the prompt", YES);
     check(prompt, "16 - 3 = 13", "prompt's numbers used", 2.0 / 3.0);
     check(prompt, "none", "prompt's numbers used", 0.0);
+    check(prompt, "16 - 3 = 13, and 13 again", "log new numbers", 2.0_f32.ln());
 }
 
 #[test]

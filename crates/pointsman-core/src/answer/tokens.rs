@@ -92,7 +92,13 @@ fn number(text: &[u8]) -> (Number, usize) {
 
 /// A number that stands for a word, equal for equal words.
 pub(super) fn key_of_word(word: &[u8]) -> u64 {
-    word.iter().fold(WORD_SEED, |key, &byte| mix(key ^ u64::from(byte)))
+    word.chunks(8).fold(WORD_SEED ^ word.len() as u64, |key, chunk| {
+        let mut bytes = [0; 8];
+        for (byte, letter) in bytes.iter_mut().zip(chunk) {
+            *byte = *letter;
+        }
+        mix(key ^ u64::from_le_bytes(bytes))
+    })
 }
 
 /// The same for numbers; `1.50` is `1.5`.

@@ -1,11 +1,14 @@
 //! Bytes to artifact and back.
 
+mod answers;
+
 use super::{
     Artifact, ArtifactError, Card,
     card::{CardWire, FORMAT_VERSIONS},
     digest,
 };
 use crate::{
+    escalation::Reader as AnswerReader,
     features::{Extractor, N_DENSE, SCHEMA_VERSION},
     request::Request,
     scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores},
@@ -33,10 +36,14 @@ pub(super) fn encode(
     card: &Card,
     scorer: &Scorer,
     row_ids: &[u64],
+    readers: &[AnswerReader],
 ) -> Result<Vec<u8>, ArtifactError> {
     let parts = scorer.parts();
     if card.models.len() != parts.n_models || card.schema != parts.schema {
         return Err(malformed("the card and the scorer are of different policies"));
+    }
+    if readers.iter().any(|reader| reader.scorer.schema() != parts.schema) {
+        return Err(malformed("requests and answers are read by different schemas"));
     }
     let (columns, buckets) = (parts.n_columns(), parts.schema.n_buckets());
     let golden = golden_scores(scorer);
@@ -74,7 +81,8 @@ pub(super) fn encode(
         tensors.push(floats("clusters.centres", &[clusters.n_dims(), *n_clusters], centres));
         tensors.push(floats("clusters.offsets", &[*n_clusters, parts.n_models], offsets));
     }
-    let wire = CardWire::new(card, least_version(parts));
+    tensors.extend(answers::tensors(readers)?);
+    let wire = CardWire::new(card, least_version(parts, readers));
     let json = serde_json::to_string(&wire).map_err(malformed)?;
     let views = tensors
         .iter()
@@ -144,7 +152,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
             f64::from_le_bytes,
         )?[0],
     };
-    let expected = least_version(&parts);
+    let readers = answers::read(&read, card.schema, n_models)?;
+    let expected = least_version(&parts, &readers);
     if format_version != expected {
         return Err(malformed(format!(
             "it says format version {format_version}, its tensors are those of {expected}"
@@ -158,12 +167,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     }
     let scorer = Scorer::new(parts)?;
     check_golden(&scorer, &golden)?;
-    Ok(Artifact { card, digest: found, scorer, row_ids })
+    Ok(Artifact { card, digest: found, scorer, row_ids, readers })
 }
 
 /// The least format version that can hold these parts, so that old readers read what they can.
-fn least_version(parts: &ScorerParts) -> u32 {
-    if parts.factor.is_some() || parts.clusters.is_some() { 2 } else { 1 }
+fn least_version(parts: &ScorerParts, readers: &[AnswerReader]) -> u32 {
+    let is_second = parts.factor.is_some() || parts.clusters.is_some() || !readers.is_empty();
+    if is_second { 2 } else { 1 }
 }
 
 /// Versions come before the rest of the card, which another version may have changed.

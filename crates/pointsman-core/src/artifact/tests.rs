@@ -1,5 +1,6 @@
 use super::*;
 use crate::{
+    escalation::{EscalationScorer, example},
     features::Extractor,
     objective::{Band, Favour, Guarantee, OperatingPoint, StrongShare},
     request::Request,
@@ -57,6 +58,34 @@ fn with(parts: ScorerParts) -> Artifact {
         },
     };
     Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap()
+}
+
+/// A small policy that reads the answers of two of its models.
+fn with_readers() -> Artifact {
+    let reader = |model: usize, next: usize| Reader {
+        model,
+        next: vec![next],
+        scorer: EscalationScorer::new(example(2)).unwrap(),
+    };
+    small().with_readers(&[reader(0, 2), reader(1, 2)]).unwrap()
+}
+
+#[test]
+fn readers_are_written_and_read_back() {
+    let original = with_readers();
+    let bytes = original.to_bytes().unwrap();
+    let read = Artifact::from_bytes(&bytes).unwrap();
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    assert_eq!(read.readers().len(), 2);
+    for (read, original) in read.readers().iter().zip(original.readers()) {
+        assert_eq!((read.model, &read.next), (original.model, &original.next));
+        assert_eq!(read.scorer.parts(), original.scorer.parts());
+    }
+    assert!(small().readers().is_empty());
+    let unlike =
+        Reader { model: 1, next: vec![0, 2], scorer: EscalationScorer::new(example(3)).unwrap() };
+    let both = [with_readers().readers()[0].clone(), unlike];
+    assert!(matches!(small().with_readers(&both), Err(ArtifactError::Malformed { .. })));
 }
 
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| small().to_bytes().unwrap());

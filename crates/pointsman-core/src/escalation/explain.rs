@@ -33,7 +33,7 @@ pub struct GainExplanation {
 /// just made with `workspace`.
 pub fn explain_gain(
     reader: &Reader,
-    in_hand: &InHand<'_>,
+    in_hand: &InHand<'_, '_, '_>,
     column: usize,
     workspace: &EscalationWorkspace,
 ) -> GainExplanation {

@@ -17,3 +17,6 @@ pub use scorer::{
     EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,
     TermParts, input_name, inputs_of,
 };
+
+#[cfg(test)]
+pub(crate) use scorer::tests::example;

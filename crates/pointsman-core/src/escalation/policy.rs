@@ -62,13 +62,13 @@ pub enum EscalationPolicyError {
 
 /// An answer that may be accepted.
 #[derive(Debug, Clone, Copy)]
-pub struct InHand<'a> {
+pub struct InHand<'a, 'r, 't> {
     /// What was asked.
-    pub request: &'a Request<'a>,
+    pub request: &'a Request<'r>,
     /// What is in force.
     pub circumstances: &'a Circumstances<'a>,
     /// The answer.
-    pub answer: &'a Answer<'a>,
+    pub answer: &'a Answer<'t>,
     /// Who gave it, by its place in the policy.
     pub model: usize,
     /// Answers so far, with this one.
@@ -208,7 +208,7 @@ impl EscalationPolicy {
 /// Allocates nothing once both workspaces have served a request.
 pub fn decide_escalation(
     (policy, escalation): (&Policy, &EscalationPolicy),
-    in_hand: &InHand<'_>,
+    in_hand: &InHand<'_, '_, '_>,
     draw: Probability,
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> EscalationDecision {
@@ -227,7 +227,7 @@ pub fn decide_escalation(
 /// choose, if so, and how many bytes of the answer were not read.
 pub fn distribute_escalation(
     (policy, escalation): (&Policy, &EscalationPolicy),
-    in_hand: &InHand<'_>,
+    in_hand: &InHand<'_, '_, '_>,
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> (Option<Settled>, usize) {
     let (first, second) = workspaces;
@@ -278,7 +278,7 @@ impl EscalationWorkspace {
 /// Fills in the options and their utilities.
 fn weigh(
     reader: &Reader,
-    in_hand: &InHand<'_>,
+    in_hand: &InHand<'_, '_, '_>,
     (first, scores): (&Workspace, &EscalationScores),
     options: &mut Vec<EscalationOption>,
 ) {
@@ -319,7 +319,7 @@ fn weigh(
 }
 
 /// The caller's cap on cost holds for all answers together.
-fn over_cap(in_hand: &InHand<'_>, expected: &Expected) -> Option<Exclusion> {
+fn over_cap(in_hand: &InHand<'_, '_, '_>, expected: &Expected) -> Option<Exclusion> {
     let cap = in_hand.request.constraints.max_cost?;
     let total = in_hand.spent.saturating_add(expected.cost?);
     (cap < total).then_some(Exclusion::Cost { expected: total, cap })

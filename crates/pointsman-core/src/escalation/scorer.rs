@@ -216,6 +216,11 @@ impl EscalationScorer {
         &self.parts
     }
 
+    /// The schema that requests and answers must be read by.
+    pub fn schema(&self) -> FeatureSchema {
+        self.parts.schema
+    }
+
     /// Predicts for one request and one answer to it; `scores` is overwritten and, after its first
     /// use, not grown. Both must be read by the scorer's schema.
     pub fn score<'f>(

@@ -6,6 +6,7 @@ use std::{
 };
 
 use pointsman_core::{
+    features::FeatureSchema,
     request::Request,
     units::{Propensity, len_as_float},
 };
@@ -13,6 +14,7 @@ use pointsman_log::{journal::Damage, record::PropensityKind};
 
 use super::{
     LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown,
+    asked::{self, Asked},
     cell::{DecisionCell, OutcomeCell},
     in_use::Drawn,
 };
@@ -30,7 +32,7 @@ const PROPENSITY_TOLERANCE: f64 = 1e-6;
 
 /// A [`TrafficLog`] in the making; models are numbered by appearance until the end.
 pub(super) struct LogBuilder<'f> {
-    on_request: &'f mut dyn FnMut(usize, &Request<'_>),
+    on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     scale: Scale,
     models: ModelNames,
     /// The candidates of the decision that comes next, and those of them that were excluded.
@@ -50,6 +52,7 @@ pub(super) struct LogBuilder<'f> {
     n_kept_tags: usize,
     drawn: Drawn,
     n_thinned: u64,
+    features: Option<FeatureSchema>,
     n_decisions_read: u64,
     n_without_outcome: u64,
     damage: Damage,
@@ -61,7 +64,7 @@ pub(super) struct LogBuilder<'f> {
 impl<'f> LogBuilder<'f> {
     pub(super) fn new(
         options: &LogOptions,
-        on_request: &'f mut dyn FnMut(usize, &Request<'_>),
+        on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     ) -> Result<Self, DataError> {
         let telling = options.candidates_by.iter().filter(|_| options.unknown == Unknown::Keep);
         Ok(Self {
@@ -82,6 +85,7 @@ impl<'f> LogBuilder<'f> {
             n_kept_tags: options.tags.len(),
             drawn: Drawn::default(),
             n_thinned: 0,
+            features: options.features,
             n_decisions_read: 0,
             n_without_outcome: 0,
             damage: Damage::default(),
@@ -128,11 +132,11 @@ impl<'f> LogBuilder<'f> {
         self.damage.n_missing_segments += damage.n_missing_segments;
     }
 
-    /// Takes one decision, or counts why not.
+    /// Takes one decision, or counts why not. A request without text counts for its features.
     pub(super) fn push(
         &mut self,
         decision: &DecisionCell<'_>,
-        request: Option<&Request<'_>>,
+        request: &Request<'_>,
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
         let taken = self.checked_candidates(decision)?;
@@ -162,8 +166,16 @@ impl<'f> LogBuilder<'f> {
                 return self.drop_row(&reason);
             }
         };
-        let Some(request) = request.filter(|request| 0 < request.n_bytes()) else {
-            return self.drop_row("the request has no text");
+        let read;
+        let asked = if 0 < request.n_bytes() {
+            Asked::Text(request)
+        } else {
+            let found = asked::read(decision.features, self.features);
+            read = match found.map_err(|problem| decision.wrong(problem))? {
+                Ok(features) => features,
+                Err(reason) => return self.drop_row(&reason),
+            };
+            Asked::Features(request, read.as_features())
         };
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             return self.drop_row("duplicate of an earlier decision");
@@ -172,7 +184,7 @@ impl<'f> LogBuilder<'f> {
         let row = LoggedRow {
             id: decision.id.to_owned(),
             ts_ms: decision.ts_ms,
-            group: self.group(decision.session_id, request),
+            group: self.group(decision.session_id, asked),
             task: decision.task.as_deref().map(str::to_owned),
             tenant: decision.tenant.map(str::to_owned),
             tags: decision.tags.iter().take(self.n_kept_tags).cloned().collect(),
@@ -190,7 +202,7 @@ impl<'f> LogBuilder<'f> {
             self.drawn.add_row(self.rows.len(), pool);
         }
         self.n_thinned += u64::from(decision.keep_prob.is_some_and(|kept| kept < 1.0));
-        self.add(row, request);
+        self.add(row, asked);
         Ok(())
     }
 
@@ -292,12 +304,7 @@ impl<'f> LogBuilder<'f> {
 
     /// Refuses what is no distribution or no draw from it; the drawn model's index.
     fn checked_candidates(&mut self, decision: &DecisionCell<'_>) -> Result<u16, DataError> {
-        let wrong = |problem: String| DataError::Decision {
-            path: decision.path.to_path_buf(),
-            id: decision.id.to_owned(),
-            row: decision.number,
-            problem,
-        };
+        let wrong = |problem| decision.wrong(problem);
         let total: f64 = self.candidates.iter().map(|&(_, probability)| probability).sum();
         let is_wrong = |&(_, probability): &(u16, f64)| !(0.0..=1.0).contains(&probability);
         if let Some((_, probability)) = self.candidates.iter().find(|one| is_wrong(one)) {
@@ -326,12 +333,7 @@ impl<'f> LogBuilder<'f> {
         };
         let (true, Some(value)) = (is_known, decision.propensity) else { return Ok(taken) };
         if Propensity::new(value).is_err() {
-            return Err(DataError::Propensity {
-                path: decision.path.to_path_buf(),
-                value,
-                id: decision.id.to_owned(),
-                row: decision.number,
-            });
+            return Err(decision.wrong_propensity(value));
         }
         if SUM_TOLERANCE < (total - 1.0).abs() {
             return Err(wrong(format!(
@@ -347,32 +349,28 @@ impl<'f> LogBuilder<'f> {
         Ok(taken)
     }
 
-    fn group(&mut self, session_id: Option<&str>, request: &Request<'_>) -> u64 {
+    fn group(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> u64 {
         match session_id {
             Some(session) => bytes_group(session.as_bytes()),
-            None => self.folder.group(request.messages.iter().map(|message| &*message.text)),
+            None => asked.group(&mut self.folder, &mut self.text),
         }
     }
 
-    fn add(&mut self, row: LoggedRow, request: &Request<'_>) {
-        self.hash(&row, request);
-        (self.on_request)(self.rows.len(), request);
+    fn add(&mut self, row: LoggedRow, asked: Asked<'_, '_>) {
+        self.hash(&row, asked);
+        (self.on_request)(self.rows.len(), asked);
         self.cells.extend(self.candidates.iter().filter(|(_, probability)| 0.0 < *probability));
         self.ends.push(self.cells.len());
         self.rows.push(row);
     }
 
-    fn hash(&mut self, row: &LoggedRow, request: &Request<'_>) {
-        self.text.clear();
-        for message in request.messages.iter() {
-            self.text.extend_from_slice(message.text.as_bytes());
-            self.text.push(0);
-        }
+    fn hash(&mut self, row: &LoggedRow, asked: Asked<'_, '_>) {
+        let prompt = asked.hash(&mut self.text);
         let model = self.models.name(row.taken).unwrap_or_default();
         for text in [&row.id, model, row.task.as_deref().unwrap_or_default()] {
             self.digest.text(text);
         }
-        for word in [row.ts_ms, row.group, bytes_group(&self.text)] {
+        for word in [row.ts_ms, row.group, prompt] {
             self.digest.word(word);
         }
         let numbers = [Some(row.propensity), Some(row.quality), row.cost_usd, row.latency_ms];

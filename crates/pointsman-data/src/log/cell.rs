@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, path::Path};
 
-use pointsman_log::record::PropensityKind;
+use pointsman_log::record::{FeaturesRecord, PropensityKind};
+
+use crate::error::DataError;
 
 /// One decision as a reader hands it over; its candidates were handed over just before.
 pub(super) struct DecisionCell<'a> {
@@ -23,7 +25,23 @@ pub(super) struct DecisionCell<'a> {
     pub(super) keep_prob: Option<f64>,
     /// As counted at the decision, for where the outcome does not say.
     pub(super) input_tokens: Option<f64>,
+    /// What stands in for a text that was not kept.
+    pub(super) features: Option<&'a FeaturesRecord>,
     pub(super) outcome: Option<OutcomeCell<'a>>,
+}
+
+impl DecisionCell<'_> {
+    /// The refusal of a decision that cannot be right.
+    pub(super) fn wrong(&self, problem: String) -> DataError {
+        let (path, id) = (self.path.to_path_buf(), self.id.to_owned());
+        DataError::Decision { path, id, row: self.number, problem }
+    }
+
+    /// The refusal of a propensity that is no probability of a draw.
+    pub(super) fn wrong_propensity(&self, value: f64) -> DataError {
+        let (path, id) = (self.path.to_path_buf(), self.id.to_owned());
+        DataError::Propensity { path, value, id, row: self.number }
+    }
 }
 
 /// What came of a decision; values are not checked.

@@ -9,7 +9,7 @@ use pointsman_core::{
     request::{Message, Request, Role},
     units::Tokens,
 };
-use pointsman_log::record::{MetricRecord, PropensityKind, RequestRecord};
+use pointsman_log::record::{FeaturesRecord, MetricRecord, PropensityKind, RequestRecord};
 use serde::Deserialize;
 
 use super::{
@@ -46,6 +46,7 @@ pub(super) fn read(
         "tools",
         "modalities",
         "max_tokens",
+        "features",
         "candidate_models",
         "candidate_probabilities",
         "candidate_excluded_by",
@@ -65,7 +66,7 @@ pub(super) fn read(
         columns: &columns,
         required: &[
             &["decision_id"],
-            &["prompt", "messages"],
+            &["prompt", "messages", "features"],
             &["candidate_models"],
             &["candidate_probabilities"],
             &["drawn"],
@@ -79,8 +80,9 @@ pub(super) fn read(
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
+            let features = columns.features(row, batch)?;
             let decision = columns.decision(row, batch, builder.wanted_tags())?;
-            builder.push(&decision, request.as_ref())?;
+            builder.push(&DecisionCell { features: features.as_ref(), ..decision }, &request)?;
         }
         Ok(())
     })
@@ -99,6 +101,7 @@ struct Columns {
     tools: NumberColumn,
     modalities: TextColumn,
     max_tokens: NumberColumn,
+    features: TextColumn,
     models: (Lists, TextColumn),
     probabilities: (Lists, NumberColumn),
     exclusions: (Lists, TextColumn),
@@ -142,6 +145,7 @@ impl Columns {
             tools: batch.numbers("tools")?,
             modalities: batch.texts("modalities")?,
             max_tokens: batch.numbers("max_tokens")?,
+            features: batch.texts("features")?,
             models: batch.text_lists("candidate_models")?,
             probabilities: batch.number_lists("candidate_probabilities")?,
             exclusions: batch.text_lists("candidate_excluded_by")?,
@@ -190,7 +194,8 @@ impl Columns {
         Ok(())
     }
 
-    fn request(&self, row: usize, batch: &Batch<'_>) -> Result<Option<Request<'_>>, DataError> {
+    /// The request; without messages where there is no text.
+    fn request(&self, row: usize, batch: &Batch<'_>) -> Result<Request<'_>, DataError> {
         let messages = if self.messages.has(row) {
             self.messages.get(row).ok_or_else(|| DataError::BadValue {
                 path: batch.path.to_path_buf(),
@@ -200,8 +205,8 @@ impl Columns {
                 expected: ROLES,
             })?
         } else {
-            let Some(prompt) = self.prompts.get(row) else { return Ok(None) };
-            vec![Message { role: Role::User, text: Cow::Borrowed(prompt) }]
+            let message = |prompt| Message { role: Role::User, text: Cow::Borrowed(prompt) };
+            self.prompts.get(row).map(message).into_iter().collect()
         };
         let modalities = self.modalities.get(row).filter(|json| *json != "[]");
         let tools = count(self.tools.get(row)).unwrap_or(0);
@@ -212,17 +217,23 @@ impl Columns {
                     self.wrong(row, batch, "has modalities that are no JSON list".to_owned())
                 })?;
             let record = RequestRecord {
-                messages: Some(Vec::new()),
                 tools: u32::try_from(tools).unwrap_or(u32::MAX),
                 modalities,
                 ..RequestRecord::default()
             };
-            let needs = record.to_request().map(|request| (request.needs, request.n_tools));
-            (request.needs, request.n_tools) = needs.unwrap_or_default();
+            let bare = record.without_text();
+            (request.needs, request.n_tools) = (bare.needs, bare.n_tools);
         }
         request.max_tokens = count(self.max_tokens.get(row)).map(Tokens::new);
         request.input_tokens = count(self.input_tokens.get(row)).map(Tokens::new);
-        Ok(Some(request))
+        Ok(request)
+    }
+
+    fn features(&self, row: usize, batch: &Batch<'_>) -> Result<Option<FeaturesRecord>, DataError> {
+        let wrong = |error: serde_json::Error| {
+            self.wrong(row, batch, format!("has features that cannot be read: {error}"))
+        };
+        self.features.get(row).map(serde_json::from_str).transpose().map_err(wrong)
     }
 
     fn decision<'a>(
@@ -262,6 +273,7 @@ impl Columns {
             kind,
             keep_prob: self.keep_probs.get(row),
             input_tokens: self.input_tokens.get(row),
+            features: None,
             outcome: self.outcome(row, batch)?,
         })
     }

@@ -97,7 +97,8 @@ fn push(
             builder.exclude_last();
         }
     }
-    let request = decision.request.to_request();
+    let kept = &decision.request;
+    let request = kept.to_request().unwrap_or_else(|| kept.without_text());
     let cell = DecisionCell {
         path: found.path,
         number: found.number,
@@ -111,10 +112,11 @@ fn push(
         propensity: decision.propensity.value,
         kind: decision.propensity.kind,
         keep_prob: decision.keep_prob,
-        input_tokens: decision.request.input_tokens.map(pointsman_core::units::as_float),
+        input_tokens: kept.input_tokens.map(pointsman_core::units::as_float),
+        features: kept.features.as_ref(),
         outcome: found.outcome.map(Joined::cell),
     };
-    builder.push(&cell, request.as_ref())
+    builder.push(&cell, &request)
 }
 
 /// Hands over the records of a file or a journal; what a journal's reader passed over.

@@ -1,9 +1,13 @@
 use std::{collections::BTreeMap, fs};
 
-use pointsman_core::request::Capabilities;
+use pointsman_core::{
+    features::{Bigrams, Extractor, FeatureSchema},
+    request::{Capabilities, Request},
+};
 use pointsman_log::record::{
-    CandidateRecord, CostRecord, DecisionRecord, MessageRecord, MetricRecord, OutcomeRecord,
-    PolicyRecord, PropensityRecord, Record, RequestRecord, RoleRecord, Scope, Status, UsageRecord,
+    CandidateRecord, CostRecord, DecisionRecord, FeaturesRecord, MessageRecord, MetricRecord,
+    OutcomeRecord, PolicyRecord, PropensityRecord, Record, RequestRecord, RoleRecord, Scope,
+    Status, UsageRecord,
 };
 use polars::prelude::*;
 use tempfile::TempDir;
@@ -127,8 +131,9 @@ type Seen = (Vec<String>, Capabilities, u32, Option<u64>, Option<u64>);
 
 fn read(path: &Path) -> Result<(TrafficLog, Vec<Seen>), DataError> {
     let mut seen: Vec<Seen> = Vec::new();
-    let log = read_log(&[path.to_path_buf()], &LogOptions::default(), &mut |row, request| {
+    let log = read_log(&[path.to_path_buf()], &LogOptions::default(), &mut |row, asked| {
         assert_eq!(row, seen.len());
+        let request = asked.text().unwrap();
         seen.push((
             request.messages.iter().map(|m| format!("{:?}: {}", m.role, m.text)).collect(),
             request.needs,
@@ -172,6 +177,108 @@ fn both_formats_give_the_same_log() {
         (Some(7), Some(34), Some(250.0))
     );
     assert_eq!(log.rows[0].group, crate::prompt_group("hello  PLAIN"));
+}
+
+/// A decision about a prompt of which its features by one schema are kept.
+fn without_text(id: &str, prompt: &str, schema: FeatureSchema) -> DecisionRecord {
+    let mut extractor = Extractor::new(schema);
+    let features = extractor.extract(&Request::from_prompt(prompt));
+    let features = Some(FeaturesRecord::of(schema, &features));
+    let request = RequestRecord { tools: 2, features, ..RequestRecord::default() };
+    DecisionRecord { request, ..decision(id) }
+}
+
+#[test]
+fn features_stand_in_for_a_text() {
+    let schema = FeatureSchema::default();
+    let words = FeatureSchema::new(18, Bigrams::Without).unwrap();
+    let mut future = without_text("e", "Hello", schema);
+    future.request.features.as_mut().unwrap().schema = "9-18-pairs".to_owned();
+    let rows: Vec<_> = [
+        without_text("a", "What is 2 + 2?", schema),
+        without_text("b", "what is  3 + 3?", schema),
+        without_text("c", "Hello", schema),
+        without_text("d", "Hello", words),
+        future,
+        without_text("f", "", schema),
+    ]
+    .into_iter()
+    .map(|decision| {
+        let outcome = outcome(&decision.id, Some(0.5));
+        (decision, Some(outcome))
+    })
+    .collect();
+    let read = |name: &str, features| {
+        let (_folder, path) = write(name, rows.clone());
+        let options = LogOptions { features, ..LogOptions::default() };
+        let mut seen = Vec::new();
+        let log = read_log(&[path], &options, &mut |_, asked| match asked {
+            Asked::Text(_) => panic!("there is no text"),
+            Asked::Features(request, features) => {
+                assert_eq!((request.n_bytes(), request.n_tools), (0, 2));
+                seen.push((features.terms.to_vec(), *features.dense, features.n_bytes));
+            }
+        });
+        (log, seen)
+    };
+    let (log, seen) = read("log.ndjson", Some(schema));
+    let (flat, flat_seen) = read("log.parquet", Some(schema));
+    let log = log.unwrap();
+    assert_eq!((&flat.unwrap(), &flat_seen), (&log, &seen));
+    let mut extractor = Extractor::new(schema);
+    let hello = extractor.extract(&Request::from_prompt("Hello"));
+    assert_eq!((&seen[2].0[..], seen[2].2), (hello.terms, 5));
+    let ids: Vec<_> = log.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+    let groups: Vec<u64> = log.rows.iter().map(|row| row.group).collect();
+    assert!(groups[0] == groups[1] && groups[1] != groups[2]);
+    let dropped: Vec<_> = log.dropped.iter().map(|(why, n)| (why.as_str(), *n)).collect();
+    let alone = "the request has features and no text";
+    let unknown = format!("{alone}, of a schema that this version does not know");
+    let other = format!("{alone}, of the schema 1-18-words and not 1-18-pairs");
+    assert_eq!(
+        dropped,
+        [(unknown.as_str(), 1), (other.as_str(), 1), ("the request has no text", 1)]
+    );
+    let refused = read("log.ndjson", None).0.unwrap_err().to_string();
+    assert!(refused.ends_with(&format!("{alone} (6)")), "{refused}");
+}
+
+/// A text goes before features, and what it teaches does not depend on them.
+#[test]
+fn features_beside_a_text_change_nothing() {
+    let plain = vec![(decision("d"), Some(outcome("d", Some(0.5))))];
+    let schema = FeatureSchema::default();
+    let mut both = plain.clone();
+    both[0].0.request.features = without_text("d", "something else", schema).request.features;
+    let options = LogOptions { features: Some(schema), ..LogOptions::default() };
+    let mut logs = Vec::new();
+    for rows in [plain, both] {
+        for name in ["log.ndjson", "log.parquet"] {
+            let (_folder, path) = write(name, rows.clone());
+            let mut n_texts = 0;
+            let read = read_log(&[path], &options, &mut |_, asked| {
+                n_texts += usize::from(asked.text().is_some());
+            });
+            logs.push(read.unwrap());
+            assert_eq!(n_texts, 1, "{name}");
+        }
+    }
+    assert!(logs.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn features_that_cannot_be_right_are_refused() {
+    let schema = FeatureSchema::default();
+    let mut wrong = without_text("d", "Hello", schema);
+    wrong.request.features.as_mut().unwrap().dense.pop();
+    let options = LogOptions { features: Some(schema), ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, vec![(wrong.clone(), Some(outcome("d", Some(0.5))))]);
+        let error = read_log(&[path], &options, &mut |_, _| {}).unwrap_err().to_string();
+        let expected = "decision `d` (row 1) has 17 dense features instead of 18";
+        assert!(error.ends_with(expected), "{error}");
+    }
 }
 
 #[test]

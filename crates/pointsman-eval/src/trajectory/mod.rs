@@ -113,7 +113,7 @@ impl Trajectories {
 
     /// The largest weight of a whole trajectory: how far a single row can move the value.
     pub fn largest_weight(&self) -> f64 {
-        self.each().map(|steps| steps.iter().map(weight).product()).fold(0.0, f64::max)
+        self.each().map(|steps| steps.iter().map(weight).product::<f64>()).fold(0.0, f64::max)
     }
 
     /// The target's mean value per trajectory, with its interval.

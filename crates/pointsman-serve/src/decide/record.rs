@@ -3,6 +3,7 @@
 use super::{Explored, Made};
 use crate::{desk::Desk, json, prompts, service::Service, settings::Prompts};
 use pointsman_core::{
+    features::{FeatureSchema, Features},
     policy::{Candidate, Workspace},
     request::{Capabilities, Role},
     units::Tokens,
@@ -63,7 +64,7 @@ impl Made<'_, '_> {
         &self,
         out: &mut Vec<u8>,
         service: &Service,
-        desk: &Desk,
+        (desk, workspace): (&Desk, &Workspace),
         (took_ns, shadows): (u64, &[u8]),
     ) {
         out.reserve(desk.candidates.len() + desk.shared.len() + 1024);
@@ -88,7 +89,7 @@ impl Made<'_, '_> {
             out.push(b'}');
         }
         json::raw_key(out, "request");
-        self.write_request(out, service);
+        self.write_request(out, service, workspace);
         json::raw_key(out, "candidates");
         out.extend_from_slice(&desk.candidates);
         json::raw_key(out, "drawn");
@@ -116,7 +117,7 @@ impl Made<'_, '_> {
         out.push(b'}');
     }
 
-    fn write_request(&self, out: &mut Vec<u8>, service: &Service) {
+    fn write_request(&self, out: &mut Vec<u8>, service: &Service, workspace: &Workspace) {
         let messages = &self.request.messages;
         let n_chars: usize = messages.iter().map(|message| message.text.chars().count()).sum();
         out.extend_from_slice(b"{\"chars\":");
@@ -133,17 +134,22 @@ impl Made<'_, '_> {
         if let Some(tokens) = self.request.max_tokens {
             json::field(out, "max_tokens", &tokens.get());
         }
-        let text = |text| match service.settings.journal.prompts {
-            Prompts::Hash => None,
+        let kept = service.settings.journal.prompts;
+        let text = |text| match kept {
+            Prompts::Hash | Prompts::HashOnly => None,
             Prompts::Redact => Some(prompts::redact(text)),
             Prompts::Full => Some(Cow::Borrowed(text)),
         };
-        if service.settings.journal.prompts == Prompts::Hash {
+        if matches!(kept, Prompts::Hash | Prompts::HashOnly) {
             let hash = service.hash_key.hash(messages);
             json::raw_key(out, "prompt_hash");
             out.push(b'"');
             out.extend_from_slice(&hash);
             out.push(b'"');
+        }
+        if kept == Prompts::Hash {
+            let schema = self.force.loaded.policy.scorer().schema();
+            write_features(out, schema, &workspace.features());
         }
         for (index, message) in messages.iter().enumerate() {
             let Some(text) = text(&message.text) else { break };
@@ -161,6 +167,27 @@ impl Made<'_, '_> {
         }
         out.push(b'}');
     }
+}
+
+/// What the decision was made from, as the record keeps it in place of the text.
+fn write_features(out: &mut Vec<u8>, schema: FeatureSchema, features: &Features<'_>) {
+    json::raw_key(out, "features");
+    out.extend_from_slice(b"{\"schema\":");
+    json::value(out, &format_args!("{schema}"));
+    json::raw_key(out, "terms");
+    out.push(b'"');
+    features.write_terms(schema, out);
+    out.push(b'"');
+    json::raw_key(out, "dense");
+    for (index, &number) in features.dense.iter().enumerate() {
+        out.push(if index == 0 { b'[' } else { b',' });
+        // Digits of double precision give the same bits however they are read.
+        json::value(out, &f64::from(number));
+    }
+    out.push(b']');
+    json::field(out, "bytes", &features.n_bytes);
+    json::field(out, "cut", &features.n_bytes_cut);
+    out.push(b'}');
 }
 
 fn modality(capability: &'static str) -> &'static str {

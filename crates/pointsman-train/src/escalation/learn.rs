@@ -17,7 +17,7 @@ use pointsman_core::{
 };
 
 /// The strengths of regularisation that are compared.
-pub const ESCALATION_STRENGTHS: [f64; 6] = [3.0, 6.0, 10.0, 20.0, 40.0, 80.0];
+pub const ESCALATION_STRENGTHS: [f64; 6] = [5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
 
 /// Columns that are solved side by side.
 const B: usize = 8;

@@ -17,7 +17,7 @@ pub(crate) use self::{
 };
 
 use self::evidence::{Columns, Measured};
-use super::{Recorder, Used, decide_all, used_rows};
+use super::{Recorder, Used, decide_all, shared_schema, used_rows};
 use crate::{
     estimated::{self, Estimated, Estimating},
     policy_flags::LoadedPolicy,
@@ -89,7 +89,8 @@ pub(crate) fn judge(
 ) -> Result<GateReport> {
     let policies = std::iter::once(&question.policy).chain(&question.rival);
     let mut recorders: Vec<Recorder<'_>> = policies.map(Recorder::new).collect();
-    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
+    let features = shared_schema(&recorders);
+    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let (mut log, estimated) = decide_all(&mut recorders, screen, |decide| {
         estimated::read(paths, &options, question.estimating.as_ref(), decide)
     })?;

@@ -26,7 +26,7 @@ fn policies(most_answers: u32) -> (Policy, EscalationPolicy) {
 /// What is decided about an answer, and what might have been.
 fn decide(
     (policy, escalation): (&Policy, &EscalationPolicy),
-    in_hand: &InHand<'_>,
+    in_hand: &InHand<'_, '_, '_>,
     draw: f64,
 ) -> (EscalationDecision, Vec<EscalationOption>) {
     let mut workspace = Workspace::new(policy);
