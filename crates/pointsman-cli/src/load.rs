@@ -1,6 +1,11 @@
 //! Tables and logs, read once and turned into what training and evaluation take.
 
-use crate::{nearest::did_you_mean, screen::Screen, wording};
+use crate::{
+    estimated::{self, Estimated, Estimating},
+    nearest::did_you_mean,
+    screen::Screen,
+    wording,
+};
 use anyhow::{Context, Result, anyhow, bail};
 use pointsman_core::{
     catalog::Catalog,
@@ -9,8 +14,9 @@ use pointsman_core::{
 };
 use pointsman_data::{
     Asked, DataError, LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
-    read_log, read_outcomes,
+    read_outcomes,
 };
+use pointsman_log::record::PropensityKind;
 use pointsman_train::{
     design::{Design, DesignBuilder},
     outcomes::{LoggedOutcome, Outcomes},
@@ -32,6 +38,8 @@ pub(crate) struct LoadedTable {
 pub(crate) struct LoadedLog {
     pub(crate) log: TrafficLog,
     pub(crate) design: Design,
+    /// What of its propensities is estimated.
+    pub(crate) estimated: Option<Estimated>,
 }
 
 /// Refuses a log in which no answered decision carries the quality metric: what is left are its
@@ -215,19 +223,35 @@ pub(crate) fn cheapest(model: &pointsman_core::catalog::Model, input: u32, outpu
     model.endpoints.iter().map(cost).fold(f64::INFINITY, f64::min)
 }
 
-/// Reads logs; features stand in for texts that were not kept.
+/// Reads logs, and leaves out decisions that had no choice; features stand in for texts that were
+/// not kept, where no propensity is estimated.
 pub(crate) fn load_log(
     paths: &[PathBuf],
     options: &LogOptions,
+    estimating: Option<&Estimating>,
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedLog> {
     let options = LogOptions { features: Some(schema), ..options.clone() };
-    let (log, design) = read_features("reading requests", schema, screen, |push| {
-        read_log(paths, &options, &mut |_, asked| push(asked)).map_err(hinted)
-    })?;
-    check_metric(&log, &options)?;
-    Ok(LoadedLog { log, design })
+    let ((mut log, estimated), design) =
+        read_features("reading requests", schema, screen, |push| {
+            let read = estimated::read(paths, &options, estimating, push);
+            read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
+        })?;
+    let kept = log.keep("the propensity is deterministic", |row| {
+        row.propensity_kind != PropensityKind::Deterministic
+    });
+    if kept.is_empty() {
+        bail!(
+            "no decision of the log had a choice: one model alone was in use each time, so that \
+             nothing tells how another would have answered; let the gateway draw another one now \
+             and then, or, where callers chose by the request which model to ask for, pass \
+             --candidates-by none"
+        );
+    }
+    let kept: Vec<u32> = kept.into_iter().map(u32::try_from).collect::<Result<_, _>>()?;
+    let design = if kept.len() < design.n_rows() { design.select(&kept) } else { design };
+    Ok(LoadedLog { log, design, estimated })
 }
 
 /// A log of nothing but features of another schema can be learned from all the same.
@@ -270,7 +294,7 @@ impl LoadedLog {
 
     /// What was read and what was left out, for people.
     pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
-        let Self { log, design } = self;
+        let Self { log, design, estimated } = self;
         screen.say(&format!(
             "read {} decisions: {} usable, among {} models; {} without outcome",
             wording::count(log.n_decisions_read),
@@ -283,6 +307,11 @@ impl LoadedLog {
         }
         if let Some(line) = wording::dropped(&log.dropped) {
             screen.say(&line)?;
+        }
+        let estimates = estimated.iter().flat_map(Estimated::sentences);
+        let notes = estimated::in_use(&log.in_use).into_iter().chain(estimates);
+        for line in notes.chain(wording::thinned(log.n_thinned)) {
+            screen.say(&format!("! {line}"))?;
         }
         if 0 < design.n_requests_cut() {
             let n = wording::count(design.n_requests_cut());

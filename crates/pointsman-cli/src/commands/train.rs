@@ -6,6 +6,7 @@ pub(crate) use learning::{LearningFlags, Loss};
 
 use crate::{
     dictionary::{DictionaryFlags, Reading},
+    estimated::{EstimateFlags, Estimated, Estimating},
     files,
     load::{self, QualityRange},
     point_flags::PointFlags,
@@ -14,7 +15,7 @@ use crate::{
     standing::standing,
     wording,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::{Artifact, Card, Origin, Provenance},
     catalog::Catalog,
@@ -56,6 +57,8 @@ pub(crate) struct Args {
     pub(crate) learning: LearningFlags,
     #[command(flatten)]
     pub(crate) points: PointFlags,
+    #[command(flatten)]
+    pub(crate) estimates: EstimateFlags,
     /// The scale that quality is logged in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     pub(crate) quality_range: Option<QualityRange>,
@@ -69,14 +72,26 @@ pub(crate) struct Args {
 
 impl Args {
     /// The data, and how to read it.
-    fn reading(&self) -> Reading<'_> {
-        let metric = self.quality_metric.as_deref();
+    fn reading(&self, estimating: Option<&Estimating>) -> Reading<'_> {
+        let options = load::log_options(self.quality_range, self.quality_metric.as_deref());
         Reading {
             log: &self.log,
             table: &self.table,
-            log_options: load::log_options(self.quality_range, metric),
+            log_options: estimating.map_or_else(|| options.clone(), |it| it.options(&options)),
             table_options: load::read_options(self.quality_range),
         }
+    }
+
+    /// How propensities are estimated, if they are.
+    fn estimating(&self) -> Result<Option<Estimating>> {
+        let estimating = self.estimates.checked()?;
+        if estimating.is_some() && self.points.asks_for_proof() {
+            bail!(
+                "--max-quality-loss is proved from propensities that are known; leave it out, or \
+                 leave out --estimate-propensities"
+            );
+        }
+        Ok(estimating)
     }
 }
 
@@ -89,6 +104,8 @@ pub(crate) struct Source<'a> {
     /// The ids of the rows of the design.
     pub(crate) row_ids: Vec<&'a str>,
     pub(crate) models: &'a [String],
+    /// What of the propensities is estimated.
+    pub(crate) estimated: Option<&'a Estimated>,
 }
 
 /// Runs the command.
@@ -99,17 +116,18 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let outputs = [Some(&*args.out), args.dictionary.path(), args.json.as_deref()];
     files::check_apart(&inputs, &outputs)?;
     args.dictionary.check()?;
+    let estimating = args.estimating()?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let (artifact, trained) = if args.log.is_empty() {
         from_table(args, catalog.as_ref(), screen)?
     } else {
-        from_log(args, catalog.as_ref(), screen)?
+        from_log(args, (catalog.as_ref(), estimating.as_ref()), screen)?
     };
     if catalog.is_some() {
         Policy::new(artifact.scorer().clone(), &artifact.card().models, catalog.as_ref())?;
     }
     files::write(&args.out, &artifact.to_bytes()?)?;
-    args.dictionary.write(&args.reading(), &artifact, screen)?;
+    args.dictionary.write(&args.reading(estimating.as_ref()), &artifact, screen)?;
     describe(&artifact, &trained, &args.out, screen)?;
     screen::json(args.json.as_deref(), &summary(&artifact, &trained))
 }
@@ -149,6 +167,7 @@ fn from_table(
         seed: args.learning.seed,
         row_ids: loaded.matrix.prompts.iter().map(id).collect(),
         models: &loaded.matrix.models,
+        estimated: None,
     };
     let demands = args.points.demands(&loaded.matrix.models)?;
     learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
@@ -156,11 +175,11 @@ fn from_table(
 
 fn from_log(
     args: &Args,
-    catalog: Option<&Catalog>,
+    (catalog, estimating): (Option<&Catalog>, Option<&Estimating>),
     screen: &Screen,
 ) -> Result<(Artifact, Trained)> {
     let options = load::log_options(args.quality_range, args.quality_metric.as_deref());
-    let loaded = load::load_log(&args.log, &options, args.learning.schema()?, screen)?;
+    let loaded = load::load_log(&args.log, &options, estimating, args.learning.schema()?, screen)?;
     loaded.describe(screen)?;
     let (models, outcomes) = loaded.outcomes(catalog)?;
     if let Some(catalog) = catalog {
@@ -193,6 +212,7 @@ fn from_log(
         seed: args.learning.seed,
         row_ids: loaded.log.rows.iter().map(|row| row.id.as_str()).collect(),
         models: &models,
+        estimated: loaded.estimated.as_ref(),
     };
     let demands = args.points.demands(&models)?;
     learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
@@ -221,7 +241,11 @@ pub(crate) fn learn(
         }
         Progress::Done => bar.finish_and_clear(),
     })?;
-    let Source { name, origin, data_digest, seed, row_ids, models } = source;
+    let Source { name, origin, data_digest, seed, row_ids, models, estimated } = source;
+    let mut settings = settings(&trained);
+    settings.extend(estimated.map(|it| ("propensities".to_owned(), it.setting())));
+    let mut standing = standing(models, &trained);
+    standing.sentence.push_str(estimated.map_or("", |_| Estimated::MARK));
     let operating_points = trained.held_out.as_ref().map_or_else(Vec::new, points);
     let card = Card {
         name,
@@ -229,7 +253,7 @@ pub(crate) fn learn(
         models: models.to_vec(),
         mean_quality: Some(trained.mean_quality.clone()),
         operating_points,
-        standing: standing(models, &trained),
+        standing,
         provenance: Provenance {
             origin,
             data_digest: data_digest.to_owned(),
@@ -237,7 +261,7 @@ pub(crate) fn learn(
             n_outcomes: n_outcomes(origin, set.rows.len(), models.len()),
             seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: settings(&trained),
+            settings,
         },
     };
     let mut ids: Vec<u64> = set

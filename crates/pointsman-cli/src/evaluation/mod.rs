@@ -1,6 +1,5 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
-mod estimated;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;
@@ -17,6 +16,7 @@ mod undrawn;
 
 use self::logged_interval::Shared;
 use crate::{
+    estimated::Estimating,
     load,
     policy_flags::LoadedPolicy,
     report::{
@@ -55,8 +55,8 @@ pub(crate) struct Settings {
     pub(crate) include_trained: bool,
     /// How narrow an interval of quality has to be to answer; for logs that were not drawn.
     pub(crate) width: f64,
-    /// The least that an estimated propensity may be; `None` where none are estimated.
-    pub(crate) smallest_estimate: Option<f64>,
+    /// How unknown propensities are estimated, if they are.
+    pub(crate) estimating: Option<Estimating>,
     /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
     /// What is other than it was.

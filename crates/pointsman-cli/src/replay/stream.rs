@@ -169,6 +169,7 @@ fn notes_of(log: &TrafficLog) -> Vec<String> {
     )];
     notes.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     notes.extend(wording::dropped(&log.dropped));
+    notes.extend(wording::thinned(log.n_thinned));
     notes
 }
 

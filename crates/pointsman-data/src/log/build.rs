@@ -1,7 +1,6 @@
 //! Decisions in, log out: interning, checking, counting, hashing.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, HashSet},
     path::Path,
 };
@@ -11,14 +10,13 @@ use pointsman_core::{
     request::Request,
     units::{Propensity, len_as_float},
 };
-use pointsman_log::{
-    journal::Damage,
-    record::{FeaturesRecord, PropensityKind},
-};
+use pointsman_log::{journal::Damage, record::PropensityKind};
 
 use super::{
     LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown,
     asked::{self, Asked},
+    cell::{DecisionCell, OutcomeCell},
+    in_use::Drawn,
 };
 use crate::{
     error::DataError,
@@ -32,55 +30,13 @@ const SUM_TOLERANCE: f64 = 1e-5;
 /// How far an exact propensity may be from the drawn candidate's probability.
 const PROPENSITY_TOLERANCE: f64 = 1e-6;
 
-/// One decision as a reader hands it over; its candidates were handed over just before.
-pub(super) struct DecisionCell<'a> {
-    pub(super) path: &'a Path,
-    /// The row in the file, from 1.
-    pub(super) number: u64,
-    pub(super) id: &'a str,
-    pub(super) ts_ms: u64,
-    pub(super) session_id: Option<&'a str>,
-    pub(super) task: Option<Cow<'a, str>>,
-    pub(super) tenant: Option<&'a str>,
-    /// The values of [`LogBuilder::wanted_tags`], in their order.
-    pub(super) tags: Vec<Option<String>>,
-    pub(super) drawn: &'a str,
-    pub(super) propensity: Option<f64>,
-    pub(super) kind: PropensityKind,
-    /// As counted at the decision, for where the outcome does not say.
-    pub(super) input_tokens: Option<f64>,
-    /// What stands in for a text that was not kept.
-    pub(super) features: Option<&'a FeaturesRecord>,
-    pub(super) outcome: Option<OutcomeCell<'a>>,
-}
-
-impl DecisionCell<'_> {
-    fn wrong(&self, problem: String) -> DataError {
-        let (path, id) = (self.path.to_path_buf(), self.id.to_owned());
-        DataError::Decision { path, id, row: self.number, problem }
-    }
-}
-
-/// What came of a decision; values are not checked.
-#[derive(Clone, Copy, Default)]
-pub(super) struct OutcomeCell<'a> {
-    pub(super) served_model: Option<&'a str>,
-    pub(super) is_failed: bool,
-    pub(super) quality: Option<f64>,
-    pub(super) cost_usd: Option<f64>,
-    pub(super) input_tokens: Option<f64>,
-    pub(super) output_tokens: Option<f64>,
-    pub(super) latency_ms: Option<f64>,
-}
-
 /// A [`TrafficLog`] in the making; models are numbered by appearance until the end.
 pub(super) struct LogBuilder<'f> {
     on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     scale: Scale,
     models: ModelNames,
-    /// The candidates of the decision that comes next.
+    /// The candidates of the decision that comes next, and those of them that were excluded.
     candidates: Vec<(u16, f64)>,
-    /// Those of them that were excluded.
     excluded: Vec<u16>,
     seen: HashSet<u64>,
     rows: Vec<LoggedRow>,
@@ -91,7 +47,11 @@ pub(super) struct LogBuilder<'f> {
     missing_metric: String,
     undrawn: Undrawn,
     unknown: Unknown,
+    /// Those that rows keep, then the one that tells candidates apart, if any does.
     tags: Vec<String>,
+    n_kept_tags: usize,
+    drawn: Drawn,
+    n_thinned: u64,
     features: Option<FeatureSchema>,
     n_decisions_read: u64,
     n_without_outcome: u64,
@@ -106,6 +66,7 @@ impl<'f> LogBuilder<'f> {
         options: &LogOptions,
         on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     ) -> Result<Self, DataError> {
+        let telling = options.candidates_by.iter().filter(|_| options.unknown == Unknown::Keep);
         Ok(Self {
             on_request,
             scale: Scale::new(options.quality_range)?,
@@ -120,7 +81,10 @@ impl<'f> LogBuilder<'f> {
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             undrawn: options.undrawn,
             unknown: options.unknown,
-            tags: options.tags.clone(),
+            tags: options.tags.iter().chain(telling).cloned().collect(),
+            n_kept_tags: options.tags.len(),
+            drawn: Drawn::default(),
+            n_thinned: 0,
             features: options.features,
             n_decisions_read: 0,
             n_without_outcome: 0,
@@ -131,7 +95,7 @@ impl<'f> LogBuilder<'f> {
         })
     }
 
-    /// The tags that a decision is to bring beside its task.
+    /// The tags that a decision is to bring beside its task, in their order.
     pub(super) fn wanted_tags(&self) -> &[String] {
         &self.tags
     }
@@ -176,6 +140,7 @@ impl<'f> LogBuilder<'f> {
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
         let taken = self.checked_candidates(decision)?;
+        let pool = self.pool(decision, taken);
         let outcome = match self.usable(decision) {
             Ok(outcome) => outcome,
             Err(reason) => return self.drop_row(reason),
@@ -222,7 +187,7 @@ impl<'f> LogBuilder<'f> {
             group: self.group(decision.session_id, asked),
             task: decision.task.as_deref().map(str::to_owned),
             tenant: decision.tenant.map(str::to_owned),
-            tags: decision.tags.clone(),
+            tags: decision.tags.iter().take(self.n_kept_tags).cloned().collect(),
             taken,
             propensity,
             propensity_kind: decision.kind,
@@ -233,8 +198,22 @@ impl<'f> LogBuilder<'f> {
             output_tokens: whole(outcome.output_tokens, "output tokens", u32::MAX, &place)?,
             latency_ms: not_negative(outcome.latency_ms, "latency_ms", &place)?,
         };
+        if let Some(pool) = pool {
+            self.drawn.add_row(self.rows.len(), pool);
+        }
+        self.n_thinned += u64::from(decision.keep_prob.is_some_and(|kept| kept < 1.0));
         self.add(row, asked);
         Ok(())
+    }
+
+    /// Where a decision that names only the model that was drawn takes its candidates from.
+    fn pool(&mut self, decision: &DecisionCell<'_>, taken: u16) -> Option<usize> {
+        let is_unknown = decision.kind == PropensityKind::Unknown && self.unknown == Unknown::Keep;
+        let by_tenant = self.tags.get(self.n_kept_tags).is_some_and(|tag| tag == "tenant");
+        let tag = decision.tags.get(self.n_kept_tags).and_then(Option::as_deref);
+        let tag = tag.or(decision.tenant.filter(|_| by_tenant));
+        (is_unknown && self.candidates.len() == 1)
+            .then(|| self.drawn.add(tag, taken, decision.ts_ms))
     }
 
     /// Gives every candidate that was not excluded the same probability, and says which.
@@ -264,7 +243,10 @@ impl<'f> LogBuilder<'f> {
         }
         let (models, sorted_index) = sorted(self.models.all());
         let place = |model: u16| sorted_index.get(usize::from(model)).copied().unwrap_or(0);
-        let mut probabilities = vec![0f32; self.rows.len() * models.len()];
+        let mut rows = self.rows;
+        let in_use = self.drawn.in_use();
+        let found = self.drawn.settle(&in_use, &mut rows);
+        let mut probabilities = vec![0f32; rows.len() * models.len()];
         let mut start = 0;
         for (row, &end) in probabilities.chunks_mut(models.len()).zip(&self.ends) {
             for &(model, probability) in self.cells.get(start..end).unwrap_or_default() {
@@ -274,7 +256,15 @@ impl<'f> LogBuilder<'f> {
             }
             start = end;
         }
-        let mut rows = self.rows;
+        for &(at, pool) in self.drawn.rows() {
+            let Some(row) = rows.get(at) else { continue };
+            for model in in_use.candidates(pool, row.ts_ms) {
+                let slot = at * models.len() + usize::from(place(model));
+                if let Some(slot) = probabilities.get_mut(slot) {
+                    *slot = single(row.propensity);
+                }
+            }
+        }
         for row in &mut rows {
             row.taken = place(row.taken);
         }
@@ -287,6 +277,8 @@ impl<'f> LogBuilder<'f> {
             n_without_outcome: self.n_without_outcome,
             n_damaged_lines: self.damage.n_lines,
             n_missing_segments: self.damage.n_missing_segments,
+            in_use: found,
+            n_thinned: self.n_thinned,
             digest: self.digest.hex(),
         })
     }
@@ -341,12 +333,7 @@ impl<'f> LogBuilder<'f> {
         };
         let (true, Some(value)) = (is_known, decision.propensity) else { return Ok(taken) };
         if Propensity::new(value).is_err() {
-            return Err(DataError::Propensity {
-                path: decision.path.to_path_buf(),
-                value,
-                id: decision.id.to_owned(),
-                row: decision.number,
-            });
+            return Err(decision.wrong_propensity(value));
         }
         if SUM_TOLERANCE < (total - 1.0).abs() {
             return Err(wrong(format!(
@@ -400,10 +387,7 @@ impl<'f> LogBuilder<'f> {
 
     #[expect(clippy::unnecessary_wraps, reason = "it ends `push`, which can fail")]
     fn drop_row(&mut self, reason: &str) -> Result<(), DataError> {
-        match self.dropped.get_mut(reason) {
-            Some(n) => *n += 1,
-            None => _ = self.dropped.insert(reason.to_owned(), 1),
-        }
+        *self.dropped.entry(reason.to_owned()).or_default() += 1;
         Ok(())
     }
 }

@@ -12,7 +12,10 @@ use pointsman_core::{
 use pointsman_log::record::{FeaturesRecord, MetricRecord, PropensityKind, RequestRecord};
 use serde::Deserialize;
 
-use super::build::{DecisionCell, LogBuilder, OutcomeCell};
+use super::{
+    build::LogBuilder,
+    cell::{DecisionCell, OutcomeCell},
+};
 use crate::{
     columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
     error::DataError,
@@ -50,6 +53,7 @@ pub(super) fn read(
         "drawn",
         "propensity",
         "propensity_kind",
+        "keep_prob",
         "served_model",
         "status",
         "usage_input",
@@ -104,6 +108,7 @@ struct Columns {
     drawn: TextColumn,
     propensities: NumberColumn,
     kinds: TextColumn,
+    keep_probs: NumberColumn,
     served: TextColumn,
     statuses: TextColumn,
     usage_input: NumberColumn,
@@ -147,6 +152,7 @@ impl Columns {
             drawn: batch.texts("drawn")?,
             propensities: batch.numbers("propensity")?,
             kinds: batch.texts("propensity_kind")?,
+            keep_probs: batch.numbers("keep_prob")?,
             served: batch.texts("served_model")?,
             statuses: batch.texts("status")?,
             usage_input: batch.numbers("usage_input")?,
@@ -265,6 +271,7 @@ impl Columns {
             drawn: needed(&self.drawn, "drawn model")?,
             propensity,
             kind,
+            keep_prob: self.keep_probs.get(row),
             input_tokens: self.input_tokens.get(row),
             features: None,
             outcome: self.outcome(row, batch)?,

@@ -8,7 +8,10 @@ use pointsman_log::{
     record::{DecisionRecord, OutcomeRecord, Record, Status},
 };
 
-use super::build::{DecisionCell, LogBuilder, OutcomeCell};
+use super::{
+    build::LogBuilder,
+    cell::{DecisionCell, OutcomeCell},
+};
 use crate::{
     error::DataError,
     files::{Format, Source},
@@ -108,6 +111,7 @@ fn push(
         drawn: &decision.drawn,
         propensity: decision.propensity.value,
         kind: decision.propensity.kind,
+        keep_prob: decision.keep_prob,
         input_tokens: kept.input_tokens.map(pointsman_core::units::as_float),
         features: kept.features.as_ref(),
         outcome: found.outcome.map(Joined::cell),

@@ -317,6 +317,99 @@ fn unknown_propensities_are_kept_where_they_are_to_be_estimated() {
     }
 }
 
+/// A decision as a gateway's log tells of it: the model, when, and what was asked for.
+fn undisclosed(id: &str, model: &str, ts_ms: u64, group: &str) -> DecisionRecord {
+    DecisionRecord {
+        ts_ms,
+        tags: BTreeMap::from([("model_group".to_owned(), group.to_owned())]),
+        candidates: vec![candidate(model, 1.0)],
+        drawn: model.to_owned(),
+        propensity: PropensityRecord { value: None, kind: PropensityKind::Unknown },
+        ..decision(id)
+    }
+}
+
+/// `large` comes at 20 and is last drawn at 30, in a call that has no grade; `solo` is another group's.
+fn gateway() -> Vec<(DecisionRecord, Option<OutcomeRecord>)> {
+    let calls = [(12, "small"), (14, "small"), (20, "large"), (25, "small"), (30, "large")];
+    let calls = calls.into_iter().chain([(40, "small"), (42, "small")]);
+    let with_outcome = |(ts_ms, model): (u64, &str)| {
+        let id = format!("{model}-{ts_ms}");
+        let came = (ts_ms != 30).then(|| outcome(&id, Some(0.5)));
+        (undisclosed(&id, model, ts_ms, "chat"), came)
+    };
+    let mut rows: Vec<_> = calls.map(with_outcome).collect();
+    rows.push((undisclosed("solo", "solo", 25, "other"), Some(outcome("solo", Some(0.5)))));
+    rows
+}
+
+#[test]
+fn candidates_are_the_models_in_use_where_only_the_drawn_one_is_named() {
+    let unknown = Unknown::Keep;
+    let by_group = LogOptions { unknown, tags: vec!["app".to_owned()], ..LogOptions::default() };
+    let as_one = LogOptions { candidates_by: None, ..by_group.clone() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, gateway());
+        let paths = [path];
+        let log = read_log(&paths, &by_group, &mut |_, _| {}).unwrap();
+        assert_eq!(log.models, ["large", "small", "solo"], "{name}");
+        let kinds: Vec<_> = log.rows.iter().map(|row| row.propensity_kind).collect();
+        let (one, two) = (PropensityKind::Deterministic, PropensityKind::Unknown);
+        assert_eq!(kinds, [one, one, two, two, one, one, one], "{name}");
+        let propensities: Vec<f64> = log.rows.iter().map(|row| row.propensity).collect();
+        assert_eq!(propensities, [1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0], "{name}");
+        assert_eq!(log.probabilities[3..12], [0., 1., 0., 0.5, 0.5, 0., 0.5, 0.5, 0.], "{name}");
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 7, n_alone: 5, n_pools: 2 }, "{name}");
+        assert_eq!(log.rows[0].tags, [None], "the tag that tells candidates apart is not kept");
+        let log = read_log(&paths, &as_one, &mut |_, _| {}).unwrap();
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 7, n_alone: 0, n_pools: 1 }, "{name}");
+        assert_eq!(log.rows[3].propensity, 1.0 / 3.0, "all three were in use at 25: {name}");
+        let refused = read_log(&paths, &LogOptions::default(), &mut |_, _| {}).unwrap_err();
+        assert!(refused.to_string().contains("the propensity is unknown (7)"), "{refused}");
+    }
+}
+
+#[test]
+fn tenants_may_have_candidates_of_their_own() {
+    let mut rows = gateway();
+    for (decision, _) in &mut rows {
+        decision.tenant = Some(if decision.ts_ms < 30 { "acme" } else { "zeta" }.to_owned());
+    }
+    let candidates_by = Some("tenant".to_owned());
+    let options = LogOptions { unknown: Unknown::Keep, candidates_by, ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        assert_eq!(log.in_use.n_pools, 2, "{name}");
+        let last = log.rows.iter().position(|row| row.id == "small-42").unwrap();
+        assert_eq!(log.probabilities[3 * last..][..3], [0.0, 1.0, 0.0], "{name}");
+    }
+}
+
+#[test]
+fn rows_that_are_left_out_are_counted() {
+    let options = LogOptions { unknown: Unknown::Keep, ..LogOptions::default() };
+    let (_folder, path) = write("log.ndjson", gateway());
+    let mut log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+    let is_kept = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
+    assert_eq!(log.keep("a reason", is_kept), [2, 3]);
+    let ids: Vec<&str> = log.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, log.dropped["a reason"]), (vec!["large-20", "small-25"], 5));
+    assert_eq!(log.probabilities, [0.5, 0.5, 0.0, 0.5, 0.5, 0.0]);
+    assert_eq!(log.keep("another", |_| true), [0, 1]);
+    assert!(!log.dropped.contains_key("another"));
+}
+
+#[test]
+fn decisions_that_were_kept_by_lot_are_counted() {
+    let mut rows = mixed();
+    (rows[0].0.keep_prob, rows[1].0.keep_prob) = (Some(0.5), Some(1.0));
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        assert_eq!(read(&path).unwrap().0.n_thinned, 1, "{name}");
+    }
+}
+
 #[test]
 fn outcomes_may_come_first_late_and_in_another_file() {
     let folder = tempfile::tempdir().unwrap();
