@@ -1,7 +1,7 @@
 //! What goes to the terminal: results to standard output, progress and errors to standard error.
 
 use anyhow::Result;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Row, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     cell::Cell,
@@ -95,6 +95,14 @@ pub(crate) fn error(sentence: &str) {
 pub(crate) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    columns(header, rows)
+}
+
+/// As [`table`], where the number of columns is not known beforehand.
+pub(crate) fn columns(
+    header: impl Into<Row>,
+    rows: impl IntoIterator<Item = impl Into<Row>>,
 ) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
