@@ -313,6 +313,15 @@ fn other_settings_and_a_second_import_are_refused() {
 }
 
 #[test]
+fn a_bandits_own_choice_is_no_other_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = b"shared |u lang=en\n|a id=wren\n0:-0.7:0.6 |a id=heron\n\n";
+    let path = written(dir.path(), "log", rows);
+    let imported = run(&options(&[path], &dir.path().join("out"))).unwrap();
+    assert_eq!((imported.survey.n_kept, imported.survey.n_served_otherwise), (1, 0));
+}
+
+#[test]
 fn maps_are_checked() {
     for (text, expected) in [
         ("columns = 3", "the column map:"),
