@@ -380,6 +380,10 @@ fn settings_that_have_no_meaning() {
         ("train --table t.csv --out .", "cannot write"),
         ("train --table t.csv --out t.csv/p.safetensors", "cannot write t.csv/p.safetensors"),
         (
+            "train --log l.ndjson --catalog a.safetensors --out p.safetensors",
+            "a.safetensors is not text; a catalog is TOML or JSON",
+        ),
+        (
             "simulate --table t.csv --out l.txt",
             "does not say what to write; end it in .ndjson or .parquet",
         ),

@@ -87,8 +87,7 @@ fn options(args: &Args, catalog: Option<Catalog>) -> Result<Options> {
     let mut settings = Vec::new();
     let mut text = |flag: &str, path: Option<&PathBuf>| -> Result<Option<String>> {
         let Some(path) = path else { return Ok(None) };
-        let text =
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = files::read_text(path, &format!("{flag} takes TOML"))?;
         settings.push((flag.to_owned(), Options::digest(text.as_bytes())));
         Ok(Some(text))
     };
