@@ -1,6 +1,6 @@
 //! What goes to the terminal: results to standard output, progress and errors to standard error.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use comfy_table::{CellAlignment, ContentArrangement, Row, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
@@ -8,6 +8,9 @@ use std::{
     io::{self, IsTerminal, Write},
     path::Path,
 };
+
+/// What could not be done where results cannot go out.
+const STDOUT: &str = "cannot write to standard output";
 
 /// The two streams of one run.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Screen {
         if self.text_aside.get() {
             writeln!(io::stderr().lock(), "{text}")?;
         } else {
-            writeln!(io::stdout().lock(), "{text}")?;
+            writeln!(io::stdout().lock(), "{text}").context(STDOUT)?;
         }
         Ok(())
     }
@@ -79,7 +82,7 @@ pub(crate) fn json(path: Option<&Path>, value: &serde_json::Value) -> Result<()>
     let Some(path) = path else { return Ok(()) };
     let text = serde_json::to_string_pretty(value)?;
     if path == Path::new("-") {
-        writeln!(io::stdout().lock(), "{text}")?;
+        writeln!(io::stdout().lock(), "{text}").context(STDOUT)?;
         return Ok(());
     }
     crate::files::write(path, format!("{text}\n").as_bytes())
