@@ -380,6 +380,10 @@ fn settings_that_have_no_meaning() {
         ("train --table t.csv --out .", "cannot write"),
         ("train --table t.csv --out t.csv/p.safetensors", "cannot write t.csv/p.safetensors"),
         (
+            "train --log l.ndjson --catalog a.safetensors --out p.safetensors",
+            "a.safetensors is not text; a catalog is TOML or JSON",
+        ),
+        (
             "simulate --table t.csv --out l.txt",
             "does not say what to write; end it in .ndjson or .parquet",
         ),
@@ -395,6 +399,7 @@ fn settings_that_have_no_meaning() {
             "`cheap` is no operating point of the policy (",
         ),
         ("route --policy a.safetensors --lambda=-1", "--lambda: "),
+        ("route --policy a.safetensors --lambda -1", "--lambda: "),
         ("route --policy a.safetensors --lambda nan", "--lambda: "),
         ("route --policy a.safetensors --min-quality 2", "--min-quality: "),
         ("route --policy a.safetensors --max-cost-usd=-1", "--max-cost-usd: "),

@@ -12,10 +12,11 @@ mod builder;
 #[cfg(feature = "learn")]
 pub(crate) use builder::{DictionaryFlags, Reading};
 
+use crate::files;
 use anyhow::{Context, Result, bail};
 use pointsman_core::features::{Bigrams, FeatureSchema, SCHEMA_VERSION};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 /// The version of the file.
 const FORMAT_VERSION: u32 = 1;
@@ -45,7 +46,7 @@ impl Dictionary {
     /// Reads the dictionary of a policy that was trained on data of this digest.
     pub(crate) fn read(path: &Path, schema: FeatureSchema, data_sha256: &str) -> Result<Self> {
         let name = || path.display().to_string();
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", name()))?;
+        let text = files::read_text(path, "`pointsman train --dictionary` writes dictionaries")?;
         let read: Self = serde_json::from_str(&text).with_context(|| {
             format!("{} is no dictionary; `pointsman train --dictionary` writes them", name())
         })?;

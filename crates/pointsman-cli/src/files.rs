@@ -39,7 +39,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     written.with_context(name)
 }
 
-/// Refuses outputs that would replace an input of the same run, or one another.
+/// Refuses outputs that would replace an input of the same run, or one another, and places that can
+/// hold no file: before the work, not after it.
 pub(crate) fn check_apart(inputs: &[&Path], outputs: &[Option<&Path>]) -> Result<()> {
     let resolved = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut taken: Vec<PathBuf> = inputs.iter().map(|path| resolved(path)).collect();
@@ -51,9 +52,28 @@ pub(crate) fn check_apart(inputs: &[&Path], outputs: &[Option<&Path>]) -> Result
                 output.display()
             );
         }
+        check_place(output)?;
         taken.push(found);
     }
     Ok(())
+}
+
+fn check_place(output: &Path) -> Result<()> {
+    if output.is_dir() {
+        bail!("cannot write {}: it is a folder; name a file in it", output.display());
+    }
+    let above = output.ancestors().skip(1).find(|above| above.exists());
+    if let Some(above) = above.filter(|above| !above.is_dir()) {
+        bail!("cannot write {}: {} is no folder", output.display(), above.display());
+    }
+    Ok(())
+}
+
+/// Reads a file of text; `what` says what such a file is, to whoever named another.
+pub(crate) fn read_text(path: &Path, what: &str) -> Result<String> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = String::from_utf8(bytes).ok();
+    text.with_context(|| format!("{} is not text; {what}", path.display()))
 }
 
 /// Reads and checks a policy file.
@@ -64,8 +84,7 @@ pub(crate) fn read_artifact(path: &Path) -> Result<Artifact> {
 
 /// Reads a catalog; JSON where the name says so, else TOML.
 pub(crate) fn read_catalog(path: &Path) -> Result<Catalog> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = read_text(path, "a catalog is TOML or JSON")?;
     let is_json = path.extension().is_some_and(|extension| extension == "json");
     let catalog = if is_json { Catalog::from_json(&text) } else { Catalog::from_toml(&text) };
     catalog.with_context(|| path.display().to_string())

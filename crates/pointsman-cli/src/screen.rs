@@ -1,13 +1,16 @@
 //! What goes to the terminal: results to standard output, progress and errors to standard error.
 
-use anyhow::Result;
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use anyhow::{Context, Result};
+use comfy_table::{CellAlignment, ContentArrangement, Row, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     cell::Cell,
     io::{self, IsTerminal, Write},
     path::Path,
 };
+
+/// What could not be done where results cannot go out.
+const STDOUT: &str = "cannot write to standard output";
 
 /// The two streams of one run.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ impl Screen {
         if self.text_aside.get() {
             writeln!(io::stderr().lock(), "{text}")?;
         } else {
-            writeln!(io::stdout().lock(), "{text}")?;
+            writeln!(io::stdout().lock(), "{text}").context(STDOUT)?;
         }
         Ok(())
     }
@@ -79,7 +82,7 @@ pub(crate) fn json(path: Option<&Path>, value: &serde_json::Value) -> Result<()>
     let Some(path) = path else { return Ok(()) };
     let text = serde_json::to_string_pretty(value)?;
     if path == Path::new("-") {
-        writeln!(io::stdout().lock(), "{text}")?;
+        writeln!(io::stdout().lock(), "{text}").context(STDOUT)?;
         return Ok(());
     }
     crate::files::write(path, format!("{text}\n").as_bytes())
@@ -95,6 +98,14 @@ pub(crate) fn error(sentence: &str) {
 pub(crate) fn table<const N: usize>(
     header: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    columns(header, rows)
+}
+
+/// As [`table`], where the number of columns is not known beforehand.
+pub(crate) fn columns(
+    header: impl Into<Row>,
+    rows: impl IntoIterator<Item = impl Into<Row>>,
 ) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);

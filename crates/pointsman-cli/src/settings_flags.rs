@@ -1,8 +1,9 @@
 //! The settings of a service: a file, and flags that go before it.
 
+use crate::files;
 use anyhow::{Context, Result};
 use pointsman_serve::settings::Settings;
-use std::{collections::BTreeSet, fs, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 /// Flags that say how a service is set up.
 #[derive(Debug, clap::Args)]
@@ -26,8 +27,7 @@ impl SettingsFlags {
     /// to say.
     pub(crate) fn read(&self) -> Result<(Settings, BTreeSet<String>)> {
         let text = match &self.config {
-            Some(path) => fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?,
+            Some(path) => files::read_text(path, "settings are TOML")?,
             None => String::new(),
         };
         let named = self.config.as_ref().map(|path| path.display().to_string());

@@ -103,7 +103,13 @@ impl InputState {
     /// A file that nothing was read of.
     pub(crate) fn of(path: &Path) -> Result<Self, ImportError> {
         let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
-        let n_bytes = fs::metadata(path).map_err(unreadable)?.len();
+        let known = fs::metadata(path).map_err(unreadable)?;
+        if known.is_dir() {
+            let source =
+                io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name its files");
+            return Err(unreadable(source));
+        }
+        let n_bytes = known.len();
         let n_head_bytes = n_bytes.min(HEAD_BYTES);
         let head_sha256 = head_digest(path, n_head_bytes)?;
         let path = path.display().to_string();

@@ -191,10 +191,12 @@ fn check_settings(
 ) -> Result<(), ImportError> {
     let differs = |(one, other): &(&(String, String), &(String, String))| one != other;
     let names = |pair: (&(String, String), &(String, String))| pair.1.0.clone();
-    let what = match manifest.settings.iter().zip(settings).find(differs).map(names) {
-        Some(what) => what,
-        None if manifest.settings.len() != settings.len() => "their number".to_owned(),
-        None => return Ok(()),
+    let differing = manifest.settings.iter().zip(settings).find(differs).map(names);
+    let (before, now) = (manifest.settings.len(), settings.len());
+    // One of the two has a setting more, at its end.
+    let added = manifest.settings.get(now).or_else(|| settings.get(before));
+    let Some(what) = differing.or_else(|| added.map(|(name, _)| name.clone())) else {
+        return Ok(());
     };
     Err(ImportError::OtherSettings { path: options.out.clone(), what })
 }

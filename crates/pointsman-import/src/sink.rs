@@ -199,7 +199,7 @@ impl<'a> Sink<'a> {
         self.ids.decision(&decision.id, outcome.as_ref().map(marks).unwrap_or_default());
         self.manifest.survey.decision(&decision);
         if let Some(outcome) = &outcome {
-            self.manifest.survey.outcome(outcome);
+            self.manifest.survey.outcome(outcome, Some(&decision.drawn));
             for metric in &outcome.metrics {
                 self.count_metric(metric);
             }
@@ -232,7 +232,7 @@ impl<'a> Sink<'a> {
             return Err(dropped);
         }
         self.ids.outcome(&outcome.decision_id, marks(&outcome));
-        self.manifest.survey.outcome(&outcome);
+        self.manifest.survey.outcome(&outcome, None);
         for metric in &outcome.metrics {
             self.count_metric(metric);
         }

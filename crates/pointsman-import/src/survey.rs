@@ -219,10 +219,16 @@ impl Survey {
         }
     }
 
-    /// Counts what came of a call.
-    pub(crate) fn outcome(&mut self, outcome: &OutcomeRecord) {
+    /// Counts what came of a call; `drawn` is the model that was chosen, where the row says that too.
+    /// Where it does not, only an outcome that names what it fell back from tells of another model.
+    pub(crate) fn outcome(&mut self, outcome: &OutcomeRecord, drawn: Option<&str>) {
         self.n_failed += u64::from(outcome.status == Status::Failed);
-        self.n_served_otherwise += u64::from(outcome.served_model.is_some());
+        let served = outcome.served_model.as_deref();
+        let is_other = match drawn {
+            Some(drawn) => served.is_some_and(|served| served != drawn),
+            None => outcome.fallback_from.is_some(),
+        };
+        self.n_served_otherwise += u64::from(is_other);
         self.n_cached += u64::from(outcome.usage.cached_read.is_some_and(|n| 0 < n));
         if let Some(provider) = &outcome.provider {
             self.providers.add(provider);

@@ -280,6 +280,8 @@ fn every_mistake_gets_a_sentence() {
         |one| one.inputs = vec!["none".into()],
         "`none` cannot be read",
     );
+    let folder = |one: &mut Options| one.inputs = vec![".".into()];
+    check_refusal(calls(3).as_bytes(), folder, "`.` cannot be read");
     let map = "[columns]\nid = \"nothing\"\nmodel = \"model\"\ntime = \"startTime\"";
     let mapped = |one: &mut Options| {
         one.origin = Origin::Columns;
@@ -307,9 +309,21 @@ fn other_settings_and_a_second_import_are_refused() {
     let other = Options { score: Some("thumbs".to_owned()), ..first.clone() };
     let message = run(&other).unwrap_err().to_string();
     assert!(message.contains("was written with other settings (--score)"), "{message}");
+    let other = Options { settings: vec![("--map".to_owned(), String::new())], ..first.clone() };
+    let message = run(&other).unwrap_err().to_string();
+    assert!(message.contains("was written with other settings (--map)"), "{message}");
     let _held = manifest::Lock::take(&first.out).unwrap();
     let message = run(&first).unwrap_err().to_string();
     assert!(message.contains("another import writes into"), "{message}");
+}
+
+#[test]
+fn a_bandits_own_choice_is_no_other_model() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = b"shared |u lang=en\n|a id=wren\n0:-0.7:0.6 |a id=heron\n\n";
+    let path = written(dir.path(), "log", rows);
+    let imported = run(&options(&[path], &dir.path().join("out"))).unwrap();
+    assert_eq!((imported.survey.n_kept, imported.survey.n_served_otherwise), (1, 0));
 }
 
 #[test]

@@ -124,6 +124,17 @@ fn stamp(file: &Path) -> Option<(u64, SystemTime)> {
     Some((metadata.len(), metadata.modified().ok()?))
 }
 
+/// Listens at an address, or says which one it was and how another is named.
+async fn listen(address: SocketAddr, flag: &str) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let sentence = format!(
+            "cannot listen at {address} ({error}); stop what listens there, or name another address \
+             with {flag}"
+        );
+        io::Error::new(error.kind(), sentence)
+    })
+}
+
 /// Serves until told to stop, then drains.
 /// # Errors
 /// The operating system's, where an address cannot be listened at.
@@ -134,8 +145,8 @@ pub async fn serve(
     tell: impl Fn(Event) + Send + Sync + 'static,
 ) -> io::Result<()> {
     let tell = Arc::new(tell);
-    let callers = TcpListener::bind(service.settings.listen).await?;
-    let operators = TcpListener::bind(service.settings.admin_listen).await?;
+    let callers = listen(service.settings.listen, "--listen").await?;
+    let operators = listen(service.settings.admin_listen, "--admin-listen").await?;
     tell(Event::Listening { callers: callers.local_addr()?, operators: operators.local_addr()? });
     let (stop, stopped) = watch::channel(());
     let limits = &service.settings.limits;

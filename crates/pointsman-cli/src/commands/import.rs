@@ -33,8 +33,8 @@ pub(crate) struct Args {
     /// The files of the log, plain or packed with gzip or Zstandard; or quoted patterns.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// What wrote them: auto, columns, helicone, langfuse, litellm, openai, openrouter, otel,
-    /// pointsman, tensorzero.
+    /// What wrote them: auto, columns, helicone, langfuse, litellm, open-bandit, openai, openrouter,
+    /// otel, pointsman, tensorzero, vw-dsjson, vw-json, vw-text.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     from: String,
     /// The folder for the records; an earlier import there is gone on with.
@@ -87,8 +87,7 @@ fn options(args: &Args, catalog: Option<Catalog>) -> Result<Options> {
     let mut settings = Vec::new();
     let mut text = |flag: &str, path: Option<&PathBuf>| -> Result<Option<String>> {
         let Some(path) = path else { return Ok(None) };
-        let text =
-            fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = files::read_text(path, &format!("{flag} takes TOML"))?;
         settings.push((flag.to_owned(), Options::digest(text.as_bytes())));
         Ok(Some(text))
     };
@@ -194,4 +193,20 @@ fn describe(
         files::write(path, page::render(&findings)?.as_bytes())?;
     }
     screen::json(args.json.as_deref(), &numbers::as_json(imported, &findings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_every_format() {
+        let command = <Args as clap::Args>::augment_args(clap::Command::new("import"));
+        let from = command.get_arguments().find(|argument| argument.get_id() == "from").unwrap();
+        let help = from.get_help().unwrap().to_string();
+        let named: Vec<&str> = help.split([' ', ',', '.']).collect();
+        for format in FORMATS {
+            assert!(named.contains(&format.name), "{help} does not name {}", format.name);
+        }
+    }
 }

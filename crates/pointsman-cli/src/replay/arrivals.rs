@@ -1,14 +1,14 @@
 //! Times at which requests came elsewhere, for tables that have none: a trace of arrivals.
 
 use super::windows::ms_of;
+use crate::files;
 use anyhow::{Context, Result, bail};
-use std::{fs, path::Path};
+use std::path::Path;
 
 /// The times of a trace, ascending. Each line holds one in its first cell, as milliseconds since 1970
 /// or as `2026-01-31 23:59:59.123`; a first line without one is a header.
 pub(super) fn read(path: &Path) -> Result<Vec<u64>> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::read_text(path, "arrivals are lines that begin with a time")?;
     times(&text).with_context(|| path.display().to_string())
 }
 

@@ -19,10 +19,8 @@ pub(crate) fn text(replay: &Replay) -> String {
         SourceKind::Log => "by window, estimated off-policy where the policy had not yet learned",
         SourceKind::Table => "by window, on rows that the policy had not yet learned from",
     };
-    let header = header(replay);
-    let header = header.each_ref().map(String::as_str);
     let rows = replay.windows.iter().map(|row| cells(replay, row));
-    text.push_str(&format!("\n{title}:\n{}\n", screen::table(header, rows)));
+    text.push_str(&format!("\n{title}:\n{}\n", screen::columns(header(replay), rows)));
     for (name, line) in lines(replay) {
         text.push_str(&format!("\n  {name:<24} {line}"));
     }
@@ -34,8 +32,11 @@ pub(crate) fn text(replay: &Replay) -> String {
     }
     let level = 100.0 * replay.confidence;
     text.push_str(&format!(
-        "\n  {} windows were only learned from; every interval stands alone, at {level} %",
-        wording::length(replay.n_warm_up)
+        "\n  {} only learned from; every interval stands alone, at {level} %",
+        match replay.n_warm_up {
+            1 => "1 window was".to_owned(),
+            n => format!("{} windows were", wording::length(n)),
+        }
     ));
     for note in &replay.notes {
         text.push_str(&format!("\n! {note}"));
@@ -59,8 +60,8 @@ pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRo
     }
     if let Some(regret) = &total.regret {
         parts.push(format!(
-            "{} short of always `{}`, the best single model in hindsight",
-            signed(&regret.to_best_single),
+            "{} against always `{}`, the best single model in hindsight",
+            signed(&turned(&regret.to_best_single)),
             regret.best_single
         ));
     }
@@ -99,8 +100,8 @@ pub(crate) fn setting_words(setting: &SettingRow) -> String {
     format!("`{name}`: {objective}; learned {retrain}, {n_fits} fits; memory {memory}")
 }
 
-/// The title of each column.
-pub(crate) fn header(replay: &Replay) -> [String; 8] {
+/// The title of each column that has something to show.
+pub(crate) fn header(replay: &Replay) -> Vec<String> {
     let fourth = match replay.source {
         SourceKind::Log => "against logged",
         SourceKind::Table => "regret",
@@ -110,7 +111,7 @@ pub(crate) fn header(replay: &Replay) -> [String; 8] {
         .get(1)
         .map_or_else(|| "-".to_owned(), |it| format!("against {}", wording::excerpt(&it.name, 24)));
     let title = str::to_owned;
-    [
+    let titles = [
         title("window"),
         title("requests"),
         title("learned on"),
@@ -119,11 +120,26 @@ pub(crate) fn header(replay: &Replay) -> [String; 8] {
         other,
         title("per 1,000 requests"),
         title("gate"),
-    ]
+    ];
+    shown(replay, titles)
+}
+
+/// All columns but those of a second setting and of a gate, where there is none.
+fn shown(replay: &Replay, all: [String; 8]) -> Vec<String> {
+    let [window, requests, learned, quality, fourth, other, cost, gate] = all;
+    let mut columns = vec![window, requests, learned, quality, fourth];
+    if 1 < replay.settings.len() {
+        columns.push(other);
+    }
+    columns.push(cost);
+    if replay.windows.iter().any(|row| row.gate.is_some()) {
+        columns.push(gate);
+    }
+    columns
 }
 
 /// One window's cells under [`header`].
-pub(crate) fn cells(replay: &Replay, row: &WindowRow) -> [String; 8] {
+pub(crate) fn cells(replay: &Replay, row: &WindowRow) -> Vec<String> {
     let dash = || "-".to_owned();
     let of = |pick: fn(&Values) -> Option<String>| {
         row.values.as_ref().and_then(pick).unwrap_or_else(dash)
@@ -134,7 +150,7 @@ pub(crate) fn cells(replay: &Replay, row: &WindowRow) -> [String; 8] {
             |values| values.regret.as_ref().map(|regret| signed(&regret.to_best_single))
         }
     };
-    [
+    let all = [
         row.begins.clone(),
         wording::length(row.n_decided),
         wording::length(row.n_learned),
@@ -145,7 +161,8 @@ pub(crate) fn cells(replay: &Replay, row: &WindowRow) -> [String; 8] {
             values.cost_usd.as_ref().and_then(|cost| cost.value).map(wording::per_thousand)
         }),
         row.gate.as_ref().map_or_else(dash, |gate| gate.verdict.replace('_', " ")),
-    ]
+    ];
+    shown(replay, all)
 }
 
 /// The lines that are drawn over time, with their names.
@@ -217,6 +234,18 @@ fn plain(estimate: &Estimate) -> String {
     }
 }
 
+/// The same difference, seen from the other side: a shortfall of less than nothing is a gain.
+fn turned(estimate: &Estimate) -> Estimate {
+    // Taken from zero, so that none becomes a negative zero.
+    let negated = |value: f64| 0.0 - value;
+    Estimate {
+        value: estimate.value.map(negated),
+        lower: negated(estimate.upper),
+        upper: negated(estimate.lower),
+        ..estimate.clone()
+    }
+}
+
 /// A difference with its interval, signs and all.
 pub(crate) fn signed(estimate: &Estimate) -> String {
     let Estimate { value, lower, upper, .. } = estimate;
@@ -261,6 +290,25 @@ mod tests {
         }
         let many: Vec<Option<f64>> = (0..720).map(|it| Some(f64::from(it))).collect();
         assert_eq!(spark(&many).chars().take_while(|it| *it != ' ').count(), MOST_BARS);
+    }
+
+    #[test]
+    fn a_shortfall_of_less_than_nothing_is_a_gain() {
+        let regret = |value, lower, upper| Estimate {
+            value,
+            lower,
+            upper,
+            interval_kind: "asymptotic",
+            interval_method: "normal",
+            reasons: Vec::new(),
+        };
+        for (estimate, expected) in [
+            (regret(Some(-0.0045), -0.011, 0.0021), "+0.0045 [-0.0021, +0.0110]"),
+            (regret(Some(0.0), 0.0, 0.0), "+0.0000 [+0.0000, +0.0000]"),
+            (regret(None, -0.5, 0.25), "[-0.2500, +0.5000]"),
+        ] {
+            assert_eq!(signed(&turned(&estimate)), expected);
+        }
     }
 
     #[test]

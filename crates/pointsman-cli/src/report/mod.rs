@@ -22,7 +22,8 @@ mod tests;
 
 use crate::replay::contents::Replay;
 use minijinja::{
-    Environment, Error, UndefinedBehavior, Value, context, syntax::SyntaxConfig, value::Serde,
+    Environment, Error, HtmlEscape, UndefinedBehavior, Value, context, syntax::SyntaxConfig,
+    value::Serde,
 };
 
 pub(crate) use comparisons::{Gain, MoveRow, Moves, Overlap, ProbabilityCell, SliceRow, WeightBin};
@@ -103,10 +104,29 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("probability", number::probability);
     environment.add_filter("count", number::count);
     environment.add_filter("percent", number::percent);
+    environment.add_filter("named", named);
     environment.add_global("style", Value::from_safe_string(include_str!("page.css").to_owned()));
     environment.add_template("reliability.html", include_str!("reliability.html"))?;
     environment.add_template("overlap.html", include_str!("overlap.html"))?;
     Ok(environment)
+}
+
+/// A sentence of the terminal, escaped, with what stands between backticks set as code.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands filters their own text")]
+fn named(sentence: String) -> Value {
+    let parts: Vec<&str> = sentence.split('`').collect();
+    let mut html = String::new();
+    for (index, part) in parts.iter().enumerate() {
+        let escaped = HtmlEscape(part).to_string();
+        let is_after_backtick = index % 2 == 1;
+        match (is_after_backtick, index + 1 < parts.len()) {
+            (false, _) => html.push_str(&escaped),
+            (true, true) => html.push_str(&format!("<code>{escaped}</code>")),
+            // The last backtick is alone, and stays what it is.
+            (true, false) => html.push_str(&format!("`{escaped}")),
+        }
+    }
+    Value::from_safe_string(html)
 }
 
 /// Reliability diagrams, escaped; empty text for none.

@@ -27,8 +27,8 @@ pub(super) fn of(replay: &Replay) -> View<'_> {
         replay,
         settings: replay.settings.iter().map(words::setting_words).collect(),
         plots: plots(replay),
-        header: Vec::from(words::header(replay)),
-        rows: replay.windows.iter().map(|row| Vec::from(words::cells(replay, row))).collect(),
+        header: words::header(replay),
+        rows: replay.windows.iter().map(|row| words::cells(replay, row)).collect(),
         models: replay.windows.iter().filter_map(models).collect(),
     }
 }

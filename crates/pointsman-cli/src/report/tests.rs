@@ -278,6 +278,18 @@ fn hostile_text_stays_text() {
 }
 
 #[test]
+fn names_between_backticks_are_code() {
+    for (sentence, expected) in [
+        ("Route with `a&b` now", "Route with <code>a&amp;b</code> now"),
+        ("`a` and `b`", "<code>a</code> and <code>b</code>"),
+        ("it`s <b>", "it`s &lt;b&gt;"),
+        ("", ""),
+    ] {
+        assert_eq!(named(sentence.to_owned()).to_string(), expected);
+    }
+}
+
+#[test]
 fn one_candidate_is_a_decision() {
     let report = Report { decisions: vec![decision("Hello")], ..empty_report() };
     check_has(&rendered(&report), &["<span class=\"tag\">chosen</span>", "1.000"]);
