@@ -162,6 +162,7 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
         out: out.to_owned(),
         name: Some("demo".to_owned()),
         points: PointFlags::default(),
+        answers: train::AnswerFlags::default(),
         dictionary: DictionaryFlags::default(),
         learning: train::LearningFlags {
             seed: 0,
