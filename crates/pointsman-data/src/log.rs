@@ -38,6 +38,8 @@ pub struct LogOptions {
     pub undrawn: Undrawn,
     /// What becomes of decisions whose propensity nobody knows.
     pub unknown: Unknown,
+    /// What becomes of decisions after an answer.
+    pub steps: Steps,
     /// Tags that are kept beside `task`, by their names.
     pub tags: Vec<String>,
 }
@@ -46,9 +48,19 @@ impl Default for LogOptions {
     fn default() -> Self {
         let undrawn = Undrawn::Drop;
         let quality_metric = "quality".to_owned();
-        let (unknown, tags) = (Unknown::Drop, Vec::new());
-        Self { quality_metric, quality_range: (0.0, 1.0), undrawn, unknown, tags }
+        let (unknown, steps, tags) = (Unknown::Drop, Steps::First, Vec::new());
+        Self { quality_metric, quality_range: (0.0, 1.0), undrawn, unknown, steps, tags }
     }
+}
+
+/// What becomes of decisions after an answer, the later steps of a cascade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// Dropped and counted: they were drawn knowing an answer, so a policy that decides by the
+    /// request alone cannot be valued on them.
+    First,
+    /// Kept beside the first decisions, for who tells them apart by their ids.
+    All,
 }
 
 /// What becomes of decisions whose propensity is deterministic.

@@ -12,7 +12,7 @@ use pointsman_core::{
 };
 use pointsman_log::{journal::Damage, record::PropensityKind};
 
-use super::{LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown};
+use super::{LogOptions, LoggedRow, Steps, TrafficLog, Undrawn, Unknown};
 use crate::{
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
@@ -40,6 +40,8 @@ pub(super) struct DecisionCell<'a> {
     pub(super) drawn: &'a str,
     pub(super) propensity: Option<f64>,
     pub(super) kind: PropensityKind,
+    /// Whether it is about an answer, and no first decision.
+    pub(super) is_later_step: bool,
     /// As counted at the decision, for where the outcome does not say.
     pub(super) input_tokens: Option<f64>,
     pub(super) outcome: Option<OutcomeCell<'a>>,
@@ -75,6 +77,7 @@ pub(super) struct LogBuilder<'f> {
     missing_metric: String,
     undrawn: Undrawn,
     unknown: Unknown,
+    steps: Steps,
     tags: Vec<String>,
     n_decisions_read: u64,
     n_without_outcome: u64,
@@ -103,6 +106,7 @@ impl<'f> LogBuilder<'f> {
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             undrawn: options.undrawn,
             unknown: options.unknown,
+            steps: options.steps,
             tags: options.tags.clone(),
             n_decisions_read: 0,
             n_without_outcome: 0,
@@ -267,6 +271,9 @@ impl<'f> LogBuilder<'f> {
 
     /// Why the decision is of no use, or its outcome.
     fn usable<'a>(&mut self, decision: &DecisionCell<'a>) -> Result<OutcomeCell<'a>, &'static str> {
+        if decision.is_later_step && self.steps == Steps::First {
+            return Err("a later step of a cascade");
+        }
         let Some(outcome) = decision.outcome else {
             self.n_without_outcome += 1;
             return Err("there is no outcome");

@@ -107,6 +107,7 @@ fn push(
         drawn: &decision.drawn,
         propensity: decision.propensity.value,
         kind: decision.propensity.kind,
+        is_later_step: decision.step.is_some_and(|step| 0 < step) || decision.previous.is_some(),
         input_tokens: decision.request.input_tokens.map(pointsman_core::units::as_float),
         outcome: found.outcome.map(Joined::cell),
     };
