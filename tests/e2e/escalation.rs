@@ -117,6 +117,76 @@ fn a_wrong_sum_is_escalated_first() {
     assert!(figure("prompt", "apgr") < figure("pointsman", "apgr"), "{scorers}");
 }
 
+/// Trains on the example, with answers of both models: those of `large` tell nothing.
+fn train(folder: &Path, more: &[&str]) -> std::process::Output {
+    let mut answers = fs::read_to_string(folder.join("answers.csv")).unwrap();
+    for row in 0..120 {
+        answers.push_str(&format!("p{row},large,ok\n"));
+    }
+    answers.push_str("p0,small,again\nelsewhere,small,lost\np1,stranger,hello\n");
+    fs::write(folder.join("both.csv"), answers).unwrap();
+    command(["train", "--quiet", "--buckets", "10", "--json", "-", "--table"])
+        .arg(folder.join("table.csv"))
+        .arg("--answers")
+        .arg(folder.join("both.csv"))
+        .arg("--out")
+        .arg(folder.join("policy.safetensors"))
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn readers_that_are_worth_something_go_into_the_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let output = train(folder.path(), &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let card: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(card["readers"], serde_json::json!([{"model": "small", "next": ["large"]}]));
+    let settings = &card["provenance"]["settings"];
+    let fate = |name: &str| settings[format!("reader.{name}")].as_str().unwrap().to_owned();
+    assert!(fate("small").starts_with("kept; "), "{settings}");
+    assert!(fate("large").starts_with("left out; "), "{settings}");
+    for line in [
+        "left out: 1 answers of models that are not in the table",
+        "answers of small: 1 to a prompt that has one already",
+        "answers of small: 1 to prompts that are not in the table",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let policy = folder.path().join("policy.safetensors");
+    let output = command(["inspect"]).arg(&policy).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("  small -> large\n"));
+}
+
+#[test]
+fn without_readers_that_are_kept_only_the_card_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let output = train(folder.path(), &["--escalate-from", "large"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("no reader is kept, so the policy decides by requests alone"), "{said}");
+    let card: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(card["readers"], Value::Null);
+}
+
+#[test]
+fn models_without_answers_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let check = |more: &[&str], expected: &str| {
+        let output = train(folder.path(), more);
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(expected), "{more:?}: {said}");
+    };
+    check(&["--escalate-from", "smal"], "has no model `smal`; did you mean `small`?");
+    check(&["--max-mb", "1"], "--max-mb");
+}
+
 #[test]
 fn flags_that_do_not_go_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -154,7 +154,10 @@ mod tests {
     #[test]
     fn refusals_say_what_to_do() {
         for (reasons, end) in [
-            ("the propensity is deterministic (8), there is no outcome (2)", "in the settings of `serve`"),
+            (
+                "the propensity is deterministic (8), there is no outcome (2)",
+                "in the settings of `serve`",
+            ),
             ("the outcome has no `stars` (8)", "with --quality-metric"),
             ("there is no outcome (8)", "with its scores"),
             ("quality is null (9)", "quality is null (9)"),

@@ -43,6 +43,8 @@ pub struct LogOptions {
     pub undrawn: Undrawn,
     /// What becomes of decisions whose propensity nobody knows.
     pub unknown: Unknown,
+    /// What becomes of decisions after an answer.
+    pub steps: Steps,
     /// Tags that are kept beside `task`, by their names.
     pub tags: Vec<String>,
     /// The tag whose values have candidates of their own, where decisions of unknown propensity
@@ -63,11 +65,30 @@ impl Default for LogOptions {
     fn default() -> Self {
         let undrawn = Undrawn::Drop;
         let quality_metric = "quality".to_owned();
-        let (unknown, tags) = (Unknown::Drop, Vec::new());
+        let (unknown, steps, tags) = (Unknown::Drop, Steps::First, Vec::new());
         let candidates_by = Some(Self::CANDIDATES_BY.to_owned());
         let (quality_range, features) = ((0.0, 1.0), None);
-        Self { quality_metric, quality_range, undrawn, unknown, tags, candidates_by, features }
+        Self {
+            quality_metric,
+            quality_range,
+            undrawn,
+            unknown,
+            steps,
+            tags,
+            candidates_by,
+            features,
+        }
     }
+}
+
+/// What becomes of decisions after an answer, the later steps of a cascade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// Dropped and counted: they were drawn knowing an answer, so a policy that decides by the
+    /// request alone cannot be valued on them.
+    First,
+    /// Kept beside the first decisions, for who tells them apart by their ids.
+    All,
 }
 
 /// What becomes of decisions whose propensity is deterministic.

@@ -145,6 +145,9 @@ impl Draft {
             },
             keep_prob: None,
             decision_ns: None,
+            step: None,
+            previous: None,
+            spent_usd: None,
         };
         let outcome = OutcomeRecord {
             decision_id: id,

@@ -70,6 +70,17 @@ pub struct DecisionRecord {
     /// How long the decision took, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision_ns: Option<u64>,
+    /// Which step of a cascade it is: 1 after the first answer, and so on. Absent where the request
+    /// was new; then it is a first decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// The decision whose answer it is about. Drawing the model that gave that answer is to accept
+    /// it; drawing another one is to call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// What the answers of the cascade so far had cost, in dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent_usd: Option<f64>,
 }
 
 /// What was asked, in full or only in numbers.

@@ -164,6 +164,7 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
         name: Some("demo".to_owned()),
         points: PointFlags::default(),
         estimates: EstimateFlags::default(),
+        answers: train::AnswerFlags::default(),
         dictionary: DictionaryFlags::default(),
         learning: train::LearningFlags {
             seed: 0,

@@ -1,7 +1,9 @@
 //! `pointsman train`: from a log or an outcome table to one policy file.
 
+mod escalation;
 mod learning;
 
+pub(crate) use escalation::AnswerFlags;
 pub(crate) use learning::{LearningFlags, Loss};
 
 use crate::{
@@ -59,6 +61,8 @@ pub(crate) struct Args {
     pub(crate) points: PointFlags,
     #[command(flatten)]
     pub(crate) estimates: EstimateFlags,
+    #[command(flatten)]
+    pub(crate) answers: AnswerFlags,
     /// The scale that quality is logged in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     pub(crate) quality_range: Option<QualityRange>,
@@ -71,6 +75,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Every file that is read.
+    fn inputs(&self) -> impl Iterator<Item = &PathBuf> {
+        self.log.iter().chain(&self.table).chain(&self.catalog).chain(&self.answers.answers)
+    }
+
     /// The data, and how to read it.
     fn reading(&self, estimating: Option<&Estimating>) -> Reading<'_> {
         let options = load::log_options(self.quality_range, self.quality_metric.as_deref());
@@ -111,8 +120,7 @@ pub(crate) struct Source<'a> {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    let inputs: Vec<&Path> =
-        args.log.iter().chain(&args.table).chain(&args.catalog).map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> = args.inputs().map(PathBuf::as_path).collect();
     let outputs = [Some(&*args.out), args.dictionary.path(), args.json.as_deref()];
     files::check_apart(&inputs, &outputs)?;
     args.dictionary.check()?;
@@ -170,7 +178,16 @@ fn from_table(
         estimated: None,
     };
     let demands = args.points.demands(&loaded.matrix.models)?;
-    learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
+    let config = args.learning.config()?.with_demands(demands)?;
+    let (artifact, trained) = learn(&set, &config, source, screen)?;
+    let table = escalation::Table {
+        loaded: &loaded,
+        paths: &args.table,
+        options: &options,
+        catalog,
+        seed: args.learning.seed,
+    };
+    Ok((args.answers.add_readers(artifact, &table, screen)?, trained))
 }
 
 fn from_log(

@@ -13,7 +13,7 @@ use pointsman_core::{
 use pointsman_log::{journal::Damage, record::PropensityKind};
 
 use super::{
-    LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown,
+    LogOptions, LoggedRow, Steps, TrafficLog, Undrawn, Unknown,
     asked::{self, Asked},
     cell::{DecisionCell, OutcomeCell},
     in_use::Drawn,
@@ -47,6 +47,7 @@ pub(super) struct LogBuilder<'f> {
     missing_metric: String,
     undrawn: Undrawn,
     unknown: Unknown,
+    steps: Steps,
     /// Those that rows keep, then the one that tells candidates apart, if any does.
     tags: Vec<String>,
     n_kept_tags: usize,
@@ -81,6 +82,7 @@ impl<'f> LogBuilder<'f> {
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             undrawn: options.undrawn,
             unknown: options.unknown,
+            steps: options.steps,
             tags: options.tags.iter().chain(telling).cloned().collect(),
             n_kept_tags: options.tags.len(),
             drawn: Drawn::default(),
@@ -285,6 +287,9 @@ impl<'f> LogBuilder<'f> {
 
     /// Why the decision is of no use, or its outcome.
     fn usable<'a>(&mut self, decision: &DecisionCell<'a>) -> Result<OutcomeCell<'a>, &'static str> {
+        if decision.is_later_step && self.steps == Steps::First {
+            return Err("a later step of a cascade");
+        }
         let Some(outcome) = decision.outcome else {
             self.n_without_outcome += 1;
             return Err("there is no outcome");

@@ -21,6 +21,8 @@ pub(super) struct DecisionCell<'a> {
     pub(super) drawn: &'a str,
     pub(super) propensity: Option<f64>,
     pub(super) kind: PropensityKind,
+    /// Whether it is about an answer, and no first decision.
+    pub(super) is_later_step: bool,
     /// With which probability the logger kept the decision at all; one where it does not say.
     pub(super) keep_prob: Option<f64>,
     /// As counted at the decision, for where the outcome does not say.

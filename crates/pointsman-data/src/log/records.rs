@@ -112,6 +112,7 @@ fn push(
         propensity: decision.propensity.value,
         kind: decision.propensity.kind,
         keep_prob: decision.keep_prob,
+        is_later_step: decision.step.is_some_and(|step| 0 < step) || decision.previous.is_some(),
         input_tokens: kept.input_tokens.map(pointsman_core::units::as_float),
         features: kept.features.as_ref(),
         outcome: found.outcome.map(Joined::cell),

@@ -49,6 +49,9 @@ fn decision(id: &str) -> DecisionRecord {
         objective: None,
         policy: PolicyRecord { name: "test".to_owned(), digest: None },
         decision_ns: None,
+        step: None,
+        previous: None,
+        spent_usd: None,
     }
 }
 
@@ -455,6 +458,32 @@ fn cells(path: &Path) -> BTreeMap<String, String> {
         }
     }
     cells
+}
+
+#[test]
+fn a_later_step_of_a_cascade_is_no_first_decision() {
+    let later = DecisionRecord {
+        step: Some(1),
+        previous: Some("first".to_owned()),
+        spent_usd: Some(0.25),
+        ..decision("second")
+    };
+    let all = vec![
+        (decision("first"), Some(outcome("first", Some(0.5)))),
+        (later, Some(outcome("second", Some(0.75)))),
+    ];
+    for name in ["log.parquet", "log.ndjson"] {
+        let (_folder, path) = write(name, all.clone());
+        let read = |steps| {
+            let options = LogOptions { steps, ..LogOptions::default() };
+            read_log(std::slice::from_ref(&path), &options, &mut |_, _| {}).unwrap()
+        };
+        let found = read(Steps::First);
+        assert_eq!(found.rows.len(), 1, "{name}");
+        assert_eq!(found.dropped.get("a later step of a cascade"), Some(&1), "{name}");
+        assert_eq!(found.n_decisions_read, 2);
+        assert_eq!(read(Steps::All).rows.len(), 2, "{name}");
+    }
 }
 
 #[test]

@@ -135,6 +135,9 @@ fn decision_columns(rows: &[Row]) -> Vec<Column> {
         text("policy_name", rows, |row| Some(&row.decision.policy.name)),
         text("policy_digest", rows, |row| row.decision.policy.digest.as_deref()),
         count("decision_ns", rows, |row| row.decision.decision_ns),
+        count("step", rows, |row| row.decision.step.map(u64::from)),
+        text("previous", rows, |row| row.decision.previous.as_deref()),
+        number("spent_usd", rows, |row| row.decision.spent_usd),
     ]
 }
 

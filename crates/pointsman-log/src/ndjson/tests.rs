@@ -205,6 +205,9 @@ fn decision() -> impl Strategy<Value = Record> {
             let value = Some(drawn.probability);
             Record::Decision(Box::new(DecisionRecord {
                 policy: PolicyRecord { name: id.clone(), digest: tenant.clone() },
+                step: turn,
+                previous: session_id.clone(),
+                spent_usd: draw,
                 id,
                 ts_ms,
                 session_id,

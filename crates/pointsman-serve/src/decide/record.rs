@@ -5,7 +5,7 @@ use crate::{desk::Desk, json, prompts, service::Service, settings::Prompts};
 use pointsman_core::{
     features::{FeatureSchema, Features},
     policy::{Candidate, Workspace},
-    request::{Capabilities, Role},
+    request::{Capabilities, Request, Role},
     units::Tokens,
 };
 use std::borrow::Cow;
@@ -89,7 +89,9 @@ impl Made<'_, '_> {
             out.push(b'}');
         }
         json::raw_key(out, "request");
-        self.write_request(out, service, workspace);
+        let schema = self.force.loaded.policy.scorer().schema();
+        let read = Some((schema, workspace.features()));
+        write_request(out, self.request, service, read);
         json::raw_key(out, "candidates");
         out.extend_from_slice(&desk.candidates);
         json::raw_key(out, "drawn");
@@ -116,57 +118,62 @@ impl Made<'_, '_> {
         json::count(out, took_ns);
         out.push(b'}');
     }
+}
 
-    fn write_request(&self, out: &mut Vec<u8>, service: &Service, workspace: &Workspace) {
-        let messages = &self.request.messages;
-        let n_chars: usize = messages.iter().map(|message| message.text.chars().count()).sum();
-        out.extend_from_slice(b"{\"chars\":");
-        json::value(out, &n_chars);
-        if let Some(tokens) = self.request.input_tokens {
-            json::field(out, "input_tokens", &tokens.get());
-        }
-        json::field(out, "tools", &self.request.n_tools);
-        if !self.request.needs.missing_from(Capabilities::TOOLS).is_empty() {
-            let needs = self.request.needs.missing_from(Capabilities::TOOLS);
-            let names: Vec<&str> = needs.names().map(modality).collect();
-            json::field(out, "modalities", &names);
-        }
-        if let Some(tokens) = self.request.max_tokens {
-            json::field(out, "max_tokens", &tokens.get());
-        }
-        let kept = service.settings.journal.prompts;
-        let text = |text| match kept {
-            Prompts::Hash | Prompts::HashOnly => None,
-            Prompts::Redact => Some(prompts::redact(text)),
-            Prompts::Full => Some(Cow::Borrowed(text)),
-        };
-        if matches!(kept, Prompts::Hash | Prompts::HashOnly) {
-            let hash = service.hash_key.hash(messages);
-            json::raw_key(out, "prompt_hash");
-            out.push(b'"');
-            out.extend_from_slice(&hash);
-            out.push(b'"');
-        }
-        if kept == Prompts::Hash {
-            let schema = self.force.loaded.policy.scorer().schema();
-            write_features(out, schema, &workspace.features());
-        }
-        for (index, message) in messages.iter().enumerate() {
-            let Some(text) = text(&message.text) else { break };
-            let start: &[u8] = if index == 0 { b",\"messages\":[" } else { b"," };
-            out.extend_from_slice(start);
-            out.extend_from_slice(match message.role {
-                Role::System => b"{\"role\":\"system\",\"content\":",
-                Role::User => b"{\"role\":\"user\",\"content\":",
-                Role::Assistant => b"{\"role\":\"assistant\",\"content\":",
-                Role::Tool => b"{\"role\":\"tool\",\"content\":",
-            });
-            json::value(out, &text);
-            let end: &[u8] = if index + 1 == messages.len() { b"}]" } else { b"}" };
-            out.extend_from_slice(end);
-        }
-        out.push(b'}');
+/// What was asked, as far as the settings let it be kept; `read` stands in for its text.
+pub(super) fn write_request(
+    out: &mut Vec<u8>,
+    request: &Request<'_>,
+    service: &Service,
+    read: Option<(FeatureSchema, Features<'_>)>,
+) {
+    let messages = &request.messages;
+    let n_chars: usize = messages.iter().map(|message| message.text.chars().count()).sum();
+    out.extend_from_slice(b"{\"chars\":");
+    json::value(out, &n_chars);
+    if let Some(tokens) = request.input_tokens {
+        json::field(out, "input_tokens", &tokens.get());
     }
+    json::field(out, "tools", &request.n_tools);
+    if !request.needs.missing_from(Capabilities::TOOLS).is_empty() {
+        let needs = request.needs.missing_from(Capabilities::TOOLS);
+        let names: Vec<&str> = needs.names().map(modality).collect();
+        json::field(out, "modalities", &names);
+    }
+    if let Some(tokens) = request.max_tokens {
+        json::field(out, "max_tokens", &tokens.get());
+    }
+    let kept = service.settings.journal.prompts;
+    let text = |text| match kept {
+        Prompts::Hash | Prompts::HashOnly => None,
+        Prompts::Redact => Some(prompts::redact(text)),
+        Prompts::Full => Some(Cow::Borrowed(text)),
+    };
+    if matches!(kept, Prompts::Hash | Prompts::HashOnly) {
+        let hash = service.hash_key.hash(messages);
+        json::raw_key(out, "prompt_hash");
+        out.push(b'"');
+        out.extend_from_slice(&hash);
+        out.push(b'"');
+    }
+    if let (Prompts::Hash, Some((schema, features))) = (kept, read) {
+        write_features(out, schema, &features);
+    }
+    for (index, message) in messages.iter().enumerate() {
+        let Some(text) = text(&message.text) else { break };
+        let start: &[u8] = if index == 0 { b",\"messages\":[" } else { b"," };
+        out.extend_from_slice(start);
+        out.extend_from_slice(match message.role {
+            Role::System => b"{\"role\":\"system\",\"content\":",
+            Role::User => b"{\"role\":\"user\",\"content\":",
+            Role::Assistant => b"{\"role\":\"assistant\",\"content\":",
+            Role::Tool => b"{\"role\":\"tool\",\"content\":",
+        });
+        json::value(out, &text);
+        let end: &[u8] = if index + 1 == messages.len() { b"}]" } else { b"}" };
+        out.extend_from_slice(end);
+    }
+    out.push(b'}');
 }
 
 /// What the decision was made from, as the record keeps it in place of the text.
