@@ -162,6 +162,47 @@ fn readers_that_are_worth_something_go_into_the_policy() {
 }
 
 #[test]
+fn an_answer_is_judged_at_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    assert!(train(folder.path(), &[]).status.success());
+    let route = |answer: &[u8], by: &str| {
+        fs::write(folder.path().join("request"), "What is 7 and 9? Case 5.").unwrap();
+        fs::write(folder.path().join("answer"), answer).unwrap();
+        command(["route", "--explain", "--json", "-", "--answered-by", by, "--policy"])
+            .arg(folder.path().join("policy.safetensors"))
+            .arg("--answer")
+            .arg(folder.path().join("answer"))
+            .stdin(fs::File::open(folder.path().join("request")).unwrap())
+            .output()
+            .unwrap()
+    };
+    let check = |answer: &str, by: &str, decision: &str, model: &str| {
+        let output = route(answer.as_bytes(), by);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(found["decision"], decision, "{found}");
+        assert_eq!(found["model"], model, "{found}");
+        said
+    };
+    let said = check("7 + 9 = 17", "small", "escalate", "large");
+    assert!(said.contains("escalate to large") && said.contains("large is expected to gain"));
+    let said = check("7 + 9 = 16", "small", "accept", "small");
+    assert!(said.contains("accept the answer of small"), "{said}");
+    let said = check("16", "large", "accept", "large");
+    assert!(said.contains("nothing was learned about the answers of large"), "{said}");
+    for (answer, by, part) in [
+        (&b"16"[..], "larg", "has no model `larg`; did you mean `large`?"),
+        (&b"\xff"[..], "small", "it is not UTF-8 text"),
+    ] {
+        let output = route(answer, by);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(part));
+    }
+}
+
+#[test]
 fn without_readers_that_are_kept_only_the_card_says_so() {
     let folder = tempfile::tempdir().unwrap();
     write_example(folder.path());
