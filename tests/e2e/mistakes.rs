@@ -399,6 +399,7 @@ fn settings_that_have_no_meaning() {
             "`cheap` is no operating point of the policy (",
         ),
         ("route --policy a.safetensors --lambda=-1", "--lambda: "),
+        ("route --policy a.safetensors --lambda -1", "--lambda: "),
         ("route --policy a.safetensors --lambda nan", "--lambda: "),
         ("route --policy a.safetensors --min-quality 2", "--min-quality: "),
         ("route --policy a.safetensors --max-cost-usd=-1", "--max-cost-usd: "),

@@ -22,7 +22,7 @@ pub(crate) struct PolicyFlags {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["lambda", "min_quality", "max_cost_usd"])]
     pub(crate) objective: Option<String>,
     /// Quality points that a dollar must buy.
-    #[arg(long, value_name = "POINTS", conflicts_with_all = ["min_quality", "max_cost_usd"])]
+    #[arg(long, value_name = "POINTS", allow_negative_numbers = true, conflicts_with_all = ["min_quality", "max_cost_usd"])]
     pub(crate) lambda: Option<f64>,
     /// The cheapest model whose predicted quality reaches this.
     #[arg(long, value_name = "QUALITY", conflicts_with = "max_cost_usd")]

@@ -25,7 +25,10 @@ pub enum DataError {
     #[error("`{}` is empty; a table or log needs at least one row", path.display())]
     Empty { path: PathBuf },
     /// Rows, but none that can be used.
-    #[error("none of the {n_rows} rows in `{}` can be used: {reasons}", path.display())]
+    #[error(
+        "none of the {n_rows} rows in `{}` can be used: {reasons}{}",
+        path.display(), what_to_do(reasons)
+    )]
     NothingUsable { path: PathBuf, n_rows: u64, reasons: String },
     /// The bytes that every Parquet file begins with are not there.
     #[error("`{}` is not a Parquet file; its first bytes are not `PAR1`", path.display())]
@@ -40,7 +43,10 @@ pub enum DataError {
     #[error("`{}` is not UTF-8 (row {row}); convert it first, for example with iconv", path.display())]
     NotUtf8 { path: PathBuf, row: u64 },
     /// A column that has to be there.
-    #[error("`{}` has no column `{column}`; its columns are {found}", path.display())]
+    #[error(
+        "`{}` has no column `{column}`; its columns are {found}{}",
+        path.display(), other_kind(column, found)
+    )]
     MissingColumn { path: PathBuf, column: String, found: String },
     /// A column of a type that cannot hold such values.
     #[error("column `{column}` of `{}` has type {found}; it has to hold {expected}", path.display())]
@@ -109,4 +115,65 @@ pub enum DataError {
     /// A setting of a simulation that has no meaning.
     #[error("{0}")]
     Simulation(String),
+}
+
+/// What makes rows usable that are not, by why they are not; nothing where that says it already.
+fn what_to_do(reasons: &str) -> &'static str {
+    let advice = [
+        (
+            "the propensity is deterministic",
+            "; a log teaches where models were drawn: turn on [explore] in the settings of `serve`",
+        ),
+        ("the outcome has no `", "; name the metric that is the quality with --quality-metric"),
+        ("there is no outcome", "; send outcomes to `serve`, or import the log with its scores"),
+    ];
+    let fits = |(reason, _): &&(&str, &str)| reasons.contains(reason);
+    advice.iter().find(fits).map_or("", |&(_, advice)| advice)
+}
+
+/// Which flag a file of these columns belongs to, where a column of the other kind was looked for.
+fn other_kind(column: &str, found: &str) -> &'static str {
+    let has = |name: &str| found.split(", ").any(|one| one == name);
+    match column {
+        "decision_id" if has("prompt_id") => "; an outcome table goes to --table",
+        "prompt_id" if has("decision_id") => "; a traffic log goes to --log",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(error: &DataError, expected_end: &str) {
+        let found = error.to_string();
+        assert!(found.ends_with(expected_end), "{found}");
+    }
+
+    #[test]
+    fn refusals_say_what_to_do() {
+        for (reasons, end) in [
+            (
+                "the propensity is deterministic (8), there is no outcome (2)",
+                "in the settings of `serve`",
+            ),
+            ("the outcome has no `stars` (8)", "with --quality-metric"),
+            ("there is no outcome (8)", "with its scores"),
+            ("quality is null (9)", "quality is null (9)"),
+        ] {
+            let reasons = reasons.to_owned();
+            let path = PathBuf::from("log");
+            check(&DataError::NothingUsable { path, n_rows: 10, reasons }, end);
+        }
+        for (column, columns, end) in [
+            ("prompt_id", "decision_id, drawn", "goes to --log"),
+            ("decision_id", "prompt_id, model", "goes to --table"),
+            ("decision_id", "a, b", "its columns are a, b"),
+        ] {
+            let (column, found) = (column.to_owned(), columns.to_owned());
+            let path = PathBuf::from("file");
+            check(&DataError::MissingColumn { path, column, found }, end);
+        }
+    }
 }
