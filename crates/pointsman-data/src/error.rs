@@ -125,14 +125,11 @@ fn what_to_do(reasons: &str) -> &'static str {
             "; a log teaches where models were drawn: turn on [explore] in the settings of `serve`",
         ),
         ("the outcome has no `", "; name the metric that is the quality with --quality-metric"),
-<<<<<<< HEAD
-=======
         (
             "the request has no text",
             "; a policy learns from prompts: keep them in the journal (journal.prompts), or import \
              them too",
         ),
->>>>>>> tester
         ("there is no outcome", "; send outcomes to `serve`, or import the log with its scores"),
     ];
     let fits = |(reason, _): &&(&str, &str)| reasons.contains(reason);
@@ -167,10 +164,7 @@ mod tests {
                 "in the settings of `serve`",
             ),
             ("the outcome has no `stars` (8)", "with --quality-metric"),
-<<<<<<< HEAD
-=======
             ("the request has no text (8)", "or import them too"),
->>>>>>> tester
             ("there is no outcome (8)", "with its scores"),
             ("quality is null (9)", "quality is null (9)"),
         ] {
