@@ -84,7 +84,7 @@ fn write_example(folder: &Path) {
     let (mut table, mut answers) = (String::new(), String::new());
     table.push_str("prompt_id,prompt,model,quality\n");
     answers.push_str("prompt_id,model,answer\n");
-    for row in 0..120 {
+    for row in 0..N_PROMPTS {
         let (a, b) = (row % 17 + 2, row % 11 + 3);
         let is_right = row % 3 != 0;
         let sum = if is_right { a + b } else { a + b + 1 };
@@ -120,7 +120,7 @@ fn a_wrong_sum_is_escalated_first() {
 /// Trains on the example, with answers of both models: those of `large` tell nothing.
 fn train(folder: &Path, more: &[&str]) -> std::process::Output {
     let mut answers = fs::read_to_string(folder.join("answers.csv")).unwrap();
-    for row in 0..120 {
+    for row in 0..N_PROMPTS {
         answers.push_str(&format!("p{row},large,ok\n"));
     }
     answers.push_str("p0,small,again\nelsewhere,small,lost\np1,stranger,hello\n");

@@ -112,11 +112,14 @@ pub fn train_escalation(
         .zip(&held_out)
         .map(|(strength, predicted)| StrengthValue { strength, mean_gain: worth(set, predicted) })
         .collect();
-    // Of equals, the strongest: it is the one that claims least.
+    // Of those that put the gains into an equally good order, the one that is nearest to them.
+    let errors: Vec<f64> = held_out.iter().map(|it| squared_error(set, it)).collect();
     let (at, strength) = strengths
         .iter()
         .enumerate()
-        .max_by(|(_, a), (_, b)| a.mean_gain.total_cmp(&b.mean_gain))
+        .max_by(|(i, a), (j, b)| {
+            a.mean_gain.total_cmp(&b.mean_gain).then(errors[*j].total_cmp(&errors[*i]))
+        })
         .map_or((0, ESCALATION_STRENGTHS[0]), |(at, best)| (at, best.strength));
     let parts = fit(set, &matrix, strength, &mut effort);
     let held_out = held_out.swap_remove(at);
@@ -224,6 +227,13 @@ fn worth(set: &EscalationSet<'_>, predicted: &[f32]) -> f64 {
         mean_gain((0..set.rows.len()).map(row).collect())
     };
     (1..n_columns).map(of_next).sum::<f64>() / len_as_float(set.n_next)
+}
+
+/// The sum over all qualities of the squares of what predictions miss them by.
+fn squared_error(set: &EscalationSet<'_>, predicted: &[f32]) -> f64 {
+    let rows = predicted.chunks_exact(set.n_columns()).enumerate();
+    let missed = rows.flat_map(|(index, row)| row.iter().zip(set.quality(index)));
+    missed.map(|(predicted, quality)| f64::from(predicted - quality).powi(2)).sum()
 }
 
 /// Of pairs of a predicted and a true gain: the mean over all shares, from none to all, of the gain
