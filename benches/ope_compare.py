@@ -22,7 +22,7 @@ import time
 import peers
 
 WORK = peers.workplace("ope-compare")
-PACKAGES = ["numpy<2", "pyarrow", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
+PACKAGES = ["numpy<2", "pyarrow<20", "scipy", "scikit-learn", "pandas", "matplotlib", "seaborn", "pyyaml", "tqdm"]
 OBP = "obp==0.5.7"
 RESAMPLES = 1000
 

@@ -39,5 +39,8 @@ pub fn decision(ids: &Ids, n: u64, n_models: u16) -> DecisionRecord {
         objective: Some("balanced".to_owned()),
         policy: PolicyRecord { name: "bench".to_owned(), digest: Some("ab".repeat(32)) },
         decision_ns: Some(8_123),
+        step: None,
+        previous: None,
+        spent_usd: None,
     }
 }

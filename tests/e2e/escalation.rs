@@ -117,6 +117,117 @@ fn a_wrong_sum_is_escalated_first() {
     assert!(figure("prompt", "apgr") < figure("pointsman", "apgr"), "{scorers}");
 }
 
+/// Trains on the example, with answers of both models: those of `large` tell nothing.
+fn train(folder: &Path, more: &[&str]) -> std::process::Output {
+    let mut answers = fs::read_to_string(folder.join("answers.csv")).unwrap();
+    for row in 0..120 {
+        answers.push_str(&format!("p{row},large,ok\n"));
+    }
+    answers.push_str("p0,small,again\nelsewhere,small,lost\np1,stranger,hello\n");
+    fs::write(folder.join("both.csv"), answers).unwrap();
+    command(["train", "--quiet", "--buckets", "10", "--json", "-", "--table"])
+        .arg(folder.join("table.csv"))
+        .arg("--answers")
+        .arg(folder.join("both.csv"))
+        .arg("--out")
+        .arg(folder.join("policy.safetensors"))
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn readers_that_are_worth_something_go_into_the_policy() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let output = train(folder.path(), &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let card: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(card["readers"], serde_json::json!([{"model": "small", "next": ["large"]}]));
+    let settings = &card["provenance"]["settings"];
+    let fate = |name: &str| settings[format!("reader.{name}")].as_str().unwrap().to_owned();
+    assert!(fate("small").starts_with("kept; "), "{settings}");
+    assert!(fate("large").starts_with("left out; "), "{settings}");
+    for line in [
+        "left out: 1 answers of models that are not in the table",
+        "answers of small: 1 to a prompt that has one already",
+        "answers of small: 1 to prompts that are not in the table",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let policy = folder.path().join("policy.safetensors");
+    let output = command(["inspect"]).arg(&policy).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("  small -> large\n"));
+}
+
+#[test]
+fn an_answer_is_judged_at_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    assert!(train(folder.path(), &[]).status.success());
+    let route = |answer: &[u8], by: &str| {
+        fs::write(folder.path().join("request"), "What is 7 and 9? Case 5.").unwrap();
+        fs::write(folder.path().join("answer"), answer).unwrap();
+        command(["route", "--explain", "--json", "-", "--answered-by", by, "--policy"])
+            .arg(folder.path().join("policy.safetensors"))
+            .arg("--answer")
+            .arg(folder.path().join("answer"))
+            .stdin(fs::File::open(folder.path().join("request")).unwrap())
+            .output()
+            .unwrap()
+    };
+    let check = |answer: &str, by: &str, decision: &str, model: &str| {
+        let output = route(answer.as_bytes(), by);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(found["decision"], decision, "{found}");
+        assert_eq!(found["model"], model, "{found}");
+        said
+    };
+    let said = check("7 + 9 = 17", "small", "escalate", "large");
+    assert!(said.contains("escalate to large") && said.contains("large is expected to gain"));
+    let said = check("7 + 9 = 16", "small", "accept", "small");
+    assert!(said.contains("accept the answer of small"), "{said}");
+    let said = check("16", "large", "accept", "large");
+    assert!(said.contains("nothing was learned about the answers of large"), "{said}");
+    for (answer, by, part) in [
+        (&b"16"[..], "larg", "has no model `larg`; did you mean `large`?"),
+        (&b"\xff"[..], "small", "it is not UTF-8 text"),
+    ] {
+        let output = route(answer, by);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(part));
+    }
+}
+
+#[test]
+fn without_readers_that_are_kept_only_the_card_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let output = train(folder.path(), &["--escalate-from", "large"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("no reader is kept, so the policy decides by requests alone"), "{said}");
+    let card: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(card["readers"], Value::Null);
+}
+
+#[test]
+fn models_without_answers_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    write_example(folder.path());
+    let check = |more: &[&str], expected: &str| {
+        let output = train(folder.path(), more);
+        assert_eq!(output.status.code(), Some(2), "{more:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(expected), "{more:?}: {said}");
+    };
+    check(&["--escalate-from", "smal"], "has no model `smal`; did you mean `small`?");
+    check(&["--max-mb", "1"], "--max-mb");
+}
+
 #[test]
 fn flags_that_do_not_go_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();

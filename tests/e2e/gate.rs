@@ -88,9 +88,8 @@ fn another_policy_is_valued_on_the_same_rows() {
     verdict(&bench, &arguments, 1, "hold");
 }
 
-/// A log is changed, and what would have shipped does not.
-#[track_caller]
-fn never_ships(change: impl Fn(&mut Value), expected: &str) {
+/// The log with every decision changed.
+fn changed(change: impl Fn(&mut Value)) -> Workbench {
     let bench = bench();
     let changed: Vec<String> = bench
         .text("later-log.ndjson")
@@ -104,6 +103,13 @@ fn never_ships(change: impl Fn(&mut Value), expected: &str) {
         })
         .collect();
     bench.write("later-log.ndjson", changed.join("\n").as_bytes());
+    bench
+}
+
+/// A log is changed, and what would have shipped does not.
+#[track_caller]
+fn never_ships(change: impl Fn(&mut Value), expected: &str) {
+    let bench = changed(change);
     let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
     let (said, _) = verdict(&bench, &arguments, 1, "cannot_tell");
     assert!(said.contains(expected), "{said}");
@@ -115,6 +121,30 @@ fn estimated_propensities_never_ship() {
         |record| record["propensity"]["kind"] = "estimated".into(),
         "have a propensity that was not sampled from",
     );
+}
+
+/// Whoever accepts them answers for them, and every sentence says so.
+#[test]
+fn estimated_propensities_ship_where_they_are_accepted() {
+    let bench = changed(|record| record["propensity"]["kind"] = "estimated".into());
+    let arguments = format!("{GATE} --against logged --min-quality-delta -0.99 --accept-estimated");
+    let (said, json) = verdict(&bench, &arguments, 0, "ship");
+    assert!(json["sentence"].as_str().unwrap().ends_with("Propensities are estimated."), "{json}");
+    assert!(said.contains("--accept-estimated: bounds hold only if"), "{said}");
+    assert_eq!(json["rows"]["n_estimated"], json["rows"]["n_used"]);
+}
+
+#[test]
+fn decisions_that_were_kept_by_lot_are_said() {
+    let bench = changed(|record| record["keep_prob"] = 0.5.into());
+    let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
+    let (said, _) = verdict(&bench, &arguments, 0, "ship");
+    let expected = "1,500 decisions were kept with a probability below 1";
+    assert!(said.contains(expected), "{said}");
+    let evaluate = "evaluate --log later-log.ndjson --policy policy.safetensors";
+    assert!(bench.done(evaluate).contains(expected));
+    let train = "train --log later-log.ndjson --out again.safetensors --buckets 12";
+    assert!(bench.done(train).contains(expected));
 }
 
 /// Those that cannot be used are a reason too.

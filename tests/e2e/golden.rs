@@ -1,14 +1,19 @@
 //! Files of every released version load for ever, and score to the same bits.
 //!
 //! `golden/artifact-v1.safetensors` is a policy of three models in 2^8 buckets, `artifact-v2` the same
-//! with clusters and a factor; the `.json` beside each is what it says of some requests. Before a
-//! version is released, a change of the format or of the features may replace its files: delete them
+//! with clusters and a factor, `artifact-v1-answers` the first with readers of answers; the `.json` beside
+//! each is what it says of some requests. Before a version is released, a change of the format or of the features may replace its files: delete them
 //! and run `cargo test -p pointsman-tests --test e2e -- --ignored golden`. After that it never may:
 //! such a change is then a new version, with files of its own beside these.
 
 use crate::workbench::root;
 use pointsman_core::{
+    answer::{Answer, AnswerExtractor, N_SIGNS},
     artifact::{Artifact, Card, Origin, Provenance, Standing},
+    escalation::{
+        EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,
+        Reader, TermParts,
+    },
     features::{Bigrams, Extractor, FeatureSchema, N_DENSE},
     objective::{Band, OperatingPoint},
     request::Request,
@@ -21,6 +26,128 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 const VERSIONS: [u32; 2] = [1, 2];
+
+/// The policy of version 1 with readers of two models' answers.
+const WITH_READERS: &str = "artifact-v1-answers";
+
+#[test]
+fn readers_of_answers_load_and_score_to_the_same_bits() {
+    let bytes = fs::read(at(&format!("{WITH_READERS}.safetensors"))).unwrap();
+    let artifact = Artifact::from_bytes(&bytes).unwrap();
+    assert_eq!(artifact.to_bytes().unwrap(), bytes);
+    let json = fs::read(at(&format!("{WITH_READERS}.json"))).unwrap();
+    let written: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!(written["sha256"], artifact.digest());
+    assert_eq!(written["answers"], answered(&artifact));
+    let expected = readers();
+    assert_eq!(artifact.readers().len(), expected.len());
+    for (found, expected) in artifact.readers().iter().zip(&expected) {
+        assert_eq!((found.model, &found.next), (expected.model, &expected.next));
+        assert_eq!(found.scorer.parts(), expected.scorer.parts());
+    }
+}
+
+#[test]
+#[ignore = "writes the golden files that are not there, which are written once"]
+fn write_readers() {
+    let parts = parts(1);
+    let card = card(&parts);
+    let artifact = Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap();
+    let artifact = artifact.with_readers(&readers()).unwrap();
+    let written = json!({"sha256": artifact.digest(), "answers": answered(&artifact)});
+    for (extension, bytes) in [
+        ("safetensors", artifact.to_bytes().unwrap()),
+        ("json", format!("{written:#}\n").into_bytes()),
+    ] {
+        let path = at(&format!("{WITH_READERS}.{extension}"));
+        if !path.exists() {
+            fs::write(path, bytes).unwrap();
+        }
+    }
+}
+
+/// What every reader says of every answer to every request, as the hexadecimal bits of each float.
+fn answered(artifact: &Artifact) -> Value {
+    let answers = [
+        "",
+        "Paris, since 987.",
+        "3 + 4 = 8, so the answer is (B). No: the answer is (C).",
+        "I am sorry, I cannot help with that. ```rust\nfn main() {",
+        "{\"answer\": [1, 2}",
+    ];
+    let schema = artifact.scorer().schema();
+    let (mut prompts, mut extractor) = (Extractor::new(schema), AnswerExtractor::new(schema));
+    let mut scores = EscalationScores::default();
+    let mut all = Vec::new();
+    for body in bodies() {
+        let json = body.to_string();
+        let body = ChatBody::from_json(json.as_bytes()).unwrap();
+        let request: Request<'_> = body.to_request();
+        for text in answers {
+            let answer = Answer::from_text(text);
+            for reader in artifact.readers() {
+                let prompt = prompts.extract(&request);
+                let answer = extractor.extract(&request, &answer);
+                reader.scorer.score(&prompt, &answer, &mut scores);
+                let bits = scores.quality().iter().map(|it| format!("{:08x}", it.to_bits()));
+                all.push(bits.collect::<Vec<_>>());
+            }
+        }
+    }
+    json!(all)
+}
+
+/// Readers drawn at random, the same on every machine.
+fn readers() -> Vec<Reader> {
+    [(0, vec![1, 2], 3), (2, vec![0, 1], 4)]
+        .into_iter()
+        .map(|(model, next, key)| {
+            let scorer = EscalationScorer::new(reader_parts(key)).unwrap();
+            Reader { model, next, scorer }
+        })
+        .collect()
+}
+
+fn reader_parts(key: u64) -> EscalationParts {
+    let schema = FeatureSchema::new(8, Bigrams::With).unwrap();
+    let n_columns = 3;
+    let mut draws = Draws::keyed(1, Stream::Words, &[key]);
+    let mut fractions = |n: usize, over: f32| -> Vec<f32> {
+        (0..n)
+            .map(|_| (f32::from(u16::try_from(draws.between(0, 64)).unwrap()) - 32.0) / over)
+            .collect()
+    };
+    let intercepts = fractions(n_columns, 64.0);
+    let mut scaling = || DenseScaling {
+        centres: fractions(N_DENSE, 64.0).try_into().unwrap(),
+        factors: [0.75; N_DENSE],
+    };
+    let (prompt, shape) = (scaling(), scaling());
+    let sign_centres = fractions(N_SIGNS, 64.0).try_into().unwrap();
+    let linear = fractions(n_columns * N_INPUTS, 4096.0);
+    let products = fractions(n_columns * N_PRODUCTS, 65_536.0);
+    let mut draws = Draws::keyed(1, Stream::Words, &[key, 2]);
+    let mut terms = || TermParts {
+        weights: (0..schema.n_buckets() * n_columns)
+            .map(|_| i8::try_from(draws.between(0, 254)).map_or(-100, |weight| weight - 63))
+            .collect(),
+        squared_idf: (0..schema.n_buckets())
+            .map(|_| u16::try_from(draws.between(256, 20_000)).unwrap())
+            .collect(),
+        scales: vec![0.015_625, 0.031_25, 0.007_812_5],
+    };
+    let (of_prompt, of_answer) = (terms(), terms());
+    EscalationParts {
+        schema,
+        n_columns,
+        prompt: of_prompt,
+        answer: of_answer,
+        intercepts,
+        scaling: InputScaling { prompt, shape, sign_centres, sign_factors: [0.5; N_SIGNS] },
+        linear,
+        products,
+    }
+}
 
 #[test]
 fn artifact_v1_loads_and_scores_to_the_same_bits() {

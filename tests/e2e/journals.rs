@@ -4,13 +4,17 @@ use crate::{
     tables::{CATALOG, LOG, POLICY, QUICK, TABLE},
     workbench::Workbench,
 };
+use pointsman_core::{
+    artifact::Artifact,
+    features::{Bigrams, Extractor, FeatureSchema},
+};
 use pointsman_log::{
     journal::{Journal, Settings},
     ndjson,
-    record::Record,
+    record::{FeaturesRecord, Record, RequestRecord},
 };
 use serde_json::{Value, json};
-use std::{fs, path::Path};
+use std::{fmt::Write as _, fs, path::Path};
 
 /// Appends the records of an NDJSON log to the journal `journal`, in small segments.
 fn append(bench: &Workbench, log: &str) {
@@ -74,6 +78,118 @@ fn a_journal_teaches_what_its_records_and_its_parquet_teach() {
         bench.done(&format!("evaluate --log {log} --policy policy.safetensors --include-trained"))
     };
     assert_eq!(evaluate("journal"), evaluate("log.ndjson"));
+}
+
+/// The log with a conversation for every few decisions; and the same with features in the place of
+/// texts. Without conversations groups would be others, and with them the folds.
+fn with_and_without_text(schema: FeatureSchema) -> [String; 2] {
+    let mut extractor = Extractor::new(schema);
+    let (mut with_text, mut without_text) = (String::new(), String::new());
+    for (number, line) in LOG.lines().enumerate() {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        if record["kind"] == "decision" {
+            record["session_id"] = json!(format!("s-{}", number / 4));
+        }
+        writeln!(with_text, "{record}").unwrap();
+        if record["kind"] == "decision" {
+            let request: RequestRecord = serde_json::from_value(record["request"].clone()).unwrap();
+            let features = extractor.extract(&request.to_request().unwrap());
+            let features = Some(FeaturesRecord::of(schema, &features));
+            let request = RequestRecord { messages: None, features, ..request };
+            record["request"] = serde_json::to_value(&request).unwrap();
+        }
+        writeln!(without_text, "{record}").unwrap();
+    }
+    assert!(!without_text.contains("\"messages\""));
+    [with_text, without_text]
+}
+
+/// The same weights to the bit, from features of the policy's schema and of one with more buckets.
+/// The cards differ in the digest of the data alone, and with it the ids of the training rows.
+#[test]
+fn features_teach_what_their_texts_teach() {
+    for log2_buckets in [12, 18] {
+        let schema = FeatureSchema::new(log2_buckets, Bigrams::With).unwrap();
+        let [with_text, without_text] = with_and_without_text(schema);
+        let bench = Workbench::with(&[
+            ("text.ndjson", with_text.as_bytes()),
+            ("features.ndjson", without_text.as_bytes()),
+            ("catalog.toml", CATALOG.as_bytes()),
+            ("policy.safetensors", &POLICY),
+        ]);
+        let learned = |log: &str| {
+            bench.done(&format!(
+                "train --log {log}.ndjson --catalog catalog.toml --name p --out {log}.safetensors {QUICK}"
+            ));
+            Artifact::from_bytes(&bench.read(&format!("{log}.safetensors"))).unwrap()
+        };
+        let (text, features) = (learned("text"), learned("features"));
+        assert!(text.scorer().parts() == features.scorer().parts(), "2^{log2_buckets} buckets");
+        let mut card = features.card().clone();
+        assert_ne!(card.provenance.data_digest, text.card().provenance.data_digest);
+        card.provenance.data_digest.clone_from(&text.card().provenance.data_digest);
+        assert_eq!(&card, text.card());
+        let evaluate = |log: &str| {
+            bench.done(&format!(
+                "evaluate --log {log}.ndjson --policy policy.safetensors --include-trained \
+                 --slices length"
+            ))
+        };
+        assert_eq!(evaluate("text"), evaluate("features"));
+    }
+}
+
+#[test]
+fn a_journal_of_features_teaches_what_its_records_and_its_parquet_teach() {
+    let [_, without_text] = with_and_without_text(FeatureSchema::default());
+    let bench = Workbench::with(&[
+        ("log.ndjson", without_text.as_bytes()),
+        ("catalog.toml", CATALOG.as_bytes()),
+    ]);
+    append(&bench, &without_text);
+    bench.done("compact journal --out flat");
+    for (log, out) in [("log.ndjson", "a"), ("journal", "b"), ("flat/*.parquet", "c")] {
+        bench.done(&format!(
+            "train --log {log} --catalog catalog.toml --name p --out {out}.safetensors {QUICK}"
+        ));
+    }
+    assert!(bench.read("a.safetensors") == bench.read("b.safetensors"));
+    assert!(bench.read("a.safetensors") == bench.read("c.safetensors"));
+}
+
+#[test]
+fn features_of_another_schema_are_refused_in_a_sentence() {
+    let words = FeatureSchema::new(12, Bigrams::Without).unwrap();
+    let [_, without_text] = with_and_without_text(words);
+    let bench = Workbench::with(&[
+        ("log.ndjson", without_text.as_bytes()),
+        ("policy.safetensors", &POLICY),
+    ]);
+    let refused = |arguments: &str, expected: &str| {
+        let finished = bench.run(arguments);
+        assert_eq!(finished.code, Some(2), "{arguments}");
+        let stderr = finished.stderr.replace('\n', " ");
+        assert!(stderr.contains(expected), "{arguments}\n{stderr}");
+    };
+    let train = "train --log log.ndjson --out p.safetensors";
+    refused(
+        train,
+        "the request has features and no text, of the schema 1-12-words and not 1-18-pairs (400); \
+         ask for the schema of the records with --buckets and --words-only",
+    );
+    refused(&format!("{train} --words-only"), "of the schema 1-12-words and not 1-18-words (400)");
+    refused(
+        "evaluate --log log.ndjson --policy policy.safetensors --include-trained",
+        "of the schema 1-12-words and not 1-12-pairs (400)",
+    );
+    refused(
+        "evaluate --log log.ndjson --policy policy.safetensors --include-trained \
+         --estimate-propensities",
+        "the request has features and no text (400)",
+    );
+    bench.done(&format!("{train} --words-only --buckets 12"));
+    let dictionary = "--words-only --buckets 12 --dictionary words.json";
+    refused(&format!("{train} {dictionary}"), "--dictionary");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The loop: a service explores, outcomes come late and in no order, its journal teaches a better
-//! policy, the gate lets it ship, and the service takes it over.
+//! The loop: a service explores, outcomes come late and in no order, its journal, which keeps no
+//! prompt, teaches a better policy, the gate lets it ship, and the service takes it over.
 
 use crate::{
     served::{Connection, Served},
@@ -14,7 +14,11 @@ use pointsman_core::{
 };
 use pointsman_testkit::World;
 use serde_json::{Value, json};
-use std::{fs, ops::Range};
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+};
 
 /// Each of the six models is drawn with a tenth at least.
 const SETTINGS: &str = r#"
@@ -23,7 +27,6 @@ watch_s = 0
 how = "epsilon:0.6"
 share = 1.0
 [journal]
-prompts = "full"
 outcomes = "os"
 late_after_s = 60
 segment_bytes = 2000000
@@ -124,6 +127,15 @@ fn blind(world: &World, indices: Range<u64>) -> f64 {
     indices.map(mean).sum::<f64>() / n
 }
 
+/// Features are kept in the place of prompts.
+fn assert_no_text(journal: &Path) {
+    let segments = fs::read_dir(journal).unwrap().map(|entry| entry.unwrap().path());
+    let is_segment = |path: &PathBuf| path.extension().is_some_and(|it| it == "ndjson");
+    let text: String =
+        segments.filter(is_segment).map(|it| fs::read_to_string(it).unwrap()).collect();
+    assert!(text.contains("\"features\":") && !text.contains("\"messages\":"));
+}
+
 #[test]
 fn a_service_learns_from_what_it_tried() {
     let world = World::new(11);
@@ -147,6 +159,7 @@ fn a_service_learns_from_what_it_tried() {
     // Later decisions, which the learned policy has not seen, decide whether it may ship.
     live(&mut caller, &world, 3_000..5_000);
     bench.done("compact journal --out flat");
+    assert_no_text(&bench.path("journal"));
     let gate = bench.run(
         "gate --log flat/*.parquet --policy learned.safetensors --against logged \
          --min-quality-delta 0 --smallest-propensity 0.099",

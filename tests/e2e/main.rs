@@ -20,6 +20,7 @@ mod killed;
 mod learning_loop;
 mod mistakes;
 mod ope;
+mod own_logs;
 mod points;
 mod published;
 mod real_data;

@@ -1,17 +1,22 @@
 //! Tables and logs, read once and turned into what training and evaluation take.
 
-use crate::{nearest::did_you_mean, screen::Screen, wording};
-use anyhow::{Context, Result, bail};
+use crate::{
+    estimated::{self, Estimated, Estimating},
+    nearest::did_you_mean,
+    screen::Screen,
+    wording,
+};
+use anyhow::{Context, Result, anyhow, bail};
 use pointsman_core::{
     catalog::Catalog,
     features::FeatureSchema,
-    request::Request,
     units::{Propensity, Tokens},
 };
 use pointsman_data::{
-    LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog, read_log,
+    Asked, DataError, LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
     read_outcomes,
 };
+use pointsman_log::record::PropensityKind;
 use pointsman_train::{
     design::{Design, DesignBuilder},
     outcomes::{LoggedOutcome, Outcomes},
@@ -33,6 +38,8 @@ pub(crate) struct LoadedTable {
 pub(crate) struct LoadedLog {
     pub(crate) log: TrafficLog,
     pub(crate) design: Design,
+    /// What of its propensities is estimated.
+    pub(crate) estimated: Option<Estimated>,
 }
 
 /// Refuses a log in which no answered decision carries the quality metric: what is left are its
@@ -101,7 +108,7 @@ pub(crate) fn load_table(
     screen: &Screen,
 ) -> Result<LoadedTable> {
     let (table, design) = read_features("reading prompts", schema, screen, |push| {
-        Ok(read_outcomes(paths, options, &mut |_, request| push(request))?)
+        Ok(read_outcomes(paths, options, &mut |_, request| push(Asked::Text(request)))?)
     })?;
     let matrix = table.matrix()?;
     let is_whole = matrix.prompts.len() == design.n_rows();
@@ -216,18 +223,47 @@ pub(crate) fn cheapest(model: &pointsman_core::catalog::Model, input: u32, outpu
     model.endpoints.iter().map(cost).fold(f64::INFINITY, f64::min)
 }
 
-/// Reads logs.
+/// Reads logs, and leaves out decisions that had no choice; features stand in for texts that were
+/// not kept, where no propensity is estimated.
 pub(crate) fn load_log(
     paths: &[PathBuf],
     options: &LogOptions,
+    estimating: Option<&Estimating>,
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedLog> {
-    let (log, design) = read_features("reading requests", schema, screen, |push| {
-        Ok(read_log(paths, options, &mut |_, request| push(request))?)
-    })?;
-    check_metric(&log, options)?;
-    Ok(LoadedLog { log, design })
+    let options = LogOptions { features: Some(schema), ..options.clone() };
+    let ((mut log, estimated), design) =
+        read_features("reading requests", schema, screen, |push| {
+            let read = estimated::read(paths, &options, estimating, push);
+            read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
+        })?;
+    let kept = log.keep("the propensity is deterministic", |row| {
+        row.propensity_kind != PropensityKind::Deterministic
+    });
+    if kept.is_empty() {
+        bail!(
+            "no decision of the log had a choice: one model alone was in use each time, so that \
+             nothing tells how another would have answered; let the gateway draw another one now \
+             and then, or, where callers chose by the request which model to ask for, pass \
+             --candidates-by none"
+        );
+    }
+    let kept: Vec<u32> = kept.into_iter().map(u32::try_from).collect::<Result<_, _>>()?;
+    let design = if kept.len() < design.n_rows() { design.select(&kept) } else { design };
+    Ok(LoadedLog { log, design, estimated })
+}
+
+/// A log of nothing but features of another schema can be learned from all the same.
+pub(crate) fn hinted(error: DataError) -> anyhow::Error {
+    let is_other = matches!(&error, DataError::NothingUsable { reasons, .. }
+        if reasons.contains("features and no text, of the schema"));
+    if is_other {
+        return anyhow!(
+            "{error}; ask for the schema of the records with --buckets and --words-only"
+        );
+    }
+    error.into()
 }
 
 /// Reads a source, every request becoming a row of features as it comes by.
@@ -235,12 +271,15 @@ fn read_features<T>(
     label: &str,
     schema: FeatureSchema,
     screen: &Screen,
-    read: impl FnOnce(&mut dyn FnMut(&Request<'_>)) -> Result<T>,
+    read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<(T, Design)> {
     let bar = screen.progress(label, 0);
     let mut builder = DesignBuilder::new(schema);
-    let source = read(&mut |request| {
-        builder.push(request);
+    let source = read(&mut |asked| {
+        match asked {
+            Asked::Text(request) => builder.push(request),
+            Asked::Features(_, features) => builder.push_read(&features),
+        }
         bar.inc(1);
     });
     bar.finish_and_clear();
@@ -255,7 +294,7 @@ impl LoadedLog {
 
     /// What was read and what was left out, for people.
     pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
-        let Self { log, design } = self;
+        let Self { log, design, estimated } = self;
         screen.say(&format!(
             "read {} decisions: {} usable, among {} models; {} without outcome",
             wording::count(log.n_decisions_read),
@@ -268,6 +307,11 @@ impl LoadedLog {
         }
         if let Some(line) = wording::dropped(&log.dropped) {
             screen.say(&line)?;
+        }
+        let estimates = estimated.iter().flat_map(Estimated::sentences);
+        let notes = estimated::in_use(&log.in_use).into_iter().chain(estimates);
+        for line in notes.chain(wording::thinned(log.n_thinned)) {
+            screen.say(&format!("! {line}"))?;
         }
         if 0 < design.n_requests_cut() {
             let n = wording::count(design.n_requests_cut());

@@ -8,6 +8,8 @@ mod cold_start;
 mod commands;
 mod dictionary;
 #[cfg(feature = "learn")]
+mod estimated;
+#[cfg(feature = "learn")]
 mod evaluation;
 mod files;
 #[cfg(feature = "learn")]

@@ -22,6 +22,11 @@ pub(crate) struct PointFlags {
 }
 
 impl PointFlags {
+    /// Whether a point is to be proved, which takes propensities that are known.
+    pub(crate) fn asks_for_proof(&self) -> bool {
+        self.max_quality_loss.is_some()
+    }
+
     /// What is asked for, of a policy for these models.
     pub(crate) fn demands(&self, models: &[String]) -> Result<Demands> {
         let mut demands = Demands::default();

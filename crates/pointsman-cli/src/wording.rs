@@ -67,6 +67,17 @@ pub(crate) fn damaged(n_lines: u64, n_missing_segments: u64) -> Option<String> {
     }
 }
 
+/// That decisions were kept by lot, as one line; `None` where all were kept.
+pub(crate) fn thinned(n: u64) -> Option<String> {
+    (0 < n).then(|| {
+        format!(
+            "{} decisions were kept with a probability below 1 (`keep_prob`); each counts as one \
+             row all the same, so that values are those of the kept decisions, not of all traffic",
+            count(n)
+        )
+    })
+}
+
 /// The first part of a text, on one line.
 pub(crate) fn excerpt(text: &str, max_chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -90,6 +101,8 @@ mod tests {
         }
         assert_eq!(per_thousand(0.0012), "$1.2000");
         assert_eq!(per_thousand(0.000_000_5), "$0.0005");
+        assert_eq!(thinned(0), None);
+        assert!(thinned(1200).is_some_and(|text| text.starts_with("1,200 decisions were kept")));
         assert_eq!(excerpt("one  two\nthree", 8), "one two…");
         assert_eq!(excerpt("short", 8), "short");
     }

@@ -20,6 +20,7 @@ use crate::{
     escalation::Reader,
     scorer::{Scorer, ScorerError},
 };
+use std::collections::BTreeMap;
 
 /// A checked policy file.
 #[derive(Debug, Clone)]
@@ -80,6 +81,18 @@ impl Artifact {
     /// [`ArtifactError`] where readers and scorer do not go together.
     pub fn with_readers(&self, readers: &[Reader]) -> Result<Self, ArtifactError> {
         let bytes = codec::encode(&self.card, &self.scorer, &self.row_ids, readers)?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// The same with more said about how it was learned; of two entries of one name the new one
+    /// stays.
+    ///
+    /// # Errors
+    /// None for an artifact that was checked; the signature is the encoder's.
+    pub fn with_settings(&self, more: BTreeMap<String, String>) -> Result<Self, ArtifactError> {
+        let mut card = self.card.clone();
+        card.provenance.settings.extend(more);
+        let bytes = codec::encode(&card, &self.scorer, &self.row_ids, &self.readers)?;
         Self::from_bytes(&bytes)
     }
 

@@ -195,8 +195,8 @@ impl Workspace {
         &self.candidates
     }
 
-    /// The features of the request of the last decision.
-    pub(crate) fn features(&self) -> Features<'_> {
+    /// The features of the last request whose text was read, by the schema of the policy's scorer.
+    pub fn features(&self) -> Features<'_> {
         self.extractor.last()
     }
 

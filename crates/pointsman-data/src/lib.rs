@@ -29,7 +29,9 @@ pub use answers::{AnswerCounts, AnswerRow, read_answers};
 pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
-pub use log::{LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown, read_log};
+pub use log::{
+    Asked, LogOptions, LoggedRow, ModelsInUse, Steps, TrafficLog, Undrawn, Unknown, read_log,
+};
 pub use matrix::OutcomeMatrix;
 pub use parts::{TrainTest, parts_of_prompts, train_test_parts};
 pub use rounds::{Refusal, RoundNames, RoundsBatch, TargetNumbers, read_rounds};

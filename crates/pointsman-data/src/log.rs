@@ -7,8 +7,11 @@
 //! Weakness: decisions that another model answered are dropped, since their quality is not the
 //! drawn model's. Where failovers are frequent, that makes unreliable models look better.
 
+mod asked;
 mod build;
+mod cell;
 mod flat;
+mod in_use;
 mod records;
 #[cfg(test)]
 mod tests;
@@ -18,8 +21,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use pointsman_core::request::Request;
+use pointsman_core::features::FeatureSchema;
 use pointsman_log::record::PropensityKind;
+
+pub use self::{asked::Asked, in_use::ModelsInUse};
 
 use self::build::LogBuilder;
 use crate::{
@@ -38,17 +43,52 @@ pub struct LogOptions {
     pub undrawn: Undrawn,
     /// What becomes of decisions whose propensity nobody knows.
     pub unknown: Unknown,
+    /// What becomes of decisions after an answer.
+    pub steps: Steps,
     /// Tags that are kept beside `task`, by their names.
     pub tags: Vec<String>,
+    /// The tag whose values have candidates of their own, where decisions of unknown propensity
+    /// name only the model that was drawn, or `tenant`; `None` for the log as one.
+    pub candidates_by: Option<String>,
+    /// Features of this schema, or of one that differs in having more buckets, stand in for a text
+    /// that was not kept; `None` where only a text will do. Requests with features of another schema
+    /// alone are dropped and counted.
+    pub features: Option<FeatureSchema>,
+}
+
+impl LogOptions {
+    /// What logs of gateways call the models that are drawn from for one request.
+    pub const CANDIDATES_BY: &'static str = "model_group";
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
         let undrawn = Undrawn::Drop;
         let quality_metric = "quality".to_owned();
-        let (unknown, tags) = (Unknown::Drop, Vec::new());
-        Self { quality_metric, quality_range: (0.0, 1.0), undrawn, unknown, tags }
+        let (unknown, steps, tags) = (Unknown::Drop, Steps::First, Vec::new());
+        let candidates_by = Some(Self::CANDIDATES_BY.to_owned());
+        let (quality_range, features) = ((0.0, 1.0), None);
+        Self {
+            quality_metric,
+            quality_range,
+            undrawn,
+            unknown,
+            steps,
+            tags,
+            candidates_by,
+            features,
+        }
     }
+}
+
+/// What becomes of decisions after an answer, the later steps of a cascade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Steps {
+    /// Dropped and counted: they were drawn knowing an answer, so a policy that decides by the
+    /// request alone cannot be valued on them.
+    First,
+    /// Kept beside the first decisions, for who tells them apart by their ids.
+    All,
 }
 
 /// What becomes of decisions whose propensity is deterministic.
@@ -68,6 +108,12 @@ pub enum Unknown {
     Drop,
     /// Kept, with the same probability for every candidate that was not excluded, which holds the
     /// place of an estimate and is none. The kind stays unknown until there is one.
+    ///
+    /// A decision that names only the model that was drawn has as candidates the models that were in
+    /// use then: each from its first to its last such decision, among those with the same value of
+    /// [`LogOptions::candidates_by`], and on to an end of the log that is no more decisions away than
+    /// the model had been absent for in between. Where that is one model alone, the decision counts
+    /// as deterministic.
     Keep,
 }
 
@@ -91,9 +137,38 @@ pub struct TrafficLog {
     pub n_damaged_lines: u64,
     /// Segments of journals that are missing between two that are there.
     pub n_missing_segments: u64,
-    /// SHA-256 over the content of the used rows in their order, as 64 hexadecimal digits. Texts
-    /// enter it by a 64-bit hash.
+    /// What is known of decisions that name only the model that was drawn.
+    pub in_use: ModelsInUse,
+    /// Usable decisions that were kept with a probability below one (`keep_prob`), and count as one
+    /// row all the same.
+    pub n_thinned: u64,
+    /// SHA-256 over the content of the used rows in their order, as 64 hexadecimal digits. Texts,
+    /// and features in their place, enter it by a 64-bit hash.
     pub digest: String,
+}
+
+impl TrafficLog {
+    /// Leaves out rows, which are counted as dropped for `reason`; the places of those that stay, in
+    /// their order. The digest stays that of all of them.
+    pub fn keep(&mut self, reason: &str, is_kept: impl Fn(&LoggedRow) -> bool) -> Vec<usize> {
+        let kept: Vec<usize> = self
+            .rows
+            .iter()
+            .enumerate()
+            .filter(|(_, row)| is_kept(row))
+            .map(|(at, _)| at)
+            .collect();
+        let n_dropped = self.rows.len() - kept.len();
+        if 0 < n_dropped {
+            *self.dropped.entry(reason.to_owned()).or_default() += n_dropped as u64;
+            let n_models = self.models.len().max(1);
+            let chances = self.rows.iter().zip(self.probabilities.chunks(n_models));
+            let chances = chances.filter(|(row, _)| is_kept(row));
+            self.probabilities = chances.flat_map(|(_, chances)| chances).copied().collect();
+            self.rows.retain(|row| is_kept(row));
+        }
+        kept
+    }
 }
 
 /// One decision and its outcome.
@@ -104,7 +179,8 @@ pub struct LoggedRow {
     /// When it was made, in milliseconds since 1970 UTC; zero where the log does not say.
     pub ts_ms: u64,
     /// Equal for rows that must not be split: a hash of the session id where there is one, else
-    /// of the text as [`prompt_group`](crate::prompt_group) folds it.
+    /// of the text as [`prompt_group`](crate::prompt_group) folds it, else of the terms in place of
+    /// the text.
     pub group: u64,
     /// The tag `task`.
     pub task: Option<String>,
@@ -135,15 +211,15 @@ pub struct LoggedRow {
 /// Reads traffic logs from files, patterns or journals and joins outcomes to decisions.
 ///
 /// `on_request` is called once per usable decision, with its index into [`TrafficLog::rows`] and
-/// its text, which is forgotten afterwards.
+/// its text, or the features in its place, which are forgotten afterwards.
 ///
 /// # Errors
-/// [`DataError`] where a file cannot be read or lacks a column, where a propensity, grade or cost
-/// cannot be right, where a decision contradicts itself, and where nothing can be used.
+/// [`DataError`] where a file cannot be read or lacks a column, where a propensity, grade, cost or
+/// feature cannot be right, where a decision contradicts itself, and where nothing can be used.
 pub fn read_log(
     paths: &[PathBuf],
     options: &LogOptions,
-    on_request: &mut dyn FnMut(usize, &Request<'_>),
+    on_request: &mut dyn FnMut(usize, Asked<'_, '_>),
 ) -> Result<TrafficLog, DataError> {
     let sources = sources(paths)?;
     let mut builder = LogBuilder::new(options, on_request)?;

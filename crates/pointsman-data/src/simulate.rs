@@ -196,6 +196,9 @@ impl<'a> Plan<'a> {
             objective: None,
             policy: PolicyRecord { name: self.options.logger.to_string(), digest: None },
             decision_ns: None,
+            step: None,
+            previous: None,
+            spent_usd: None,
         };
         let outcome = self.outcome(row * self.matrix.models.len() + drawn, id, ts_ms, model);
         (decision, outcome, drawn)

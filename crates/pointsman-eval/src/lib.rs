@@ -43,6 +43,7 @@ pub mod cascade;
 pub mod escalation;
 pub mod frontier;
 pub mod published;
+pub mod reading;
 
 pub mod baselines;
 pub mod calibration;

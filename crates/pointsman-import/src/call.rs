@@ -18,6 +18,9 @@ use crate::{
 /// The tag of the trace or episode that a decision belongs to.
 pub(crate) const TRACE_TAG: &str = "trace_id";
 
+/// The tag of what the caller asked the gateway for, where that names several models.
+pub(crate) const GROUP_TAG: &str = "model_group";
+
 /// What one row gave.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Found {
@@ -142,6 +145,9 @@ impl Draft {
             },
             keep_prob: None,
             decision_ns: None,
+            step: None,
+            previous: None,
+            spent_usd: None,
         };
         let outcome = OutcomeRecord {
             decision_id: id,

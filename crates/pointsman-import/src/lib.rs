@@ -44,4 +44,4 @@ pub use formats::{ColumnMap, Columns, FORMATS, Format, find};
 pub use nearest::nearest_model;
 pub use rules::Rules;
 pub use run::{FileFound, Imported, Options, Origin, Progress, import};
-pub use survey::{DroppedRows, Gap, Known, Names, Survey};
+pub use survey::{DroppedRows, Gap, Known, Names, Pools, Survey};

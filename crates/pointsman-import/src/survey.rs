@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use pointsman_log::record::{DecisionRecord, OutcomeRecord, PropensityKind, Status};
 use serde::{Deserialize, Serialize};
 
-use crate::item::Dropped;
+use crate::{call::GROUP_TAG, item::Dropped};
 
 /// The most names of one kind.
 const MAX_NAMES: usize = 2_000;
@@ -55,6 +55,8 @@ pub struct Survey {
     pub cost_sources: Names,
     /// Decisions by the kind of their propensity.
     pub propensities: BTreeMap<String, u64>,
+    /// Decisions that name only the drawn model and no propensity, by what was asked for.
+    pub pools: Pools,
     /// How many decisions each rule gave their quality.
     pub rules: BTreeMap<String, u64>,
     /// Scores of traces that no call belongs to.
@@ -113,6 +115,16 @@ pub struct Names {
     pub n_others: u64,
 }
 
+/// Decisions that name only the model that was drawn, by the value of their tag `model_group`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Pools {
+    /// For each value, with the empty one for none, the decisions by the model that was drawn.
+    pub models: BTreeMap<String, Names>,
+    /// Decisions of values that had no room.
+    pub n_others: u64,
+}
+
 /// A span of time without a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gap {
@@ -123,6 +135,11 @@ pub struct Gap {
 }
 
 impl Names {
+    /// How many there are of all names.
+    fn n(&self) -> u64 {
+        self.n_others + self.counts.values().sum::<u64>()
+    }
+
     /// Counts one more of `name`.
     pub(crate) fn add(&mut self, name: &str) {
         if let Some(n) = self.counts.get_mut(name) {
@@ -132,6 +149,31 @@ impl Names {
         } else {
             self.n_others += 1;
         }
+    }
+}
+
+impl Pools {
+    /// Counts a decision.
+    fn add(&mut self, decision: &DecisionRecord) {
+        let group = decision.tags.get(GROUP_TAG).map_or("", String::as_str);
+        if let Some(models) = self.models.get_mut(group) {
+            models.add(&decision.drawn);
+        } else if self.models.len() < MAX_NAMES {
+            self.models.entry(group.to_owned()).or_default().add(&decision.drawn);
+        } else {
+            self.n_others += 1;
+        }
+    }
+
+    /// Decisions of values of which more than one model was drawn.
+    pub fn n_with_choice(&self) -> u64 {
+        let have_choice = self.models.values().filter(|models| 1 < models.counts.len());
+        have_choice.map(Names::n).sum()
+    }
+
+    /// All of them.
+    pub fn n(&self) -> u64 {
+        self.n_others + self.models.values().map(Names::n).sum::<u64>()
     }
 }
 
@@ -159,6 +201,9 @@ impl Survey {
             PropensityKind::Unknown => "unknown",
         };
         *self.propensities.entry(kind.to_owned()).or_default() += 1;
+        if kind == "unknown" && decision.candidates.len() == 1 {
+            self.pools.add(decision);
+        }
         let ts_ms = decision.ts_ms;
         self.n_backwards += u64::from(ts_ms < self.previous_ms);
         self.previous_ms = ts_ms;

@@ -22,8 +22,11 @@ use pointsman_core::{
     units::{OutOfRange, Price, Quality, Tokens, Usd},
 };
 
+mod answer;
 mod text;
 mod wire;
+
+pub use answer::AnswerBody;
 
 use crate::record::RoleRecord;
 use text::{Amount, Text, Typical};
@@ -131,6 +134,12 @@ pub enum BodyError {
     /// Nothing to answer.
     #[error("the body has no `messages`, `prompt` or `input`; send one of them")]
     NoPrompt,
+    /// An answer to nothing that is known.
+    #[error("the body has no `decision_id`; send that of the decision whose answer it is")]
+    NoDecision,
+    /// Nothing to judge.
+    #[error("the body has no `answer` or `choices`; send one of them, even if it is empty")]
+    NoAnswer,
     /// A conversation of nothing.
     #[error("`{key}` is empty; send at least one message")]
     Empty { key: &'static str },
@@ -161,14 +170,7 @@ impl<'a> ChatBody<'a> {
     /// for a body without a prompt or with an empty conversation, for limits that are no amounts,
     /// for an objective that is not one, and for tags or a session id that are too long.
     pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
-        let file: BodyFile<'a> = serde_json::from_slice(bytes).map_err(|error| {
-            let message = error.to_string();
-            if error.is_data() {
-                BodyError::Shape { message }
-            } else {
-                BodyError::NotJson { message }
-            }
-        })?;
+        let file: BodyFile<'a> = wire::read(bytes)?;
         Self::try_from(file)
     }
 

@@ -74,6 +74,8 @@ impl DecisionRecord {
         self.check_candidates()?;
         self.check_propensity()?;
         check_number(&self.id, format_args!("draw"), self.draw, Range::Unit)?;
+        let spent = self.spent_usd;
+        check_number(&self.id, format_args!("spent_usd"), spent, Range::NonNegative)?;
         check_number(&self.id, format_args!("keep_prob"), self.keep_prob, Range::UnitWithoutZero)
     }
 

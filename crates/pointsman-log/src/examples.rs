@@ -38,6 +38,9 @@ pub(crate) fn full_decision() -> DecisionRecord {
         objective: Some("balanced".to_owned()),
         policy: PolicyRecord { name: "policy-a".to_owned(), digest: Some("00ff".to_owned()) },
         decision_ns: Some(8_500),
+        step: None,
+        previous: None,
+        spent_usd: None,
     }
 }
 
@@ -95,6 +98,9 @@ pub(crate) fn minimal_decision() -> DecisionRecord {
         objective: None,
         policy: PolicyRecord { name: "by hand".to_owned(), digest: None },
         decision_ns: None,
+        step: None,
+        previous: None,
+        spent_usd: None,
     }
 }
 
@@ -130,6 +136,7 @@ fn full_request() -> RequestRecord {
         tools: 1,
         modalities: vec!["image".to_owned()],
         max_tokens: Some(256),
+        features: None,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::{borrow::Cow, collections::BTreeMap};
 
 use pointsman_core::{
+    features::{FeatureSchema, Features, FeaturesError, OwnedFeatures},
     request::{Capabilities, Message, Request, Role},
     units::Tokens,
 };
@@ -69,6 +70,17 @@ pub struct DecisionRecord {
     /// How long the decision took, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decision_ns: Option<u64>,
+    /// Which step of a cascade it is: 1 after the first answer, and so on. Absent where the request
+    /// was new; then it is a first decision.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// The decision whose answer it is about. Drawing the model that gave that answer is to accept
+    /// it; drawing another one is to call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<String>,
+    /// What the answers of the cascade so far had cost, in dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub spent_usd: Option<f64>,
 }
 
 /// What was asked, in full or only in numbers.
@@ -93,6 +105,25 @@ pub struct RequestRecord {
     /// The most output tokens that the caller accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u64>,
+    /// What the decision saw of the conversation, where the conversation itself is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeaturesRecord>,
+}
+
+/// The features of a request, in place of its text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FeaturesRecord {
+    /// The name of the [`FeatureSchema`] that they were read by.
+    pub schema: String,
+    /// The buckets of the terms in digits, as [`Features::write_terms`] writes them.
+    pub terms: String,
+    /// The dense features, in the order of [`DENSE_NAMES`](pointsman_core::features::DENSE_NAMES).
+    pub dense: Vec<f64>,
+    /// The bytes of text in all messages.
+    pub bytes: u64,
+    /// Those of them that were not read because the text was too long.
+    #[serde(default)]
+    pub cut: u64,
 }
 
 /// One message of a conversation.
@@ -283,20 +314,48 @@ impl RequestRecord {
     /// are not known are passed over.
     pub fn to_request(&self) -> Option<Request<'_>> {
         let messages = self.messages.as_ref()?.iter().map(MessageRecord::to_message).collect();
+        Some(Request { messages: Cow::Owned(messages), ..self.without_text() })
+    }
+
+    /// As [`Self::to_request`], with no message.
+    pub fn without_text<'a>(&self) -> Request<'a> {
         let tools = if self.tools == 0 { Capabilities::NONE } else { Capabilities::TOOLS };
         let needs = self
             .modalities
             .iter()
             .filter_map(|name| capability_of(name))
             .fold(tools, Capabilities::with);
-        Some(Request {
-            messages: Cow::Owned(messages),
+        Request {
             needs,
             n_tools: self.tools,
             max_tokens: self.max_tokens.map(Tokens::new),
             input_tokens: self.input_tokens.map(Tokens::new),
             ..Request::default()
-        })
+        }
+    }
+}
+
+impl FeaturesRecord {
+    /// The record of features that were read by `schema`.
+    pub fn of(schema: FeatureSchema, features: &Features<'_>) -> Self {
+        let mut terms = Vec::new();
+        features.write_terms(schema, &mut terms);
+        let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+        Self {
+            schema: schema.to_string(),
+            terms: terms.into_iter().map(char::from).collect(),
+            dense: features.dense.iter().map(|&number| f64::from(number)).collect(),
+            bytes: count(features.n_bytes),
+            cut: count(features.n_bytes_cut),
+        }
+    }
+
+    /// The features, where [`Self::schema`] is the name of `schema`.
+    ///
+    /// # Errors
+    /// [`FeaturesError`] where no request can have had them.
+    pub fn read(&self, schema: FeatureSchema) -> Result<OwnedFeatures, FeaturesError> {
+        OwnedFeatures::read(schema, &self.terms, &self.dense, (self.bytes, self.cut))
     }
 }
 
@@ -368,6 +427,7 @@ struct Line<'a, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pointsman_core::features::Extractor;
 
     #[track_caller]
     fn check_needs(tools: u32, modalities: &[&str], expected: &[&str]) {
@@ -409,5 +469,43 @@ mod tests {
     fn without_messages_there_is_no_request() {
         let record = RequestRecord { chars: Some(12), ..RequestRecord::default() };
         assert!(record.to_request().is_none());
+        let record = RequestRecord { tools: 1, max_tokens: Some(9), ..record };
+        let request = record.without_text();
+        assert_eq!((request.messages.len(), request.n_tools), (0, 1));
+        assert_eq!(
+            (request.needs, request.max_tokens),
+            (Capabilities::TOOLS, Some(Tokens::new(9)))
+        );
+    }
+
+    /// As the format's page has it; what was written so loads for ever.
+    #[test]
+    fn features_of_version_1_are_read() {
+        let record: RequestRecord = serde_json::from_str(
+            r#"{"chars":5,"tools":0,"features":{"schema":"1-18-pairs","terms":"AAAABA",
+                "dense":[1.5,0,0,0,0,0,0,0,0,0,0.6931471824645996,0,0,0,0,0,0,0],"bytes":6}}"#,
+        )
+        .unwrap();
+        let features = record.features.unwrap();
+        let schema: FeatureSchema = features.schema.parse().unwrap();
+        let read = features.read(schema).unwrap();
+        let Features { terms, dense, n_bytes, n_bytes_cut } = read.as_features();
+        assert_eq!((terms, n_bytes, n_bytes_cut), (&[0, 64][..], 6, 0));
+        assert_eq!((dense[0], dense[10]), (1.5, std::f32::consts::LN_2));
+    }
+
+    #[test]
+    fn features_survive_their_record() {
+        let schema = FeatureSchema::default();
+        let mut extractor = Extractor::new(schema);
+        let features = extractor.extract(&Request::from_prompt("Sort these: 3, 1, 2."));
+        let record = FeaturesRecord::of(schema, &features);
+        let json = serde_json::to_string(&record).unwrap();
+        let read: FeaturesRecord = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, record);
+        let read = read.read(schema).unwrap();
+        assert_eq!(read.as_features().terms, features.terms);
+        assert_eq!(read.as_features().dense, features.dense);
+        assert_eq!((record.schema.as_str(), record.bytes, record.cut), ("1-18-pairs", 20, 0));
     }
 }

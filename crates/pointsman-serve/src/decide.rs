@@ -37,6 +37,7 @@ use tell::Counted;
 mod counted;
 mod record;
 mod reply;
+mod step;
 mod tell;
 mod trial;
 
@@ -162,7 +163,7 @@ impl Service {
         let ticket = journal.map(|journal| {
             let shadows = self.shadows(made, desk);
             let mut record = std::mem::take(&mut desk.record);
-            made.record(&mut record, self, desk, (took_ns(), &shadows));
+            made.record(&mut record, self, (desk, workspace), (took_ns(), &shadows));
             let ticket = journal.gather_made(&record, made.id, made.now_ms);
             desk.put_back_record(record);
             ticket
@@ -268,14 +269,20 @@ impl Around<'_, '_> {
         })
     }
 
-    /// Draws a model; explores only where the caller, the journal and the budget allow it.
-    fn choose(&self, workspace: &mut Workspace, explore: Explore) -> Result<Chosen, Problem> {
+    /// Whether the caller and the journal allow it; the budget is asked for each draw.
+    fn may_explore(&self, explore: Explore) -> bool {
         let service = self.service;
-        let may_explore = service.explorer.explores()
+        service.explorer.explores()
             && explore == Explore::Allowed
             && self.keep == Keep::Record
             && service.journal.is_some()
-            && !service.is_degraded.load(Ordering::Relaxed);
+            && !service.is_degraded.load(Ordering::Relaxed)
+    }
+
+    /// Draws a model; explores only where the caller, the journal and the budget allow it.
+    fn choose(&self, workspace: &mut Workspace, explore: Explore) -> Result<Chosen, Problem> {
+        let service = self.service;
+        let may_explore = self.may_explore(explore);
         let explorer = if may_explore { service.explorer } else { Explorer::GREEDY };
         let mut n_cut = self.distribute(explorer, workspace)?;
         let best = best_of(workspace.candidates());

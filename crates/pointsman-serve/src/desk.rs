@@ -1,7 +1,10 @@
 //! What a thread decides with: buffers that are large enough after the first calls.
 
 use crate::loaded::Loaded;
-use pointsman_core::policy::Workspace;
+use pointsman_core::{
+    escalation::{EscalationPolicy, EscalationWorkspace},
+    policy::Workspace,
+};
 use std::cell::RefCell;
 
 /// The buffers of one thread.
@@ -9,6 +12,8 @@ use std::cell::RefCell;
 pub(crate) struct Desk {
     /// By the policy's generation.
     workspaces: Vec<(u64, Box<Workspace>)>,
+    /// Of the policy that read an answer last, with its generation.
+    reading: Option<(u64, Box<EscalationWorkspace>)>,
     pub(crate) candidates: Vec<u8>,
     pub(crate) shared: Vec<u8>,
     pub(crate) record: Vec<u8>,
@@ -52,6 +57,27 @@ impl Desk {
             self.workspaces.swap_remove(oldest);
         }
         self.workspaces.push((loaded.generation, workspace));
+    }
+
+    /// Takes the workspace for reading answers; to be brought back with [`Self::put_back_reading`].
+    pub(crate) fn take_reading(
+        &mut self,
+        loaded: &Loaded,
+        escalation: &EscalationPolicy,
+    ) -> Box<EscalationWorkspace> {
+        match self.reading.take() {
+            Some((generation, workspace)) if generation == loaded.generation => workspace,
+            Some(_) | None => Box::new(EscalationWorkspace::new(escalation)),
+        }
+    }
+
+    /// Keeps it for the next answer.
+    pub(crate) fn put_back_reading(
+        &mut self,
+        loaded: &Loaded,
+        workspace: Box<EscalationWorkspace>,
+    ) {
+        self.reading = Some((loaded.generation, workspace));
     }
 
     /// Keeps the room of a record for the next one, unless that is much.

@@ -39,6 +39,8 @@ pub fn callers(service: Arc<Service>) -> Router {
         .route("/route", post(route))
         .route("/v1/route", post(route))
         .route("/route/batch", post(route_batch))
+        .route("/escalate", post(escalate))
+        .route("/v1/escalate", post(escalate))
         .route("/outcome", post(outcome))
         .route("/feedback", post(outcome))
         .route("/v1/models", get(about::models))
@@ -191,6 +193,21 @@ async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
         let Told { json, position } = service.guarded(|| service.route_batch(&bytes, caller))?;
+        settle(&service, (service.settings.journal.decisions, position)).await?;
+        Ok(json)
+    };
+    let answered = answered.await;
+    reply(&service, answered)
+}
+
+async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let answered = async {
+        let _in_flight = admit(&service)?;
+        let (caller, bytes) = accept(&service, request).await?;
+        if let Some(caller) = caller {
+            caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
+        }
+        let Told { json, position } = service.guarded(|| service.escalate(&bytes, caller))?;
         settle(&service, (service.settings.journal.decisions, position)).await?;
         Ok(json)
     };

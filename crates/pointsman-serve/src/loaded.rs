@@ -8,6 +8,7 @@ use crate::{
 use pointsman_core::{
     artifact::{Artifact, ArtifactError},
     catalog::{Catalog, CatalogError},
+    escalation::{EscalationPolicy, EscalationPolicyError},
     objective::{Favour, Objective, Weights},
     policy::{Policy, PolicyError},
 };
@@ -17,12 +18,17 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+/// A cascade ends at so many answers.
+pub(crate) const MOST_ANSWERS: u32 = 3;
+
 /// A policy that is ready to decide.
 #[derive(Debug)]
 pub struct Loaded {
     /// Tells the buffers of one policy from those of another, within this process.
     pub(crate) generation: u64,
     pub(crate) policy: Policy,
+    /// What decides after an answer, where the artifact has readers.
+    pub(crate) escalation: Option<EscalationPolicy>,
     pub(crate) artifact: Artifact,
     /// `{"name":…,"digest":…}`.
     pub(crate) policy_json: Vec<u8>,
@@ -55,6 +61,9 @@ pub enum LoadError {
     /// The two do not go together.
     #[error(transparent)]
     Policy(#[from] PolicyError),
+    /// Readers of answers that do not go with the policy.
+    #[error("the policy's readers of answers: {0}")]
+    Escalation(#[from] EscalationPolicyError),
     /// A setting that the policy does not know.
     #[error("`objective` of the settings: {0}")]
     Objective(String),
@@ -82,6 +91,10 @@ impl Loaded {
         static GENERATIONS: AtomicU64 = AtomicU64::new(1);
         let names = &artifact.card().models;
         let policy = Policy::new(artifact.scorer().clone(), names, Some(catalog))?;
+        let readers = artifact.readers();
+        let escalation = (!readers.is_empty())
+            .then(|| EscalationPolicy::new(readers.to_vec(), &policy, MOST_ANSWERS))
+            .transpose()?;
         let model = |(index, name): (usize, &String)| {
             let endpoints = policy.listed(index).map_or(&[][..], |listed| &listed.endpoints[..]);
             let as_json = |text: &str| {
@@ -111,7 +124,16 @@ impl Loaded {
         let generation = GENERATIONS.fetch_add(1, Ordering::Relaxed);
         let best_single = &artifact.card().standing.best_single;
         let best_single = names.iter().position(|name| name == best_single);
-        Ok(Self { generation, policy, artifact, policy_json, models, objective, best_single })
+        Ok(Self {
+            generation,
+            policy,
+            escalation,
+            artifact,
+            policy_json,
+            models,
+            objective,
+            best_single,
+        })
     }
 
     /// The SHA-256 of the policy's file.

@@ -20,6 +20,8 @@ const BUCKETS_US: [u64; 10] = [5, 10, 20, 50, 100, 250, 1_000, 5_000, 25_000, 10
 pub(crate) struct Metrics {
     pub(crate) n_decisions: AtomicU64,
     pub(crate) n_explored: AtomicU64,
+    pub(crate) n_steps: AtomicU64,
+    pub(crate) n_escalated: AtomicU64,
     pub(crate) n_unlogged: AtomicU64,
     pub(crate) n_outcomes: AtomicU64,
     pub(crate) n_outcomes_again: AtomicU64,
@@ -90,6 +92,8 @@ impl Metrics {
                 "Decisions that drew another than the best model.",
                 &self.n_explored,
             ),
+            ("steps_total", "Decisions after an answer.", &self.n_steps),
+            ("escalated_total", "Of these, those that called another model.", &self.n_escalated),
             ("unlogged_total", "Decisions that are not in the journal.", &self.n_unlogged),
             ("outcomes_total", "Outcomes taken.", &self.n_outcomes),
             ("outcomes_again_total", "Outcomes that were known already.", &self.n_outcomes_again),

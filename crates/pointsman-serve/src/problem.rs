@@ -39,6 +39,7 @@ pub enum Code {
     BodyTooLarge,
     UnknownObjective,
     NoEligibleModel,
+    NoReaders,
     InvalidOutcome,
     RateLimited,
     BudgetSpent,
@@ -50,7 +51,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests of the documents.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::MissingKey,
@@ -64,6 +65,7 @@ impl Code {
         Self::BodyTooLarge,
         Self::UnknownObjective,
         Self::NoEligibleModel,
+        Self::NoReaders,
         Self::InvalidOutcome,
         Self::RateLimited,
         Self::BudgetSpent,
@@ -89,6 +91,7 @@ impl Code {
             Self::BodyTooLarge => "body_too_large",
             Self::UnknownObjective => "unknown_objective",
             Self::NoEligibleModel => "no_eligible_model",
+            Self::NoReaders => "no_readers",
             Self::InvalidOutcome => "invalid_outcome",
             Self::RateLimited => "rate_limited",
             Self::BudgetSpent => "budget_spent",
@@ -110,9 +113,10 @@ impl Code {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::OutcomeConflict | Self::ReloadRefused => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownObjective | Self::NoEligibleModel | Self::InvalidOutcome => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::UnknownObjective
+            | Self::NoEligibleModel
+            | Self::NoReaders
+            | Self::InvalidOutcome => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited | Self::BudgetSpent => StatusCode::TOO_MANY_REQUESTS,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Overloaded | Self::JournalUnavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -137,6 +141,7 @@ impl Code {
             | Self::BodyTooLarge
             | Self::UnknownObjective
             | Self::NoEligibleModel
+            | Self::NoReaders
             | Self::InvalidOutcome
             | Self::ReloadRefused => "invalid_request_error",
         }
@@ -185,6 +190,8 @@ impl From<BodyError> for Problem {
             BodyError::NotJson { .. } => Code::InvalidJson,
             BodyError::Shape { .. }
             | BodyError::NoPrompt
+            | BodyError::NoDecision
+            | BodyError::NoAnswer
             | BodyError::Empty { .. }
             | BodyError::Number { .. }
             | BodyError::NoRole { .. }
@@ -198,6 +205,8 @@ impl From<BodyError> for Problem {
             | BodyError::TooLong { key, .. } => Some((*key).to_owned()),
             BodyError::NoRole { .. } => Some("messages".to_owned()),
             BodyError::Objective { .. } | BodyError::Weight { .. } => Some("objective".to_owned()),
+            BodyError::NoDecision => Some("decision_id".to_owned()),
+            BodyError::NoAnswer => Some("answer".to_owned()),
             BodyError::NotJson { .. } | BodyError::Shape { .. } | BodyError::NoPrompt => None,
         };
         Self { param, ..Self::new(code, error.to_string()) }
@@ -235,6 +244,7 @@ impl IntoResponse for Problem {
             | Code::OutcomeConflict
             | Code::UnknownObjective
             | Code::NoEligibleModel
+            | Code::NoReaders
             | Code::InvalidOutcome
             | Code::Internal
             | Code::ReloadRefused => {}

@@ -1,5 +1,5 @@
-//! What is kept of a prompt: nothing but a keyed hash, or the text with what may be private masked,
-//! or the text.
+//! What is kept of a prompt: nothing but a keyed hash, with or without its features, or the text with
+//! what may be private masked, or the text.
 //!
 //! The hash is HMAC-SHA-256 (RFC 2104), its first 128 bits; without the key, which ends with the
 //! process, it says only that two prompts of one process were equal. Masking is coarse: words with
@@ -102,7 +102,7 @@ pub(crate) fn excerpt(text: &str, kept: Prompts) -> Option<String> {
         head.rfind(char::is_whitespace).map_or("", |at| &head[..at])
     });
     let shown = match kept {
-        Prompts::Hash => return None,
+        Prompts::Hash | Prompts::HashOnly => return None,
         Prompts::Redact => redact(head),
         Prompts::Full => Cow::Borrowed(head),
     };
@@ -133,6 +133,7 @@ mod tests {
     #[test]
     fn an_excerpt_shows_no_more_than_is_kept() {
         assert_eq!(excerpt("for 42", Prompts::Hash), None);
+        assert_eq!(excerpt("for 42", Prompts::HashOnly), None);
         assert_eq!(excerpt("for 42", Prompts::Redact).as_deref(), Some("for 00"));
         assert_eq!(excerpt("for 42", Prompts::Full).as_deref(), Some("for 42"));
         let long = "word ".repeat(100);

@@ -109,8 +109,11 @@ pub enum WhenFull {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prompts {
-    /// Lengths and a keyed hash, whose key ends with the process.
+    /// Lengths, a keyed hash whose key ends with the process, and the features that the decision
+    /// was made from.
     Hash,
+    /// Lengths and the keyed hash; nothing can be learned from it.
+    HashOnly,
     /// The text with addresses, long tokens and digits masked.
     Redact,
     /// The text.
@@ -122,6 +125,7 @@ impl Prompts {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Hash => "hash",
+            Self::HashOnly => "hash_only",
             Self::Redact => "redact",
             Self::Full => "full",
         }

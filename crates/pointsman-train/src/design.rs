@@ -31,7 +31,13 @@ impl DesignBuilder {
 
     /// Adds one request as the next row.
     pub fn push(&mut self, request: &Request<'_>) {
-        self.design.push(&self.extractor.extract(request));
+        let features = self.extractor.extract(request);
+        self.design.push(&features);
+    }
+
+    /// Adds one request as the next row, whose features were read before, by the design's schema.
+    pub fn push_read(&mut self, features: &Features<'_>) {
+        self.design.push(features);
     }
 
     /// The finished matrix.
@@ -149,6 +155,24 @@ impl Design {
 mod tests {
     use super::*;
     use pointsman_core::features::Bigrams;
+
+    #[test]
+    fn features_that_were_read_before_are_rows_like_others() {
+        let schema = FeatureSchema::new(12, Bigrams::With).unwrap();
+        let (mut builder, mut extractor) = (DesignBuilder::new(schema), Extractor::new(schema));
+        for text in ["Sort these: 3, 1, 2.".to_owned(), "long ".repeat(10_000)] {
+            let request = Request::from_prompt(&text);
+            builder.push(&request);
+            builder.push_read(&extractor.extract(&request));
+        }
+        let design = builder.finish();
+        assert_eq!((design.n_rows(), design.n_requests_cut()), (4, 2));
+        for row in [0, 2] {
+            assert_eq!(design.terms(row), design.terms(row + 1));
+            assert_eq!(design.dense(row), design.dense(row + 1));
+            assert_eq!(design.n_bytes(row), design.n_bytes(row + 1));
+        }
+    }
 
     #[test]
     fn fewer_buckets_are_what_reading_into_them_gives() {

@@ -6,6 +6,7 @@
 use super::train;
 use crate::{
     dictionary::DictionaryFlags,
+    estimated::EstimateFlags,
     evaluation::{self, Settings},
     files,
     point_flags::PointFlags,
@@ -162,6 +163,8 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
         out: out.to_owned(),
         name: Some("demo".to_owned()),
         points: PointFlags::default(),
+        estimates: EstimateFlags::default(),
+        answers: train::AnswerFlags::default(),
         dictionary: DictionaryFlags::default(),
         learning: train::LearningFlags {
             seed: 0,
@@ -193,7 +196,7 @@ fn evaluate(
         level: ConfidenceLevel::P95,
         include_trained: false,
         width: evaluation::WIDTH,
-        smallest_estimate: None,
+        estimating: None,
         slices: Vec::new(),
         what_if: WhatIf::default(),
         catalog: None,

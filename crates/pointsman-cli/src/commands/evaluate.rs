@@ -1,6 +1,7 @@
 //! `pointsman evaluate`: what policies would have done, on an outcome table or a log.
 
 use crate::{
+    estimated::EstimateFlags,
     evaluation::{self, Settings},
     files,
     load::{self, QualityRange},
@@ -47,12 +48,8 @@ pub(crate) struct Args {
     /// no tenants and tags.
     #[arg(long, visible_alias = "slice", value_delimiter = ',', value_name = "BY,…")]
     slices: Vec<evaluation::SliceBy>,
-    /// Estimate propensities that a log does not know, by a model of the logger; always marked.
-    #[arg(long, conflicts_with = "table")]
-    estimate_propensities: bool,
-    /// The least that an estimated propensity may be; smaller ones are raised to it and counted.
-    #[arg(long, value_name = "PROBABILITY", requires = "estimate_propensities")]
-    smallest_propensity: Option<f64>,
+    #[command(flatten)]
+    estimates: EstimateFlags,
     /// Also use rows that a policy was trained on, which flatters it.
     #[arg(long)]
     include_trained: bool,
@@ -97,7 +94,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
         include_trained: args.include_trained,
         width: width(args)?,
-        smallest_estimate: smallest_estimate(args)?,
+        estimating: args.estimates.checked()?,
         slices: args.slices.clone(),
         what_if,
         catalog,
@@ -128,17 +125,6 @@ fn width(args: &Args) -> Result<f64> {
         return Ok(args.width);
     }
     bail!("--width: {} is not above 0 and at most 1, the width of all there is", args.width)
-}
-
-/// The least that an estimated propensity may be where none is given.
-const SMALLEST_ESTIMATE: f64 = 0.01;
-
-fn smallest_estimate(args: &Args) -> Result<Option<f64>> {
-    let smallest = args.smallest_propensity.unwrap_or(SMALLEST_ESTIMATE);
-    if !(0.0 < smallest && smallest <= 1.0) {
-        bail!("--smallest-propensity: {smallest} is not in (0, 1]; it is a probability");
-    }
-    Ok(args.estimate_propensities.then_some(smallest))
 }
 
 /// Policies of one file name are told apart by their paths.

@@ -1,7 +1,8 @@
 //! `pointsman gate`: whether a policy may take over, as an exit code.
 
 use crate::{
-    evaluation::gated::{self, Margins, Question, Stated},
+    estimated::Estimating,
+    evaluation::gated::{self, Inexact, Margins, Question, Stated},
     files,
     load::{self, QualityRange},
     policy_flags::{PolicyFlags, optional_catalog},
@@ -45,9 +46,19 @@ pub(crate) struct Args {
     #[arg(long, value_name = "MS")]
     largest_latency_ms: Option<f64>,
     /// The least probability that the logger gives a model it may draw, known beforehand; narrows
-    /// the bounds.
+    /// the bounds. With --estimate-propensities, the least that an estimate may be.
     #[arg(long, value_name = "PROBABILITY")]
     smallest_propensity: Option<f64>,
+    /// Estimate propensities that the log does not know, by a model of the logger; always marked.
+    #[arg(long)]
+    estimate_propensities: bool,
+    /// Where decisions name the drawn model alone: the tag whose values have candidates of their
+    /// own, or `tenant` or `none`; `model_group` where not given.
+    #[arg(long, value_name = "TAG", requires = "estimate_propensities")]
+    candidates_by: Option<String>,
+    /// Let estimated propensities ship or hold, as if they had been drawn with.
+    #[arg(long)]
+    accept_estimated: bool,
     #[command(flatten)]
     flags: PolicyFlags,
     /// The scale that quality is given in; `0..1` where not given.
@@ -77,6 +88,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<Verdict> {
         rival: rival.map(|path| args.flags.load(path, catalog.as_ref())).transpose()?,
         margins: margins(args)?,
         stated: stated(args)?,
+        estimating: estimating(args)?,
+        inexact: if args.accept_estimated { Inexact::Accepted } else { Inexact::Doubted },
         catalog,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
     };
@@ -133,9 +146,18 @@ fn stated(args: &Args) -> Result<Stated> {
     if let Some(found) = smallest_propensity.filter(|found| 1.0 < *found) {
         bail!("--smallest-propensity: {found} is above 1; it is a probability");
     }
+    // Nothing is known beforehand of propensities that are estimated.
+    let smallest_propensity = smallest_propensity.filter(|_| !args.estimate_propensities);
     Ok(Stated {
         largest_cost_usd: positive("--largest-cost-usd", args.largest_cost_usd)?,
         largest_latency_ms: positive("--largest-latency-ms", args.largest_latency_ms)?,
         smallest_propensity,
     })
+}
+
+fn estimating(args: &Args) -> Result<Option<Estimating>> {
+    if !args.estimate_propensities {
+        return Ok(None);
+    }
+    Estimating::new(args.smallest_propensity, args.candidates_by.as_deref()).map(Some)
 }

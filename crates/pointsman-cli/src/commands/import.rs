@@ -191,6 +191,9 @@ fn describe(
         wording::count(imported.n_parts),
         out = args.out.display()
     ))?;
+    if let Some(next) = worth::next(&imported.survey, &args.out.display().to_string()) {
+        screen.say(&format!("next: {next}"))?;
+    }
     if let Some(path) = &args.html {
         files::write(path, page::render(&findings)?.as_bytes())?;
     }

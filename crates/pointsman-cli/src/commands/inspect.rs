@@ -13,6 +13,7 @@ use anyhow::Result;
 use pointsman_core::{
     artifact::{Artifact, Card},
     catalog::Catalog,
+    escalation::Reader,
     features::{Bigrams, SCHEMA_VERSION},
     newcomers::{Newcomers, Prior},
     objective::Band,
@@ -98,6 +99,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         screen.say("\noperating points, on held-out rows (95 %, asymptotic):")?;
         describe_points(card, screen)?;
     }
+    describe_readers(&artifact, screen)?;
     let mut value = card_json(&artifact);
     if let Some(catalog) = &catalog {
         value["newcomers"] = describe_newcomers(&artifact, catalog, screen)?;
@@ -110,6 +112,30 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         value["terms"] = inspect_terms(args, &artifact, n_terms, screen)?;
     }
     screen::json(args.json.as_deref(), &value)
+}
+
+/// Whose answers the policy reads, and whom it may call after them; nothing where it reads none.
+fn describe_readers(artifact: &Artifact, screen: &Screen) -> Result<()> {
+    let readers = readers(artifact);
+    if readers.is_empty() {
+        return Ok(());
+    }
+    screen.say("\nafter an answer of one of these models, another one may be called:")?;
+    for (model, next) in readers {
+        screen.say(&format!("  {model} -> {}", next.join(", ")))?;
+    }
+    Ok(())
+}
+
+/// The models whose answers are read, each with its next models, by name.
+fn readers(artifact: &Artifact) -> Vec<(&str, Vec<&str>)> {
+    let models = &artifact.card().models;
+    let name = |model: usize| models.get(model).map_or("?", String::as_str);
+    let of_reader = |reader: &Reader| {
+        let next: Vec<&str> = reader.next.iter().map(|&next| name(next)).collect();
+        (name(reader.model), next)
+    };
+    artifact.readers().iter().map(of_reader).collect()
 }
 
 /// The operating points as a table, and what is guaranteed of them.
@@ -260,7 +286,11 @@ pub(crate) fn card_json(artifact: &Artifact) -> Value {
             })
         })
         .collect();
-    json!({
+    let readers: Vec<Value> = readers(artifact)
+        .into_iter()
+        .map(|(model, next)| json!({"model": model, "next": next}))
+        .collect();
+    let mut value = json!({
         "name": name,
         "sha256": artifact.digest(),
         "feature_schema": {
@@ -281,5 +311,9 @@ pub(crate) fn card_json(artifact: &Artifact) -> Value {
             "version": provenance.version,
             "settings": provenance.settings,
         },
-    })
+    });
+    if !readers.is_empty() {
+        value["readers"] = Value::Array(readers);
+    }
+    value
 }

@@ -1,5 +1,7 @@
 //! `pointsman route`: one decision; the request on standard input.
 
+mod answer;
+
 use super::inspect::prior_json;
 use crate::{
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
@@ -40,6 +42,8 @@ pub(crate) struct Args {
     /// The random number of the draw, from 0 to 1; matters only with `--explore`.
     #[arg(long, default_value_t = 0.0)]
     draw: f64,
+    #[command(flatten)]
+    answer: answer::AnswerFlags,
     /// Say which words moved the decision.
     #[arg(long)]
     explain: bool,
@@ -77,6 +81,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         }
         Request::from_prompt(text)
     };
+    if let Some(path) = &args.answer.answer {
+        let is_explained = args.explain;
+        let asked = answer::Asked { loaded: &loaded, request: &request, draw, is_explained };
+        return screen::json(args.json.as_deref(), &args.answer.decide(path, asked, screen)?);
+    }
     let mut workspace = Workspace::new(&loaded.policy);
     let Ok(decision) = loaded.policy.decide(&request, draw, &mut workspace) else {
         bail!("no model may answer this request: {}", reasons(&loaded, workspace.candidates()));

@@ -1,11 +1,14 @@
 //! `pointsman train`: from a log or an outcome table to one policy file.
 
+mod escalation;
 mod learning;
 
+pub(crate) use escalation::AnswerFlags;
 pub(crate) use learning::{LearningFlags, Loss};
 
 use crate::{
     dictionary::{DictionaryFlags, Reading},
+    estimated::{EstimateFlags, Estimated, Estimating},
     files,
     load::{self, QualityRange},
     point_flags::PointFlags,
@@ -14,7 +17,7 @@ use crate::{
     standing::standing,
     wording,
 };
-use anyhow::Result;
+use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::{Artifact, Card, Origin, Provenance},
     catalog::Catalog,
@@ -56,6 +59,10 @@ pub(crate) struct Args {
     pub(crate) learning: LearningFlags,
     #[command(flatten)]
     pub(crate) points: PointFlags,
+    #[command(flatten)]
+    pub(crate) estimates: EstimateFlags,
+    #[command(flatten)]
+    pub(crate) answers: AnswerFlags,
     /// The scale that quality is logged in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     pub(crate) quality_range: Option<QualityRange>,
@@ -68,15 +75,32 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// Every file that is read.
+    fn inputs(&self) -> impl Iterator<Item = &PathBuf> {
+        self.log.iter().chain(&self.table).chain(&self.catalog).chain(&self.answers.answers)
+    }
+
     /// The data, and how to read it.
-    fn reading(&self) -> Reading<'_> {
-        let metric = self.quality_metric.as_deref();
+    fn reading(&self, estimating: Option<&Estimating>) -> Reading<'_> {
+        let options = load::log_options(self.quality_range, self.quality_metric.as_deref());
         Reading {
             log: &self.log,
             table: &self.table,
-            log_options: load::log_options(self.quality_range, metric),
+            log_options: estimating.map_or_else(|| options.clone(), |it| it.options(&options)),
             table_options: load::read_options(self.quality_range),
         }
+    }
+
+    /// How propensities are estimated, if they are.
+    fn estimating(&self) -> Result<Option<Estimating>> {
+        let estimating = self.estimates.checked()?;
+        if estimating.is_some() && self.points.asks_for_proof() {
+            bail!(
+                "--max-quality-loss is proved from propensities that are known; leave it out, or \
+                 leave out --estimate-propensities"
+            );
+        }
+        Ok(estimating)
     }
 }
 
@@ -89,27 +113,29 @@ pub(crate) struct Source<'a> {
     /// The ids of the rows of the design.
     pub(crate) row_ids: Vec<&'a str>,
     pub(crate) models: &'a [String],
+    /// What of the propensities is estimated.
+    pub(crate) estimated: Option<&'a Estimated>,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    let inputs: Vec<&Path> =
-        args.log.iter().chain(&args.table).chain(&args.catalog).map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> = args.inputs().map(PathBuf::as_path).collect();
     let outputs = [Some(&*args.out), args.dictionary.path(), args.json.as_deref()];
     files::check_apart(&inputs, &outputs)?;
     args.dictionary.check()?;
+    let estimating = args.estimating()?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let (artifact, trained) = if args.log.is_empty() {
         from_table(args, catalog.as_ref(), screen)?
     } else {
-        from_log(args, catalog.as_ref(), screen)?
+        from_log(args, (catalog.as_ref(), estimating.as_ref()), screen)?
     };
     if catalog.is_some() {
         Policy::new(artifact.scorer().clone(), &artifact.card().models, catalog.as_ref())?;
     }
     files::write(&args.out, &artifact.to_bytes()?)?;
-    args.dictionary.write(&args.reading(), &artifact, screen)?;
+    args.dictionary.write(&args.reading(estimating.as_ref()), &artifact, screen)?;
     describe(&artifact, &trained, &args.out, screen)?;
     screen::json(args.json.as_deref(), &summary(&artifact, &trained))
 }
@@ -149,18 +175,28 @@ fn from_table(
         seed: args.learning.seed,
         row_ids: loaded.matrix.prompts.iter().map(id).collect(),
         models: &loaded.matrix.models,
+        estimated: None,
     };
     let demands = args.points.demands(&loaded.matrix.models)?;
-    learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
+    let config = args.learning.config()?.with_demands(demands)?;
+    let (artifact, trained) = learn(&set, &config, source, screen)?;
+    let table = escalation::Table {
+        loaded: &loaded,
+        paths: &args.table,
+        options: &options,
+        catalog,
+        seed: args.learning.seed,
+    };
+    Ok((args.answers.add_readers(artifact, &table, screen)?, trained))
 }
 
 fn from_log(
     args: &Args,
-    catalog: Option<&Catalog>,
+    (catalog, estimating): (Option<&Catalog>, Option<&Estimating>),
     screen: &Screen,
 ) -> Result<(Artifact, Trained)> {
     let options = load::log_options(args.quality_range, args.quality_metric.as_deref());
-    let loaded = load::load_log(&args.log, &options, args.learning.schema()?, screen)?;
+    let loaded = load::load_log(&args.log, &options, estimating, args.learning.schema()?, screen)?;
     loaded.describe(screen)?;
     let (models, outcomes) = loaded.outcomes(catalog)?;
     if let Some(catalog) = catalog {
@@ -193,6 +229,7 @@ fn from_log(
         seed: args.learning.seed,
         row_ids: loaded.log.rows.iter().map(|row| row.id.as_str()).collect(),
         models: &models,
+        estimated: loaded.estimated.as_ref(),
     };
     let demands = args.points.demands(&models)?;
     learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
@@ -221,7 +258,11 @@ pub(crate) fn learn(
         }
         Progress::Done => bar.finish_and_clear(),
     })?;
-    let Source { name, origin, data_digest, seed, row_ids, models } = source;
+    let Source { name, origin, data_digest, seed, row_ids, models, estimated } = source;
+    let mut settings = settings(&trained);
+    settings.extend(estimated.map(|it| ("propensities".to_owned(), it.setting())));
+    let mut standing = standing(models, &trained);
+    standing.sentence.push_str(estimated.map_or("", |_| Estimated::MARK));
     let operating_points = trained.held_out.as_ref().map_or_else(Vec::new, points);
     let card = Card {
         name,
@@ -229,7 +270,7 @@ pub(crate) fn learn(
         models: models.to_vec(),
         mean_quality: Some(trained.mean_quality.clone()),
         operating_points,
-        standing: standing(models, &trained),
+        standing,
         provenance: Provenance {
             origin,
             data_digest: data_digest.to_owned(),
@@ -237,7 +278,7 @@ pub(crate) fn learn(
             n_outcomes: n_outcomes(origin, set.rows.len(), models.len()),
             seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            settings: settings(&trained),
+            settings,
         },
     };
     let mut ids: Vec<u64> = set

@@ -2,7 +2,7 @@
 
 use super::{Dictionary, FORMAT_VERSION, Term};
 use crate::{files, screen::Screen, wording};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use pointsman_core::{
     artifact::Artifact,
     features::{Bigrams, FeatureSchema, Part, SCHEMA_VERSION, for_each_piece, for_each_term_of},
@@ -70,9 +70,16 @@ impl DictionaryFlags {
                 builder.push(request, prompts[index].group);
             })?;
         } else {
-            let rows = read_log(data.log, &data.log_options, &mut |_, _| ())?.rows;
-            read_log(data.log, &data.log_options, &mut |index, request| {
-                builder.push(request, rows[index].group);
+            let read = read_log(data.log, &data.log_options, &mut |_, _| ());
+            let known = read.context("--dictionary")?;
+            if let Some(&n) = known.dropped.get("the request has features and no text") {
+                let n = wording::count(n);
+                screen.say(&format!("{n} requests without text give the dictionary no names"))?;
+            }
+            read_log(data.log, &data.log_options, &mut |index, asked| {
+                if let Some(request) = asked.text() {
+                    builder.push(request, known.rows[index].group);
+                }
             })?;
         }
         let digest = &artifact.card().provenance.data_digest;

@@ -2,27 +2,25 @@
 //! had been drawn with.
 
 use super::{
-    Recorder, Settings, Used, check_what_if, decide_all, diagnostic,
-    estimated::{self, Estimated},
-    generated_by, joined,
+    Recorder, Settings, Used, check_what_if, decide_all, diagnostic, generated_by, joined,
     language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    moves, overlap, provenance,
+    moves, overlap, provenance, shared_schema,
     slices::{self, Slice},
     target::{Reward, Target, rounds},
     undrawn, used_rows, value_row,
 };
 use crate::{
-    load,
+    estimated::{self, Estimated},
     policy_flags::LoadedPolicy,
     report::{Calibration, Diagnostic, Report, ValueRow},
     screen::Screen,
     wording,
 };
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use pointsman_core::units::len_as_float;
-use pointsman_data::{DataError, LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown, read_log};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
 use pointsman_eval::{
     bounds::Rival,
     diagnostics::{Diagnostics, diagnose},
@@ -32,7 +30,6 @@ use pointsman_eval::{
     rounds::LoggedRounds,
 };
 use pointsman_log::record::PropensityKind;
-use pointsman_train::design::DesignBuilder;
 use std::path::PathBuf;
 
 /// Evaluates policies on a log.
@@ -44,8 +41,10 @@ pub(crate) fn evaluate(
 ) -> Result<Report> {
     check_what_if(settings)?;
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
-    let (ReadLog { log, languages, estimated }, used, asked) =
+    let (ReadLog { log, languages, estimated }, used, mut asked) =
         read_used(paths, options, &mut recorders, (settings, screen))?;
+    asked.extend(estimated::in_use(&log.in_use));
+    asked.extend(wording::thinned(log.n_thinned));
     if undrawn::is_undrawn(&log) {
         let mut report = undrawn::report(paths, &log, &used, &recorders, settings)?;
         report.warnings.splice(0..0, asked);
@@ -185,37 +184,17 @@ fn read(
     recorders: &mut [Recorder<'_>],
     (settings, screen): (&Settings, &Screen),
 ) -> Result<ReadLog> {
-    let unknown = if settings.smallest_estimate.is_some() { Unknown::Keep } else { Unknown::Drop };
-    let options = LogOptions { undrawn: Undrawn::Keep, unknown, ..options.clone() };
+    let features = shared_schema(recorders);
+    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
+    let estimating = settings.estimating.as_ref();
     let mut languages = Vec::new();
-    let mut design = DesignBuilder::new(estimated::schema()?);
-    let log = decide_all(recorders, screen, |decide| {
-        let read = read_log(paths, &options, &mut |_, request| {
-            languages.push(language(request));
-            if unknown == Unknown::Keep {
-                design.push(request);
-            }
-            decide(request);
-        });
-        read.map_err(hinted)
-    });
-    let mut log = log?;
-    load::check_metric(&log, &options)?;
-    let estimated = match settings.smallest_estimate {
-        Some(smallest) => estimated::estimate(&mut log, &design.finish(), smallest)?,
-        None => None,
-    };
+    let (log, estimated) = decide_all(recorders, screen, |decide| {
+        estimated::read(paths, &options, estimating, &mut |asked| {
+            languages.push(asked.text().map_or("(no text)", language));
+            decide(asked);
+        })
+    })?;
     Ok(ReadLog { log, languages, estimated })
-}
-
-/// A log of nothing but unknown propensities can be evaluated all the same.
-fn hinted(error: DataError) -> anyhow::Error {
-    let is_unknown = matches!(&error, DataError::NothingUsable { reasons, .. }
-        if reasons.contains("the propensity is unknown"));
-    if is_unknown {
-        return anyhow!("{error}; --estimate-propensities estimates those that are unknown");
-    }
-    error.into()
 }
 
 /// Counts costs at changed prices; says where tokens are missing to do so.

@@ -1,6 +1,5 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
-mod estimated;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;
@@ -17,6 +16,7 @@ mod undrawn;
 
 use self::logged_interval::Shared;
 use crate::{
+    estimated::Estimating,
     load,
     policy_flags::LoadedPolicy,
     report::{
@@ -30,9 +30,11 @@ use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::Artifact,
     catalog::Catalog,
+    features::FeatureSchema,
     policy::{Policy, Workspace},
     request::{Constraints, Request},
 };
+use pointsman_data::Asked;
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::{borrow::Cow, path::PathBuf};
 
@@ -53,8 +55,8 @@ pub(crate) struct Settings {
     pub(crate) include_trained: bool,
     /// How narrow an interval of quality has to be to answer; for logs that were not drawn.
     pub(crate) width: f64,
-    /// The least that an estimated propensity may be; `None` where none are estimated.
-    pub(crate) smallest_estimate: Option<f64>,
+    /// How unknown propensities are estimated, if they are.
+    pub(crate) estimating: Option<Estimating>,
     /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
     /// What is other than it was.
@@ -120,23 +122,19 @@ impl<'p> Recorder<'p> {
     }
 
     /// Decides the next request. A request that no model may answer leaves a row of zeros.
-    fn push(&mut self, request: &Request<'_>) {
+    fn push(&mut self, asked: Asked<'_, '_>) {
+        let (policy, workspace) = (self.policy, &mut self.workspace);
         // The error says no more than the row of zeros does.
-        let (Ok(_) | Err(_)) = if self.denied.is_empty() {
-            self.policy.distribute(request, &mut self.workspace)
-        } else {
-            // Neither a log nor a table has constraints that this would hide.
-            let constraints =
-                Constraints { deny_models: Cow::Borrowed(self.denied), ..Constraints::default() };
-            let request = Request {
-                messages: Cow::Borrowed(&request.messages[..]),
-                needs: request.needs,
-                n_tools: request.n_tools,
-                max_tokens: request.max_tokens,
-                input_tokens: request.input_tokens,
-                constraints,
-            };
-            self.policy.distribute(&request, &mut self.workspace)
+        let denied = (!self.denied.is_empty()).then_some(self.denied);
+        let (Ok(()) | Err(_)) = match (asked, denied) {
+            (Asked::Text(request), None) => policy.distribute(request, workspace).map(|_| ()),
+            (Asked::Text(request), Some(denied)) => {
+                policy.distribute(&without(request, denied), workspace).map(|_| ())
+            }
+            (Asked::Features(request, features), denied) => {
+                let request = without(request, denied.unwrap_or_default());
+                policy.distribute_read(&policy.circumstances(), (&request, &features), workspace)
+            }
         };
         for candidate in self.workspace.candidates() {
             self.probability.push(candidate.probability.min(1.0));
@@ -168,16 +166,38 @@ impl<'p> Recorder<'p> {
     }
 }
 
+/// The same request, which denies these models. Neither a log nor a table has constraints that this
+/// would hide.
+fn without<'a>(request: &'a Request<'_>, denied: &'a [Cow<'static, str>]) -> Request<'a> {
+    let constraints = Constraints { deny_models: Cow::Borrowed(denied), ..Constraints::default() };
+    Request {
+        messages: Cow::Borrowed(&request.messages[..]),
+        needs: request.needs,
+        n_tools: request.n_tools,
+        max_tokens: request.max_tokens,
+        input_tokens: request.input_tokens,
+        constraints,
+    }
+}
+
+/// The schema that all policies read requests by; `None` where they differ, so that features cannot
+/// stand in for a text.
+fn shared_schema(recorders: &[Recorder<'_>]) -> Option<FeatureSchema> {
+    let mut schemas = recorders.iter().map(|recorder| recorder.policy.scorer().schema());
+    let first = schemas.next()?;
+    schemas.all(|schema| schema == first).then_some(first)
+}
+
 /// Reads a source, every recorder deciding each request as it comes by.
 fn decide_all<T>(
     recorders: &mut [Recorder<'_>],
     screen: &Screen,
-    read: impl FnOnce(&mut dyn FnMut(&Request<'_>)) -> Result<T>,
+    read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<T> {
     let bar = screen.progress("deciding", 0);
-    let source = read(&mut |request| {
+    let source = read(&mut |asked| {
         for recorder in recorders.iter_mut() {
-            recorder.push(request);
+            recorder.push(asked);
         }
         bar.inc(1);
     });

@@ -14,7 +14,7 @@ use crate::{
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_data::{OutcomeMatrix, OutcomeTable, ReadOptions, read_outcomes};
+use pointsman_data::{Asked, OutcomeMatrix, OutcomeTable, ReadOptions, read_outcomes};
 use pointsman_eval::{
     baselines::{self, Baselines, Judgement, baselines, judge},
     full::mean_value,
@@ -112,7 +112,7 @@ fn read(
     let table = decide_all(recorders, screen, |decide| {
         Ok(read_outcomes(paths, options, &mut |_, request| {
             languages.push(language(request));
-            decide(request);
+            decide(Asked::Text(request));
         })?)
     })?;
     let mut matrix = table.matrix()?;

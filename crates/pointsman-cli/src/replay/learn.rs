@@ -131,6 +131,7 @@ fn fit(
         seed: setting.learning.seed,
         row_ids: of_stream().map(|row| stream.id(row)).collect(),
         models,
+        estimated: None,
     };
     // One bar shows the whole walk; those of single fits stay hidden.
     let hushed = Screen::new(true);

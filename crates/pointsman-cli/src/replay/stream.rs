@@ -15,7 +15,7 @@ use pointsman_core::{
     units::Tokens,
 };
 use pointsman_data::{
-    LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log,
+    Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log,
 };
 use pointsman_train::design::{Design, DesignBuilder};
 use std::path::{Path, PathBuf};
@@ -123,14 +123,23 @@ pub(crate) fn of_log(
 ) -> Result<Stream> {
     let bar = screen.progress("reading requests", 0);
     let (mut builder, mut asks) = (DesignBuilder::new(schema), Vec::new());
-    let log = read_log(paths, options, &mut |_, request| {
-        builder.push(request);
-        asks.push(Ask::of(request));
+    let options = LogOptions { features: Some(schema), ..options.clone() };
+    let log = read_log(paths, &options, &mut |_, asked| {
+        match asked {
+            Asked::Text(request) => {
+                builder.push(request);
+                asks.push(Ask::of(request));
+            }
+            Asked::Features(request, features) => {
+                builder.push_read(&features);
+                asks.push(Ask::of(request));
+            }
+        }
         bar.inc(1);
     });
     bar.finish_and_clear();
-    let mut log = log?;
-    load::check_metric(&log, options)?;
+    let mut log = log.map_err(load::hinted)?;
+    load::check_metric(&log, &options)?;
     let mut notes = notes_of(&log);
     let n_unknown = what_if.reprice_log(&mut log, catalog);
     if 0 < n_unknown {
@@ -160,6 +169,7 @@ fn notes_of(log: &TrafficLog) -> Vec<String> {
     )];
     notes.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     notes.extend(wording::dropped(&log.dropped));
+    notes.extend(wording::thinned(log.n_thinned));
     notes
 }
 

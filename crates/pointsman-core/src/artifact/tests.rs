@@ -88,6 +88,17 @@ fn readers_are_written_and_read_back() {
     assert!(matches!(small().with_readers(&both), Err(ArtifactError::Malformed { .. })));
 }
 
+#[test]
+fn more_may_be_said_of_how_it_was_learned() {
+    let more = BTreeMap::from([("reader.small".to_owned(), "kept".to_owned())]);
+    let found = with_readers().with_settings(more).unwrap();
+    let mut expected = with_readers().card().clone();
+    expected.provenance.settings.insert("reader.small".to_owned(), "kept".to_owned());
+    assert_eq!(*found.card(), expected);
+    assert_eq!(found.readers().len(), 2);
+    assert!(found.was_trained_on(5));
+}
+
 static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| small().to_bytes().unwrap());
 
 #[test]

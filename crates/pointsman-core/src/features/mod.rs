@@ -10,8 +10,10 @@
 
 mod answers;
 mod terms;
+mod written;
 
 pub use answers::for_each_piece_of_answer;
+pub use written::{FeaturesError, OwnedFeatures, UnknownSchema};
 
 use crate::{
     request::{Capabilities, Message, Request, Role},

@@ -364,6 +364,8 @@ fn features_that_were_read_before_give_the_same_distribution() {
     policy.distribute(&request, &mut workspace).unwrap();
     let mut extractor = Extractor::new(policy.scorer().schema());
     let features = extractor.extract(&request);
+    assert_eq!(workspace.features().terms, features.terms);
+    assert_eq!(workspace.features().dense, features.dense);
     let mut other = Workspace::new(&policy);
     let without_text = Request::default();
     policy

@@ -1,18 +1,23 @@
 //! Decisions in, log out: interning, checking, counting, hashing.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, HashSet},
     path::Path,
 };
 
 use pointsman_core::{
+    features::FeatureSchema,
     request::Request,
     units::{Propensity, len_as_float},
 };
 use pointsman_log::{journal::Damage, record::PropensityKind};
 
-use super::{LogOptions, LoggedRow, TrafficLog, Undrawn, Unknown};
+use super::{
+    LogOptions, LoggedRow, Steps, TrafficLog, Undrawn, Unknown,
+    asked::{self, Asked},
+    cell::{DecisionCell, OutcomeCell},
+    in_use::Drawn,
+};
 use crate::{
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
@@ -25,46 +30,13 @@ const SUM_TOLERANCE: f64 = 1e-5;
 /// How far an exact propensity may be from the drawn candidate's probability.
 const PROPENSITY_TOLERANCE: f64 = 1e-6;
 
-/// One decision as a reader hands it over; its candidates were handed over just before.
-pub(super) struct DecisionCell<'a> {
-    pub(super) path: &'a Path,
-    /// The row in the file, from 1.
-    pub(super) number: u64,
-    pub(super) id: &'a str,
-    pub(super) ts_ms: u64,
-    pub(super) session_id: Option<&'a str>,
-    pub(super) task: Option<Cow<'a, str>>,
-    pub(super) tenant: Option<&'a str>,
-    /// The values of [`LogBuilder::wanted_tags`], in their order.
-    pub(super) tags: Vec<Option<String>>,
-    pub(super) drawn: &'a str,
-    pub(super) propensity: Option<f64>,
-    pub(super) kind: PropensityKind,
-    /// As counted at the decision, for where the outcome does not say.
-    pub(super) input_tokens: Option<f64>,
-    pub(super) outcome: Option<OutcomeCell<'a>>,
-}
-
-/// What came of a decision; values are not checked.
-#[derive(Clone, Copy, Default)]
-pub(super) struct OutcomeCell<'a> {
-    pub(super) served_model: Option<&'a str>,
-    pub(super) is_failed: bool,
-    pub(super) quality: Option<f64>,
-    pub(super) cost_usd: Option<f64>,
-    pub(super) input_tokens: Option<f64>,
-    pub(super) output_tokens: Option<f64>,
-    pub(super) latency_ms: Option<f64>,
-}
-
 /// A [`TrafficLog`] in the making; models are numbered by appearance until the end.
 pub(super) struct LogBuilder<'f> {
-    on_request: &'f mut dyn FnMut(usize, &Request<'_>),
+    on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     scale: Scale,
     models: ModelNames,
-    /// The candidates of the decision that comes next.
+    /// The candidates of the decision that comes next, and those of them that were excluded.
     candidates: Vec<(u16, f64)>,
-    /// Those of them that were excluded.
     excluded: Vec<u16>,
     seen: HashSet<u64>,
     rows: Vec<LoggedRow>,
@@ -75,7 +47,13 @@ pub(super) struct LogBuilder<'f> {
     missing_metric: String,
     undrawn: Undrawn,
     unknown: Unknown,
+    steps: Steps,
+    /// Those that rows keep, then the one that tells candidates apart, if any does.
     tags: Vec<String>,
+    n_kept_tags: usize,
+    drawn: Drawn,
+    n_thinned: u64,
+    features: Option<FeatureSchema>,
     n_decisions_read: u64,
     n_without_outcome: u64,
     damage: Damage,
@@ -87,8 +65,9 @@ pub(super) struct LogBuilder<'f> {
 impl<'f> LogBuilder<'f> {
     pub(super) fn new(
         options: &LogOptions,
-        on_request: &'f mut dyn FnMut(usize, &Request<'_>),
+        on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
     ) -> Result<Self, DataError> {
+        let telling = options.candidates_by.iter().filter(|_| options.unknown == Unknown::Keep);
         Ok(Self {
             on_request,
             scale: Scale::new(options.quality_range)?,
@@ -103,7 +82,12 @@ impl<'f> LogBuilder<'f> {
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             undrawn: options.undrawn,
             unknown: options.unknown,
-            tags: options.tags.clone(),
+            steps: options.steps,
+            tags: options.tags.iter().chain(telling).cloned().collect(),
+            n_kept_tags: options.tags.len(),
+            drawn: Drawn::default(),
+            n_thinned: 0,
+            features: options.features,
             n_decisions_read: 0,
             n_without_outcome: 0,
             damage: Damage::default(),
@@ -113,7 +97,7 @@ impl<'f> LogBuilder<'f> {
         })
     }
 
-    /// The tags that a decision is to bring beside its task.
+    /// The tags that a decision is to bring beside its task, in their order.
     pub(super) fn wanted_tags(&self) -> &[String] {
         &self.tags
     }
@@ -150,14 +134,15 @@ impl<'f> LogBuilder<'f> {
         self.damage.n_missing_segments += damage.n_missing_segments;
     }
 
-    /// Takes one decision, or counts why not.
+    /// Takes one decision, or counts why not. A request without text counts for its features.
     pub(super) fn push(
         &mut self,
         decision: &DecisionCell<'_>,
-        request: Option<&Request<'_>>,
+        request: &Request<'_>,
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
         let taken = self.checked_candidates(decision)?;
+        let pool = self.pool(decision, taken);
         let outcome = match self.usable(decision) {
             Ok(outcome) => outcome,
             Err(reason) => return self.drop_row(reason),
@@ -183,8 +168,16 @@ impl<'f> LogBuilder<'f> {
                 return self.drop_row(&reason);
             }
         };
-        let Some(request) = request.filter(|request| 0 < request.n_bytes()) else {
-            return self.drop_row("the request has no text");
+        let read;
+        let asked = if 0 < request.n_bytes() {
+            Asked::Text(request)
+        } else {
+            let found = asked::read(decision.features, self.features);
+            read = match found.map_err(|problem| decision.wrong(problem))? {
+                Ok(features) => features,
+                Err(reason) => return self.drop_row(&reason),
+            };
+            Asked::Features(request, read.as_features())
         };
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             return self.drop_row("duplicate of an earlier decision");
@@ -193,10 +186,10 @@ impl<'f> LogBuilder<'f> {
         let row = LoggedRow {
             id: decision.id.to_owned(),
             ts_ms: decision.ts_ms,
-            group: self.group(decision.session_id, request),
+            group: self.group(decision.session_id, asked),
             task: decision.task.as_deref().map(str::to_owned),
             tenant: decision.tenant.map(str::to_owned),
-            tags: decision.tags.clone(),
+            tags: decision.tags.iter().take(self.n_kept_tags).cloned().collect(),
             taken,
             propensity,
             propensity_kind: decision.kind,
@@ -207,8 +200,22 @@ impl<'f> LogBuilder<'f> {
             output_tokens: whole(outcome.output_tokens, "output tokens", u32::MAX, &place)?,
             latency_ms: not_negative(outcome.latency_ms, "latency_ms", &place)?,
         };
-        self.add(row, request);
+        if let Some(pool) = pool {
+            self.drawn.add_row(self.rows.len(), pool);
+        }
+        self.n_thinned += u64::from(decision.keep_prob.is_some_and(|kept| kept < 1.0));
+        self.add(row, asked);
         Ok(())
+    }
+
+    /// Where a decision that names only the model that was drawn takes its candidates from.
+    fn pool(&mut self, decision: &DecisionCell<'_>, taken: u16) -> Option<usize> {
+        let is_unknown = decision.kind == PropensityKind::Unknown && self.unknown == Unknown::Keep;
+        let by_tenant = self.tags.get(self.n_kept_tags).is_some_and(|tag| tag == "tenant");
+        let tag = decision.tags.get(self.n_kept_tags).and_then(Option::as_deref);
+        let tag = tag.or(decision.tenant.filter(|_| by_tenant));
+        (is_unknown && self.candidates.len() == 1)
+            .then(|| self.drawn.add(tag, taken, decision.ts_ms))
     }
 
     /// Gives every candidate that was not excluded the same probability, and says which.
@@ -238,7 +245,10 @@ impl<'f> LogBuilder<'f> {
         }
         let (models, sorted_index) = sorted(self.models.all());
         let place = |model: u16| sorted_index.get(usize::from(model)).copied().unwrap_or(0);
-        let mut probabilities = vec![0f32; self.rows.len() * models.len()];
+        let mut rows = self.rows;
+        let in_use = self.drawn.in_use();
+        let found = self.drawn.settle(&in_use, &mut rows);
+        let mut probabilities = vec![0f32; rows.len() * models.len()];
         let mut start = 0;
         for (row, &end) in probabilities.chunks_mut(models.len()).zip(&self.ends) {
             for &(model, probability) in self.cells.get(start..end).unwrap_or_default() {
@@ -248,7 +258,15 @@ impl<'f> LogBuilder<'f> {
             }
             start = end;
         }
-        let mut rows = self.rows;
+        for &(at, pool) in self.drawn.rows() {
+            let Some(row) = rows.get(at) else { continue };
+            for model in in_use.candidates(pool, row.ts_ms) {
+                let slot = at * models.len() + usize::from(place(model));
+                if let Some(slot) = probabilities.get_mut(slot) {
+                    *slot = single(row.propensity);
+                }
+            }
+        }
         for row in &mut rows {
             row.taken = place(row.taken);
         }
@@ -261,12 +279,17 @@ impl<'f> LogBuilder<'f> {
             n_without_outcome: self.n_without_outcome,
             n_damaged_lines: self.damage.n_lines,
             n_missing_segments: self.damage.n_missing_segments,
+            in_use: found,
+            n_thinned: self.n_thinned,
             digest: self.digest.hex(),
         })
     }
 
     /// Why the decision is of no use, or its outcome.
     fn usable<'a>(&mut self, decision: &DecisionCell<'a>) -> Result<OutcomeCell<'a>, &'static str> {
+        if decision.is_later_step && self.steps == Steps::First {
+            return Err("a later step of a cascade");
+        }
         let Some(outcome) = decision.outcome else {
             self.n_without_outcome += 1;
             return Err("there is no outcome");
@@ -286,12 +309,7 @@ impl<'f> LogBuilder<'f> {
 
     /// Refuses what is no distribution or no draw from it; the drawn model's index.
     fn checked_candidates(&mut self, decision: &DecisionCell<'_>) -> Result<u16, DataError> {
-        let wrong = |problem: String| DataError::Decision {
-            path: decision.path.to_path_buf(),
-            id: decision.id.to_owned(),
-            row: decision.number,
-            problem,
-        };
+        let wrong = |problem| decision.wrong(problem);
         let total: f64 = self.candidates.iter().map(|&(_, probability)| probability).sum();
         let is_wrong = |&(_, probability): &(u16, f64)| !(0.0..=1.0).contains(&probability);
         if let Some((_, probability)) = self.candidates.iter().find(|one| is_wrong(one)) {
@@ -320,12 +338,7 @@ impl<'f> LogBuilder<'f> {
         };
         let (true, Some(value)) = (is_known, decision.propensity) else { return Ok(taken) };
         if Propensity::new(value).is_err() {
-            return Err(DataError::Propensity {
-                path: decision.path.to_path_buf(),
-                value,
-                id: decision.id.to_owned(),
-                row: decision.number,
-            });
+            return Err(decision.wrong_propensity(value));
         }
         if SUM_TOLERANCE < (total - 1.0).abs() {
             return Err(wrong(format!(
@@ -341,32 +354,28 @@ impl<'f> LogBuilder<'f> {
         Ok(taken)
     }
 
-    fn group(&mut self, session_id: Option<&str>, request: &Request<'_>) -> u64 {
+    fn group(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> u64 {
         match session_id {
             Some(session) => bytes_group(session.as_bytes()),
-            None => self.folder.group(request.messages.iter().map(|message| &*message.text)),
+            None => asked.group(&mut self.folder, &mut self.text),
         }
     }
 
-    fn add(&mut self, row: LoggedRow, request: &Request<'_>) {
-        self.hash(&row, request);
-        (self.on_request)(self.rows.len(), request);
+    fn add(&mut self, row: LoggedRow, asked: Asked<'_, '_>) {
+        self.hash(&row, asked);
+        (self.on_request)(self.rows.len(), asked);
         self.cells.extend(self.candidates.iter().filter(|(_, probability)| 0.0 < *probability));
         self.ends.push(self.cells.len());
         self.rows.push(row);
     }
 
-    fn hash(&mut self, row: &LoggedRow, request: &Request<'_>) {
-        self.text.clear();
-        for message in request.messages.iter() {
-            self.text.extend_from_slice(message.text.as_bytes());
-            self.text.push(0);
-        }
+    fn hash(&mut self, row: &LoggedRow, asked: Asked<'_, '_>) {
+        let prompt = asked.hash(&mut self.text);
         let model = self.models.name(row.taken).unwrap_or_default();
         for text in [&row.id, model, row.task.as_deref().unwrap_or_default()] {
             self.digest.text(text);
         }
-        for word in [row.ts_ms, row.group, bytes_group(&self.text)] {
+        for word in [row.ts_ms, row.group, prompt] {
             self.digest.word(word);
         }
         let numbers = [Some(row.propensity), Some(row.quality), row.cost_usd, row.latency_ms];
@@ -383,10 +392,7 @@ impl<'f> LogBuilder<'f> {
 
     #[expect(clippy::unnecessary_wraps, reason = "it ends `push`, which can fail")]
     fn drop_row(&mut self, reason: &str) -> Result<(), DataError> {
-        match self.dropped.get_mut(reason) {
-            Some(n) => *n += 1,
-            None => _ = self.dropped.insert(reason.to_owned(), 1),
-        }
+        *self.dropped.entry(reason.to_owned()).or_default() += 1;
         Ok(())
     }
 }

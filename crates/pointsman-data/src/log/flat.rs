@@ -9,10 +9,13 @@ use pointsman_core::{
     request::{Message, Request, Role},
     units::Tokens,
 };
-use pointsman_log::record::{MetricRecord, PropensityKind, RequestRecord};
+use pointsman_log::record::{FeaturesRecord, MetricRecord, PropensityKind, RequestRecord};
 use serde::Deserialize;
 
-use super::build::{DecisionCell, LogBuilder, OutcomeCell};
+use super::{
+    build::LogBuilder,
+    cell::{DecisionCell, OutcomeCell},
+};
 use crate::{
     columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
     error::DataError,
@@ -43,12 +46,16 @@ pub(super) fn read(
         "tools",
         "modalities",
         "max_tokens",
+        "features",
         "candidate_models",
         "candidate_probabilities",
         "candidate_excluded_by",
         "drawn",
         "propensity",
         "propensity_kind",
+        "keep_prob",
+        "step",
+        "previous",
         "served_model",
         "status",
         "usage_input",
@@ -61,7 +68,7 @@ pub(super) fn read(
         columns: &columns,
         required: &[
             &["decision_id"],
-            &["prompt", "messages"],
+            &["prompt", "messages", "features"],
             &["candidate_models"],
             &["candidate_probabilities"],
             &["drawn"],
@@ -75,8 +82,9 @@ pub(super) fn read(
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
+            let features = columns.features(row, batch)?;
             let decision = columns.decision(row, batch, builder.wanted_tags())?;
-            builder.push(&decision, request.as_ref())?;
+            builder.push(&DecisionCell { features: features.as_ref(), ..decision }, &request)?;
         }
         Ok(())
     })
@@ -95,12 +103,16 @@ struct Columns {
     tools: NumberColumn,
     modalities: TextColumn,
     max_tokens: NumberColumn,
+    features: TextColumn,
     models: (Lists, TextColumn),
     probabilities: (Lists, NumberColumn),
     exclusions: (Lists, TextColumn),
     drawn: TextColumn,
     propensities: NumberColumn,
     kinds: TextColumn,
+    keep_probs: NumberColumn,
+    steps: NumberColumn,
+    previous: TextColumn,
     served: TextColumn,
     statuses: TextColumn,
     usage_input: NumberColumn,
@@ -137,12 +149,16 @@ impl Columns {
             tools: batch.numbers("tools")?,
             modalities: batch.texts("modalities")?,
             max_tokens: batch.numbers("max_tokens")?,
+            features: batch.texts("features")?,
             models: batch.text_lists("candidate_models")?,
             probabilities: batch.number_lists("candidate_probabilities")?,
             exclusions: batch.text_lists("candidate_excluded_by")?,
             drawn: batch.texts("drawn")?,
             propensities: batch.numbers("propensity")?,
             kinds: batch.texts("propensity_kind")?,
+            keep_probs: batch.numbers("keep_prob")?,
+            steps: batch.numbers("step")?,
+            previous: batch.texts("previous")?,
             served: batch.texts("served_model")?,
             statuses: batch.texts("status")?,
             usage_input: batch.numbers("usage_input")?,
@@ -184,7 +200,8 @@ impl Columns {
         Ok(())
     }
 
-    fn request(&self, row: usize, batch: &Batch<'_>) -> Result<Option<Request<'_>>, DataError> {
+    /// The request; without messages where there is no text.
+    fn request(&self, row: usize, batch: &Batch<'_>) -> Result<Request<'_>, DataError> {
         let messages = if self.messages.has(row) {
             self.messages.get(row).ok_or_else(|| DataError::BadValue {
                 path: batch.path.to_path_buf(),
@@ -194,8 +211,8 @@ impl Columns {
                 expected: ROLES,
             })?
         } else {
-            let Some(prompt) = self.prompts.get(row) else { return Ok(None) };
-            vec![Message { role: Role::User, text: Cow::Borrowed(prompt) }]
+            let message = |prompt| Message { role: Role::User, text: Cow::Borrowed(prompt) };
+            self.prompts.get(row).map(message).into_iter().collect()
         };
         let modalities = self.modalities.get(row).filter(|json| *json != "[]");
         let tools = count(self.tools.get(row)).unwrap_or(0);
@@ -206,17 +223,23 @@ impl Columns {
                     self.wrong(row, batch, "has modalities that are no JSON list".to_owned())
                 })?;
             let record = RequestRecord {
-                messages: Some(Vec::new()),
                 tools: u32::try_from(tools).unwrap_or(u32::MAX),
                 modalities,
                 ..RequestRecord::default()
             };
-            let needs = record.to_request().map(|request| (request.needs, request.n_tools));
-            (request.needs, request.n_tools) = needs.unwrap_or_default();
+            let bare = record.without_text();
+            (request.needs, request.n_tools) = (bare.needs, bare.n_tools);
         }
         request.max_tokens = count(self.max_tokens.get(row)).map(Tokens::new);
         request.input_tokens = count(self.input_tokens.get(row)).map(Tokens::new);
-        Ok(Some(request))
+        Ok(request)
+    }
+
+    fn features(&self, row: usize, batch: &Batch<'_>) -> Result<Option<FeaturesRecord>, DataError> {
+        let wrong = |error: serde_json::Error| {
+            self.wrong(row, batch, format!("has features that cannot be read: {error}"))
+        };
+        self.features.get(row).map(serde_json::from_str).transpose().map_err(wrong)
     }
 
     fn decision<'a>(
@@ -254,7 +277,11 @@ impl Columns {
             drawn: needed(&self.drawn, "drawn model")?,
             propensity,
             kind,
+            keep_prob: self.keep_probs.get(row),
+            is_later_step: self.steps.get(row).is_some_and(|step| 0.0 < step)
+                || self.previous.get(row).is_some(),
             input_tokens: self.input_tokens.get(row),
+            features: None,
             outcome: self.outcome(row, batch)?,
         })
     }

@@ -8,7 +8,10 @@ use pointsman_log::{
     record::{DecisionRecord, OutcomeRecord, Record, Status},
 };
 
-use super::build::{DecisionCell, LogBuilder, OutcomeCell};
+use super::{
+    build::LogBuilder,
+    cell::{DecisionCell, OutcomeCell},
+};
 use crate::{
     error::DataError,
     files::{Format, Source},
@@ -94,7 +97,8 @@ fn push(
             builder.exclude_last();
         }
     }
-    let request = decision.request.to_request();
+    let kept = &decision.request;
+    let request = kept.to_request().unwrap_or_else(|| kept.without_text());
     let cell = DecisionCell {
         path: found.path,
         number: found.number,
@@ -107,10 +111,13 @@ fn push(
         drawn: &decision.drawn,
         propensity: decision.propensity.value,
         kind: decision.propensity.kind,
-        input_tokens: decision.request.input_tokens.map(pointsman_core::units::as_float),
+        keep_prob: decision.keep_prob,
+        is_later_step: decision.step.is_some_and(|step| 0 < step) || decision.previous.is_some(),
+        input_tokens: kept.input_tokens.map(pointsman_core::units::as_float),
+        features: kept.features.as_ref(),
         outcome: found.outcome.map(Joined::cell),
     };
-    builder.push(&cell, request.as_ref())
+    builder.push(&cell, &request)
 }
 
 /// Hands over the records of a file or a journal; what a journal's reader passed over.

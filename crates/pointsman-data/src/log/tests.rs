@@ -1,9 +1,13 @@
 use std::{collections::BTreeMap, fs};
 
-use pointsman_core::request::Capabilities;
+use pointsman_core::{
+    features::{Bigrams, Extractor, FeatureSchema},
+    request::{Capabilities, Request},
+};
 use pointsman_log::record::{
-    CandidateRecord, CostRecord, DecisionRecord, MessageRecord, MetricRecord, OutcomeRecord,
-    PolicyRecord, PropensityRecord, Record, RequestRecord, RoleRecord, Scope, Status, UsageRecord,
+    CandidateRecord, CostRecord, DecisionRecord, FeaturesRecord, MessageRecord, MetricRecord,
+    OutcomeRecord, PolicyRecord, PropensityRecord, Record, RequestRecord, RoleRecord, Scope,
+    Status, UsageRecord,
 };
 use polars::prelude::*;
 use tempfile::TempDir;
@@ -45,6 +49,9 @@ fn decision(id: &str) -> DecisionRecord {
         objective: None,
         policy: PolicyRecord { name: "test".to_owned(), digest: None },
         decision_ns: None,
+        step: None,
+        previous: None,
+        spent_usd: None,
     }
 }
 
@@ -127,8 +134,9 @@ type Seen = (Vec<String>, Capabilities, u32, Option<u64>, Option<u64>);
 
 fn read(path: &Path) -> Result<(TrafficLog, Vec<Seen>), DataError> {
     let mut seen: Vec<Seen> = Vec::new();
-    let log = read_log(&[path.to_path_buf()], &LogOptions::default(), &mut |row, request| {
+    let log = read_log(&[path.to_path_buf()], &LogOptions::default(), &mut |row, asked| {
         assert_eq!(row, seen.len());
+        let request = asked.text().unwrap();
         seen.push((
             request.messages.iter().map(|m| format!("{:?}: {}", m.role, m.text)).collect(),
             request.needs,
@@ -174,6 +182,108 @@ fn both_formats_give_the_same_log() {
     assert_eq!(log.rows[0].group, crate::prompt_group("hello  PLAIN"));
 }
 
+/// A decision about a prompt of which its features by one schema are kept.
+fn without_text(id: &str, prompt: &str, schema: FeatureSchema) -> DecisionRecord {
+    let mut extractor = Extractor::new(schema);
+    let features = extractor.extract(&Request::from_prompt(prompt));
+    let features = Some(FeaturesRecord::of(schema, &features));
+    let request = RequestRecord { tools: 2, features, ..RequestRecord::default() };
+    DecisionRecord { request, ..decision(id) }
+}
+
+#[test]
+fn features_stand_in_for_a_text() {
+    let schema = FeatureSchema::default();
+    let words = FeatureSchema::new(18, Bigrams::Without).unwrap();
+    let mut future = without_text("e", "Hello", schema);
+    future.request.features.as_mut().unwrap().schema = "9-18-pairs".to_owned();
+    let rows: Vec<_> = [
+        without_text("a", "What is 2 + 2?", schema),
+        without_text("b", "what is  3 + 3?", schema),
+        without_text("c", "Hello", schema),
+        without_text("d", "Hello", words),
+        future,
+        without_text("f", "", schema),
+    ]
+    .into_iter()
+    .map(|decision| {
+        let outcome = outcome(&decision.id, Some(0.5));
+        (decision, Some(outcome))
+    })
+    .collect();
+    let read = |name: &str, features| {
+        let (_folder, path) = write(name, rows.clone());
+        let options = LogOptions { features, ..LogOptions::default() };
+        let mut seen = Vec::new();
+        let log = read_log(&[path], &options, &mut |_, asked| match asked {
+            Asked::Text(_) => panic!("there is no text"),
+            Asked::Features(request, features) => {
+                assert_eq!((request.n_bytes(), request.n_tools), (0, 2));
+                seen.push((features.terms.to_vec(), *features.dense, features.n_bytes));
+            }
+        });
+        (log, seen)
+    };
+    let (log, seen) = read("log.ndjson", Some(schema));
+    let (flat, flat_seen) = read("log.parquet", Some(schema));
+    let log = log.unwrap();
+    assert_eq!((&flat.unwrap(), &flat_seen), (&log, &seen));
+    let mut extractor = Extractor::new(schema);
+    let hello = extractor.extract(&Request::from_prompt("Hello"));
+    assert_eq!((&seen[2].0[..], seen[2].2), (hello.terms, 5));
+    let ids: Vec<_> = log.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+    let groups: Vec<u64> = log.rows.iter().map(|row| row.group).collect();
+    assert!(groups[0] == groups[1] && groups[1] != groups[2]);
+    let dropped: Vec<_> = log.dropped.iter().map(|(why, n)| (why.as_str(), *n)).collect();
+    let alone = "the request has features and no text";
+    let unknown = format!("{alone}, of a schema that this version does not know");
+    let other = format!("{alone}, of the schema 1-18-words and not 1-18-pairs");
+    assert_eq!(
+        dropped,
+        [(unknown.as_str(), 1), (other.as_str(), 1), ("the request has no text", 1)]
+    );
+    let refused = read("log.ndjson", None).0.unwrap_err().to_string();
+    assert!(refused.ends_with(&format!("{alone} (6)")), "{refused}");
+}
+
+/// A text goes before features, and what it teaches does not depend on them.
+#[test]
+fn features_beside_a_text_change_nothing() {
+    let plain = vec![(decision("d"), Some(outcome("d", Some(0.5))))];
+    let schema = FeatureSchema::default();
+    let mut both = plain.clone();
+    both[0].0.request.features = without_text("d", "something else", schema).request.features;
+    let options = LogOptions { features: Some(schema), ..LogOptions::default() };
+    let mut logs = Vec::new();
+    for rows in [plain, both] {
+        for name in ["log.ndjson", "log.parquet"] {
+            let (_folder, path) = write(name, rows.clone());
+            let mut n_texts = 0;
+            let read = read_log(&[path], &options, &mut |_, asked| {
+                n_texts += usize::from(asked.text().is_some());
+            });
+            logs.push(read.unwrap());
+            assert_eq!(n_texts, 1, "{name}");
+        }
+    }
+    assert!(logs.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn features_that_cannot_be_right_are_refused() {
+    let schema = FeatureSchema::default();
+    let mut wrong = without_text("d", "Hello", schema);
+    wrong.request.features.as_mut().unwrap().dense.pop();
+    let options = LogOptions { features: Some(schema), ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, vec![(wrong.clone(), Some(outcome("d", Some(0.5))))]);
+        let error = read_log(&[path], &options, &mut |_, _| {}).unwrap_err().to_string();
+        let expected = "decision `d` (row 1) has 17 dense features instead of 18";
+        assert!(error.ends_with(expected), "{error}");
+    }
+}
+
 #[test]
 fn tags_are_kept_where_they_are_wanted() {
     let mut rows = mixed();
@@ -207,6 +317,99 @@ fn unknown_propensities_are_kept_where_they_are_to_be_estimated() {
         assert_eq!(log.models, ["large", "old", "small", "tiny"], "{name}");
         assert_eq!(log.probabilities[4 * at..][..4], [0.5, 0.0, 0.5, 0.0], "{name}");
         assert!(!log.dropped.contains_key("the propensity is unknown"), "{name}");
+    }
+}
+
+/// A decision as a gateway's log tells of it: the model, when, and what was asked for.
+fn undisclosed(id: &str, model: &str, ts_ms: u64, group: &str) -> DecisionRecord {
+    DecisionRecord {
+        ts_ms,
+        tags: BTreeMap::from([("model_group".to_owned(), group.to_owned())]),
+        candidates: vec![candidate(model, 1.0)],
+        drawn: model.to_owned(),
+        propensity: PropensityRecord { value: None, kind: PropensityKind::Unknown },
+        ..decision(id)
+    }
+}
+
+/// `large` comes at 20 and is last drawn at 30, in a call that has no grade; `solo` is another group's.
+fn gateway() -> Vec<(DecisionRecord, Option<OutcomeRecord>)> {
+    let calls = [(12, "small"), (14, "small"), (20, "large"), (25, "small"), (30, "large")];
+    let calls = calls.into_iter().chain([(40, "small"), (42, "small")]);
+    let with_outcome = |(ts_ms, model): (u64, &str)| {
+        let id = format!("{model}-{ts_ms}");
+        let came = (ts_ms != 30).then(|| outcome(&id, Some(0.5)));
+        (undisclosed(&id, model, ts_ms, "chat"), came)
+    };
+    let mut rows: Vec<_> = calls.map(with_outcome).collect();
+    rows.push((undisclosed("solo", "solo", 25, "other"), Some(outcome("solo", Some(0.5)))));
+    rows
+}
+
+#[test]
+fn candidates_are_the_models_in_use_where_only_the_drawn_one_is_named() {
+    let unknown = Unknown::Keep;
+    let by_group = LogOptions { unknown, tags: vec!["app".to_owned()], ..LogOptions::default() };
+    let as_one = LogOptions { candidates_by: None, ..by_group.clone() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, gateway());
+        let paths = [path];
+        let log = read_log(&paths, &by_group, &mut |_, _| {}).unwrap();
+        assert_eq!(log.models, ["large", "small", "solo"], "{name}");
+        let kinds: Vec<_> = log.rows.iter().map(|row| row.propensity_kind).collect();
+        let (one, two) = (PropensityKind::Deterministic, PropensityKind::Unknown);
+        assert_eq!(kinds, [one, one, two, two, one, one, one], "{name}");
+        let propensities: Vec<f64> = log.rows.iter().map(|row| row.propensity).collect();
+        assert_eq!(propensities, [1.0, 1.0, 0.5, 0.5, 1.0, 1.0, 1.0], "{name}");
+        assert_eq!(log.probabilities[3..12], [0., 1., 0., 0.5, 0.5, 0., 0.5, 0.5, 0.], "{name}");
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 7, n_alone: 5, n_pools: 2 }, "{name}");
+        assert_eq!(log.rows[0].tags, [None], "the tag that tells candidates apart is not kept");
+        let log = read_log(&paths, &as_one, &mut |_, _| {}).unwrap();
+        assert_eq!(log.in_use, ModelsInUse { n_rows: 7, n_alone: 0, n_pools: 1 }, "{name}");
+        assert_eq!(log.rows[3].propensity, 1.0 / 3.0, "all three were in use at 25: {name}");
+        let refused = read_log(&paths, &LogOptions::default(), &mut |_, _| {}).unwrap_err();
+        assert!(refused.to_string().contains("the propensity is unknown (7)"), "{refused}");
+    }
+}
+
+#[test]
+fn tenants_may_have_candidates_of_their_own() {
+    let mut rows = gateway();
+    for (decision, _) in &mut rows {
+        decision.tenant = Some(if decision.ts_ms < 30 { "acme" } else { "zeta" }.to_owned());
+    }
+    let candidates_by = Some("tenant".to_owned());
+    let options = LogOptions { unknown: Unknown::Keep, candidates_by, ..LogOptions::default() };
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        let log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+        assert_eq!(log.in_use.n_pools, 2, "{name}");
+        let last = log.rows.iter().position(|row| row.id == "small-42").unwrap();
+        assert_eq!(log.probabilities[3 * last..][..3], [0.0, 1.0, 0.0], "{name}");
+    }
+}
+
+#[test]
+fn rows_that_are_left_out_are_counted() {
+    let options = LogOptions { unknown: Unknown::Keep, ..LogOptions::default() };
+    let (_folder, path) = write("log.ndjson", gateway());
+    let mut log = read_log(&[path], &options, &mut |_, _| {}).unwrap();
+    let is_kept = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
+    assert_eq!(log.keep("a reason", is_kept), [2, 3]);
+    let ids: Vec<&str> = log.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!((ids, log.dropped["a reason"]), (vec!["large-20", "small-25"], 5));
+    assert_eq!(log.probabilities, [0.5, 0.5, 0.0, 0.5, 0.5, 0.0]);
+    assert_eq!(log.keep("another", |_| true), [0, 1]);
+    assert!(!log.dropped.contains_key("another"));
+}
+
+#[test]
+fn decisions_that_were_kept_by_lot_are_counted() {
+    let mut rows = mixed();
+    (rows[0].0.keep_prob, rows[1].0.keep_prob) = (Some(0.5), Some(1.0));
+    for name in ["log.ndjson", "log.parquet"] {
+        let (_folder, path) = write(name, rows.clone());
+        assert_eq!(read(&path).unwrap().0.n_thinned, 1, "{name}");
     }
 }
 
@@ -255,6 +458,32 @@ fn cells(path: &Path) -> BTreeMap<String, String> {
         }
     }
     cells
+}
+
+#[test]
+fn a_later_step_of_a_cascade_is_no_first_decision() {
+    let later = DecisionRecord {
+        step: Some(1),
+        previous: Some("first".to_owned()),
+        spent_usd: Some(0.25),
+        ..decision("second")
+    };
+    let all = vec![
+        (decision("first"), Some(outcome("first", Some(0.5)))),
+        (later, Some(outcome("second", Some(0.75)))),
+    ];
+    for name in ["log.parquet", "log.ndjson"] {
+        let (_folder, path) = write(name, all.clone());
+        let read = |steps| {
+            let options = LogOptions { steps, ..LogOptions::default() };
+            read_log(std::slice::from_ref(&path), &options, &mut |_, _| {}).unwrap()
+        };
+        let found = read(Steps::First);
+        assert_eq!(found.rows.len(), 1, "{name}");
+        assert_eq!(found.dropped.get("a later step of a cascade"), Some(&1), "{name}");
+        assert_eq!(found.n_decisions_read, 2);
+        assert_eq!(read(Steps::All).rows.len(), 2, "{name}");
+    }
 }
 
 #[test]

@@ -75,8 +75,8 @@ fn frequencies_are_the_distribution_and_the_truth_is_true() {
     assert!((summary.oracle_cost_usd.unwrap() - 0.0175).abs() < 1e-9);
 
     let mut texts = Vec::new();
-    let log = read_log(std::slice::from_ref(&out), &LogOptions::default(), &mut |_, request| {
-        texts.push(request.messages[0].text.clone().into_owned());
+    let log = read_log(std::slice::from_ref(&out), &LogOptions::default(), &mut |_, asked| {
+        texts.push(asked.text().unwrap().messages[0].text.clone().into_owned());
     })
     .unwrap();
     assert_eq!((log.rows.len(), texts[1].as_str()), (4000, "text 1"));

@@ -24,6 +24,7 @@ struct Row {
     tags: Option<String>,
     messages: Option<String>,
     modalities: Option<String>,
+    features: Option<String>,
     metrics: Option<String>,
 }
 
@@ -49,6 +50,11 @@ impl FlatWriter {
                 .transpose()?,
             modalities: (!request.modalities.is_empty())
                 .then(|| json(serde_json::to_string(&request.modalities)))
+                .transpose()?,
+            features: request
+                .features
+                .as_ref()
+                .map(|features| json(serde_json::to_string(features)))
                 .transpose()?,
             metrics: outcome
                 .as_ref()
@@ -113,6 +119,7 @@ fn decision_columns(rows: &[Row]) -> Vec<Column> {
         count("tools", rows, |row| Some(u64::from(row.decision.request.tools))),
         text("modalities", rows, |row| row.modalities.as_deref()),
         count("max_tokens", rows, |row| row.decision.request.max_tokens),
+        text("features", rows, |row| row.features.as_deref()),
         candidate_models(rows),
         candidate_probabilities(rows),
         candidate_numbers("candidate_qualities", rows, |one| one.quality),
@@ -128,6 +135,9 @@ fn decision_columns(rows: &[Row]) -> Vec<Column> {
         text("policy_name", rows, |row| Some(&row.decision.policy.name)),
         text("policy_digest", rows, |row| row.decision.policy.digest.as_deref()),
         count("decision_ns", rows, |row| row.decision.decision_ns),
+        count("step", rows, |row| row.decision.step.map(u64::from)),
+        text("previous", rows, |row| row.decision.previous.as_deref()),
+        number("spent_usd", rows, |row| row.decision.spent_usd),
     ]
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{is_chat, parse};
 use crate::{
-    call::{Draft, Found, TRACE_TAG, metric},
+    call::{Draft, Found, GROUP_TAG, TRACE_TAG, metric},
     cell::{Cell, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -185,7 +185,7 @@ fn draft(row: Row) -> Draft {
             &[&row.team_id, &user_api_key_team_id, &row.end_user, &user_api_key_user_id],
             Cell::text,
         ),
-        tags: vec![("model_group", group), (TRACE_TAG, row.trace_id.text())],
+        tags: vec![(GROUP_TAG, group), (TRACE_TAG, row.trace_id.text())],
         prompt: row.messages,
         n_tools: u32::try_from(parameters.tools.0.len()).unwrap_or(u32::MAX),
         max_tokens: first(

@@ -120,6 +120,9 @@ impl Row {
             objective: None,
             policy: PolicyRecord { name: policy.to_owned(), digest: None },
             decision_ns: None,
+            step: None,
+            previous: None,
+            spent_usd: None,
         })));
         out.push(Item::Outcome(Box::new(outcome)));
         Ok(())

@@ -11,8 +11,19 @@ use serde::{
     de::{IgnoredAny, SeqAccess, Visitor},
 };
 
-use super::text::{Amount, Count, Tag, Text, Typical};
+use super::{
+    BodyError,
+    text::{Amount, Count, Tag, Text, Typical},
+};
 use crate::record::RoleRecord;
+
+/// Reads one of the shapes below.
+pub(super) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, BodyError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let message = error.to_string();
+        if error.is_data() { BodyError::Shape { message } } else { BodyError::NotJson { message } }
+    })
+}
 
 #[derive(Deserialize)]
 pub(super) struct BodyFile<'a> {
@@ -196,7 +207,7 @@ pub(super) struct MessageFile<'a> {
 #[derive(Default)]
 pub(super) struct ContentFile<'a> {
     /// The text of all text parts, one a line.
-    text: Cow<'a, str>,
+    pub(super) text: Cow<'a, str>,
     /// What a model must be able to do to read the other parts.
     needs: Capabilities,
 }

@@ -2,9 +2,9 @@ use super::*;
 use crate::{
     examples,
     record::{
-        CandidateRecord, CostRecord, DecisionRecord, MessageRecord, MetricRecord, OutcomeRecord,
-        PolicyRecord, PropensityKind, PropensityRecord, RequestRecord, RoleRecord, Scope, Status,
-        UsageRecord,
+        CandidateRecord, CostRecord, DecisionRecord, FeaturesRecord, MessageRecord, MetricRecord,
+        OutcomeRecord, PolicyRecord, PropensityKind, PropensityRecord, RequestRecord, RoleRecord,
+        Scope, Status, UsageRecord,
     },
 };
 use proptest::{collection, option, prelude::*};
@@ -160,15 +160,15 @@ fn message() -> impl Strategy<Value = MessageRecord> {
 fn request() -> impl Strategy<Value = RequestRecord> {
     let messages = option::of(collection::vec(message(), 0..4));
     let counts = any::<[Option<u64>; 3]>();
-    (messages, counts, any::<u32>(), collection::vec(text(), 0..3)).prop_map(
-        |(messages, [chars, input_tokens, max_tokens], tools, modalities)| RequestRecord {
-            messages,
-            chars,
-            input_tokens,
-            tools,
-            modalities,
-            max_tokens,
-        },
+    (messages, counts, any::<u32>(), collection::vec(text(), 0..3), option::of(features()))
+        .prop_map(|(messages, [chars, input_tokens, max_tokens], tools, modalities, features)| {
+            RequestRecord { messages, chars, input_tokens, tools, modalities, max_tokens, features }
+        })
+}
+
+fn features() -> impl Strategy<Value = FeaturesRecord> {
+    (text(), text(), collection::vec(finite(), 0..20), any::<[u64; 2]>()).prop_map(
+        |(schema, terms, dense, [bytes, cut])| FeaturesRecord { schema, terms, dense, bytes, cut },
     )
 }
 
@@ -205,6 +205,9 @@ fn decision() -> impl Strategy<Value = Record> {
             let value = Some(drawn.probability);
             Record::Decision(Box::new(DecisionRecord {
                 policy: PolicyRecord { name: id.clone(), digest: tenant.clone() },
+                step: turn,
+                previous: session_id.clone(),
+                spent_usd: draw,
                 id,
                 ts_ms,
                 session_id,

@@ -248,7 +248,7 @@
 
   function showLatest({ latest, journal }) {
     const kept = journal === null ? "hash" : journal.prompts;
-    at("latest-note").textContent = kept === "hash"
+    at("latest-note").textContent = kept.startsWith("hash")
       ? "The newest first; under load some are passed over. Prompts are not stored, and not shown."
       : `The newest first, with the beginning of their prompts, as they are stored (${kept}); under load some are passed over.`;
     const rows = latest.map((one) => {
@@ -293,7 +293,7 @@
       ["Records", `${whole(journal.records)} in ${whole(journal.segments)} segments, ${bytes(journal.bytes)}`],
       ["Since the start", `${whole(journal.appended)} written, ${whole(journal.refused)} refused`],
       ["Removed with age or size", `${whole(journal.removed_records)} records, ${bytes(journal.removed_bytes)}`],
-      ["Prompts", { hash: "not kept, only a keyed hash", redact: "kept, masked", full: "kept" }[journal.prompts]],
+      ["Prompts", { hash: "not kept, only a keyed hash and features", hash_only: "not kept, only a keyed hash", redact: "kept, masked", full: "kept" }[journal.prompts]],
     ]);
   }
 

@@ -3,8 +3,9 @@
 use super::{Explored, Made};
 use crate::{desk::Desk, json, prompts, service::Service, settings::Prompts};
 use pointsman_core::{
+    features::{FeatureSchema, Features},
     policy::{Candidate, Workspace},
-    request::{Capabilities, Role},
+    request::{Capabilities, Request, Role},
     units::Tokens,
 };
 use std::borrow::Cow;
@@ -63,7 +64,7 @@ impl Made<'_, '_> {
         &self,
         out: &mut Vec<u8>,
         service: &Service,
-        desk: &Desk,
+        (desk, workspace): (&Desk, &Workspace),
         (took_ns, shadows): (u64, &[u8]),
     ) {
         out.reserve(desk.candidates.len() + desk.shared.len() + 1024);
@@ -88,7 +89,9 @@ impl Made<'_, '_> {
             out.push(b'}');
         }
         json::raw_key(out, "request");
-        self.write_request(out, service);
+        let schema = self.force.loaded.policy.scorer().schema();
+        let read = Some((schema, workspace.features()));
+        write_request(out, self.request, service, read);
         json::raw_key(out, "candidates");
         out.extend_from_slice(&desk.candidates);
         json::raw_key(out, "drawn");
@@ -115,52 +118,83 @@ impl Made<'_, '_> {
         json::count(out, took_ns);
         out.push(b'}');
     }
+}
 
-    fn write_request(&self, out: &mut Vec<u8>, service: &Service) {
-        let messages = &self.request.messages;
-        let n_chars: usize = messages.iter().map(|message| message.text.chars().count()).sum();
-        out.extend_from_slice(b"{\"chars\":");
-        json::value(out, &n_chars);
-        if let Some(tokens) = self.request.input_tokens {
-            json::field(out, "input_tokens", &tokens.get());
-        }
-        json::field(out, "tools", &self.request.n_tools);
-        if !self.request.needs.missing_from(Capabilities::TOOLS).is_empty() {
-            let needs = self.request.needs.missing_from(Capabilities::TOOLS);
-            let names: Vec<&str> = needs.names().map(modality).collect();
-            json::field(out, "modalities", &names);
-        }
-        if let Some(tokens) = self.request.max_tokens {
-            json::field(out, "max_tokens", &tokens.get());
-        }
-        let text = |text| match service.settings.journal.prompts {
-            Prompts::Hash => None,
-            Prompts::Redact => Some(prompts::redact(text)),
-            Prompts::Full => Some(Cow::Borrowed(text)),
-        };
-        if service.settings.journal.prompts == Prompts::Hash {
-            let hash = service.hash_key.hash(messages);
-            json::raw_key(out, "prompt_hash");
-            out.push(b'"');
-            out.extend_from_slice(&hash);
-            out.push(b'"');
-        }
-        for (index, message) in messages.iter().enumerate() {
-            let Some(text) = text(&message.text) else { break };
-            let start: &[u8] = if index == 0 { b",\"messages\":[" } else { b"," };
-            out.extend_from_slice(start);
-            out.extend_from_slice(match message.role {
-                Role::System => b"{\"role\":\"system\",\"content\":",
-                Role::User => b"{\"role\":\"user\",\"content\":",
-                Role::Assistant => b"{\"role\":\"assistant\",\"content\":",
-                Role::Tool => b"{\"role\":\"tool\",\"content\":",
-            });
-            json::value(out, &text);
-            let end: &[u8] = if index + 1 == messages.len() { b"}]" } else { b"}" };
-            out.extend_from_slice(end);
-        }
-        out.push(b'}');
+/// What was asked, as far as the settings let it be kept; `read` stands in for its text.
+pub(super) fn write_request(
+    out: &mut Vec<u8>,
+    request: &Request<'_>,
+    service: &Service,
+    read: Option<(FeatureSchema, Features<'_>)>,
+) {
+    let messages = &request.messages;
+    let n_chars: usize = messages.iter().map(|message| message.text.chars().count()).sum();
+    out.extend_from_slice(b"{\"chars\":");
+    json::value(out, &n_chars);
+    if let Some(tokens) = request.input_tokens {
+        json::field(out, "input_tokens", &tokens.get());
     }
+    json::field(out, "tools", &request.n_tools);
+    if !request.needs.missing_from(Capabilities::TOOLS).is_empty() {
+        let needs = request.needs.missing_from(Capabilities::TOOLS);
+        let names: Vec<&str> = needs.names().map(modality).collect();
+        json::field(out, "modalities", &names);
+    }
+    if let Some(tokens) = request.max_tokens {
+        json::field(out, "max_tokens", &tokens.get());
+    }
+    let kept = service.settings.journal.prompts;
+    let text = |text| match kept {
+        Prompts::Hash | Prompts::HashOnly => None,
+        Prompts::Redact => Some(prompts::redact(text)),
+        Prompts::Full => Some(Cow::Borrowed(text)),
+    };
+    if matches!(kept, Prompts::Hash | Prompts::HashOnly) {
+        let hash = service.hash_key.hash(messages);
+        json::raw_key(out, "prompt_hash");
+        out.push(b'"');
+        out.extend_from_slice(&hash);
+        out.push(b'"');
+    }
+    if let (Prompts::Hash, Some((schema, features))) = (kept, read) {
+        write_features(out, schema, &features);
+    }
+    for (index, message) in messages.iter().enumerate() {
+        let Some(text) = text(&message.text) else { break };
+        let start: &[u8] = if index == 0 { b",\"messages\":[" } else { b"," };
+        out.extend_from_slice(start);
+        out.extend_from_slice(match message.role {
+            Role::System => b"{\"role\":\"system\",\"content\":",
+            Role::User => b"{\"role\":\"user\",\"content\":",
+            Role::Assistant => b"{\"role\":\"assistant\",\"content\":",
+            Role::Tool => b"{\"role\":\"tool\",\"content\":",
+        });
+        json::value(out, &text);
+        let end: &[u8] = if index + 1 == messages.len() { b"}]" } else { b"}" };
+        out.extend_from_slice(end);
+    }
+    out.push(b'}');
+}
+
+/// What the decision was made from, as the record keeps it in place of the text.
+fn write_features(out: &mut Vec<u8>, schema: FeatureSchema, features: &Features<'_>) {
+    json::raw_key(out, "features");
+    out.extend_from_slice(b"{\"schema\":");
+    json::value(out, &format_args!("{schema}"));
+    json::raw_key(out, "terms");
+    out.push(b'"');
+    features.write_terms(schema, out);
+    out.push(b'"');
+    json::raw_key(out, "dense");
+    for (index, &number) in features.dense.iter().enumerate() {
+        out.push(if index == 0 { b'[' } else { b',' });
+        // Digits of double precision give the same bits however they are read.
+        json::value(out, &f64::from(number));
+    }
+    out.push(b']');
+    json::field(out, "bytes", &features.n_bytes);
+    json::field(out, "cut", &features.n_bytes_cut);
+    out.push(b'}');
 }
 
 fn modality(capability: &'static str) -> &'static str {

@@ -77,7 +77,7 @@ pub(super) fn write_explanation(out: &mut Vec<u8>, explanation: &Explanation) {
     out.push(b'}');
 }
 
-fn write_effects(out: &mut Vec<u8>, key: &str, effects: &[Effect]) {
+pub(super) fn write_effects(out: &mut Vec<u8>, key: &str, effects: &[Effect]) {
     json::raw_key(out, key);
     for (index, Effect { source, quality }) in effects.iter().take(EFFECTS_SHOWN).enumerate() {
         let start: &[u8] = if index == 0 { b"[{\"source\":" } else { b",{\"source\":" };

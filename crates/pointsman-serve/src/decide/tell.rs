@@ -107,7 +107,7 @@ impl Service {
     }
 
     /// What becomes of a call whose record the journal did not take.
-    fn not_logged(&self, error: &AppendError) -> Result<(), Problem> {
+    pub(super) fn not_logged(&self, error: &AppendError) -> Result<(), Problem> {
         match self.settings.journal.when_full {
             WhenFull::Serve => Ok(()),
             WhenFull::Refuse => Err(Problem::new(Code::JournalUnavailable, error.to_string())),
@@ -115,7 +115,7 @@ impl Service {
     }
 
     /// Every call comes by here; what every thread reads is written only where it changes.
-    fn set_degraded(&self, is_degraded: bool) {
+    pub(super) fn set_degraded(&self, is_degraded: bool) {
         if self.is_degraded.load(Ordering::Relaxed) != is_degraded {
             self.is_degraded.store(is_degraded, Ordering::Relaxed);
         }

@@ -36,7 +36,7 @@ fn no_body_brings_the_service_down() {
     .map(|text| text.as_bytes().to_vec())
     .chain([b"{\"prompt\":\"\xff\xfe\"}".to_vec(), vec![0; 1000]])
     .collect();
-    for path in ["/route", "/v1/route", "/route/batch", "/outcome", "/feedback"] {
+    for path in ["/route", "/v1/route", "/route/batch", "/escalate", "/outcome", "/feedback"] {
         for body in &bodies {
             let answer = bench.post(path, body.clone());
             let (status, _) = answer.problem();
@@ -93,7 +93,7 @@ proptest! {
     #[test]
     fn any_bytes_are_answered_or_refused(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
-        path in prop::sample::select(vec!["/route", "/route/batch", "/outcome"]),
+        path in prop::sample::select(vec!["/route", "/route/batch", "/escalate", "/outcome"]),
     ) {
         let answer = Bench::new("").post(path, bytes);
         prop_assert!(answer.status < 500, "{}", answer.text);

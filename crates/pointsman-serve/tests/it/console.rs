@@ -121,7 +121,7 @@ fn trying_leaves_no_trace() {
 
 #[test]
 fn prompts_settings_are_named_as_they_are_written() {
-    for name in ["hash", "redact", "full"] {
+    for name in ["hash", "hash_only", "redact", "full"] {
         let text = format!("[journal]\nprompts = \"{name}\"");
         assert_eq!(Settings::from_toml(&text).unwrap().journal.prompts.name(), name);
     }

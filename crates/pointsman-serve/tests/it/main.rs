@@ -5,6 +5,7 @@ mod bad_inputs;
 mod console;
 mod degraded;
 mod documents;
+mod escalating;
 mod exploring;
 mod faults;
 mod fuzz;

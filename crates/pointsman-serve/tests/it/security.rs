@@ -2,6 +2,11 @@
 
 use crate::workbench::{Answer, Bench};
 use axum::{body::Body, http::Request};
+use pointsman_core::features::{Extractor, FeatureSchema};
+use pointsman_log::{
+    body::ChatBody,
+    record::{FeaturesRecord, RequestRecord},
+};
 
 const CALLER: &str = "sk-caller-canary-1f0d";
 const OTHER: &str = "sk-other-canary-77aa";
@@ -113,9 +118,38 @@ fn prompts_are_kept_as_the_settings_say() {
     };
     assert_eq!(kept("full")["messages"][0]["content"], "mail ann@example.org about 42");
     assert_eq!(kept("redact")["messages"][0]["content"], "mail [masked] about 00");
-    let hashed = kept("hash");
-    assert!(hashed.get("messages").is_none() && hashed["chars"] == 29);
-    assert_eq!(hashed["prompt_hash"].as_str().unwrap().len(), 32);
+    for name in ["hash", "hash_only"] {
+        let hashed = kept(name);
+        assert!(hashed.get("messages").is_none() && hashed["chars"] == 29, "{name}");
+        assert_eq!(hashed["prompt_hash"].as_str().unwrap().len(), 32, "{name}");
+        assert_eq!(hashed.get("features").is_some(), name == "hash");
+    }
+    assert!(kept("full").get("features").is_none());
+}
+
+/// Of texts that are short, not ASCII, and longer than is read.
+#[test]
+fn features_are_kept_as_they_were_read() {
+    let long = "Which one, 42 or 17? ".repeat(4000);
+    for text in ["Sort these: 3, 1, 2.", "Où est la gare ?", &long] {
+        let body = serde_json::json!({"messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": text}
+        ], "max_tokens": 50});
+        let bench = Bench::new("[journal]\nprompts = \"hash\"");
+        bench.route(&body.to_string());
+        let record: RequestRecord =
+            serde_json::from_value(bench.lines()[0]["request"].clone()).unwrap();
+        let features = record.features.unwrap();
+        let schema: FeatureSchema = features.schema.parse().unwrap();
+        let body = body.to_string();
+        let body = ChatBody::from_json(body.as_bytes()).unwrap();
+        let mut extractor = Extractor::new(schema);
+        let expected = extractor.extract(&body.to_request());
+        assert_eq!(features, FeaturesRecord::of(schema, &expected), "{text:.20}");
+        assert_eq!(0 < features.cut, 1000 < text.len());
+        features.read(schema).unwrap();
+    }
 }
 
 #[cfg(unix)]

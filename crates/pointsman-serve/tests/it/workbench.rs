@@ -131,7 +131,11 @@ pub(crate) fn artifact(seed: u64) -> Artifact {
 }
 
 pub(crate) fn loaded(seed: u64) -> Loaded {
-    Loaded::new(artifact(seed), &Catalog::from_toml(CATALOG).unwrap(), None).unwrap()
+    loaded_from(artifact(seed))
+}
+
+pub(crate) fn loaded_from(artifact: Artifact) -> Loaded {
+    Loaded::new(artifact, &Catalog::from_toml(CATALOG).unwrap(), None).unwrap()
 }
 
 /// The numbers of `SplitMix64`, whose steps any number of threads may take.

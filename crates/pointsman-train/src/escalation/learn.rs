@@ -83,6 +83,9 @@ pub struct TrainedEscalation {
     pub strengths: Vec<StrengthValue>,
     /// The strength that was taken.
     pub strength: f64,
+    /// What the strength that was taken predicts of each used row, of the shape of their qualities:
+    /// by fits that had not seen the row, or one of its group.
+    pub held_out: Vec<f32>,
     /// Columns that had not converged when a fit ended; normally none.
     pub n_unconverged: usize,
 }
@@ -103,19 +106,22 @@ pub fn train_escalation(
     }
     let matrix = Beside::new(set.prompts, set.answers, set.rows);
     let mut effort = Effort::default();
-    let held_out = held_out(set, &matrix, &folds, &mut effort);
+    let mut held_out = held_out(set, &matrix, &folds, &mut effort);
     let strengths: Vec<StrengthValue> = ESCALATION_STRENGTHS
         .into_iter()
         .zip(&held_out)
         .map(|(strength, predicted)| StrengthValue { strength, mean_gain: worth(set, predicted) })
         .collect();
     // Of equals, the strongest: it is the one that claims least.
-    let strength = strengths
+    let (at, strength) = strengths
         .iter()
-        .max_by(|a, b| a.mean_gain.total_cmp(&b.mean_gain))
-        .map_or(ESCALATION_STRENGTHS[0], |best| best.strength);
+        .enumerate()
+        .max_by(|(_, a), (_, b)| a.mean_gain.total_cmp(&b.mean_gain))
+        .map_or((0, ESCALATION_STRENGTHS[0]), |(at, best)| (at, best.strength));
     let parts = fit(set, &matrix, strength, &mut effort);
-    Ok(TrainedEscalation { parts, strengths, strength, n_unconverged: effort.n_unconverged })
+    let held_out = held_out.swap_remove(at);
+    let n_unconverged = effort.n_unconverged;
+    Ok(TrainedEscalation { parts, strengths, strength, held_out, n_unconverged })
 }
 
 impl EscalationSet<'_> {

@@ -73,14 +73,74 @@ fn propensities(survey: &Survey) -> String {
     }
     if 0 < of("unknown") {
         let n = wording::count(of("unknown"));
+        let use_of_them = match choice(survey) {
+            Choice::Shown => {
+                "`train`, `evaluate` and `gate` leave them out, unless --estimate-propensities has \
+                 them estimate it from the requests, which is right only if nothing else moved the \
+                 choice; `gate` then ships with --accept-estimated alone."
+            }
+            Choice::BetweenGroups => {
+                "each `model_group` has one model, so nothing is known of any other there; only if \
+                 callers chose by the request which group to ask for, --estimate-propensities with \
+                 --candidates-by none can learn from them."
+            }
+            Choice::None => {
+                "and no other was drawn in its place, so that nothing is known of any other; they \
+                 tell what calls cost, how long they take and how often they fail."
+            }
+        };
         sentences.push(format!(
-            "{n} do not say how likely their model was: `train` and `evaluate` leave them out, since \
-             whether a model got the easier prompts cannot be told; they do tell what calls cost, how \
-             long they take and how often they fail. A log that answers comes from choices that are \
-             drawn, as `serve` draws them."
+            "{n} do not say how likely their model was: {use_of_them} A log that answers comes from \
+             choices that are drawn, as `serve` draws them."
         ));
     }
     sentences.join(" ")
+}
+
+/// What decisions show of a choice that say neither candidates nor propensity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// Several models for what was asked for, or candidates in the log.
+    Shown,
+    /// Several models, and one for each thing that was asked for.
+    BetweenGroups,
+    /// One model.
+    None,
+}
+
+fn choice(survey: &Survey) -> Choice {
+    let of_one = survey.pools.n();
+    let n_unknown = survey.propensities.get("unknown").copied().unwrap_or(0);
+    if of_one < n_unknown || 0 < survey.pools.n_with_choice() {
+        return Choice::Shown;
+    }
+    if 1 < survey.pools.models.len() && 1 < survey.models.counts.len() {
+        return Choice::BetweenGroups;
+    }
+    Choice::None
+}
+
+/// The command that comes next, for the folder that was written; `None` where there is none yet.
+pub(super) fn next(survey: &Survey, out: &str) -> Option<String> {
+    let of = |kind: &str| survey.propensities.get(kind).copied().unwrap_or(0);
+    if survey.n_with_text == 0 || survey.models.counts.len() < 2 {
+        return None;
+    }
+    if survey.known.n_quality == 0 {
+        let score = survey.scores.counts.keys().next()?;
+        return Some(format!(
+            "import again into another folder with --score {score}, if that is the quality"
+        ));
+    }
+    let flags = match (of("exact") + of("estimated"), of("unknown"), choice(survey)) {
+        (1.., _, _) => "",
+        (0, 1.., Choice::Shown) => " --estimate-propensities",
+        (0, 1.., Choice::BetweenGroups) => " --estimate-propensities --candidates-by none",
+        (0, _, _) => return None,
+    };
+    Some(format!(
+        "pointsman train --log {out} --catalog catalog.toml --out policy.safetensors{flags}"
+    ))
 }
 
 fn models(survey: &Survey) -> Option<String> {
@@ -118,6 +178,49 @@ mod tests {
         }
     }
 
+    /// A log of graded calls that name the drawn model alone, by group and model.
+    fn undisclosed(calls: &[(&str, &str, u64)]) -> Survey {
+        let mut survey = Survey::default();
+        for &(group, model, n) in calls {
+            survey.known.n_decisions += n;
+            *survey.models.counts.entry(model.to_owned()).or_default() += n;
+            let models = survey.pools.models.entry(group.to_owned()).or_default();
+            *models.counts.entry(model.to_owned()).or_default() += n;
+        }
+        let n = survey.known.n_decisions;
+        (survey.known.n_quality, survey.n_with_text) = (n, n);
+        survey.propensities = BTreeMap::from([("unknown".to_owned(), n)]);
+        survey
+    }
+
+    #[track_caller]
+    fn check_next(survey: &Survey, expected: Option<&str>) {
+        let found = next(survey, "logs");
+        let ends = found.as_deref().zip(expected).is_some_and(|(found, end)| found.ends_with(end));
+        assert!(ends || found.is_none() && expected.is_none(), "{found:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn the_next_command_is_that_of_the_log() {
+        let mixed = undisclosed(&[("chat", "small", 6), ("chat", "large", 4)]);
+        check_next(&mixed, Some("--out policy.safetensors --estimate-propensities"));
+        let apart = undisclosed(&[("a", "small", 6), ("b", "large", 4)]);
+        check_next(&apart, Some("--estimate-propensities --candidates-by none"));
+        check_next(&undisclosed(&[("a", "small", 6)]), None);
+        check_next(&Survey::default(), None);
+        let mut drawn = mixed.clone();
+        drawn.propensities = BTreeMap::from([("exact".to_owned(), 10)]);
+        check_next(&drawn, Some("--out policy.safetensors"));
+        let mut fixed = mixed.clone();
+        fixed.propensities = BTreeMap::from([("deterministic".to_owned(), 10)]);
+        check_next(&fixed, None);
+        let mut ungraded = mixed;
+        ungraded.known.n_quality = 0;
+        check_next(&ungraded, None);
+        ungraded.scores.counts = BTreeMap::from([("thumbs".to_owned(), 4)]);
+        check_next(&ungraded, Some("with --score thumbs, if that is the quality"));
+    }
+
     #[test]
     fn the_paragraph_says_what_is_missing() {
         check(|_| {}, &["no call of a chat model"], &["propensity"]);
@@ -128,7 +231,17 @@ mod tests {
                 survey.scores.counts = BTreeMap::from([("thumbs".to_owned(), 4)]);
             },
             &["--score (thumbs)", "10 calls have no prompt", "leave them out", "lack their cost"],
-            &["fixed model"],
+            &["fixed model", "--candidates-by"],
+        );
+        check(
+            |survey| *survey = undisclosed(&[("a", "small", 6), ("b", "large", 4)]),
+            &["each `model_group` has one model", "--candidates-by none"],
+            &["leave them out"],
+        );
+        check(
+            |survey| *survey = undisclosed(&[("", "small", 10)]),
+            &["nothing is known of any other"],
+            &["--estimate-propensities"],
         );
         check(
             |survey| {

@@ -17,14 +17,18 @@ pub(crate) use self::{
 };
 
 use self::evidence::{Columns, Measured};
-use super::{Recorder, Used, decide_all, used_rows};
-use crate::{load, policy_flags::LoadedPolicy, screen::Screen};
+use super::{Recorder, Used, decide_all, shared_schema, used_rows};
+use crate::{
+    estimated::{self, Estimated, Estimating},
+    policy_flags::LoadedPolicy,
+    screen::Screen,
+};
 use anyhow::{Result, bail};
 use pointsman_core::{
     catalog::Catalog,
     units::{as_float, len_as_float},
 };
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, read_log};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
 use pointsman_eval::{
     gate::{Condition, Decision, decide},
     interval::ConfidenceLevel,
@@ -46,8 +50,20 @@ pub(crate) struct Question {
     pub(crate) rival: Option<LoadedPolicy>,
     pub(crate) margins: Margins,
     pub(crate) stated: Stated,
+    /// How unknown propensities are estimated, if they are.
+    pub(crate) estimating: Option<Estimating>,
+    pub(crate) inexact: Inexact,
     pub(crate) catalog: Option<Catalog>,
     pub(crate) level: ConfidenceLevel,
+}
+
+/// What estimated propensities are worth to the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inexact {
+    /// No verdict rests on them.
+    Doubted,
+    /// They count as if they had been drawn with, since someone answers for it.
+    Accepted,
 }
 
 /// What the gate found, before it is put into words.
@@ -59,6 +75,7 @@ struct Judged<'a> {
     columns: &'a Columns,
     measured: &'a [Measured],
     decision: &'a Decision,
+    estimated: Option<Estimated>,
     /// By the timestamps; `None` where the log has none.
     requests_per_month: Option<f64>,
 }
@@ -72,13 +89,14 @@ pub(crate) fn judge(
 ) -> Result<GateReport> {
     let policies = std::iter::once(&question.policy).chain(&question.rival);
     let mut recorders: Vec<Recorder<'_>> = policies.map(Recorder::new).collect();
-    let options = LogOptions { undrawn: Undrawn::Keep, ..options.clone() };
-    let log = decide_all(&mut recorders, screen, |decide| {
-        Ok(read_log(paths, &options, &mut |_, request| decide(request))?)
+    let features = shared_schema(&recorders);
+    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
+    let (mut log, estimated) = decide_all(&mut recorders, screen, |decide| {
+        estimated::read(paths, &options, question.estimating.as_ref(), decide)
     })?;
-    load::check_metric(&log, &options)?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
-    let used = used_rows(&recorders, ids, false);
+    let mut used = used_rows(&recorders, ids, false);
+    leave_out_without_choice(&mut log, &mut used);
     if used.rows.len() < 2 {
         bail!(
             "{} of {} decisions are left to judge by: a policy was trained on {}, and {} have no \
@@ -97,7 +115,7 @@ pub(crate) fn judge(
         let evidence = columns.evidence(one, question.stated.smallest_propensity)?;
         conditions.push(Condition { wanted: one.wanted, evidence });
     }
-    let decision = decide(&conditions, n_inexact(&log, &used), question.level)?;
+    let decision = decide(&conditions, n_inexact(&log, &used, question.inexact), question.level)?;
     Ok(GateReport::new(&Judged {
         question,
         paths,
@@ -106,15 +124,32 @@ pub(crate) fn judge(
         columns: &columns,
         measured: &measured,
         decision: &decision,
+        estimated,
         requests_per_month: requests_per_month(&log),
     }))
 }
 
+/// Leaves out decisions for which the log shows one model in use alone, where others had a choice.
+/// Where the log itself calls a decision deterministic, all of them stay, and are in doubt.
+fn leave_out_without_choice(log: &mut TrafficLog, used: &mut Used) {
+    let had_choice = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
+    let n_without = log.rows.iter().filter(|row| !had_choice(row)).count();
+    let is_shown = n_without as u64 == log.in_use.n_alone;
+    if 0 < n_without && n_without < log.rows.len() && is_shown {
+        used.rows.retain(|&row| had_choice(&log.rows[row]));
+        log.dropped.insert("one model alone was in use".to_owned(), log.in_use.n_alone);
+    }
+}
+
 /// Decisions whose propensity is not the number that was sampled from, those among them that can
 /// not be used at all.
-fn n_inexact(log: &TrafficLog, used: &Used) -> u64 {
-    let is_exact = |row: &LoggedRow| row.propensity_kind == PropensityKind::Exact;
-    let n_used = used.rows.iter().filter(|&&row| !is_exact(&log.rows[row])).count() as u64;
+fn n_inexact(log: &TrafficLog, used: &Used, inexact: Inexact) -> u64 {
+    let is_enough = |row: &LoggedRow| match row.propensity_kind {
+        PropensityKind::Exact => true,
+        PropensityKind::Estimated => inexact == Inexact::Accepted,
+        PropensityKind::Deterministic | PropensityKind::Unknown => false,
+    };
+    let n_used = used.rows.iter().filter(|&&row| !is_enough(&log.rows[row])).count() as u64;
     let reasons = ["the propensity is unknown", "the propensity is missing"];
     n_used + reasons.iter().filter_map(|reason| log.dropped.get(*reason)).sum::<u64>()
 }

@@ -1,13 +1,20 @@
 //! The gate's verdict in words, in Markdown and as data; `docs/gate.md` has its fields.
 
 use super::{
-    Judged,
+    Inexact, Judged,
     condition::{Bounded, ConditionRow, signed_dollars},
     evidence::Metric,
 };
-use crate::{evaluation::joined, policy_flags::LoadedPolicy, report::GeneratedBy, screen, wording};
+use crate::{
+    estimated::{self, Estimated},
+    evaluation::joined,
+    policy_flags::LoadedPolicy,
+    report::GeneratedBy,
+    screen, wording,
+};
 use pointsman_core::units::len_as_float;
 use pointsman_eval::gate::{Answer, Verdict};
+use pointsman_log::record::PropensityKind;
 use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
@@ -31,6 +38,10 @@ pub(crate) struct GateReport {
     conditions: Vec<ConditionRow>,
     /// Why nothing may ship on these rows.
     doubts: Vec<String>,
+    /// What candidates, propensities and weights rest on that nobody wrote down.
+    estimates: Vec<String>,
+    /// Whether estimated propensities count as known ones.
+    is_estimated_accepted: bool,
     /// About how many more outcomes would settle it.
     more_outcomes: Option<f64>,
     requests_per_month: Option<f64>,
@@ -56,6 +67,8 @@ struct Rows {
     n_used: usize,
     n_trained_on: u64,
     n_unanswerable: u64,
+    /// Used, with an estimated propensity.
+    n_estimated: usize,
     n_without_outcome: u64,
     dropped: BTreeMap<String, u64>,
     n_damaged_lines: u64,
@@ -112,6 +125,8 @@ impl GateReport {
             confidence_each: decision.each_level.get(),
             conditions,
             doubts: decision.doubts.iter().map(ToString::to_string).collect(),
+            estimates: estimates(judged),
+            is_estimated_accepted: question.inexact == Inexact::Accepted,
             more_outcomes: decision.more_rows,
             requests_per_month: judged.requests_per_month,
             usd_per_month,
@@ -120,6 +135,7 @@ impl GateReport {
                 n_used: used.rows.len(),
                 n_trained_on: used.n_trained_on,
                 n_unanswerable: used.n_unanswerable,
+                n_estimated: n_estimated(judged),
                 n_without_outcome: log.n_without_outcome,
                 dropped: log.dropped.clone(),
                 n_damaged_lines: log.n_damaged_lines,
@@ -159,13 +175,14 @@ impl GateReport {
             let it = self.conditions.iter().filter(|it| it.answer == answer.name());
             it.map(ConditionRow::metric_words).collect::<Vec<_>>().join(" and ")
         };
+        let mark = if 0 < self.rows.n_estimated { Estimated::MARK } else { "" };
         match self.verdict {
             Verdict::Ship => format!(
-                "Ship `{name}`: against {rival}, {} within the margins.",
+                "Ship `{name}`: against {rival}, {} within the margins.{mark}",
                 are(&listed(Answer::Holds))
             ),
             Verdict::Hold => format!(
-                "Hold `{name}`: against {rival}, {} beyond the margin.",
+                "Hold `{name}`: against {rival}, {} beyond the margin.{mark}",
                 are(&listed(Answer::Fails))
             ),
             Verdict::CannotTell => {
@@ -202,7 +219,7 @@ impl GateReport {
         for note in self.notes() {
             text.push_str(&format!("\n  {note}"));
         }
-        for doubt in &self.doubts {
+        for doubt in self.doubts.iter().chain(&self.estimates) {
             text.push_str(&format!("\n! {doubt}"));
         }
         text
@@ -227,7 +244,7 @@ impl GateReport {
         for note in self.notes() {
             text.push_str(&format!("* {note}\n"));
         }
-        for doubt in &self.doubts {
+        for doubt in self.doubts.iter().chain(&self.estimates) {
             text.push_str(&format!("* ⚠ {doubt}\n"));
         }
         text.push_str(&format!("\n`{}`\n", self.generated_by.command));
@@ -246,7 +263,8 @@ impl GateReport {
             )
         }];
         notes.extend(self.conditions.iter().map(ConditionRow::note));
-        if !self.is_support_stated && self.verdict == Verdict::CannotTell {
+        let is_open = self.verdict == Verdict::CannotTell && self.rows.n_estimated == 0;
+        if !self.is_support_stated && is_open {
             notes.push(
                 "where the least probability that the logger gives a model is known beforehand, \
                  --smallest-propensity narrows the bounds"
@@ -295,6 +313,33 @@ impl GateReport {
             }
         }
     }
+}
+
+/// Used decisions whose propensity is an estimate.
+fn n_estimated(judged: &Judged<'_>) -> usize {
+    let kind = |row: usize| judged.log.rows[row].propensity_kind;
+    judged.used.rows.iter().filter(|&&row| kind(row) == PropensityKind::Estimated).count()
+}
+
+/// What was put in the place of what nobody wrote down, a sentence each.
+fn estimates(judged: &Judged<'_>) -> Vec<String> {
+    let mut sentences: Vec<String> = estimated::in_use(&judged.log.in_use).into_iter().collect();
+    sentences.extend(judged.estimated.iter().flat_map(Estimated::sentences));
+    sentences.extend(wording::thinned(judged.log.n_thinned));
+    let words = match judged.question.inexact {
+        Inexact::Doubted => {
+            "no verdict rests on estimated propensities unless --accept-estimated says that nothing \
+             but the logged request moved the choice; decisions that are drawn, with the propensity \
+             written down, as `serve` does, need no such trust"
+        }
+        Inexact::Accepted => {
+            "--accept-estimated: bounds hold only if nothing but the logged request moved the choice \
+             and the model of the logger is right; how far it is off is in no bound, finite-sample \
+             or not"
+        }
+    };
+    sentences.extend((0 < n_estimated(judged)).then(|| words.to_owned()));
+    sentences
 }
 
 fn are(listed: &str) -> String {

@@ -1,0 +1,379 @@
+//! `train --answers`: what is learned from models' answers, and how much of it is kept.
+//!
+//! For each model that has answers, a reader predicts from request and answer how good the answer is
+//! and what every other model would make of the request. It is kept where, on rows that its fit had
+//! not seen, deciding by it is worth more than deciding by the request alone, with an interval that
+//! excludes zero. Weakness: one strength out of six was chosen on the same rows, for both; and of
+//! many readers that are worth nothing, one in forty is kept by chance.
+
+use crate::{
+    load::{LoadedTable, narrow},
+    nearest::did_you_mean,
+    screen::Screen,
+    wording,
+};
+use anyhow::{Result, bail};
+use pointsman_core::{
+    answer::{Answer, FinishReason},
+    artifact::Artifact,
+    catalog::Catalog,
+    escalation::{EscalationScorer, Reader},
+    units::len_as_float,
+};
+use pointsman_data::{ReadOptions, read_answers, read_outcomes};
+use pointsman_eval::{
+    full::MeanValue,
+    interval::ConfidenceLevel,
+    reading::{ReadingRows, worth_of_reading},
+};
+use pointsman_train::escalation::{
+    AnswerDesign, AnswerDesignBuilder, EscalationError, EscalationSet, TrainedEscalation,
+    train_escalation,
+};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+};
+
+/// Flags of `train` about models' answers.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct AnswerFlags {
+    /// What the models of --table answered: `prompt_id`, `model`, `answer`, perhaps `finish_reason`
+    /// (Parquet, CSV or NDJSON): also learn when to call another model after an answer.
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "table", conflicts_with = "max_mb")]
+    pub(crate) answers: Vec<PathBuf>,
+    /// Learn from the answers of these models alone; of all that have answers where not given.
+    #[arg(long, num_args = 1.., value_name = "MODEL", requires = "answers")]
+    pub(crate) escalate_from: Vec<String>,
+}
+
+/// The table that answers belong to, and how it is read.
+pub(super) struct Table<'a> {
+    pub(super) loaded: &'a LoadedTable,
+    pub(super) paths: &'a [PathBuf],
+    pub(super) options: &'a ReadOptions,
+    pub(super) catalog: Option<&'a Catalog>,
+    pub(super) seed: u64,
+}
+
+/// The answers of one model, by rows of the table's matrix.
+struct Answered {
+    rows: Vec<u32>,
+    answers: AnswerDesign,
+    n_twice: u64,
+    n_of_other_prompts: u64,
+}
+
+/// What became of one model's answers.
+struct Verdict {
+    name: String,
+    n_answers: usize,
+    /// What reading adds, with the reader; or why nothing was learned.
+    learned: Result<(MeanValue, Reader, f64), EscalationError>,
+}
+
+impl AnswerFlags {
+    /// The artifact with the readers that are kept; the same one without --answers.
+    pub(super) fn add_readers(
+        &self,
+        artifact: Artifact,
+        table: &Table<'_>,
+        screen: &Screen,
+    ) -> Result<Artifact> {
+        if self.answers.is_empty() {
+            return Ok(artifact);
+        }
+        let models = self.models(table, screen)?;
+        let costs = table.costs()?;
+        let points = &artifact.card().operating_points;
+        let weights: Vec<f64> = match &costs {
+            Some(_) if !points.is_empty() => points.iter().map(|point| point.per_dollar).collect(),
+            Some(_) | None => vec![0.0],
+        };
+        let money = Money { costs: costs.as_deref(), weights: &weights };
+        let bar = screen.progress("learning to read answers", models.len() as u64);
+        let mut verdicts = Vec::new();
+        for model in models {
+            let name = &table.loaded.matrix.models[model];
+            bar.set_message(format!("learning to read the answers of {name}"));
+            let answered = self.read(name, table)?;
+            answered.describe(name, screen)?;
+            verdicts.push(table.learn(model, &answered, &money)?);
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        describe(&verdicts, screen)?;
+        let settings = verdicts.iter().map(|it| (format!("reader.{}", it.name), it.sentence()));
+        let artifact = artifact.with_settings(settings.collect())?;
+        let readers: Vec<Reader> = verdicts.into_iter().filter_map(Verdict::kept).collect();
+        if readers.is_empty() {
+            screen.say("no reader is kept, so the policy decides by requests alone")?;
+            return Ok(artifact);
+        }
+        Ok(artifact.with_readers(&readers)?)
+    }
+
+    /// The models to learn from, by their places in the matrix, ascending.
+    fn models(&self, table: &Table<'_>, screen: &Screen) -> Result<Vec<usize>> {
+        let known = &table.loaded.matrix.models;
+        let mut n_answers: BTreeMap<String, u64> = BTreeMap::new();
+        let counts = read_answers(&self.answers, &mut |row| {
+            if let Some(n) = n_answers.get_mut(row.model) {
+                *n += 1;
+            } else {
+                n_answers.insert(row.model.to_owned(), 1);
+            }
+        })?;
+        if let Some(line) = wording::dropped(&counts.dropped) {
+            screen.say(&format!("answers: {line}"))?;
+        }
+        for name in &self.escalate_from {
+            if !known.contains(name) {
+                let question = did_you_mean(name, known.iter().map(String::as_str));
+                bail!("--escalate-from: the table has no model `{name}`{question}");
+            }
+            if !n_answers.contains_key(name) {
+                bail!("--escalate-from: there is no answer of `{name}` in the files of --answers");
+            }
+        }
+        let others = n_answers.iter().filter(|(name, _)| !known.contains(name));
+        let n_others: u64 = others.map(|(_, n)| n).sum();
+        if 0 < n_others {
+            let n = wording::count(n_others);
+            screen.say(&format!("left out: {n} answers of models that are not in the table"))?;
+        }
+        let is_wanted = |name: &String| {
+            n_answers.contains_key(name)
+                && (self.escalate_from.is_empty() || self.escalate_from.contains(name))
+        };
+        let models: Vec<usize> =
+            (0..known.len()).filter(|&model| is_wanted(&known[model])).collect();
+        if models.is_empty() {
+            bail!(
+                "--answers: there is no answer of any model of the table; its models are {}",
+                known.join(", ")
+            );
+        }
+        Ok(models)
+    }
+
+    /// Reads one model's answers beside their requests.
+    fn read(&self, name: &str, table: &Table<'_>) -> Result<Answered> {
+        let mut texts: HashMap<String, (String, FinishReason)> = HashMap::new();
+        let mut n_twice = 0;
+        read_answers(&self.answers, &mut |row| {
+            if row.model != name {
+                return;
+            }
+            if texts.contains_key(row.prompt_id) {
+                n_twice += 1;
+                return;
+            }
+            let reason = row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named);
+            texts.insert(row.prompt_id.to_owned(), (row.answer.to_owned(), reason));
+        })?;
+        let LoadedTable { table: all, matrix, design, .. } = table.loaded;
+        let mut builder = AnswerDesignBuilder::new(design.schema());
+        let mut rows: Vec<u32> = Vec::new();
+        let mut n_found = 0_usize;
+        read_outcomes(table.paths, table.options, &mut |prompt, request| {
+            let Some((text, finish)) = all.prompts.get(prompt).and_then(|it| texts.get(&it.id))
+            else {
+                return;
+            };
+            n_found += 1;
+            let row = matrix.prompts.binary_search_by(|it| (*it as usize).cmp(&prompt));
+            let Some(row) = row.ok().and_then(|row| u32::try_from(row).ok()) else { return };
+            let text = Cow::Borrowed(text.as_str());
+            builder.push(request, &Answer { text, finish: *finish, ..Answer::default() });
+            rows.push(row);
+        })?;
+        let n_of_other_prompts = texts.len().saturating_sub(n_found) as u64;
+        Ok(Answered { rows, answers: builder.finish(), n_twice, n_of_other_prompts })
+    }
+}
+
+/// What next models' answers cost, and how much that counts.
+struct Money<'a> {
+    /// Shape `(rows of the matrix, models)`; finite.
+    costs: Option<&'a [f64]>,
+    /// Quality points per dollar.
+    weights: &'a [f64],
+}
+
+impl Table<'_> {
+    /// The costs of all outcomes, a missing one being its model's mean; `None` where a model has
+    /// none.
+    fn costs(&self) -> Result<Option<Vec<f64>>> {
+        let Some(mut costs) = self.loaded.costs(self.catalog)? else { return Ok(None) };
+        let n_models = self.loaded.matrix.models.len();
+        for model in 0..n_models {
+            let of_model = || costs.iter().skip(model).step_by(n_models);
+            let known: Vec<f64> = of_model().copied().filter(|cost| cost.is_finite()).collect();
+            if known.is_empty() {
+                return Ok(None);
+            }
+            let mean = mean(&known);
+            for cost in costs.iter_mut().skip(model).step_by(n_models) {
+                if !cost.is_finite() {
+                    *cost = mean;
+                }
+            }
+        }
+        Ok(Some(costs))
+    }
+
+    fn learn(&self, model: usize, answered: &Answered, money: &Money<'_>) -> Result<Verdict> {
+        let LoadedTable { matrix, design, groups, .. } = self.loaded;
+        let n_models = matrix.models.len();
+        let next: Vec<usize> = (0..n_models).filter(|&other| other != model).collect();
+        let columns: Vec<usize> = std::iter::once(model).chain(next.iter().copied()).collect();
+        let picked = |all: &[f64]| -> Vec<f64> {
+            let of_row = |row: &u32| {
+                let first = *row as usize * n_models;
+                columns.iter().map(move |&column| all[first + column])
+            };
+            answered.rows.iter().flat_map(of_row).collect()
+        };
+        let quality = picked(&matrix.quality);
+        let narrowed: Vec<f32> = quality.iter().map(|&it| narrow(it)).collect();
+        let groups: Vec<u64> = answered.rows.iter().map(|&row| groups[row as usize]).collect();
+        let prompts = design.select(&answered.rows);
+        let rows: Vec<u32> = (0..u32::try_from(groups.len())?).collect();
+        let set = EscalationSet {
+            prompts: &prompts,
+            answers: Some(&answered.answers),
+            quality: &narrowed,
+            n_next: next.len(),
+            groups: &groups,
+            rows: &rows,
+        };
+        let verdict = |learned| Verdict {
+            name: matrix.models[model].clone(),
+            n_answers: rows.len(),
+            learned,
+        };
+        let trained = train_escalation(&set, self.seed).and_then(|read| {
+            Ok((read, train_escalation(&EscalationSet { answers: None, ..set }, self.seed)?))
+        });
+        let (read, unread) = match trained {
+            Ok(both) => both,
+            Err(error @ (EscalationError::TooFewRows { .. } | EscalationError::OneFold)) => {
+                return Ok(verdict(Err(error)));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let cost_usd = money.costs.map_or_else(|| vec![0.0; quality.len()], picked);
+        let worth = worth_of_reading(
+            &ReadingRows {
+                n_next: next.len(),
+                quality: &quality,
+                cost_usd: &cost_usd,
+                expected_usd: &means_of_next(&cost_usd, columns.len()),
+                from_prompt: &widened(&unread),
+                from_answer: &widened(&read),
+                groups: &groups,
+            },
+            money.weights,
+            ConfidenceLevel::P95,
+        )?;
+        let scorer = EscalationScorer::new(read.parts)?;
+        Ok(verdict(Ok((worth, Reader { model, next, scorer }, read.strength))))
+    }
+}
+
+fn widened(trained: &TrainedEscalation) -> Vec<f64> {
+    trained.held_out.iter().map(|&it| f64::from(it)).collect()
+}
+
+/// The mean of each column but the first.
+fn means_of_next(cells: &[f64], n_columns: usize) -> Vec<f64> {
+    let of_column = |column: usize| -> Vec<f64> {
+        cells.iter().skip(column).step_by(n_columns).copied().collect()
+    };
+    (1..n_columns).map(|column| mean(&of_column(column))).collect()
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / len_as_float(values.len().max(1))
+}
+
+impl Answered {
+    /// What is not as it might be, for people.
+    fn describe(&self, name: &str, screen: &Screen) -> Result<()> {
+        for (n, what) in [
+            (self.n_twice, "to a prompt that has one already; the first one counts"),
+            (self.n_of_other_prompts, "to prompts that are not in the table"),
+            (self.answers.n_answers_cut(), "over 32 KiB, read head and tail only"),
+        ] {
+            if 0 < n {
+                screen.say(&format!("answers of {name}: {} {what}", wording::count(n)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Verdict {
+    /// Whether the reader goes into the policy.
+    fn is_kept(&self) -> bool {
+        self.learned.as_ref().is_ok_and(|(worth, ..)| 0.0 < worth.interval.lower)
+    }
+
+    fn kept(self) -> Option<Reader> {
+        let is_kept = self.is_kept();
+        self.learned.ok().filter(|_| is_kept).map(|(_, reader, _)| reader)
+    }
+
+    /// How it came about, for the card.
+    fn sentence(&self) -> String {
+        let n_answers = self.n_answers;
+        match &self.learned {
+            Ok((worth, _, strength)) => format!(
+                "{}; reading its answers adds {:+.5} [{:+.5}, {:+.5}] of utility; {n_answers} \
+                 answers, strength {strength}",
+                if self.is_kept() { "kept" } else { "left out" },
+                worth.value,
+                worth.interval.lower,
+                worth.interval.upper,
+            ),
+            Err(error) => format!("left out: {error}"),
+        }
+    }
+}
+
+fn describe(verdicts: &[Verdict], screen: &Screen) -> Result<()> {
+    screen.say(
+        "\nreading answers, against deciding after them by the request alone (utility on held-out \
+         rows, mean over the operating points, 95 %, asymptotic):",
+    )?;
+    let rows = verdicts.iter().map(|verdict| {
+        let worth = verdict.learned.as_ref().map_or_else(
+            |_| "-".to_owned(),
+            |(MeanValue { value, interval, .. }, ..)| {
+                wording::with_interval(*value, interval.lower, interval.upper)
+            },
+        );
+        let fate = if verdict.is_kept() { "kept" } else { "left out" };
+        [verdict.name.clone(), wording::length(verdict.n_answers), worth, fate.to_owned()]
+    });
+    screen.table(["answers of", "answers", "utility gained", "reader"], rows)?;
+    for verdict in verdicts {
+        if let Err(error) = &verdict.learned {
+            screen.say(&format!("nothing is learned from {}: {error}", verdict.name))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn next_models_have_the_means_of_their_columns() {
+        assert_eq!(means_of_next(&[9.0, 1.0, 2.0, 9.0, 3.0, 6.0], 3), [2.0, 4.0]);
+        assert_eq!(means_of_next(&[9.0], 1), [0.0; 0]);
+    }
+}

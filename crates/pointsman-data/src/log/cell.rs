@@ -1,0 +1,59 @@
+//! One decision with its outcome, as the readers of both forms hand it over.
+
+use std::{borrow::Cow, path::Path};
+
+use pointsman_log::record::{FeaturesRecord, PropensityKind};
+
+use crate::error::DataError;
+
+/// One decision as a reader hands it over; its candidates were handed over just before.
+pub(super) struct DecisionCell<'a> {
+    pub(super) path: &'a Path,
+    /// The row in the file, from 1.
+    pub(super) number: u64,
+    pub(super) id: &'a str,
+    pub(super) ts_ms: u64,
+    pub(super) session_id: Option<&'a str>,
+    pub(super) task: Option<Cow<'a, str>>,
+    pub(super) tenant: Option<&'a str>,
+    /// The values of the tags that the builder wants, in their order.
+    pub(super) tags: Vec<Option<String>>,
+    pub(super) drawn: &'a str,
+    pub(super) propensity: Option<f64>,
+    pub(super) kind: PropensityKind,
+    /// Whether it is about an answer, and no first decision.
+    pub(super) is_later_step: bool,
+    /// With which probability the logger kept the decision at all; one where it does not say.
+    pub(super) keep_prob: Option<f64>,
+    /// As counted at the decision, for where the outcome does not say.
+    pub(super) input_tokens: Option<f64>,
+    /// What stands in for a text that was not kept.
+    pub(super) features: Option<&'a FeaturesRecord>,
+    pub(super) outcome: Option<OutcomeCell<'a>>,
+}
+
+impl DecisionCell<'_> {
+    /// The refusal of a decision that cannot be right.
+    pub(super) fn wrong(&self, problem: String) -> DataError {
+        let (path, id) = (self.path.to_path_buf(), self.id.to_owned());
+        DataError::Decision { path, id, row: self.number, problem }
+    }
+
+    /// The refusal of a propensity that is no probability of a draw.
+    pub(super) fn wrong_propensity(&self, value: f64) -> DataError {
+        let (path, id) = (self.path.to_path_buf(), self.id.to_owned());
+        DataError::Propensity { path, value, id, row: self.number }
+    }
+}
+
+/// What came of a decision; values are not checked.
+#[derive(Clone, Copy, Default)]
+pub(super) struct OutcomeCell<'a> {
+    pub(super) served_model: Option<&'a str>,
+    pub(super) is_failed: bool,
+    pub(super) quality: Option<f64>,
+    pub(super) cost_usd: Option<f64>,
+    pub(super) input_tokens: Option<f64>,
+    pub(super) output_tokens: Option<f64>,
+    pub(super) latency_ms: Option<f64>,
+}

@@ -1,0 +1,193 @@
+//! What is answered after an answer.
+
+use crate::workbench::{Bench, artifact, loaded_from};
+use pointsman_core::{
+    answer::N_SIGNS,
+    escalation::{
+        EscalationParts, EscalationScorer, InputScaling, N_INPUTS, N_PRODUCTS, Reader, TermParts,
+    },
+    features::N_DENSE,
+    scorer::DenseScaling,
+};
+use pointsman_log::{ndjson, record::Record};
+use serde_json::{Value, json};
+
+/// A reader of the answers of `small`, to which longer answers are better ones: from 0.2 for none to
+/// 0.8. Of `large` it expects 0.6, of `middle` 0.55, of `tiny` 0.1.
+fn reader() -> Reader {
+    let schema = artifact(1).card().schema;
+    let terms = || TermParts {
+        weights: vec![0; schema.n_buckets() * 4],
+        squared_idf: vec![256; schema.n_buckets()],
+        scales: vec![0.001; 4],
+    };
+    let mut shape = DenseScaling { centres: [3.0; N_DENSE], factors: [0.0; N_DENSE] };
+    shape.factors[0] = 1.0;
+    let mut linear = vec![0.0; 4 * N_INPUTS];
+    linear[N_DENSE] = 0.1;
+    let parts = EscalationParts {
+        schema,
+        n_columns: 4,
+        prompt: terms(),
+        answer: terms(),
+        intercepts: vec![0.5, 0.6, 0.55, 0.1],
+        scaling: InputScaling {
+            prompt: DenseScaling { centres: [0.0; N_DENSE], factors: [0.0; N_DENSE] },
+            shape,
+            sign_centres: [0.0; N_SIGNS],
+            sign_factors: [0.0; N_SIGNS],
+        },
+        linear,
+        products: vec![0.0; 4 * N_PRODUCTS],
+    };
+    Reader { model: 2, next: vec![0, 1, 3], scorer: EscalationScorer::new(parts).unwrap() }
+}
+
+/// A service whose policy reads answers, and a decision for `small`.
+fn bench(toml: &str) -> (Bench, String) {
+    let bench = Bench::new(toml);
+    bench.service.swap(loaded_from(artifact(1).with_readers(&[reader()]).unwrap()));
+    let decided = bench.route(r#"{"prompt":"Hello","candidates":["small"],"session_id":"s"}"#);
+    assert_eq!(decided["model"], "small");
+    let id = decided["decision_id"].as_str().unwrap().to_owned();
+    (bench, id)
+}
+
+#[track_caller]
+fn escalate(bench: &Bench, body: &Value) -> Value {
+    let answer = bench.post("/escalate", body.to_string());
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+#[test]
+fn a_poor_answer_is_escalated_and_a_good_one_accepted() {
+    let (bench, id) = bench("");
+    let poor = escalate(&bench, &json!({"prompt": "Hello", "decision_id": id, "answer": ""}));
+    assert_eq!((&poor["decision"], &poor["model"]), (&json!("escalate"), &json!("large")));
+    assert_eq!(poor["provider"], "quarry");
+    assert_eq!((&poor["previous"], &poor["n_answers"]), (&json!(id), &json!(1)));
+    assert!((poor["quality"].as_f64().unwrap() - 0.2).abs() < 1e-6, "{poor}");
+    assert_eq!(poor["spent_from"], "expected");
+    let candidates = poor["candidates"].as_array().unwrap();
+    let names: Vec<&str> = candidates.iter().map(|one| one["model"].as_str().unwrap()).collect();
+    assert_eq!(names, ["small", "large", "middle", "tiny"]);
+    assert_eq!(candidates[0]["decision"], "accept");
+    let long = "A word. ".repeat(200);
+    let good = escalate(&bench, &json!({"prompt": "Hello", "decision_id": id, "answer": long}));
+    assert_eq!((&good["decision"], &good["model"]), (&json!("accept"), &json!("small")));
+    assert_eq!(good["provider"], Value::Null);
+    let explained = json!({"prompt": "Hello", "decision_id": id, "answer": "no", "explain": true});
+    let gain = escalate(&bench, &explained)["explanation"]["gain"].as_f64().unwrap();
+    assert!(0.0 < gain, "{gain}");
+}
+
+#[test]
+fn a_step_is_a_record_that_names_the_one_before() {
+    let (bench, id) = bench("");
+    let usage = json!({"prompt_tokens": 1000, "completion_tokens": 1000});
+    let choices = json!([{"message": {"content": ""}, "finish_reason": "stop"}]);
+    let body = json!({"prompt": "Hello", "decision_id": id, "choices": choices, "usage": usage});
+    let first = escalate(&bench, &body);
+    assert_eq!((&first["spent_from"], &first["spent_usd"]), (&json!("usage"), &json!(0.00075)));
+    let lines = bench.lines();
+    let text = lines.last().unwrap().to_string();
+    let record = ndjson::read(text.as_bytes()).next().unwrap().unwrap();
+    let Record::Decision(step) = record else { panic!("{record:?}") };
+    step.check().unwrap();
+    assert_eq!(first["decision_id"], step.id);
+    assert_eq!((step.step, step.previous.as_deref()), (Some(1), Some(&*id)));
+    assert_eq!((step.spent_usd, &*step.drawn), (Some(0.00075), "large"));
+    assert_eq!(step.session_id.as_deref(), Some("s"));
+    let next = json!({"prompt": "Hello", "decision_id": step.id, "answer": "", "cost_usd": 0.01});
+    let second = escalate(&bench, &next);
+    assert_eq!((&second["decision"], &second["model"]), (&json!("accept"), &json!("large")));
+    assert_eq!((&second["n_answers"], &second["spent_usd"]), (&json!(2), &json!(0.01075)));
+    assert_eq!(second["quality"], Value::Null);
+    assert_eq!(second["reasons"], json!(["nothing was learned about the answers of large"]));
+    let outcome = json!({"decision_id": step.id, "quality": 0.9});
+    assert_eq!(bench.post("/outcome", outcome.to_string()).json()["result"], "new");
+}
+
+#[test]
+fn a_cascade_comes_to_an_end() {
+    let (bench, mut id) = bench("");
+    for n_answers in 1..=3 {
+        let body =
+            json!({"prompt": "Hello", "decision_id": id, "answer": "", "served_model": "small"});
+        let step = escalate(&bench, &body);
+        assert_eq!(step["n_answers"], n_answers);
+        let expected = if n_answers < 3 { "escalate" } else { "accept" };
+        assert_eq!(step["decision"], expected, "{step}");
+        id = step["decision_id"].as_str().unwrap().to_owned();
+    }
+}
+
+#[test]
+fn what_was_spent_counts_against_the_callers_cap() {
+    let (bench, id) = bench("");
+    let body = |cost_usd: f64| {
+        json!({"prompt": "Hello", "decision_id": id, "answer": "", "max_cost_usd": 0.01,
+            "cost_usd": cost_usd})
+    };
+    assert_eq!(escalate(&bench, &body(0.0))["decision"], "escalate");
+    assert_eq!(escalate(&bench, &body(0.01))["decision"], "accept");
+}
+
+#[test]
+fn exploring_steps_have_exact_propensities() {
+    let (bench, id) = bench("[explore]\nhow = \"epsilon:1\"\nshare = 1.0");
+    let mut drawn = Vec::new();
+    for _ in 0..40 {
+        let step = escalate(&bench, &json!({"prompt": "x", "decision_id": id, "answer": ""}));
+        assert_eq!(step["propensity"], 0.25, "{step}");
+        drawn.push(step["model"].as_str().unwrap().to_owned());
+    }
+    let last = bench.lines().pop().unwrap();
+    assert_eq!(last["propensity"]["kind"], "exact");
+    for model in crate::workbench::MODELS {
+        assert!(drawn.iter().any(|one| one == model), "{model}: {drawn:?}");
+    }
+    let greedy = json!({"prompt": "x", "decision_id": id, "answer": "", "explore": false});
+    assert_eq!(escalate(&bench, &greedy)["propensity"], 1.0);
+}
+
+#[test]
+fn odd_answers_are_judged_or_refused() {
+    let (bench, id) = bench("");
+    for answer in ["", " ", "\u{0}\u{1}\u{fffd}", "🦀", "}{][", &"x".repeat(1 << 20)] {
+        let step = escalate(&bench, &json!({"prompt": "Hi", "decision_id": id, "answer": answer}));
+        assert!(step["decision"].is_string());
+        assert_eq!(step["n_bytes_cut"].is_u64(), 1 << 15 < answer.len(), "{}", answer.len());
+    }
+    let with = |answer: &[u8]| {
+        let start = format!(r#"{{"prompt":"Hi","decision_id":"{id}","answer":""#);
+        [start.as_bytes(), answer, b"\"}"].concat()
+    };
+    for (answer, code) in [
+        (&b"\xff\xfe"[..], "invalid_json"),
+        (&b"cut \xf0\x9f\xa6"[..], "invalid_json"),
+        (&br"\ud83e"[..], "invalid_json"),
+    ] {
+        let (status, found) = bench.post("/escalate", with(answer)).problem();
+        assert_eq!(status, 400, "{code} {found}");
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused() {
+    let (reading, id) = bench("");
+    for (body, expected) in [
+        (json!({"prompt": "x", "decision_id": "nowhere", "answer": ""}), (404, "unknown_decision")),
+        (json!({"prompt": "x", "answer": ""}), (400, "invalid_request")),
+        (json!({"prompt": "x", "decision_id": id}), (400, "invalid_request")),
+        (json!({"decision_id": id, "answer": ""}), (400, "invalid_request")),
+    ] {
+        let (status, code) = reading.post("/v1/escalate", body.to_string()).problem();
+        assert_eq!((status, &*code), expected, "{body}");
+    }
+    let body = json!({"prompt": "x", "decision_id": id, "answer": ""}).to_string();
+    let answer = Bench::new("").post("/escalate", body);
+    assert_eq!(answer.problem(), (422, "no_readers".to_owned()));
+    assert!(answer.text.contains("train it with --answers"), "{}", answer.text);
+}
