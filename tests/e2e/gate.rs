@@ -212,7 +212,10 @@ fn what_cannot_run_says_why() {
             format!("{GATE} --against logged --min-quality-delta 0 --smallest-propensity 0.5"),
             "below the stated --smallest-propensity 0.5",
         ),
-        (format!("{GATE} --against nothing --min-quality-delta 0"), "cannot read nothing"),
+        (
+            format!("{GATE} --against loged --min-quality-delta 0"),
+            "cannot read loged: there is no such file; --against takes `logged` or a policy file",
+        ),
     ] {
         let Finished { code, stdout: _, stderr } = bench.run(&arguments);
         assert_eq!(code, Some(2), "{arguments}\n{stderr}");

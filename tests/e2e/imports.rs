@@ -38,6 +38,12 @@ fn an_imported_log_teaches_what_it_taught_before() {
 }
 
 #[test]
+fn a_score_that_the_log_lacks_is_said() {
+    let said = bench().done("import calls.ndjson --out log --score stars");
+    assert!(said.contains("! the log has no score `stars`, which --score names"), "{said}");
+}
+
+#[test]
 fn an_import_says_what_it_found() {
     let bench = bench();
     let command =

@@ -49,6 +49,8 @@ pub struct Service {
     pub(crate) tally: Tally,
     /// Whether the journal took no record the last time.
     pub(crate) is_degraded: AtomicBool,
+    /// Whether the log of the service was told so last.
+    is_told_degraded: AtomicBool,
     pub(crate) is_draining: AtomicBool,
     pub(crate) sessions: Sessions,
     pub(crate) signals: Signals,
@@ -143,6 +145,7 @@ impl Service {
             budget: Budget::new(checked.exploration),
             metrics,
             is_degraded: AtomicBool::new(false),
+            is_told_degraded: AtomicBool::new(false),
             is_draining: AtomicBool::new(false),
             sessions: Sessions::new(settings.limits.sessions, 1000 * settings.limits.cache_s),
             signals: Signals::default(),
@@ -213,7 +216,29 @@ impl Service {
         let now_ms = self.now_ms();
         let force = self.force.load();
         force.live.store(self.signals.of(&force.loaded, now_ms));
-        self.journal.as_ref().map_or_else(Vec::new, |journal| journal.upkeep(now_ms).problems)
+        let mut problems =
+            self.journal.as_ref().map_or_else(Vec::new, |journal| journal.upkeep(now_ms).problems);
+        problems.extend(self.change_of_the_journal());
+        problems
+    }
+
+    /// Once for each time, that the journal began to take no records or takes them again.
+    fn change_of_the_journal(&self) -> Option<String> {
+        let is_degraded = self.is_degraded.load(Ordering::Relaxed);
+        if self.is_told_degraded.swap(is_degraded, Ordering::Relaxed) == is_degraded {
+            return None;
+        }
+        let n_unlogged = self.metrics.n_unlogged.load(Ordering::Relaxed);
+        Some(if is_degraded {
+            "the journal takes no records; look at its disk: until it does, calls are answered \
+             unlogged and explore nothing, or are refused, by journal.when_full"
+                .to_owned()
+        } else {
+            format!(
+                "the journal takes records again; since the start {n_unlogged} decisions were not \
+                 logged"
+            )
+        })
     }
 
     /// Ends the journal's last segment and makes everything durable.

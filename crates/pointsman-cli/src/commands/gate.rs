@@ -79,6 +79,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<Verdict> {
     screen.make_way_for(args.json.as_deref());
     let rival = (args.against != Path::new("logged")).then_some(args.against.as_path());
+    if let Some(path) = rival.filter(|path| !path.exists()) {
+        bail!(
+            "cannot read {}: there is no such file; --against takes `logged` or a policy file",
+            path.display()
+        );
+    }
     let inputs = args.log.iter().chain([&args.policy]).chain(&args.catalog);
     let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).chain(rival).collect();
     files::check_apart(&inputs, &[args.md.as_deref(), args.json.as_deref()])?;

@@ -181,6 +181,11 @@ fn describe(
     }
     let findings = Findings::of(imported, catalog);
     findings.say(screen)?;
+    if let Some(score) = &args.score
+        && !imported.survey.scores.counts.contains_key("quality")
+    {
+        screen.say(&format!("! the log has no score `{score}`, which --score names"))?;
+    }
     screen.say(&format!(
         "\nwrote {} parts into {out}; read them with --log {out}",
         wording::count(imported.n_parts),

@@ -99,6 +99,26 @@ fn a_full_disk_is_served_through_without_exploring() {
 }
 
 #[test]
+fn the_log_of_the_service_is_told_once_of_each_change() {
+    let (bench, is_full) = bench("");
+    let told = || -> Vec<String> {
+        let all = bench.service.upkeep();
+        all.into_iter().filter(|problem| problem.starts_with("the journal takes")).collect()
+    };
+    bench.route(CALL);
+    assert_eq!(told(), [""; 0]);
+    is_full.store(true, Ordering::Relaxed);
+    bench.route(CALL);
+    let problems = told();
+    assert!(problems.len() == 1 && problems[0].contains("no records"), "{problems:?}");
+    assert_eq!(told(), [""; 0]);
+    is_full.store(false, Ordering::Relaxed);
+    bench.route(CALL);
+    let again = "the journal takes records again; since the start 1 decisions were not logged";
+    assert_eq!(told(), [again]);
+}
+
+#[test]
 fn a_full_disk_is_refused_where_that_is_wanted() {
     let (bench, is_full) = bench("when_full = \"refuse\"");
     is_full.store(true, Ordering::Relaxed);
