@@ -8,7 +8,7 @@
 use crate::workbench::{Workbench, binary, root};
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };

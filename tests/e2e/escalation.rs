@@ -11,6 +11,8 @@ const MORE_THAN_REFERENCE: f64 = 0.02;
 /// What has to be recovered in any case on answers that show their arithmetic.
 const LEAST_ON_ARITHMETIC: f64 = 0.72;
 
+/// Prompts of the example.
+const N_PROMPTS: i32 = 600;
 const TABLES: [&str; 2] = ["routellm_gsm8k", "mmlu_pro"];
 
 #[test]
