@@ -82,19 +82,19 @@ pub fn write<W: Write>(writer: &mut W, record: &Record) -> io::Result<()> {
     }
 }
 
-/// As [`write`], of a decision that stays with the caller.
+/// As [`write()`], of a decision that stays with the caller.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_decision<W: Write>(writer: &mut W, decision: &DecisionRecord) -> io::Result<()> {
     decision.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     write_line(writer, record::decision_json(decision)?)
 }
 
-/// As [`write`], of an outcome that stays with the caller.
+/// As [`write()`], of an outcome that stays with the caller.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_outcome<W: Write>(writer: &mut W, outcome: &OutcomeRecord) -> io::Result<()> {
     outcome.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     write_line(writer, record::outcome_json(outcome)?)
