@@ -134,7 +134,7 @@ impl Draft {
             tenant: self.tenant,
             tags: tags.collect(),
             request,
-            candidates: vec![only(&drawn)],
+            candidates: vec![candidate(&drawn, 1.0)],
             drawn,
             propensity,
             draw: None,
@@ -196,11 +196,11 @@ pub(crate) fn grade(decision_id: String, ts_ms: u64, metrics: Vec<MetricRecord>)
     }
 }
 
-/// The only candidate that is known of.
-fn only(model: &str) -> CandidateRecord {
+/// A candidate of which no more is known than its probability.
+pub(crate) fn candidate(model: &str, probability: f64) -> CandidateRecord {
     CandidateRecord {
         model: model.to_owned(),
-        probability: 1.0,
+        probability,
         quality: None,
         cost_usd: None,
         latency_ms: None,

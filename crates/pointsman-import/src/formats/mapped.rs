@@ -6,19 +6,20 @@
 
 use std::collections::BTreeMap;
 
-use pointsman_log::record::{
-    CandidateRecord, PropensityKind, PropensityRecord, Scope, UsageRecord,
-};
+use pointsman_log::record::{PropensityKind, PropensityRecord, Scope, UsageRecord};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{fixed_model, parse};
 use crate::{
-    call::{Draft, Found, TRACE_TAG, metric},
+    call::{Draft, Found, TRACE_TAG, candidate, metric},
     cell::Cell,
     error::ImportError,
     item::{Dropped, Reason},
 };
+
+/// How far a propensity may be from the drawn model's probability, as columns are rounded.
+const TOLERANCE: f64 = 1e-6;
 
 /// Which columns hold what, and what models are called in the catalog.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -220,17 +221,9 @@ impl Row<'_> {
         let of_text = found.as_str().and_then(|text| serde_json::from_str(text).ok());
         let value: &Value = of_text.as_ref().unwrap_or(found);
         let decision = &mut call.decision;
-        let named = |model: &str, probability: f64| CandidateRecord {
-            model: model.to_owned(),
-            probability,
-            quality: None,
-            cost_usd: None,
-            latency_ms: None,
-            excluded_by: None,
-        };
         match value {
             Value::Object(entries) => {
-                let found = entries.iter().map(|(model, p)| Some(named(model, p.as_f64()?)));
+                let found = entries.iter().map(|(model, p)| Some(candidate(model, p.as_f64()?)));
                 let Some(found) = found.collect::<Option<Vec<_>>>() else {
                     let detail = format!("id `{}`", decision.id);
                     return Err(Dropped::new(Reason("a candidate without a probability"), detail));
@@ -238,6 +231,13 @@ impl Row<'_> {
                 decision.candidates = found;
                 let drawn = decision.candidates.iter().find(|one| one.model == decision.drawn);
                 let value = drawn.map(|one| one.probability);
+                if let (Some(written), Some(value)) = (decision.propensity.value, value)
+                    && TOLERANCE < (written - value).abs()
+                {
+                    let reason = Reason("a propensity that is not the drawn model's probability");
+                    let detail = format!("id `{}`, {written} and {value}", decision.id);
+                    return Err(Dropped::new(reason, detail));
+                }
                 if decision.propensity.kind != PropensityKind::Deterministic {
                     decision.propensity = PropensityRecord { value, kind: PropensityKind::Exact };
                 }
@@ -255,8 +255,8 @@ impl Row<'_> {
                     (1.0 - own) / pointsman_core::units::len_as_float(others.len())
                 };
                 let drawn = decision.drawn.clone();
-                decision.candidates = vec![named(&drawn, own)];
-                decision.candidates.extend(others.into_iter().map(|name| named(name, each)));
+                decision.candidates = vec![candidate(&drawn, own)];
+                decision.candidates.extend(others.into_iter().map(|name| candidate(name, each)));
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 if decision.propensity.value.is_some() {

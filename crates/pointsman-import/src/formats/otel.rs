@@ -5,7 +5,7 @@
 //! 1.36 are read too. There is neither a cost nor a propensity in these conventions. A span that was
 //! exported twice is one call, by its ids.
 //!
-//! Source: OpenTelemetry, `semantic-conventions-genai`, and the JSON encoding of OTLP.
+//! Source: `OpenTelemetry`, `semantic-conventions-genai`, and the JSON encoding of OTLP.
 
 use pointsman_log::record::{MetricRecord, Scope, UsageRecord};
 use serde::Deserialize;
