@@ -4,6 +4,8 @@
 //! letters have changed places. Further away than two letters, or a third of them, a name is another name,
 //! and no guess is better than a wrong one.
 
+use pointsman_import::edit_distance as edits;
+
 /// The known name nearest to `name`; the first of several. `None` where none is near.
 pub(crate) fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let wanted: Vec<char> = name.to_lowercase().chars().collect();
@@ -32,26 +34,6 @@ fn distance(wanted: &[char], known: &str) -> usize {
     };
     let whole = edits(wanted, &all);
     apart.map_or(whole, |apart| apart.min(whole))
-}
-
-/// Letters to insert, delete or replace (Levenshtein).
-fn edits(left: &[char], right: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (at, one) in left.iter().enumerate() {
-        let mut diagonal = at;
-        let mut before = at + 1;
-        for (other, cell) in right.iter().zip(row.iter_mut().skip(1)) {
-            let above = *cell;
-            let replaced = diagonal + usize::from(one != other);
-            before = replaced.min(above + 1).min(before + 1);
-            diagonal = above;
-            *cell = before;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = at + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

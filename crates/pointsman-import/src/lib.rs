@@ -41,7 +41,7 @@ mod tests;
 
 pub use error::ImportError;
 pub use formats::{ColumnMap, Columns, FORMATS, Format, find};
-pub use nearest::nearest_model;
+pub use nearest::{edit_distance, nearest_model};
 pub use rules::Rules;
 pub use run::{FileFound, Imported, Options, Origin, Progress, import};
 pub use survey::{DroppedRows, Gap, Known, Names, Pools, Survey};

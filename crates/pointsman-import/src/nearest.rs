@@ -20,23 +20,27 @@ fn distance_of_names(one: &str, other: &str) -> usize {
 }
 
 /// The edit distance of Levenshtein: letters put in, left out or replaced.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
+pub fn edit_distance(one: &[char], other: &[char]) -> usize {
     let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.chars().enumerate() {
+    for (at, letter) in one.iter().enumerate() {
         let mut diagonal = at;
         let mut left = at + 1;
         if let Some(first) = row.first_mut() {
             *first = left;
         }
-        for (cell, known) in row.iter_mut().skip(1).zip(&other) {
-            let replaced = diagonal + usize::from(letter != *known);
+        for (cell, known) in row.iter_mut().skip(1).zip(other) {
+            let replaced = diagonal + usize::from(letter != known);
             diagonal = *cell;
             left = replaced.min(left + 1).min(*cell + 1);
             *cell = left;
         }
     }
     row.last().copied().unwrap_or_default()
+}
+
+fn distance(one: &str, other: &str) -> usize {
+    let letters = |name: &str| name.chars().collect::<Vec<char>>();
+    edit_distance(&letters(one), &letters(other))
 }
 
 #[cfg(test)]
