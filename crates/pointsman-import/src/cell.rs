@@ -16,6 +16,32 @@ use serde::{
 
 use crate::time;
 
+/// Methods of a [`Visitor`] whose value is the default where a null, a truth value or a number stands.
+macro_rules! scalars_say_nothing {
+    () => {
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+
+        fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+            Ok(Self::Value::default())
+        }
+    };
+}
+pub(crate) use scalars_say_nothing;
+
 /// A plain value, whatever its type is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) enum Cell {
@@ -207,25 +233,7 @@ impl<'de, T: DeserializeOwned + Default> Visitor<'de> for NestedVisitor<T> {
         f.write_str("an object")
     }
 
-    fn visit_unit<E>(self) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<T, E> {
-        Ok(T::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<T, E> {
-        Ok(T::default())
-    }
+    scalars_say_nothing!();
 
     fn visit_str<E>(self, text: &str) -> Result<T, E> {
         // Text that is no object is as good as none.
@@ -271,25 +279,7 @@ impl<'de, T: DeserializeOwned> Visitor<'de> for ListVisitor<T> {
         f.write_str("an array")
     }
 
-    fn visit_unit<E>(self) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Vec<T>, E> {
-        Ok(Vec::new())
-    }
+    scalars_say_nothing!();
 
     fn visit_str<E>(self, text: &str) -> Result<Vec<T>, E> {
         let is_array = text.trim_start().starts_with('[');

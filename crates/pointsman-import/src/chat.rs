@@ -13,7 +13,7 @@ use serde::{
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::cell::{Cell, Entries};
+use crate::cell::{Cell, Entries, scalars_say_nothing};
 
 /// The messages of a prompt, and what else came with them.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -95,25 +95,7 @@ impl<'de> Visitor<'de> for PromptVisitor {
         f.write_str("messages")
     }
 
-    fn visit_unit<E>(self) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
+    scalars_say_nothing!();
 
     fn visit_str<E>(self, text: &str) -> Result<Prompt, E> {
         Ok(Prompt::of_text(text))
@@ -150,25 +132,7 @@ impl<'de> Visitor<'de> for SaidVisitor {
         f.write_str("a message")
     }
 
-    fn visit_unit<E>(self) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Prompt, E> {
-        Ok(Prompt::default())
-    }
+    scalars_say_nothing!();
 
     fn visit_str<E>(self, text: &str) -> Result<Prompt, E> {
         let mut prompt = Prompt::default();
@@ -293,25 +257,7 @@ impl<'de> Visitor<'de> for ContentVisitor {
         f.write_str("the content of a message")
     }
 
-    fn visit_unit<E>(self) -> Result<Content, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Content, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Content, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Content, E> {
-        Ok(Content::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Content, E> {
-        Ok(Content::default())
-    }
+    scalars_say_nothing!();
 
     fn visit_str<E>(self, text: &str) -> Result<Content, E> {
         Ok(Content { text: text.to_owned(), ..Content::default() })
