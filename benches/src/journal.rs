@@ -42,5 +42,6 @@ pub fn decision(ids: &Ids, n: u64, n_models: u16) -> DecisionRecord {
         step: None,
         previous: None,
         spent_usd: None,
+        answer: None,
     }
 }

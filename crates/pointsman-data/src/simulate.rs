@@ -199,6 +199,7 @@ impl<'a> Plan<'a> {
             step: None,
             previous: None,
             spent_usd: None,
+            answer: None,
         };
         let outcome = self.outcome(row * self.matrix.models.len() + drawn, id, ts_ms, model);
         (decision, outcome, drawn)

@@ -148,6 +148,7 @@ impl Draft {
             step: None,
             previous: None,
             spent_usd: None,
+            answer: None,
         };
         let outcome = OutcomeRecord {
             decision_id: id,

@@ -1,11 +1,11 @@
-//! The records of `testdata/record-v1.ndjson`, as values.
+//! The records of `testdata/record-v1.ndjson` and `testdata/record-v1-step.ndjson`, as values.
 
 use std::collections::BTreeMap;
 
 use crate::record::{
-    CandidateRecord, CostRecord, DecisionRecord, MessageRecord, MetricRecord, OutcomeRecord,
-    PolicyRecord, PropensityKind, PropensityRecord, RequestRecord, RoleRecord, Scope, Status,
-    UsageRecord,
+    AnswerRecord, CandidateRecord, CostRecord, DecisionRecord, FeaturesRecord, MessageRecord,
+    MetricRecord, OutcomeRecord, PolicyRecord, PropensityKind, PropensityRecord, RequestRecord,
+    RoleRecord, Scope, Status, UsageRecord,
 };
 
 /// A decision with every field filled: `small` drawn with probability 3/4.
@@ -41,6 +41,7 @@ pub(crate) fn full_decision() -> DecisionRecord {
         step: None,
         previous: None,
         spent_usd: None,
+        answer: None,
     }
 }
 
@@ -101,6 +102,34 @@ pub(crate) fn minimal_decision() -> DecisionRecord {
         step: None,
         previous: None,
         spent_usd: None,
+        answer: None,
+    }
+}
+
+/// A step after the answer of [`full_decision`]: `large` called with probability 1/4.
+pub(crate) fn step_decision() -> DecisionRecord {
+    let features = FeaturesRecord {
+        schema: "1-18-pairs".to_owned(),
+        terms: "AAAABA".to_owned(),
+        dense: vec![0.5, 0.0],
+        bytes: 9,
+        cut: 0,
+    };
+    DecisionRecord {
+        id: "d-3".to_owned(),
+        candidates: vec![candidate("small", 0.75), candidate("large", 0.25)],
+        drawn: "large".to_owned(),
+        propensity: PropensityRecord { value: Some(0.25), kind: PropensityKind::Exact },
+        step: Some(1),
+        previous: Some("d-1".to_owned()),
+        spent_usd: Some(0.00031),
+        answer: Some(AnswerRecord {
+            text: Some("Clear.".to_owned()),
+            finish_reason: Some("stop".to_owned()),
+            features: Some(features),
+            signs: vec![0.25, 0.0],
+        }),
+        ..minimal_decision()
     }
 }
 

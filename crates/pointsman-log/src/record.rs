@@ -81,6 +81,28 @@ pub struct DecisionRecord {
     /// What the answers of the cascade so far had cost, in dollars.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spent_usd: Option<f64>,
+    /// The answer that a step is about, as far as it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AnswerRecord>,
+}
+
+/// An answer that was read, in full or only in numbers.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct AnswerRecord {
+    /// Its text; absent where texts are not logged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Why it ends where it does, as its provider says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finish_reason: Option<String>,
+    /// The features of its text, where the text itself is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeaturesRecord>,
+    /// What the decision saw of it besides its words, in the order of
+    /// [`SIGN_NAMES`](pointsman_core::answer::SIGN_NAMES); empty where nothing is written. Where a
+    /// record has a text too, these count all the same: they may be of more than the text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signs: Vec<f64>,
 }
 
 /// What was asked, in full or only in numbers.

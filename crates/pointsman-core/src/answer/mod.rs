@@ -17,8 +17,10 @@ mod json;
 mod signs;
 mod tokens;
 mod wording;
+mod written;
 
 pub use signs::{N_SIGNS, SIGN_NAMES};
+pub use written::{OwnedAnswerFeatures, SignsError};
 
 use crate::{
     features::{self, Extractor, FeatureSchema, Features},
@@ -236,6 +238,11 @@ impl AnswerExtractor {
         }
         .all();
         AnswerFeatures { text, signs: &self.signs }
+    }
+
+    /// What was read last; signs are all zero before the first reading.
+    pub fn last(&self) -> AnswerFeatures<'_> {
+        AnswerFeatures { text: self.extractor.last(), signs: &self.signs }
     }
 
     fn read_answer(&mut self) -> Reading {

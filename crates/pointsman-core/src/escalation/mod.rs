@@ -12,6 +12,7 @@ pub use explain::{GainExplanation, explain_gain};
 pub use policy::{
     EscalationDecision, EscalationOption, EscalationPolicy, EscalationPolicyError,
     EscalationWorkspace, InHand, Reader, Settled, Step, decide_escalation, distribute_escalation,
+    distribute_escalation_read,
 };
 pub use scorer::{
     EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,

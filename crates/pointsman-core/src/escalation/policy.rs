@@ -8,11 +8,11 @@
 
 use super::scorer::{EscalationScorer, EscalationScores};
 use crate::{
-    answer::{Answer, AnswerExtractor},
+    answer::{Answer, AnswerExtractor, AnswerFeatures},
     circumstances::Circumstances,
     eligibility::Exclusion,
     explorer,
-    features::FeatureSchema,
+    features::{FeatureSchema, Features},
     objective::{Expected, Favour, Objective},
     policy::{Policy, Workspace},
     request::Request,
@@ -159,6 +159,11 @@ impl EscalationWorkspace {
     pub fn scores(&self) -> &EscalationScores {
         &self.scores
     }
+
+    /// The features of the last answer whose text was read.
+    pub fn answer(&self) -> AnswerFeatures<'_> {
+        self.extractor.last()
+    }
 }
 
 impl EscalationPolicy {
@@ -231,35 +236,49 @@ pub fn distribute_escalation(
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> (Option<Settled>, usize) {
     let (first, second) = workspaces;
-    let Some(reader) = escalation.reader(in_hand.model) else {
-        return second.accept(Settled::NoReader);
+    let reader = match escalation.reader_of(in_hand) {
+        Ok(reader) => reader,
+        Err(settled) => return (Some(second.accept(settled)), 0),
     };
-    if escalation.most_answers <= in_hand.n_answers {
-        return second.accept(Settled::LastStep);
-    }
     // Whether any model is left shows below: the one in hand has answered and does not count.
     let is_open = policy.distribute_in(in_hand.circumstances, in_hand.request, first).is_ok();
-    let EscalationWorkspace { extractor, scores, options, utilities, probabilities } = second;
+    let EscalationWorkspace { extractor, scores, .. } = &mut *second;
     let answer = extractor.extract(in_hand.request, in_hand.answer);
     let n_bytes_cut = answer.text.n_bytes_cut;
     reader.scorer.score(&first.features(), &answer, scores);
-    weigh(reader, in_hand, (&*first, &*scores), options);
-    let is_next = |it: &&EscalationOption| it.step != Step::Accept && it.excluded_by.is_none();
-    let n_next = options.iter().filter(is_next).count();
-    utilities.clear();
-    utilities.extend(options.iter().map(|option| option.utility));
-    probabilities.clear();
-    probabilities.resize(utilities.len(), 0.0);
-    in_hand.circumstances.explorer.distribute(utilities, probabilities);
-    for (option, probability) in options.iter_mut().zip(probabilities) {
-        option.probability = *probability;
+    (second.spread(reader, in_hand, (&*first, is_open)), n_bytes_cut)
+}
+
+/// As [`distribute_escalation`], of a request and an answer whose features were read before, by the
+/// policy's schema. The texts of both do not count.
+pub fn distribute_escalation_read(
+    (policy, escalation): (&Policy, &EscalationPolicy),
+    in_hand: &InHand<'_, '_, '_>,
+    (prompt, answer): (&Features<'_>, &AnswerFeatures<'_>),
+    workspaces: (&mut Workspace, &mut EscalationWorkspace),
+) -> Option<Settled> {
+    let (first, second) = workspaces;
+    let reader = match escalation.reader_of(in_hand) {
+        Ok(reader) => reader,
+        Err(settled) => return Some(second.accept(settled)),
+    };
+    let asked = (in_hand.request, prompt);
+    let is_open = policy.distribute_read(in_hand.circumstances, asked, first).is_ok();
+    reader.scorer.score(prompt, answer, &mut second.scores);
+    second.spread(reader, in_hand, (&*first, is_open))
+}
+
+impl EscalationPolicy {
+    /// What reads the answer in hand, or why nothing is to be chosen.
+    fn reader_of(&self, in_hand: &InHand<'_, '_, '_>) -> Result<&Reader, Settled> {
+        let reader = self.reader(in_hand.model).ok_or(Settled::NoReader)?;
+        if self.most_answers <= in_hand.n_answers { Err(Settled::LastStep) } else { Ok(reader) }
     }
-    ((!is_open || n_next == 0).then_some(Settled::NoneEligible), n_bytes_cut)
 }
 
 impl EscalationWorkspace {
     /// Leaves accepting as the only option, of an answer that was not read.
-    fn accept(&mut self, settled: Settled) -> (Option<Settled>, usize) {
+    fn accept(&mut self, settled: Settled) -> Settled {
         let expected = Expected { quality: 0.0, cost: Some(Usd::ZERO), latency_ms: Some(0.0) };
         self.options.clear();
         self.options.push(EscalationOption {
@@ -271,7 +290,30 @@ impl EscalationWorkspace {
         });
         self.probabilities.clear();
         self.probabilities.push(1.0);
-        (Some(settled), 0)
+        settled
+    }
+
+    /// The distribution over what may be done with an answer that was just scored; why there was
+    /// nothing to choose, if so.
+    fn spread(
+        &mut self,
+        reader: &Reader,
+        in_hand: &InHand<'_, '_, '_>,
+        (first, is_open): (&Workspace, bool),
+    ) -> Option<Settled> {
+        let Self { extractor: _, scores, options, utilities, probabilities } = self;
+        weigh(reader, in_hand, (first, &*scores), options);
+        let is_next = |it: &&EscalationOption| it.step != Step::Accept && it.excluded_by.is_none();
+        let n_next = options.iter().filter(is_next).count();
+        utilities.clear();
+        utilities.extend(options.iter().map(|option| option.utility));
+        probabilities.clear();
+        probabilities.resize(utilities.len(), 0.0);
+        in_hand.circumstances.explorer.distribute(utilities, probabilities);
+        for (option, probability) in options.iter_mut().zip(probabilities) {
+            option.probability = *probability;
+        }
+        (!is_open || n_next == 0).then_some(Settled::NoneEligible)
     }
 }
 

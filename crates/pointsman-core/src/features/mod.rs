@@ -13,6 +13,7 @@ mod terms;
 mod written;
 
 pub use answers::for_each_piece_of_answer;
+pub(crate) use written::single;
 pub use written::{FeaturesError, OwnedFeatures, UnknownSchema};
 
 use crate::{

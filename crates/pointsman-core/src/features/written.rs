@@ -213,7 +213,7 @@ fn value_of(digit: u8) -> Option<u32> {
 
 /// What was written was single precision before.
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
-const fn single(value: f64) -> f32 {
+pub(crate) const fn single(value: f64) -> f32 {
     value as f32
 }
 

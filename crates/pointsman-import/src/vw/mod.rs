@@ -123,6 +123,7 @@ impl Row {
             step: None,
             previous: None,
             spent_usd: None,
+            answer: None,
         })));
         out.push(Item::Outcome(Box::new(outcome)));
         Ok(())

@@ -4,6 +4,7 @@ use super::{
 };
 use crate::{
     explorer::{Explorer, Rule},
+    features::Extractor,
     objective::Weights,
     scorer::{Scorer, tests::patterned},
     units::Quality,
@@ -66,6 +67,45 @@ fn a_cascade_ends_where_there_is_nothing_to_choose() {
     check_settled(1, 1, &[], Some(Settled::NoReader));
     check_settled(0, 1, &["m1", "m2"], Some(Settled::NoneEligible));
     check_settled(0, 1, &["m0", "m1", "m2"], Some(Settled::NoneEligible));
+}
+
+/// Features of both texts decide as the texts do; a cascade that has ended ends for them too.
+#[test]
+fn features_that_were_read_before_give_the_same_steps() {
+    let (policy, escalation) = policies(2);
+    let (request, answer) = (Request::from_prompt(PROMPT), Answer::from_text(ANSWER));
+    let explorer =
+        Explorer::new(Rule::Softmax { temperature: 0.1 }, Probability::new(0.1).unwrap());
+    let circumstances = Circumstances { explorer: explorer.unwrap(), ..policy.circumstances() };
+    let bare = Request::default();
+    let schema = policy.scorer().schema();
+    let (mut prompts, mut answers) = (Extractor::new(schema), AnswerExtractor::new(schema));
+    let read = (&prompts.extract(&request), &answers.extract(&request, &answer));
+    for n_answers in [1, 2] {
+        let in_hand = |request, answer| InHand {
+            request,
+            circumstances: &circumstances,
+            answer,
+            model: 0,
+            n_answers,
+            spent: Usd::ZERO,
+        };
+        let both = (&policy, &escalation);
+        let mut first = Workspace::new(&policy);
+        let mut second = EscalationWorkspace::new(&escalation);
+        let by_text =
+            distribute_escalation(both, &in_hand(&request, &answer), (&mut first, &mut second));
+        let expected = second.options().to_vec();
+        let mut second = EscalationWorkspace::new(&escalation);
+        let none = Answer::default();
+        let settled = distribute_escalation_read(
+            both,
+            &in_hand(&bare, &none),
+            read,
+            (&mut first, &mut second),
+        );
+        assert_eq!((settled, second.options()), (by_text.0, &expected[..]));
+    }
 }
 
 #[test]
