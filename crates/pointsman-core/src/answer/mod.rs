@@ -90,6 +90,17 @@ impl FinishReason {
             _ => Self::Unknown,
         }
     }
+
+    /// The name that [`Self::named`] reads as this; `None` where it is not known.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Unknown => None,
+            Self::Stop => Some("stop"),
+            Self::Length => Some("length"),
+            Self::ToolCalls => Some("tool_calls"),
+            Self::ContentFilter => Some("content_filter"),
+        }
+    }
 }
 
 /// Natural logarithms of the probabilities of an answer's tokens.

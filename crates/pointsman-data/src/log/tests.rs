@@ -52,6 +52,7 @@ fn decision(id: &str) -> DecisionRecord {
         step: None,
         previous: None,
         spent_usd: None,
+        answer: None,
     }
 }
 

@@ -177,7 +177,7 @@ pub(super) fn write_request(
 }
 
 /// What the decision was made from, as the record keeps it in place of the text.
-fn write_features(out: &mut Vec<u8>, schema: FeatureSchema, features: &Features<'_>) {
+pub(super) fn write_features(out: &mut Vec<u8>, schema: FeatureSchema, features: &Features<'_>) {
     json::raw_key(out, "features");
     out.extend_from_slice(b"{\"schema\":");
     json::value(out, &format_args!("{schema}"));
@@ -186,15 +186,20 @@ fn write_features(out: &mut Vec<u8>, schema: FeatureSchema, features: &Features<
     features.write_terms(schema, out);
     out.push(b'"');
     json::raw_key(out, "dense");
-    for (index, &number) in features.dense.iter().enumerate() {
+    write_numbers(out, features.dense);
+    json::field(out, "bytes", &features.n_bytes);
+    json::field(out, "cut", &features.n_bytes_cut);
+    out.push(b'}');
+}
+
+/// Numbers as a list, of which there is at least one.
+pub(super) fn write_numbers(out: &mut Vec<u8>, numbers: &[f32]) {
+    for (index, &number) in numbers.iter().enumerate() {
         out.push(if index == 0 { b'[' } else { b',' });
         // Digits of double precision give the same bits however they are read.
         json::value(out, &f64::from(number));
     }
     out.push(b']');
-    json::field(out, "bytes", &features.n_bytes);
-    json::field(out, "cut", &features.n_bytes_cut);
-    out.push(b'}');
 }
 
 fn modality(capability: &'static str) -> &'static str {

@@ -191,3 +191,35 @@ fn what_cannot_be_judged_is_refused() {
     assert_eq!(answer.problem(), (422, "no_readers".to_owned()));
     assert!(answer.text.contains("train it with --answers"), "{}", answer.text);
 }
+
+/// By default what was read of it, the text only where prompts are kept as texts.
+#[test]
+fn an_answer_is_kept_as_prompts_are() {
+    let check = |prompts: &str, text: Value| {
+        let (bench, id) = bench(&format!("[journal]\nprompts = \"{prompts}\""));
+        let body = json!({"prompt": "Hello", "decision_id": id, "answer": "It is 42."});
+        escalate(&bench, &body);
+        let answer = bench.lines().pop().unwrap()["answer"].clone();
+        assert_eq!(answer["text"], text, "{prompts}: {answer}");
+        answer
+    };
+    let kept = check("hash", Value::Null);
+    assert_eq!(kept["signs"].as_array().unwrap().len(), N_SIGNS);
+    assert_eq!(kept["features"]["schema"], artifact(1).card().schema.to_string());
+    assert_eq!(kept["features"]["bytes"], 9);
+    assert_eq!(check("hash_only", Value::Null), Value::Null);
+    for (prompts, text) in [("redact", "It is 00."), ("full", "It is 42.")] {
+        let kept = check(prompts, json!(text));
+        assert_eq!(kept["signs"].as_array().unwrap().len(), N_SIGNS, "{prompts}");
+        assert_eq!(kept["features"], Value::Null, "{prompts}");
+    }
+}
+
+#[test]
+fn an_answer_that_was_not_read_is_not_kept() {
+    let (bench, id) = bench("");
+    let body =
+        json!({"prompt": "Hello", "decision_id": id, "answer": "Hm.", "served_model": "large"});
+    assert_eq!(escalate(&bench, &body)["decision"], "accept");
+    assert_eq!(bench.lines().pop().unwrap()["answer"], Value::Null);
+}

@@ -4,17 +4,19 @@ use super::{Drawn, Hand, Taken, best_next};
 use crate::{
     decide::{
         Around, Keep,
-        record::{write_chances, write_request},
+        record::{write_chances, write_features, write_numbers, write_request},
         reply::write_effects,
     },
-    json,
+    json, prompts,
     sessions::Turn,
+    settings::Prompts,
 };
 use pointsman_core::{
     escalation::{EscalationOption, EscalationWorkspace, GainExplanation, Settled, Step},
     policy::{Candidate, Workspace},
 };
 use pointsman_log::{body::ChatBody, ids::DecisionId};
+use std::borrow::Cow;
 
 /// Everything about one step that its reply and its record say.
 pub(super) struct Telling<'a, 'w, 'r, 't> {
@@ -236,8 +238,39 @@ impl Telling<'_, '_, '_, '_> {
         json::field(&mut out, "previous", &earlier.id);
         json::raw_key(&mut out, "spent_usd");
         json::dollars(&mut out, self.hand.spent);
+        self.write_answer(&mut out);
         out.push(b'}');
         out
+    }
+
+    /// What was read of the answer, as far as the settings let it be kept; nothing of one that was
+    /// not read.
+    fn write_answer(&self, out: &mut Vec<u8>) {
+        let answer = self.hand.answer;
+        let text = match self.around.service.settings.journal.prompts {
+            Prompts::HashOnly => return,
+            Prompts::Hash => None,
+            Prompts::Redact => Some(prompts::redact(&answer.text)),
+            Prompts::Full => Some(Cow::Borrowed(&*answer.text)),
+        };
+        if !self.drawn.is_read() {
+            return;
+        }
+        let read = self.workspaces.1.answer();
+        json::raw_key(out, "answer");
+        out.extend_from_slice(b"{\"signs\":");
+        write_numbers(out, read.signs);
+        if let Some(reason) = answer.finish.name() {
+            json::field(out, "finish_reason", reason);
+        }
+        match text {
+            Some(text) => json::field(out, "text", &text),
+            None => {
+                let schema = self.around.force.loaded.policy.scorer().schema();
+                write_features(out, schema, &read.text);
+            }
+        }
+        out.push(b'}');
     }
 }
 
