@@ -360,6 +360,7 @@ mod tests {
             propensity: 0.5,
             propensity_kind: PropensityKind::Unknown,
             was_served: true,
+            n_answers: 1,
             quality: 1.0,
             cost_usd: None,
             input_tokens: None,

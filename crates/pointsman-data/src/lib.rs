@@ -30,7 +30,8 @@ pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
 pub use log::{
-    Asked, LogOptions, LoggedRow, ModelsInUse, Steps, TrafficLog, Undrawn, Unknown, read_log,
+    Asked, LogOptions, LoggedRow, LoggedStep, ModelsInUse, Steps, TrafficLog, TrajectoryLog,
+    Undrawn, Unknown, read_log, read_trajectories,
 };
 pub use matrix::OutcomeMatrix;
 pub use parts::{TrainTest, parts_of_prompts, train_test_parts};

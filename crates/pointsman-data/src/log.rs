@@ -7,14 +7,18 @@
 //! Weakness: decisions that another model answered are dropped, since their quality is not the
 //! drawn model's. Where failovers are frequent, that makes unreliable models look better.
 
+mod answered;
 mod asked;
 mod build;
+mod candidates;
 mod cell;
+mod chain;
 mod flat;
 mod in_use;
 mod records;
 #[cfg(test)]
 mod tests;
+mod trajectories;
 
 use std::{
     collections::BTreeMap,
@@ -24,9 +28,13 @@ use std::{
 use pointsman_core::features::FeatureSchema;
 use pointsman_log::record::PropensityKind;
 
-pub use self::{asked::Asked, in_use::ModelsInUse};
+pub use self::{
+    asked::Asked,
+    in_use::ModelsInUse,
+    trajectories::{LoggedStep, TrajectoryLog, read_trajectories},
+};
 
-use self::build::LogBuilder;
+use self::{build::LogBuilder, cell::Decisions};
 use crate::{
     error::DataError,
     files::{Format, sources},
@@ -148,6 +156,9 @@ pub struct TrafficLog {
 }
 
 impl TrafficLog {
+    /// The reason for which later steps are dropped where [`Steps::First`] are read.
+    pub const LATER_STEP: &'static str = "a later step of a cascade";
+
     /// Leaves out rows, which are counted as dropped for `reason`; the places of those that stay, in
     /// their order. The digest stays that of all of them.
     pub fn keep(&mut self, reason: &str, is_kept: impl Fn(&LoggedRow) -> bool) -> Vec<usize> {
@@ -196,6 +207,8 @@ pub struct LoggedRow {
     pub propensity_kind: PropensityKind,
     /// Whether the drawn model is the one that answered; always so at present.
     pub was_served: bool,
+    /// Answers that were asked for: one, but of a trajectory that called more than one model.
+    pub n_answers: u32,
     /// In `[0, 1]`; zero of a failed answer.
     pub quality: f64,
     /// What the answer cost, in dollars.
@@ -221,17 +234,27 @@ pub fn read_log(
     options: &LogOptions,
     on_request: &mut dyn FnMut(usize, Asked<'_, '_>),
 ) -> Result<TrafficLog, DataError> {
-    let sources = sources(paths)?;
     let mut builder = LogBuilder::new(options, on_request)?;
+    read_sources(paths, options, &mut builder)?;
+    builder.finish(paths.first().map_or(Path::new(""), PathBuf::as_path))
+}
+
+/// Reads files, patterns or journals, and joins outcomes to decisions.
+fn read_sources(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    builder: &mut dyn Decisions,
+) -> Result<(), DataError> {
+    let sources = sources(paths)?;
     let are_records = |format| matches!(format, Format::Ndjson | Format::Journal);
     let records = sources.iter().filter(|source| are_records(source.format));
     let outcomes = records::index_outcomes(records, &options.quality_metric)?;
     for source in &sources {
         match source.format {
-            Format::Ndjson | Format::Journal => records::read(source, &outcomes, &mut builder)?,
-            Format::Parquet => flat::read(&source.path, &options.quality_metric, &mut builder)?,
+            Format::Ndjson | Format::Journal => records::read(source, &outcomes, builder)?,
+            Format::Parquet => flat::read(&source.path, &options.quality_metric, builder)?,
             Format::Csv => return Err(DataError::CsvLog { path: source.path.clone() }),
         }
     }
-    builder.finish(paths.first().map_or(Path::new(""), PathBuf::as_path))
+    Ok(())
 }

@@ -77,17 +77,25 @@ pub(super) fn read(
 ) -> Result<Result<OwnedFeatures, String>, String> {
     let Some(found) = found else { return Ok(Err(NO_TEXT.to_owned())) };
     let Some(wanted) = wanted else { return Ok(Err(FEATURES_ALONE.to_owned())) };
-    match found.schema.parse::<FeatureSchema>() {
-        Ok(schema) => {
-            let features = found.read(schema).map_err(|problem| problem.to_string())?;
-            if features.as_features().n_bytes == 0 {
-                return Ok(Err(NO_TEXT.to_owned()));
-            }
-            let other = || format!("{FEATURES_ALONE}, of the schema {schema} and not {wanted}");
-            Ok(features.coarser((schema, wanted)).ok_or_else(other))
-        }
-        Err(_) => Ok(Err(format!("{FEATURES_ALONE}, of a schema that this version does not know"))),
+    let read = read_by(found, wanted)?;
+    if read.as_ref().is_ok_and(|features| features.as_features().n_bytes == 0) {
+        return Ok(Err(NO_TEXT.to_owned()));
     }
+    Ok(read.map_err(|why| format!("{FEATURES_ALONE}, {why}")))
+}
+
+/// Features of any text as a schema reads them, or of what other schema they are; a problem where
+/// no text can have had them.
+pub(super) fn read_by(
+    found: &FeaturesRecord,
+    wanted: FeatureSchema,
+) -> Result<Result<OwnedFeatures, String>, String> {
+    let Ok(schema) = found.schema.parse::<FeatureSchema>() else {
+        return Ok(Err("of a schema that this version does not know".to_owned()));
+    };
+    let features = found.read(schema).map_err(|problem| problem.to_string())?;
+    let other = || format!("of the schema {schema} and not {wanted}");
+    Ok(features.coarser((schema, wanted)).ok_or_else(other))
 }
 
 /// The same number on every machine.

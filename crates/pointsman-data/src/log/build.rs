@@ -5,17 +5,14 @@ use std::{
     path::Path,
 };
 
-use pointsman_core::{
-    features::FeatureSchema,
-    request::Request,
-    units::{Propensity, len_as_float},
-};
+use pointsman_core::{features::FeatureSchema, request::Request, units::len_as_float};
 use pointsman_log::{journal::Damage, record::PropensityKind};
 
 use super::{
     LogOptions, LoggedRow, Steps, TrafficLog, Undrawn, Unknown,
     asked::{self, Asked},
-    cell::{DecisionCell, OutcomeCell},
+    candidates::checked_candidates,
+    cell::{DecisionCell, Decisions, OutcomeCell},
     in_use::Drawn,
 };
 use crate::{
@@ -24,11 +21,6 @@ use crate::{
     model_names::{ModelNames, sorted},
     scale::{Place, Scale, not_negative, whole},
 };
-
-/// How far probabilities may be from one in sum: columns may be single precision.
-const SUM_TOLERANCE: f64 = 1e-5;
-/// How far an exact propensity may be from the drawn candidate's probability.
-const PROPENSITY_TOLERANCE: f64 = 1e-6;
 
 /// A [`TrafficLog`] in the making; models are numbered by appearance until the end.
 pub(super) struct LogBuilder<'f> {
@@ -62,59 +54,21 @@ pub(super) struct LogBuilder<'f> {
     text: Vec<u8>,
 }
 
-impl<'f> LogBuilder<'f> {
-    pub(super) fn new(
-        options: &LogOptions,
-        on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
-    ) -> Result<Self, DataError> {
-        let telling = options.candidates_by.iter().filter(|_| options.unknown == Unknown::Keep);
-        Ok(Self {
-            on_request,
-            scale: Scale::new(options.quality_range)?,
-            models: ModelNames::default(),
-            candidates: Vec::new(),
-            excluded: Vec::new(),
-            seen: HashSet::new(),
-            rows: Vec::new(),
-            cells: Vec::new(),
-            ends: Vec::new(),
-            dropped: BTreeMap::new(),
-            missing_metric: format!("the outcome has no `{}`", options.quality_metric),
-            undrawn: options.undrawn,
-            unknown: options.unknown,
-            steps: options.steps,
-            tags: options.tags.iter().chain(telling).cloned().collect(),
-            n_kept_tags: options.tags.len(),
-            drawn: Drawn::default(),
-            n_thinned: 0,
-            features: options.features,
-            n_decisions_read: 0,
-            n_without_outcome: 0,
-            damage: Damage::default(),
-            digest: RowDigest::new(),
-            folder: Folder::default(),
-            text: Vec::new(),
-        })
-    }
-
-    /// The tags that a decision is to bring beside its task, in their order.
-    pub(super) fn wanted_tags(&self) -> &[String] {
+impl Decisions for LogBuilder<'_> {
+    fn wanted_tags(&self) -> &[String] {
         &self.tags
     }
 
-    /// Hands over the candidates of the decision that is pushed next.
-    pub(super) fn begin_candidates(&mut self) {
+    fn begin_candidates(&mut self) {
         self.candidates.clear();
         self.excluded.clear();
     }
 
-    /// Says that the last candidate was excluded.
-    pub(super) fn exclude_last(&mut self) {
+    fn exclude_last(&mut self) {
         self.excluded.extend(self.candidates.last().map(|(model, _)| *model));
     }
 
-    /// One candidate; `slot` says where in the list the same model stood last time.
-    pub(super) fn candidate(
+    fn candidate(
         &mut self,
         model: &str,
         probability: f64,
@@ -127,21 +81,19 @@ impl<'f> LogBuilder<'f> {
         Ok(())
     }
 
-    /// Counts what a journal's reader passed over.
-    pub(super) fn add_damage(&mut self, damage: Damage) {
+    fn add_damage(&mut self, damage: Damage) {
         self.damage.n_lines += damage.n_lines;
         self.damage.n_bytes += damage.n_bytes;
         self.damage.n_missing_segments += damage.n_missing_segments;
     }
 
-    /// Takes one decision, or counts why not. A request without text counts for its features.
-    pub(super) fn push(
+    fn push(
         &mut self,
         decision: &DecisionCell<'_>,
         request: &Request<'_>,
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
-        let taken = self.checked_candidates(decision)?;
+        let taken = checked_candidates(&self.candidates, &self.models, decision)?;
         let pool = self.pool(decision, taken);
         let outcome = match self.usable(decision) {
             Ok(outcome) => outcome,
@@ -194,6 +146,7 @@ impl<'f> LogBuilder<'f> {
             propensity,
             propensity_kind: decision.kind,
             was_served: true,
+            n_answers: 1,
             quality,
             cost_usd: not_negative(outcome.cost_usd, "cost_usd", &place)?,
             input_tokens: whole(input, "input tokens", u32::MAX, &place)?,
@@ -206,6 +159,42 @@ impl<'f> LogBuilder<'f> {
         self.n_thinned += u64::from(decision.keep_prob.is_some_and(|kept| kept < 1.0));
         self.add(row, asked);
         Ok(())
+    }
+}
+
+impl<'f> LogBuilder<'f> {
+    pub(super) fn new(
+        options: &LogOptions,
+        on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
+    ) -> Result<Self, DataError> {
+        let telling = options.candidates_by.iter().filter(|_| options.unknown == Unknown::Keep);
+        Ok(Self {
+            on_request,
+            scale: Scale::new(options.quality_range)?,
+            models: ModelNames::default(),
+            candidates: Vec::new(),
+            excluded: Vec::new(),
+            seen: HashSet::new(),
+            rows: Vec::new(),
+            cells: Vec::new(),
+            ends: Vec::new(),
+            dropped: BTreeMap::new(),
+            missing_metric: format!("the outcome has no `{}`", options.quality_metric),
+            undrawn: options.undrawn,
+            unknown: options.unknown,
+            steps: options.steps,
+            tags: options.tags.iter().chain(telling).cloned().collect(),
+            n_kept_tags: options.tags.len(),
+            drawn: Drawn::default(),
+            n_thinned: 0,
+            features: options.features,
+            n_decisions_read: 0,
+            n_without_outcome: 0,
+            damage: Damage::default(),
+            digest: RowDigest::new(),
+            folder: Folder::default(),
+            text: Vec::new(),
+        })
     }
 
     /// Where a decision that names only the model that was drawn takes its candidates from.
@@ -288,7 +277,7 @@ impl<'f> LogBuilder<'f> {
     /// Why the decision is of no use, or its outcome.
     fn usable<'a>(&mut self, decision: &DecisionCell<'a>) -> Result<OutcomeCell<'a>, &'static str> {
         if decision.is_later_step && self.steps == Steps::First {
-            return Err("a later step of a cascade");
+            return Err(TrafficLog::LATER_STEP);
         }
         let Some(outcome) = decision.outcome else {
             self.n_without_outcome += 1;
@@ -305,53 +294,6 @@ impl<'f> LogBuilder<'f> {
             return Err("another model answered than was drawn");
         }
         Ok(outcome)
-    }
-
-    /// Refuses what is no distribution or no draw from it; the drawn model's index.
-    fn checked_candidates(&mut self, decision: &DecisionCell<'_>) -> Result<u16, DataError> {
-        let wrong = |problem| decision.wrong(problem);
-        let total: f64 = self.candidates.iter().map(|&(_, probability)| probability).sum();
-        let is_wrong = |&(_, probability): &(u16, f64)| !(0.0..=1.0).contains(&probability);
-        if let Some((_, probability)) = self.candidates.iter().find(|one| is_wrong(one)) {
-            return Err(wrong(format!(
-                "gives a candidate the probability {probability}, which is not in [0, 1]"
-            )));
-        }
-        let mut drawn = None;
-        for &(model, probability) in &self.candidates {
-            if self.models.name(model) == Some(decision.drawn) {
-                if drawn.is_some() {
-                    return Err(wrong(format!("lists the candidate `{}` twice", decision.drawn)));
-                }
-                drawn = Some((model, probability));
-            }
-        }
-        let Some((taken, probability)) = drawn else {
-            return Err(wrong(format!(
-                "drew `{}`, which is not among its candidates",
-                decision.drawn
-            )));
-        };
-        let is_known = match decision.kind {
-            PropensityKind::Exact | PropensityKind::Estimated => true,
-            PropensityKind::Deterministic | PropensityKind::Unknown => false,
-        };
-        let (true, Some(value)) = (is_known, decision.propensity) else { return Ok(taken) };
-        if Propensity::new(value).is_err() {
-            return Err(decision.wrong_propensity(value));
-        }
-        if SUM_TOLERANCE < (total - 1.0).abs() {
-            return Err(wrong(format!(
-                "has candidate probabilities that sum to {total} instead of 1"
-            )));
-        }
-        let is_exact = decision.kind == PropensityKind::Exact;
-        if is_exact && PROPENSITY_TOLERANCE < (value - probability).abs() {
-            return Err(wrong(format!(
-                "has the exact propensity {value}, but drew with probability {probability}"
-            )));
-        }
-        Ok(taken)
     }
 
     fn group(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> u64 {
@@ -398,6 +340,6 @@ impl<'f> LogBuilder<'f> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "evaluation needs no more digits")]
-const fn single(probability: f64) -> f32 {
+pub(super) const fn single(probability: f64) -> f32 {
     probability as f32
 }

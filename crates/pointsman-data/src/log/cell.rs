@@ -2,9 +2,36 @@
 
 use std::{borrow::Cow, path::Path};
 
-use pointsman_log::record::{FeaturesRecord, PropensityKind};
+use pointsman_core::request::Request;
+use pointsman_log::{
+    journal::Damage,
+    record::{AnswerRecord, FeaturesRecord, PropensityKind},
+};
 
 use crate::error::DataError;
+
+/// What takes the decisions of a log, as the readers of both forms hand them over.
+pub(super) trait Decisions {
+    /// The tags that a decision is to bring beside its task, in their order.
+    fn wanted_tags(&self) -> &[String];
+
+    /// Hands over the candidates of the decision that is pushed next.
+    fn begin_candidates(&mut self);
+
+    /// One candidate; `slot` says where in the list the same model stood last time.
+    fn candidate(&mut self, model: &str, probability: f64, slot: &mut u16)
+    -> Result<(), DataError>;
+
+    /// Says that the last candidate was excluded.
+    fn exclude_last(&mut self);
+
+    /// Takes one decision, or counts why not. A request without text counts for its features.
+    fn push(&mut self, decision: &DecisionCell<'_>, request: &Request<'_>)
+    -> Result<(), DataError>;
+
+    /// Counts what a journal's reader passed over.
+    fn add_damage(&mut self, damage: Damage);
+}
 
 /// One decision as a reader hands it over; its candidates were handed over just before.
 pub(super) struct DecisionCell<'a> {
@@ -23,6 +50,14 @@ pub(super) struct DecisionCell<'a> {
     pub(super) kind: PropensityKind,
     /// Whether it is about an answer, and no first decision.
     pub(super) is_later_step: bool,
+    /// Which step of a cascade it says it is.
+    pub(super) step: Option<u64>,
+    /// The decision whose answer it is about.
+    pub(super) previous: Option<&'a str>,
+    /// What the answers of the cascade so far had cost.
+    pub(super) spent_usd: Option<f64>,
+    /// What is kept of that answer.
+    pub(super) answer: Option<&'a AnswerRecord>,
     /// With which probability the logger kept the decision at all; one where it does not say.
     pub(super) keep_prob: Option<f64>,
     /// As counted at the decision, for where the outcome does not say.

@@ -9,13 +9,10 @@ use pointsman_core::{
     request::{Message, Request, Role},
     units::Tokens,
 };
-use pointsman_log::record::{FeaturesRecord, MetricRecord, PropensityKind, RequestRecord};
-use serde::Deserialize;
+use pointsman_log::record::{MetricRecord, PropensityKind, RequestRecord};
+use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
-    build::LogBuilder,
-    cell::{DecisionCell, OutcomeCell},
-};
+use super::cell::{DecisionCell, Decisions, OutcomeCell};
 use crate::{
     columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
     error::DataError,
@@ -31,7 +28,7 @@ const METRICS: &str = "metrics";
 pub(super) fn read(
     path: &Path,
     quality_column: &str,
-    builder: &mut LogBuilder<'_>,
+    builder: &mut dyn Decisions,
 ) -> Result<(), DataError> {
     let mut columns = vec![
         "decision_id",
@@ -56,6 +53,8 @@ pub(super) fn read(
         "keep_prob",
         "step",
         "previous",
+        "spent_usd",
+        "answer",
         "served_model",
         "status",
         "usage_input",
@@ -82,12 +81,27 @@ pub(super) fn read(
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
-            let features = columns.features(row, batch)?;
+            let features = read_json(&columns.features, row, (&columns, batch), "features")?;
+            let answer = read_json(&columns.answers, row, (&columns, batch), "an answer")?;
             let decision = columns.decision(row, batch, builder.wanted_tags())?;
-            builder.push(&DecisionCell { features: features.as_ref(), ..decision }, &request)?;
+            let (features, answer) = (features.as_ref(), answer.as_ref());
+            builder.push(&DecisionCell { features, answer, ..decision }, &request)?;
         }
         Ok(())
     })
+}
+
+/// What one row has in a column of JSON.
+fn read_json<T: DeserializeOwned>(
+    column: &TextColumn,
+    row: usize,
+    (columns, batch): (&Columns, &Batch<'_>),
+    what: &str,
+) -> Result<Option<T>, DataError> {
+    let wrong = |error: serde_json::Error| {
+        columns.wrong(row, batch, format!("has {what} that cannot be read: {error}"))
+    };
+    column.get(row).map(serde_json::from_str).transpose().map_err(wrong)
 }
 
 struct Columns {
@@ -113,6 +127,8 @@ struct Columns {
     keep_probs: NumberColumn,
     steps: NumberColumn,
     previous: TextColumn,
+    spent: NumberColumn,
+    answers: TextColumn,
     served: TextColumn,
     statuses: TextColumn,
     usage_input: NumberColumn,
@@ -159,6 +175,8 @@ impl Columns {
             keep_probs: batch.numbers("keep_prob")?,
             steps: batch.numbers("step")?,
             previous: batch.texts("previous")?,
+            spent: batch.numbers("spent_usd")?,
+            answers: batch.texts("answer")?,
             served: batch.texts("served_model")?,
             statuses: batch.texts("status")?,
             usage_input: batch.numbers("usage_input")?,
@@ -172,7 +190,7 @@ impl Columns {
     fn candidates(
         &self,
         row: usize,
-        builder: &mut LogBuilder<'_>,
+        builder: &mut dyn Decisions,
         slots: &mut Vec<u16>,
         batch: &Batch<'_>,
     ) -> Result<(), DataError> {
@@ -235,13 +253,6 @@ impl Columns {
         Ok(request)
     }
 
-    fn features(&self, row: usize, batch: &Batch<'_>) -> Result<Option<FeaturesRecord>, DataError> {
-        let wrong = |error: serde_json::Error| {
-            self.wrong(row, batch, format!("has features that cannot be read: {error}"))
-        };
-        self.features.get(row).map(serde_json::from_str).transpose().map_err(wrong)
-    }
-
     fn decision<'a>(
         &'a self,
         row: usize,
@@ -280,6 +291,10 @@ impl Columns {
             keep_prob: self.keep_probs.get(row),
             is_later_step: self.steps.get(row).is_some_and(|step| 0.0 < step)
                 || self.previous.get(row).is_some(),
+            step: count(self.steps.get(row)),
+            previous: self.previous.get(row),
+            spent_usd: self.spent.get(row),
+            answer: None,
             input_tokens: self.input_tokens.get(row),
             features: None,
             outcome: self.outcome(row, batch)?,

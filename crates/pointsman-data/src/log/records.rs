@@ -8,10 +8,7 @@ use pointsman_log::{
     record::{DecisionRecord, OutcomeRecord, Record, Status},
 };
 
-use super::{
-    build::LogBuilder,
-    cell::{DecisionCell, OutcomeCell},
-};
+use super::cell::{DecisionCell, Decisions, OutcomeCell};
 use crate::{
     error::DataError,
     files::{Format, Source},
@@ -58,7 +55,7 @@ pub(super) fn index_outcomes<'a>(
 pub(super) fn read(
     source: &Source,
     outcomes: &Outcomes,
-    builder: &mut LogBuilder<'_>,
+    builder: &mut dyn Decisions,
 ) -> Result<(), DataError> {
     let mut slots = Vec::new();
     let path = &source.path;
@@ -82,7 +79,7 @@ struct Found<'a> {
 }
 
 fn push(
-    builder: &mut LogBuilder<'_>,
+    builder: &mut dyn Decisions,
     slots: &mut Vec<u16>,
     found: &Found<'_>,
 ) -> Result<(), DataError> {
@@ -113,6 +110,10 @@ fn push(
         kind: decision.propensity.kind,
         keep_prob: decision.keep_prob,
         is_later_step: decision.step.is_some_and(|step| 0 < step) || decision.previous.is_some(),
+        step: decision.step.map(u64::from),
+        previous: decision.previous.as_deref(),
+        spent_usd: decision.spent_usd,
+        answer: decision.answer.as_ref(),
         input_tokens: kept.input_tokens.map(pointsman_core::units::as_float),
         features: kept.features.as_ref(),
         outcome: found.outcome.map(Joined::cell),

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::writer::LogWriter;
 
+mod trajectories;
+
 fn candidate(model: &str, probability: f64) -> CandidateRecord {
     CandidateRecord {
         model: model.to_owned(),

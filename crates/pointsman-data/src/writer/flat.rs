@@ -25,6 +25,7 @@ struct Row {
     messages: Option<String>,
     modalities: Option<String>,
     features: Option<String>,
+    answer: Option<String>,
     metrics: Option<String>,
 }
 
@@ -55,6 +56,11 @@ impl FlatWriter {
                 .features
                 .as_ref()
                 .map(|features| json(serde_json::to_string(features)))
+                .transpose()?,
+            answer: decision
+                .answer
+                .as_ref()
+                .map(|answer| json(serde_json::to_string(answer)))
                 .transpose()?,
             metrics: outcome
                 .as_ref()
@@ -138,6 +144,7 @@ fn decision_columns(rows: &[Row]) -> Vec<Column> {
         count("step", rows, |row| row.decision.step.map(u64::from)),
         text("previous", rows, |row| row.decision.previous.as_deref()),
         number("spent_usd", rows, |row| row.decision.spent_usd),
+        text("answer", rows, |row| row.answer.as_deref()),
     ]
 }
 
