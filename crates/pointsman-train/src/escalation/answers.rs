@@ -35,6 +35,12 @@ impl AnswerDesignBuilder {
         self.design.signs.push(*signs);
     }
 
+    /// Adds one answer as the next row, whose features were read before, by the design's schema.
+    pub fn push_read(&mut self, answer: &AnswerFeatures<'_>) {
+        self.design.text.push(&answer.text);
+        self.design.signs.push(*answer.signs);
+    }
+
     /// The finished design.
     pub fn finish(self) -> AnswerDesign {
         self.design

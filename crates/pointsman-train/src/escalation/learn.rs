@@ -1,9 +1,11 @@
 //! From answers and outcomes to the parts of an escalation scorer.
 
-use super::{AnswerDesign, matrix::Beside};
+use super::{
+    matrix::Beside,
+    set::{EscalationError, EscalationSet, check},
+};
 use crate::{
     columns::Effort,
-    design::Design,
     fitted::Fitted,
     fold::{N_FOLDS, fold_of},
     outcomes::narrow,
@@ -21,48 +23,6 @@ pub const ESCALATION_STRENGTHS: [f64; 6] = [5.0, 10.0, 15.0, 20.0, 30.0, 60.0];
 
 /// Columns that are solved side by side.
 const B: usize = 8;
-
-/// The least number of answers that anything is learned from.
-const LEAST_ROWS: usize = 20;
-
-/// What to learn from: requests that one model answered. All slices are indexed by row.
-#[derive(Debug, Clone, Copy)]
-pub struct EscalationSet<'a> {
-    /// The requests' features.
-    pub prompts: &'a Design,
-    /// The answers' features; without them, what the request alone tells is learned.
-    pub answers: Option<&'a AnswerDesign>,
-    /// Shape `(rows, 1 + next models)`, row after row: the quality of the answer in hand, then that
-    /// of each next model's.
-    pub quality: &'a [f32],
-    /// Models that it may be escalated to.
-    pub n_next: usize,
-    /// Equal for rows that must not be divided: equal prompts.
-    pub groups: &'a [u64],
-    /// The rows to use, ascending.
-    pub rows: &'a [u32],
-}
-
-/// A set that nothing can be learned from.
-#[expect(missing_docs, reason = "the message documents the fields")]
-#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-pub enum EscalationError {
-    /// Nothing to escalate to.
-    #[error("there is no model to escalate to; name at least one")]
-    NoNextModel,
-    /// Columns that are not of one length.
-    #[error("`{column}` has {found} entries where {expected} are needed")]
-    Length { column: &'static str, found: usize, expected: usize },
-    /// Too little to hold anything out.
-    #[error("{found} answers; learning when to escalate takes at least {least}")]
-    TooFewRows { found: usize, least: usize },
-    /// A quality that is none.
-    #[error("row {row}: a quality of {value} is not in [0, 1]")]
-    Quality { row: usize, value: f32 },
-    /// All rows fall into one fold.
-    #[error("all answers are to one prompt, or nearly so; nothing can be held out")]
-    OneFold,
-}
 
 /// What one strength is worth on held-out rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -134,53 +94,6 @@ pub fn train_escalation(
     Ok(TrainedEscalation { parts, strengths, strength, held_out, n_unconverged })
 }
 
-impl EscalationSet<'_> {
-    fn n_columns(&self) -> usize {
-        1 + self.n_next
-    }
-
-    fn quality(&self, index: usize) -> &[f32] {
-        &self.quality[self.rows[index] as usize * self.n_columns()..][..self.n_columns()]
-    }
-
-    /// The mean of each column over some of the used rows.
-    fn means(&self, is_used: impl Fn(usize) -> bool) -> Vec<f64> {
-        let (mut sums, mut n) = (vec![0.0; self.n_columns()], 0_usize);
-        for index in (0..self.rows.len()).filter(|&index| is_used(index)) {
-            n += 1;
-            for (sum, &quality) in sums.iter_mut().zip(self.quality(index)) {
-                *sum += f64::from(quality);
-            }
-        }
-        sums.into_iter().map(|sum| sum / len_as_float(n.max(1))).collect()
-    }
-}
-
-fn check(set: &EscalationSet<'_>) -> Result<(), EscalationError> {
-    let EscalationSet { prompts, answers, quality, n_next, groups, rows } = *set;
-    if n_next == 0 {
-        return Err(EscalationError::NoNextModel);
-    }
-    let n_rows = prompts.n_rows();
-    let n_answers = answers.map_or(n_rows, AnswerDesign::n_rows);
-    for (column, found, expected) in [
-        ("answers", n_answers, n_rows),
-        ("quality", quality.len(), n_rows * (1 + n_next)),
-        ("groups", groups.len(), n_rows),
-    ] {
-        if found != expected {
-            return Err(EscalationError::Length { column, found, expected });
-        }
-    }
-    if rows.len() < LEAST_ROWS {
-        return Err(EscalationError::TooFewRows { found: rows.len(), least: LEAST_ROWS });
-    }
-    if let Some(at) = quality.iter().position(|value| !(0.0..=1.0).contains(value)) {
-        return Err(EscalationError::Quality { row: at / (1 + n_next), value: quality[at] });
-    }
-    Ok(())
-}
-
 /// Per strength, predictions of shape `(used rows, n_columns)` of fits that had not seen the row's
 /// fold.
 fn held_out(
@@ -193,6 +106,7 @@ fn held_out(
     let means: Vec<Vec<f64>> =
         (0..N_FOLDS).map(|fold| set.means(|index| folds[index] != fold)).collect();
     let mut all = vec![vec![0.0; folds.len() * n_columns]; ESCALATION_STRENGTHS.len()];
+    let scales = set.scales();
     let columns: Vec<(usize, usize)> =
         (0..N_FOLDS).flat_map(|fold| (0..n_columns).map(move |column| (fold, column))).collect();
     for columns in columns.chunks(B) {
@@ -201,7 +115,7 @@ fn held_out(
             for (c, &(fold, column)) in columns.iter().enumerate() {
                 if folds[index] != fold {
                     target[c] = set.quality(index)[column] - narrow(means[fold][column]);
-                    weights[c] = 1.0;
+                    weights[c] = set.weight(index, column) * scales[column];
                 }
             }
         }
@@ -225,11 +139,12 @@ fn held_out(
 /// The mean over next models of [`mean_gain`].
 fn worth(set: &EscalationSet<'_>, predicted: &[f32]) -> f64 {
     let n_columns = set.n_columns();
+    let means = set.means(|_| true);
     let of_next = |next: usize| {
         let row = |index: usize| {
             let row = &predicted[index * n_columns..][..n_columns];
-            let quality = set.quality(index);
-            (row[next] - row[0], f64::from(quality[next]) - f64::from(quality[0]))
+            let quality = |column: usize| set.estimate(index, column, means[column]);
+            (row[next] - row[0], quality(next) - quality(0))
         };
         mean_gain((0..set.rows.len()).map(row).collect())
     };
@@ -238,9 +153,14 @@ fn worth(set: &EscalationSet<'_>, predicted: &[f32]) -> f64 {
 
 /// The sum over all qualities of the squares of what predictions miss them by.
 fn squared_error(set: &EscalationSet<'_>, predicted: &[f32]) -> f64 {
-    let rows = predicted.chunks_exact(set.n_columns()).enumerate();
-    let missed = rows.flat_map(|(index, row)| row.iter().zip(set.quality(index)));
-    missed.map(|(predicted, quality)| f64::from(predicted - quality).powi(2)).sum()
+    let mut sum = 0.0;
+    for (index, row) in predicted.chunks_exact(set.n_columns()).enumerate() {
+        for (column, (predicted, quality)) in row.iter().zip(set.quality(index)).enumerate() {
+            let weight = f64::from(set.weight(index, column));
+            sum += weight * f64::from(predicted - quality).powi(2);
+        }
+    }
+    sum
 }
 
 /// Of pairs of a predicted and a true gain: the mean over all shares, from none to all, of the gain
@@ -262,10 +182,12 @@ fn mean_gain(mut gains: Vec<(f32, f64)>) -> f64 {
 fn slope(set: &EscalationSet<'_>, predicted: &[f32], means: &[f64]) -> f64 {
     let (mut with, mut alone) = (0.0, 0.0);
     for (index, row) in predicted.chunks_exact(set.n_columns()).enumerate() {
-        for ((predicted, quality), mean) in row.iter().zip(set.quality(index)).zip(means) {
+        let cells = row.iter().zip(set.quality(index)).zip(means).enumerate();
+        for (column, ((predicted, quality), mean)) in cells {
+            let weight = f64::from(set.weight(index, column));
             let away = f64::from(*predicted) - mean;
-            with += away * (f64::from(*quality) - mean);
-            alone += away * away;
+            with += weight * away * (f64::from(*quality) - mean);
+            alone += weight * away * away;
         }
     }
     if 0.0 < alone { (with / alone).max(0.0) } else { 1.0 }
@@ -279,9 +201,17 @@ fn fit(
     effort: &mut Effort,
 ) -> EscalationParts {
     let (n_columns, n_rows) = (set.n_columns(), set.rows.len());
-    let means = set.means(|_| true);
+    let (means, scales) = (set.means(|_| true), set.scales());
     let mut dual = vec![0.0; n_rows * n_columns];
     for from in (0..n_columns).step_by(B) {
+        let weights_of = |index: usize| {
+            std::array::from_fn(|c| {
+                let column = from + c;
+                let weight = |scale: &f32| set.weight(index, column) * scale;
+                scales.get(column).map_or(0.0, weight)
+            })
+        };
+        let weights: Vec<[f32; B]> = (0..n_rows).map(weights_of).collect();
         let of_row = |index: usize| {
             let quality = set.quality(index);
             std::array::from_fn(|c| {
@@ -290,7 +220,7 @@ fn fit(
             })
         };
         let target: Vec<[f32; B]> = (0..n_rows).map(of_row).collect();
-        let path = ridge_path::<B>(matrix, &target, &vec![[1.0; B]; n_rows], &[strength]);
+        let path = ridge_path::<B>(matrix, &target, &weights, &[strength]);
         effort.add(Effort::of(&path));
         for solved in &path.duals {
             crate::columns::put(&mut dual, n_columns, from, solved);

@@ -10,9 +10,8 @@ mod answers;
 mod block;
 mod learn;
 mod matrix;
+mod set;
 
 pub use answers::{AnswerDesign, AnswerDesignBuilder};
-pub use learn::{
-    ESCALATION_STRENGTHS, EscalationError, EscalationSet, StrengthValue, TrainedEscalation,
-    train_escalation,
-};
+pub use learn::{ESCALATION_STRENGTHS, StrengthValue, TrainedEscalation, train_escalation};
+pub use set::{EscalationError, EscalationSet, LEAST_ROWS};

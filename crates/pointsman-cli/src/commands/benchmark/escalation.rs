@@ -129,6 +129,7 @@ fn measure(
                 prompts: &pair.design,
                 answers,
                 quality: &pair.quality,
+                weights: None,
                 n_next: 1,
                 groups: &groups,
                 rows: &part.train,

@@ -245,6 +245,7 @@ impl Table<'_> {
             prompts: &prompts,
             answers: Some(&answered.answers),
             quality: &narrowed,
+            weights: None,
             n_next: next.len(),
             groups: &groups,
             rows: &rows,

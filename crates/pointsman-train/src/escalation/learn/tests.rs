@@ -1,5 +1,8 @@
 use super::*;
-use crate::{design::DesignBuilder, escalation::AnswerDesignBuilder};
+use crate::{
+    design::{Design, DesignBuilder},
+    escalation::{AnswerDesign, AnswerDesignBuilder},
+};
 use pointsman_core::{
     answer::Answer,
     escalation::{EscalationScorer, EscalationScores},
@@ -49,6 +52,7 @@ impl Example {
             prompts: &self.prompts,
             answers: Some(&self.answers),
             quality: &self.quality,
+            weights: None,
             n_next: 1,
             groups: &self.groups,
             rows: &self.rows,
@@ -92,6 +96,58 @@ fn what_an_answer_shows_is_learned() {
     assert!(best(&blind) < best(&trained), "{} {}", best(&blind), best(&trained));
 }
 
+/// Of each row one quality is known, drawn with probability 1/4 or 3/4, as in a log.
+fn logged_weights(n: u32) -> Vec<f32> {
+    let of_row = |row: u32| {
+        let is_accepted = row * 7 % 4 == 0;
+        if is_accepted { [4.0, 0.0] } else { [0.0, 4.0 / 3.0] }
+    };
+    (0..n).flat_map(of_row).collect()
+}
+
+#[test]
+fn what_an_answer_shows_is_learned_from_one_quality_of_each_row() {
+    let example = Example::new(1200);
+    let weights = logged_weights(1200);
+    let set = EscalationSet { weights: Some(&weights), ..example.set() };
+    let trained = train_escalation(&set, 1).unwrap();
+    let predicted = example.predicted(&trained.parts);
+    let mean_of = |quality: f32| {
+        let rows = predicted.iter().zip(example.quality.chunks_exact(2));
+        let of: Vec<f32> = rows.filter(|(_, row)| row[0] == quality).map(|(it, _)| *it).collect();
+        of.iter().sum::<f32>() / f32::from(u16::try_from(of.len()).unwrap())
+    };
+    assert!(0.2 < mean_of(1.0) - mean_of(0.0), "{} {}", mean_of(1.0), mean_of(0.0));
+}
+
+#[test]
+fn what_is_not_known_counts_for_nothing() {
+    let example = Example::new(240);
+    let weights = logged_weights(240);
+    let other: Vec<f32> = example
+        .quality
+        .iter()
+        .zip(&weights)
+        .map(|(quality, weight)| if *weight == 0.0 { 1.0 - quality } else { *quality })
+        .collect();
+    let train = |quality: &[f32]| {
+        let set = EscalationSet { quality, weights: Some(&weights), ..example.set() };
+        train_escalation(&set, 1).unwrap()
+    };
+    let (one, two) = (train(&example.quality), train(&other));
+    assert_eq!((one.parts, one.held_out), (two.parts, two.held_out));
+}
+
+/// Weights of one are no weights.
+#[test]
+fn everything_known_is_as_without_weights() {
+    let example = Example::new(120);
+    let ones = vec![1.0; 240];
+    let set = EscalationSet { weights: Some(&ones), ..example.set() };
+    let (with, without) = (train_escalation(&set, 3), train_escalation(&example.set(), 3));
+    assert_eq!(with.unwrap().parts, without.unwrap().parts);
+}
+
 #[test]
 fn the_same_set_and_seed_give_the_same_parts() {
     let example = Example::new(120);
@@ -128,7 +184,7 @@ fn mean_gain_is_the_area_under_what_is_gained() {
 
 #[test]
 fn sets_that_teach_nothing_are_refused() {
-    let example = Example::new(40);
+    let (example, weights) = (Example::new(40), logged_weights(40));
     let set = example.set();
     let refusal = |set: EscalationSet<'_>| train_escalation(&set, 0).unwrap_err().to_string();
     for (set, expected) in [
@@ -140,6 +196,18 @@ fn sets_that_teach_nothing_are_refused() {
         (
             EscalationSet { quality: &example.quality[..79], ..set },
             "`quality` has 79 entries where 80 are needed",
+        ),
+        (
+            EscalationSet { weights: Some(&[1.0; 3]), ..set },
+            "`weights` has 3 entries where 80 are needed",
+        ),
+        (
+            EscalationSet { weights: Some(&[-1.0; 80]), ..set },
+            "row 0: a weight of -1 is not a finite number from 0 up",
+        ),
+        (
+            EscalationSet { weights: Some(&weights), ..set },
+            "10 known qualities in column 0; learning takes at least 20",
         ),
         (
             EscalationSet { groups: &[7; 40], ..set },
