@@ -37,6 +37,8 @@ mod settings_flags;
 #[cfg(feature = "learn")]
 mod standing;
 #[cfg(feature = "learn")]
+mod trajectories;
+#[cfg(feature = "learn")]
 mod what_if;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;

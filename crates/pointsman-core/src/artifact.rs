@@ -96,6 +96,20 @@ impl Artifact {
         Self::from_bytes(&bytes)
     }
 
+    /// The same, of which more rows are remembered as trained on; ids are made by
+    /// [`Card::row_id`].
+    ///
+    /// # Errors
+    /// None for an artifact that was checked; the signature is the encoder's.
+    pub fn with_rows(&self, more: &[u64]) -> Result<Self, ArtifactError> {
+        let mut row_ids = self.row_ids.clone();
+        row_ids.extend_from_slice(more);
+        row_ids.sort_unstable();
+        row_ids.dedup();
+        let bytes = codec::encode(&self.card, &self.scorer, &row_ids, &self.readers)?;
+        Self::from_bytes(&bytes)
+    }
+
     /// Reads and checks a whole file.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod escalation;
 mod learning;
+mod steps;
 
 pub(crate) use escalation::AnswerFlags;
 pub(crate) use learning::{LearningFlags, Loss};
@@ -232,7 +233,15 @@ fn from_log(
         estimated: loaded.estimated.as_ref(),
     };
     let demands = args.points.demands(&models)?;
-    learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
+    let config = args.learning.config()?.with_demands(demands)?;
+    let (artifact, trained) = learn(&set, &config, source, screen)?;
+    let artifact = match steps::of_log(args, &loaded.log, &options, screen)? {
+        Some(steps) => {
+            args.answers.add_logged_readers(&artifact, &steps, args.learning.seed, screen)?
+        }
+        None => artifact,
+    };
+    Ok((artifact, trained))
 }
 
 /// Learns, and puts the result into an artifact.

@@ -71,6 +71,17 @@ fn with_readers() -> Artifact {
 }
 
 #[test]
+fn more_rows_are_remembered_as_trained_on() {
+    let card = small().card().clone();
+    let new = card.row_id("a row of a trajectory");
+    assert!(!small().was_trained_on(new));
+    let found = small().with_rows(&[new, new]).unwrap();
+    assert!(found.was_trained_on(new));
+    assert_eq!(found.n_training_rows(), small().n_training_rows() + 1);
+    assert_eq!(found.with_rows(&[new]).unwrap().to_bytes().unwrap(), found.to_bytes().unwrap());
+}
+
+#[test]
 fn readers_are_written_and_read_back() {
     let original = with_readers();
     let bytes = original.to_bytes().unwrap();

@@ -294,6 +294,13 @@ impl Chain<'_> {
             let cost = |at: usize| costs.get(at).and_then(|(cost, _)| *cost);
             spent_usd = step.spent_usd.unwrap_or(spent_usd + cost(at).unwrap_or(0.0));
             let is_accepted = before.drawn == step.drawn;
+            let graded = step.quality.or(before.quality.filter(|_| is_accepted));
+            let after = self.nodes.get(at + 2).filter(|after| after.drawn == step.drawn);
+            // A grade that only the step after it has is known only where that one accepted.
+            let (quality, of_accepting) = match (graded, after) {
+                (None, Some(after)) => (after.quality, after.propensity),
+                (Some(_) | None, Some(_) | None) => (graded, 1.0),
+            };
             steps.push(LoggedStep {
                 id: step.id.clone(),
                 in_hand: place(before.drawn),
@@ -302,7 +309,8 @@ impl Chain<'_> {
                 chances: step.chances.iter().map(|&(model, p)| (place(model), p)).collect(),
                 answer: step.answer.clone(),
                 quality_in_hand: before.quality,
-                quality: step.quality.or(before.quality.filter(|_| is_accepted)),
+                quality,
+                quality_propensity: step.propensity * of_accepting,
                 cost_usd: cost(at + 1),
                 spent_usd,
             });

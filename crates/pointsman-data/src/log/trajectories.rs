@@ -69,6 +69,8 @@ pub struct LoggedStep {
     /// The grade of the answer that came of the step: of the model that was called, or of the answer
     /// that was accepted.
     pub quality: Option<f64>,
+    /// The probability of all draws without which that grade would not be known.
+    pub quality_propensity: f64,
     /// What the call cost, in dollars; zero where the answer was accepted.
     pub cost_usd: Option<f64>,
     /// What the answers before it had cost, in dollars, as the step knew it.

@@ -1,4 +1,5 @@
-//! `train --answers`: what is learned from models' answers, and how much of it is kept.
+//! `train --answers`: what is learned from models' answers, and how much of it is kept. What a log's
+//! steps teach is in [`steps`](super::steps).
 //!
 //! For each model that has answers, a reader predicts from request and answer how good the answer is
 //! and what every other model would make of the request. It is kept where, on rows that its fit had
@@ -43,9 +44,13 @@ pub(crate) struct AnswerFlags {
     /// (Parquet, CSV or NDJSON): also learn when to call another model after an answer.
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "table", conflicts_with = "max_mb")]
     pub(crate) answers: Vec<PathBuf>,
-    /// Learn from the answers of these models alone; of all that have answers where not given.
-    #[arg(long, num_args = 1.., value_name = "MODEL", requires = "answers")]
+    /// Learn from the answers of these models alone, in --answers or in the steps of a log; of all that
+    /// have answers where not given.
+    #[arg(long, num_args = 1.., value_name = "MODEL", conflicts_with = "no_readers")]
     pub(crate) escalate_from: Vec<String>,
+    /// From a log with steps after answers, learn nothing about answers.
+    #[arg(long, conflicts_with = "table")]
+    pub(crate) no_readers: bool,
 }
 
 /// The table that answers belong to, and how it is read.
@@ -66,11 +71,13 @@ struct Answered {
 }
 
 /// What became of one model's answers.
-struct Verdict {
-    name: String,
-    n_answers: usize,
-    /// What reading adds, with the reader; or why nothing was learned.
-    learned: Result<(MeanValue, Reader, f64), EscalationError>,
+pub(super) struct Verdict {
+    pub(super) name: String,
+    pub(super) n_answers: usize,
+    /// What is known of them, in words; empty where everything is.
+    pub(super) rests_on: String,
+    /// What reading adds, with the reader and its strength; or why nothing was learned.
+    pub(super) learned: Result<(MeanValue, Reader, f64), String>,
 }
 
 impl AnswerFlags {
@@ -82,6 +89,9 @@ impl AnswerFlags {
         screen: &Screen,
     ) -> Result<Artifact> {
         if self.answers.is_empty() {
+            if !self.escalate_from.is_empty() {
+                bail!("--escalate-from names models of --answers; pass those too");
+            }
             return Ok(artifact);
         }
         let models = self.models(table, screen)?;
@@ -103,15 +113,7 @@ impl AnswerFlags {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        describe(&verdicts, screen)?;
-        let settings = verdicts.iter().map(|it| (format!("reader.{}", it.name), it.sentence()));
-        let artifact = artifact.with_settings(settings.collect())?;
-        let readers: Vec<Reader> = verdicts.into_iter().filter_map(Verdict::kept).collect();
-        if readers.is_empty() {
-            screen.say("no reader is kept, so the policy decides by requests alone")?;
-            return Ok(artifact);
-        }
-        Ok(artifact.with_readers(&readers)?)
+        finish(artifact, verdicts, screen)
     }
 
     /// The models to learn from, by their places in the matrix, ascending.
@@ -194,6 +196,24 @@ impl AnswerFlags {
     }
 }
 
+/// The artifact with the readers that are kept, and with what became of each.
+pub(super) fn finish(
+    artifact: Artifact,
+    verdicts: Vec<Verdict>,
+    screen: &Screen,
+) -> Result<Artifact> {
+    describe(&verdicts, screen)?;
+    let settings = verdicts.iter().map(|it| (format!("reader.{}", it.name), it.sentence()));
+    let artifact = artifact.with_settings(settings.collect())?;
+    let mut readers: Vec<Reader> = verdicts.into_iter().filter_map(Verdict::kept).collect();
+    readers.sort_by_key(|reader| reader.model);
+    if readers.is_empty() {
+        screen.say("no reader is kept, so the policy decides by requests alone")?;
+        return Ok(artifact);
+    }
+    Ok(artifact.with_readers(&readers)?)
+}
+
 /// What next models' answers cost, and how much that counts.
 struct Money<'a> {
     /// Shape `(rows of the matrix, models)`; finite.
@@ -253,17 +273,12 @@ impl Table<'_> {
         let verdict = |learned| Verdict {
             name: matrix.models[model].clone(),
             n_answers: rows.len(),
+            rests_on: String::new(),
             learned,
         };
-        let trained = train_escalation(&set, self.seed).and_then(|read| {
-            Ok((read, train_escalation(&EscalationSet { answers: None, ..set }, self.seed)?))
-        });
-        let (read, unread) = match trained {
+        let (read, unread) = match train_both(&set, self.seed)? {
             Ok(both) => both,
-            Err(error @ (EscalationError::TooFewRows { .. } | EscalationError::OneFold)) => {
-                return Ok(verdict(Err(error)));
-            }
-            Err(error) => return Err(error.into()),
+            Err(reason) => return Ok(verdict(Err(reason))),
         };
         let cost_usd = money.costs.map_or_else(|| vec![0.0; quality.len()], picked);
         let worth = worth_of_reading(
@@ -284,7 +299,26 @@ impl Table<'_> {
     }
 }
 
-fn widened(trained: &TrainedEscalation) -> Vec<f64> {
+/// What is learned with the answers and without them, or why nothing can be.
+pub(super) fn train_both(
+    set: &EscalationSet<'_>,
+    seed: u64,
+) -> Result<Result<(TrainedEscalation, TrainedEscalation), String>> {
+    let blind = EscalationSet { answers: None, ..*set };
+    let both =
+        train_escalation(set, seed).and_then(|read| Ok((read, train_escalation(&blind, seed)?)));
+    match both {
+        Ok(both) => Ok(Ok(both)),
+        Err(
+            error @ (EscalationError::TooFewRows { .. }
+            | EscalationError::TooFewKnown { .. }
+            | EscalationError::OneFold),
+        ) => Ok(Err(error.to_string())),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn widened(trained: &TrainedEscalation) -> Vec<f64> {
     trained.held_out.iter().map(|&it| f64::from(it)).collect()
 }
 
@@ -318,7 +352,7 @@ impl Answered {
 
 impl Verdict {
     /// Whether the reader goes into the policy.
-    fn is_kept(&self) -> bool {
+    pub(super) fn is_kept(&self) -> bool {
         self.learned.as_ref().is_ok_and(|(worth, ..)| 0.0 < worth.interval.lower)
     }
 
@@ -329,11 +363,11 @@ impl Verdict {
 
     /// How it came about, for the card.
     fn sentence(&self) -> String {
-        let n_answers = self.n_answers;
+        let (n_answers, rests_on) = (self.n_answers, &self.rests_on);
         match &self.learned {
             Ok((worth, _, strength)) => format!(
                 "{}; reading its answers adds {:+.5} [{:+.5}, {:+.5}] of utility; {n_answers} \
-                 answers, strength {strength}",
+                 answers{rests_on}, strength {strength}",
                 if self.is_kept() { "kept" } else { "left out" },
                 worth.value,
                 worth.interval.lower,
@@ -361,6 +395,10 @@ fn describe(verdicts: &[Verdict], screen: &Screen) -> Result<()> {
     });
     screen.table(["answers of", "answers", "utility gained", "reader"], rows)?;
     for verdict in verdicts {
+        if !verdict.rests_on.is_empty() {
+            let n = wording::length(verdict.n_answers);
+            screen.say(&format!("{}: {n} answers{}", verdict.name, verdict.rests_on))?;
+        }
         if let Err(error) = &verdict.learned {
             screen.say(&format!("nothing is learned from {}: {error}", verdict.name))?;
         }

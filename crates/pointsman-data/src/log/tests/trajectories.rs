@@ -87,6 +87,7 @@ fn decisions_and_their_steps_are_joined_in_order() {
         assert_eq!((escalated.in_hand, escalated.drawn), (1, 0));
         assert_eq!((escalated.quality_in_hand, escalated.quality), (None, Some(1.0)));
         assert_eq!(escalated.chances, [(1, 0.75), (0, 0.25)]);
+        assert_eq!(escalated.quality_propensity, 0.25);
         assert!(steps[2].is_empty());
         assert_eq!(log.digest.len(), 64);
     }
@@ -213,4 +214,24 @@ fn answers_are_known_by_their_features_too() {
     rows[0].0.answer = Some(AnswerRecord { signs: vec![0.0; 3], ..none });
     let refused = read("log.ndjson", rows).0.unwrap_err().to_string();
     assert!(refused.contains("has 3 signs of its answer instead of 57"), "{refused}");
+}
+
+/// Its grade is known only where it was accepted, so both draws led to it.
+#[test]
+fn a_third_answer_is_graded_by_the_step_that_accepts_it() {
+    let mut rows = three();
+    rows[3].1 = None;
+    let accepting = DecisionRecord {
+        step: Some(2),
+        candidates: vec![candidate("large", 0.5), candidate("small", 0.5)],
+        propensity: PropensityRecord { value: Some(0.5), kind: PropensityKind::Exact },
+        ..step("b2", "b1", "large")
+    };
+    rows.push((accepting, Some(grade("b2", Some(0.25)))));
+    rows.retain(|(decision, _)| decision.id != "c");
+    let found = read("log.ndjson", rows).0.unwrap();
+    let [called, accepted] = &found.steps[1][..] else { panic!("{:?}", found.steps) };
+    assert_eq!((called.quality, called.quality_propensity), (Some(0.25), 0.125));
+    assert!(accepted.is_accepted());
+    assert_eq!((found.log.rows[1].n_answers, found.log.rows[1].quality), (2, 0.25));
 }
