@@ -8,7 +8,7 @@ use crate::{
 use pointsman_core::{
     artifact::{Artifact, ArtifactError},
     catalog::{Catalog, CatalogError},
-    escalation::{EscalationPolicy, EscalationPolicyError},
+    escalation::{EscalationPolicy, EscalationPolicyError, MOST_ANSWERS},
     objective::{Favour, Objective, Weights},
     policy::{Policy, PolicyError},
 };
@@ -17,9 +17,6 @@ use std::{
     borrow::Cow,
     sync::atomic::{AtomicU64, Ordering},
 };
-
-/// A cascade ends at so many answers.
-pub(crate) const MOST_ANSWERS: u32 = 3;
 
 /// A policy that is ready to decide.
 #[derive(Debug)]

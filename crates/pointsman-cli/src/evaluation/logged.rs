@@ -2,7 +2,9 @@
 //! had been drawn with.
 
 use super::{
-    Recorder, Settings, Used, check_what_if, decide_all, diagnostic, generated_by, joined,
+    Recorder, Settings, Used,
+    cascades::{self, ReadTrajectories},
+    check_what_if, decide_all, diagnostic, generated_by, joined,
     language::language,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
@@ -16,7 +18,7 @@ use crate::{
     policy_flags::LoadedPolicy,
     report::{Calibration, Diagnostic, Report, ValueRow},
     screen::Screen,
-    wording,
+    trajectories, wording,
 };
 use anyhow::{Result, bail};
 use pointsman_core::units::len_as_float;
@@ -41,8 +43,14 @@ pub(crate) fn evaluate(
 ) -> Result<Report> {
     check_what_if(settings)?;
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
+    let found = match read(paths, options, &mut recorders, (settings, screen)) {
+        Ok(found) if !trajectories::are_in(&found.log) => found,
+        Err(error) if !trajectories::may_help(&error) => return Err(error),
+        Ok(_) | Err(_) => return evaluate_trajectories(paths, options, settings, screen),
+    };
     let (ReadLog { log, languages, estimated }, used, mut asked) =
-        read_used(paths, options, &mut recorders, (settings, screen))?;
+        in_use(found, &recorders, settings)?;
+    asked.extend(cascades::unread_answers(&recorders));
     asked.extend(estimated::in_use(&log.in_use));
     asked.extend(wording::thinned(log.n_thinned));
     if undrawn::is_undrawn(&log) {
@@ -57,6 +65,31 @@ pub(crate) fn evaluate(
     if let Some(estimated) = estimated {
         estimated.mark(&mut report);
     }
+    Ok(report)
+}
+
+/// Evaluates policies on a log with steps after answers, a row for each trajectory.
+fn evaluate_trajectories(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    settings: &Settings,
+    screen: &Screen,
+) -> Result<Report> {
+    cascades::check_estimating(settings.estimating.as_ref())?;
+    let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
+    let ReadTrajectories { log, languages, notes } =
+        cascades::read(paths, options, &mut recorders, screen)?;
+    let found = ReadLog { log, languages, estimated: None };
+    let (ReadLog { log, languages, .. }, used, mut asked) = in_use(found, &recorders, settings)?;
+    asked.extend(notes);
+    asked.extend(wording::thinned(log.n_thinned));
+    let kinds = slices::of_log(&log, &used, &languages, settings);
+    let mut report = report(paths, (&log, &used), &kinds, &recorders, settings)?;
+    report.subtitle = format!(
+        "{} logged trajectories, estimated off-policy by the weights of all their steps",
+        wording::length(used.rows.len())
+    );
+    report.warnings.splice(0..0, asked);
     Ok(report)
 }
 
@@ -90,9 +123,10 @@ fn report(
         diagnostics.extend(policy_diagnostics(&loaded.name, &found));
         let cost = mean_cost(log, used, &target, settings);
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
+        rows.extend(cascades::per_step(recorder, (log, &used.rows), &target, settings.level)?);
         diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
         values.append(&mut rows);
-        calibration.extend(calibrated(&loaded.name, &rounds)?);
+        calibration.extend(calibrated(recorder, &rounds)?);
         overlap.push(overlap::overlap(&loaded.name, &rounds));
         let name = (loaded.name.as_str(), &target);
         slices.append(&mut slices::on_log(name, kinds, (log, used), settings)?);
@@ -141,22 +175,22 @@ const MOST_CALIBRATED: usize = 200_000;
 
 /// How far a policy's predictions of what was logged may be taken at their word, by rows spread
 /// evenly where there are too many; `None` where it does not know every model of the log.
-fn calibrated(name: &str, rounds: &LoggedRounds) -> Result<Option<Calibration>> {
-    let Some(predictions) = rounds.predictions() else { return Ok(None) };
+fn calibrated(recorder: &Recorder<'_>, rounds: &LoggedRounds) -> Result<Option<Calibration>> {
+    // What is predicted of a first answer is not what the last one of a trajectory earned.
+    let of_decisions = rounds.predictions().filter(|_| recorder.later.is_none());
+    let Some(predictions) = of_decisions else { return Ok(None) };
     let step = rounds.n_rows().div_ceil(MOST_CALIBRATED).max(1);
     let spread = |all: &[f64]| -> Vec<f64> { all.iter().copied().step_by(step).collect() };
     let found = reliability(&spread(&predictions.taken), &spread(rounds.reward()), 0)?;
-    Ok(Some(Calibration::of(name, &found)))
+    Ok(Some(Calibration::of(recorder.name, &found)))
 }
 
-/// Reads the log; the rows that take part, and what was asked beside what was.
-fn read_used(
-    paths: &[PathBuf],
-    options: &LogOptions,
-    recorders: &mut [Recorder<'_>],
-    (settings, screen): (&Settings, &Screen),
+/// The rows of a log that take part, and what was asked beside what was.
+fn in_use(
+    mut found: ReadLog,
+    recorders: &[Recorder<'_>],
+    settings: &Settings,
 ) -> Result<(ReadLog, Used, Vec<String>)> {
-    let mut found = read(paths, options, recorders, (settings, screen))?;
     let mut asked = settings.what_if.notes().to_vec();
     asked.extend(reprice(&mut found.log, settings));
     let log = &found.log;

@@ -1,5 +1,6 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+mod cascades;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;
@@ -95,6 +96,7 @@ impl Settings {
 /// One policy's distributions and predictions over all requests of a source, in its order.
 #[derive(Debug)]
 struct Recorder<'p> {
+    name: &'p str,
     policy: &'p Policy,
     artifact: &'p Artifact,
     denied: &'p [Cow<'static, str>],
@@ -104,12 +106,15 @@ struct Recorder<'p> {
     probability: Vec<f64>,
     quality: Vec<f64>,
     cost_usd: Vec<f64>,
+    /// Where requests are trajectories: what the policy would have done after the answers of each.
+    later: Option<Vec<Vec<cascades::LaterStep>>>,
 }
 
 impl<'p> Recorder<'p> {
     fn new(loaded: &'p LoadedPolicy) -> Self {
         let policy = &loaded.policy;
         Self {
+            name: &loaded.name,
             policy,
             artifact: &loaded.artifact,
             denied: &loaded.denied,
@@ -118,6 +123,7 @@ impl<'p> Recorder<'p> {
             probability: Vec::new(),
             quality: Vec::new(),
             cost_usd: Vec::new(),
+            later: None,
         }
     }
 

@@ -85,6 +85,10 @@ pub(super) fn of_log(
     recorders: &[Recorder<'_>],
     settings: &Settings,
 ) -> Result<Vec<Moves>> {
+    // A pair of models has no value of its own where answers are escalated.
+    if recorders.iter().any(|recorder| recorder.later.is_some()) {
+        return Ok(Vec::new());
+    }
     let mut models = log.models.clone();
     for recorder in recorders {
         for name in recorder.policy.models() {

@@ -1,6 +1,6 @@
 //! A policy on the rows of a log, as columns that estimators take.
 
-use super::{Recorder, Used};
+use super::{Recorder, Used, cascades};
 use anyhow::Result;
 use pointsman_data::{LoggedRow, TrafficLog};
 use pointsman_eval::rounds::{LoggedRounds, Predictions, RoundColumns};
@@ -39,8 +39,15 @@ impl Target {
             let of = |model: usize| places[model].map_or(0.0, |place| probability[place]);
             let supported: f64 = (0..n_models).filter(|&model| 0.0 < logger[model]).map(of).sum();
             let total: f64 = probability.iter().sum();
-            target.of_drawn.push(of(usize::from(row.taken)));
-            target.unsupported.push((total - supported).clamp(0.0, 1.0));
+            let taken = usize::from(row.taken);
+            let later = recorder.later.as_ref().map_or(&[][..], |later| &later[index][..]);
+            let (of_steps, missing) = cascades::of_later(later);
+            let of_drawn = of(taken) * of_steps;
+            let unsupported = (total - supported).clamp(0.0, 1.0);
+            // Steps that are missing count as often as the policy gets to them.
+            let reached = if 0.0 < missing { of(taken) / f64::from(logger[taken]) } else { 0.0 };
+            target.of_drawn.push(of_drawn);
+            target.unsupported.push((unsupported + reached * missing).min(1.0 - of_drawn).max(0.0));
             if let Some((drawn, expected)) = &mut target.predictions {
                 let quality = &recorder.quality[recorder.span(index)];
                 drawn.push(places[usize::from(row.taken)].map_or(0.0, |place| quality[place]));
@@ -50,9 +57,10 @@ impl Target {
         target
     }
 
+    /// One model for every request, whose answer is given as it is.
     pub(super) fn of_model(log: &TrafficLog, model: usize) -> Self {
         let n_models = log.models.len();
-        let is_drawn = |row: &LoggedRow| usize::from(row.taken) == model;
+        let is_drawn = |row: &LoggedRow| usize::from(row.taken) == model && row.n_answers == 1;
         let could = |row: &[f32]| if 0.0 < row[model] { 0.0 } else { 1.0 };
         Self {
             of_drawn: log.rows.iter().map(|row| if is_drawn(row) { 1.0 } else { 0.0 }).collect(),

@@ -11,8 +11,8 @@ mod scorer;
 pub use explain::{GainExplanation, explain_gain};
 pub use policy::{
     EscalationDecision, EscalationOption, EscalationPolicy, EscalationPolicyError,
-    EscalationWorkspace, InHand, Reader, Settled, Step, decide_escalation, distribute_escalation,
-    distribute_escalation_read,
+    EscalationWorkspace, InHand, MOST_ANSWERS, Reader, Settled, Step, decide_escalation,
+    distribute_escalation, distribute_escalation_read,
 };
 pub use scorer::{
     EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,

@@ -19,6 +19,9 @@ use crate::{
     units::{Probability, Propensity, Usd},
 };
 
+/// A cascade ends at so many answers where nothing else is asked for.
+pub const MOST_ANSWERS: u32 = 3;
+
 /// What was learned about one model's answers.
 #[derive(Debug, Clone)]
 pub struct Reader {

@@ -37,7 +37,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrajectoryLog {
     /// A row for each usable trajectory, in the order of their first decisions. Probabilities are the
-    /// logger's over first decisions; what is dropped is counted in trajectories.
+    /// logger's over first decisions, which are what is counted as read and as dropped.
     pub log: TrafficLog,
     /// For each row, which call of `on_request` its request came with.
     pub requests: Vec<usize>,
@@ -123,6 +123,7 @@ struct TrajectoryBuilder<'f> {
     nodes: Vec<Node>,
     dropped: BTreeMap<String, u64>,
     n_decisions_read: u64,
+    n_first: u64,
     damage: Damage,
     digest: RowDigest,
     folder: Folder,
@@ -162,6 +163,7 @@ impl Decisions for TrajectoryBuilder<'_> {
         request: &Request<'_>,
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
+        self.n_first += u64::from(!decision.is_later_step);
         let drawn = checked_candidates(&self.candidates, &self.models, decision)?;
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             *self.dropped.entry("duplicate of an earlier decision".to_owned()).or_default() += 1;
@@ -211,6 +213,7 @@ impl<'f> TrajectoryBuilder<'f> {
             nodes: Vec::new(),
             dropped: BTreeMap::new(),
             n_decisions_read: 0,
+            n_first: 0,
             damage: Damage::default(),
             digest: RowDigest::new(),
             folder: Folder::default(),
@@ -370,13 +373,17 @@ impl<'f> TrajectoryBuilder<'f> {
         for (reason, n) in self.dropped {
             *found.log.dropped.entry(reason).or_default() += n;
         }
-        found.log.n_decisions_read = self.n_decisions_read;
+        found.log.n_decisions_read = self.n_first;
         found.log.n_damaged_lines = self.damage.n_lines;
         found.log.n_missing_segments = self.damage.n_missing_segments;
         found.log.digest = self.digest.hex();
         if found.log.rows.is_empty() {
-            let reasons: Vec<_> =
-                found.log.dropped.iter().map(|(why, n)| format!("{why} ({n})")).collect();
+            let stray = (found.n_stray_steps, "a step that no first decision leads to".to_owned());
+            let dropped = found.log.dropped.iter().map(|(why, n)| (*n, why.clone()));
+            let reasons: Vec<_> = dropped
+                .chain(std::iter::once(stray).filter(|(n, _)| 0 < *n))
+                .map(|(n, why)| format!("{why} ({n})"))
+                .collect();
             return Err(DataError::NothingUsable {
                 path: path.to_path_buf(),
                 n_rows: self.n_decisions_read,

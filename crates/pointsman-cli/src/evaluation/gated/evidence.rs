@@ -125,8 +125,13 @@ fn within(predictions: Vec<f64>) -> Vec<f64> {
     predictions.into_iter().map(|quality| quality.clamp(0.0, 1.0)).collect()
 }
 
-/// The conditions that were asked, quality first.
-pub(super) fn measure(log: &TrafficLog, used: &Used, question: &Question) -> Result<Vec<Measured>> {
+/// The conditions that were asked, quality first; of requests that may ask for so many answers.
+pub(super) fn measure(
+    log: &TrafficLog,
+    used: &Used,
+    question: &Question,
+    most_answers: u32,
+) -> Result<Vec<Measured>> {
     let rows = || used.rows.iter().map(|&row| &log.rows[row]);
     let margins = question.margins;
     let quality = rows().map(|row| row.quality).collect();
@@ -136,7 +141,7 @@ pub(super) fn measure(log: &TrafficLog, used: &Used, question: &Question) -> Res
         values: Ok((quality, 1.0)),
     }];
     if let Some(margin) = margins.cost_usd {
-        let values = costs(log, used, question)?;
+        let values = costs(log, used, question, most_answers)?;
         all.push(Measured { metric: Metric::CostUsd, wanted: Wanted::AtMost(margin), values });
     }
     if let Some(margin) = margins.latency_ms {
@@ -152,6 +157,7 @@ pub(super) fn measure(log: &TrafficLog, used: &Used, question: &Question) -> Res
                     .to_owned())
             }
             (Ok(values), Some(largest)) => {
+                let largest = largest * f64::from(most_answers);
                 check_largest(log, used, &values, ("ms", largest))?;
                 Ok((values, largest))
             }
@@ -166,6 +172,7 @@ fn costs(
     log: &TrafficLog,
     used: &Used,
     question: &Question,
+    most_answers: u32,
 ) -> Result<Result<(Vec<f64>, f64), String>> {
     let catalog = question.catalog.as_ref();
     let cost = |row: &LoggedRow| {
@@ -185,7 +192,12 @@ fn costs(
         }
     };
     let stated = question.stated.largest_cost_usd;
-    let largest = stated.map_or_else(|| stated::largest_cost(&log.models, catalog), Ok);
+    // A catalog says what one answer can cost.
+    let by_catalog = || {
+        let of_answer = stated::largest_cost(&log.models, catalog);
+        of_answer.map(|largest| largest * f64::from(most_answers))
+    };
+    let largest = stated.map_or_else(by_catalog, Ok);
     if let Ok(largest) = &largest {
         check_largest(log, used, &values, ("dollars", *largest))?;
     }

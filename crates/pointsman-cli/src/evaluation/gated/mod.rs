@@ -17,15 +17,17 @@ pub(crate) use self::{
 };
 
 use self::evidence::{Columns, Measured};
-use super::{Recorder, Used, decide_all, shared_schema, used_rows};
+use super::{Recorder, Used, cascades, decide_all, shared_schema, used_rows};
 use crate::{
     estimated::{self, Estimated, Estimating},
     policy_flags::LoadedPolicy,
     screen::Screen,
+    trajectories,
 };
 use anyhow::{Result, bail};
 use pointsman_core::{
     catalog::Catalog,
+    escalation::MOST_ANSWERS,
     units::{as_float, len_as_float},
 };
 use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
@@ -76,8 +78,19 @@ struct Judged<'a> {
     measured: &'a [Measured],
     decision: &'a Decision,
     estimated: Option<Estimated>,
+    /// What is to be said of steps after answers; empty where the log has none.
+    steps: Vec<String>,
     /// By the timestamps; `None` where the log has none.
     requests_per_month: Option<f64>,
+}
+
+/// A log that was read for a question.
+struct ReadLog<'q> {
+    recorders: Vec<Recorder<'q>>,
+    log: TrafficLog,
+    estimated: Option<Estimated>,
+    /// What is to be said of steps after answers; empty where the log has none.
+    steps: Vec<String>,
 }
 
 /// Reads the log and decides.
@@ -87,13 +100,7 @@ pub(crate) fn judge(
     question: &Question,
     screen: &Screen,
 ) -> Result<GateReport> {
-    let policies = std::iter::once(&question.policy).chain(&question.rival);
-    let mut recorders: Vec<Recorder<'_>> = policies.map(Recorder::new).collect();
-    let features = shared_schema(&recorders);
-    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
-    let (mut log, estimated) = decide_all(&mut recorders, screen, |decide| {
-        estimated::read(paths, &options, question.estimating.as_ref(), decide)
-    })?;
+    let ReadLog { recorders, mut log, estimated, steps } = read(paths, options, question, screen)?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let mut used = used_rows(&recorders, ids, false);
     leave_out_without_choice(&mut log, &mut used);
@@ -109,7 +116,7 @@ pub(crate) fn judge(
     }
     check_smallest(&log, &used, question.stated.smallest_propensity)?;
     let columns = Columns::of(&log, &used, &recorders)?;
-    let measured = evidence::measure(&log, &used, question)?;
+    let measured = evidence::measure(&log, &used, question, most_answers(&recorders, &log))?;
     let mut conditions = Vec::with_capacity(measured.len());
     for one in &measured {
         let evidence = columns.evidence(one, question.stated.smallest_propensity)?;
@@ -125,8 +132,55 @@ pub(crate) fn judge(
         measured: &measured,
         decision: &decision,
         estimated,
+        steps,
         requests_per_month: requests_per_month(&log),
     }))
+}
+
+/// Reads the log, every recorder deciding each request, and each step after an answer where the log
+/// has some.
+fn read<'q>(
+    paths: &[PathBuf],
+    options: &LogOptions,
+    question: &'q Question,
+    screen: &Screen,
+) -> Result<ReadLog<'q>> {
+    let policies = || std::iter::once(&question.policy).chain(&question.rival);
+    let mut recorders: Vec<Recorder<'q>> = policies().map(Recorder::new).collect();
+    let features = shared_schema(&recorders);
+    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
+    let found = decide_all(&mut recorders, screen, |decide| {
+        estimated::read(paths, &options, question.estimating.as_ref(), decide)
+    });
+    match found {
+        Ok((log, estimated)) if !trajectories::are_in(&log) => {
+            if let Some(sentence) = cascades::unread_answers(&recorders).first() {
+                bail!("{sentence}; log steps after answers, or judge a policy without readers");
+            }
+            Ok(ReadLog { recorders, log, estimated, steps: Vec::new() })
+        }
+        Err(error) if !trajectories::may_help(&error) => Err(error),
+        Ok(_) | Err(_) => {
+            cascades::check_estimating(question.estimating.as_ref())?;
+            if question.stated.smallest_propensity.is_some() {
+                bail!(
+                    "--smallest-propensity: the log has steps after answers, and the weight of a \
+                     trajectory is a product of as many probabilities as it has decisions; leave \
+                     it out"
+                );
+            }
+            let mut recorders: Vec<Recorder<'q>> = policies().map(Recorder::new).collect();
+            let found = cascades::read(paths, &options, &mut recorders, screen)?;
+            Ok(ReadLog { recorders, log: found.log, estimated: None, steps: found.notes })
+        }
+    }
+}
+
+/// Answers that one request may ask for, by the policies or in the log.
+fn most_answers(recorders: &[Recorder<'_>], log: &TrafficLog) -> u32 {
+    let reads = |recorder: &Recorder<'_>| !recorder.artifact.readers().is_empty();
+    let of_policies = if recorders.iter().any(reads) { MOST_ANSWERS } else { 1 };
+    log.rows.iter().map(|row| row.n_answers).fold(of_policies, u32::max)
 }
 
 /// Leaves out decisions for which the log shows one model in use alone, where others had a choice.
@@ -150,7 +204,12 @@ fn n_inexact(log: &TrafficLog, used: &Used, inexact: Inexact) -> u64 {
         PropensityKind::Deterministic | PropensityKind::Unknown => false,
     };
     let n_used = used.rows.iter().filter(|&&row| !is_enough(&log.rows[row])).count() as u64;
-    let reasons = ["the propensity is unknown", "the propensity is missing"];
+    let reasons = [
+        "the propensity is unknown",
+        "the propensity is missing",
+        "a step's propensity is unknown",
+        "a step's propensity is deterministic",
+    ];
     n_used + reasons.iter().filter_map(|reason| log.dropped.get(*reason)).sum::<u64>()
 }
 

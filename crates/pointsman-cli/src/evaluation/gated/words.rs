@@ -40,6 +40,9 @@ pub(crate) struct GateReport {
     doubts: Vec<String>,
     /// What candidates, propensities and weights rest on that nobody wrote down.
     estimates: Vec<String>,
+    /// What the rows are where the log has steps after answers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<String>,
     /// Whether estimated propensities count as known ones.
     is_estimated_accepted: bool,
     /// About how many more outcomes would settle it.
@@ -126,6 +129,7 @@ impl GateReport {
             conditions,
             doubts: decision.doubts.iter().map(ToString::to_string).collect(),
             estimates: estimates(judged),
+            steps: judged.steps.clone(),
             is_estimated_accepted: question.inexact == Inexact::Accepted,
             more_outcomes: decision.more_rows,
             requests_per_month: judged.requests_per_month,
@@ -264,7 +268,7 @@ impl GateReport {
         }];
         notes.extend(self.conditions.iter().map(ConditionRow::note));
         let is_open = self.verdict == Verdict::CannotTell && self.rows.n_estimated == 0;
-        if !self.is_support_stated && is_open {
+        if !self.is_support_stated && is_open && self.steps.is_empty() {
             notes.push(
                 "where the least probability that the logger gives a model is known beforehand, \
                  --smallest-propensity narrows the bounds"
@@ -281,7 +285,10 @@ impl GateReport {
             wording::count(*n_trained_on),
             wording::count(*n_unanswerable)
         ));
-        notes.extend(wording::dropped(&self.rows.dropped));
+        if self.steps.is_empty() {
+            notes.extend(wording::dropped(&self.rows.dropped));
+        }
+        notes.extend(self.steps.iter().cloned());
         notes.extend(wording::damaged(self.rows.n_damaged_lines, self.rows.n_missing_segments));
         let Weights { effective_n, largest_weight, mean_weight, unsupported_share } =
             &self.diagnostics;
