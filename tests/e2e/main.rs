@@ -29,5 +29,6 @@ mod same_bits;
 mod schema;
 mod snapshots;
 mod terminal;
+mod trajectories;
 mod trust;
 mod undrawn;

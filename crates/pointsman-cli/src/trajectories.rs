@@ -34,6 +34,11 @@ pub(crate) fn may_help(error: &anyhow::Error) -> bool {
         if reasons.contains(TrafficLog::LATER_STEP))
 }
 
+/// Whether an error says that no row of a log can be used.
+pub(crate) fn is_unusable(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref::<DataError>(), Some(DataError::NothingUsable { .. }))
+}
+
 /// Reads a log's trajectories; every request goes by `on_request` first, in the order of the calls
 /// that rows name.
 pub(crate) fn load(

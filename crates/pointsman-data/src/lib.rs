@@ -37,8 +37,8 @@ pub use matrix::OutcomeMatrix;
 pub use parts::{TrainTest, parts_of_prompts, train_test_parts};
 pub use rounds::{Refusal, RoundNames, RoundsBatch, TargetNumbers, read_rounds};
 pub use simulate::{
-    LoggerKind, ModelTruth, SimulateOptions, SimulatedPart, SimulationSummary,
-    logging_distribution, simulate,
+    LoggerKind, ModelTruth, SimulateOptions, SimulatedPart, SimulatedSteps, SimulationSummary,
+    logging_distribution, simulate, simulate_steps,
 };
 pub use table::{OutcomeTable, Prompt, ReadOptions, TableOutcome, read_outcomes};
 pub use writer::{LogWriter, PredictionWriter};

@@ -5,6 +5,7 @@
 //! how estimators and learners are tested. Its weakness: the logger looks at no prompt.
 
 mod draw;
+mod steps;
 #[cfg(test)]
 mod tests;
 mod truth;
@@ -21,9 +22,10 @@ use pointsman_log::record::{
     UsageRecord,
 };
 
-use self::{draw::model_at, truth::summarize};
+use self::{draw::model_at, steps::Answers, truth::summarize};
 pub use self::{
     draw::{LoggerKind, logging_distribution},
+    steps::SimulatedSteps,
     truth::{ModelTruth, SimulationSummary},
 };
 use crate::{
@@ -31,7 +33,7 @@ use crate::{
     hash::keyed_draw,
     matrix::OutcomeMatrix,
     parts::train_test_parts,
-    table::{OutcomeTable, ReadOptions, read_outcomes},
+    table::{OutcomeTable, Prompt, ReadOptions, read_outcomes},
     writer::{LogWriter, write_whole},
 };
 
@@ -73,14 +75,40 @@ pub fn simulate(
     options: &SimulateOptions,
     out: &Path,
 ) -> Result<SimulationSummary, DataError> {
+    write_log(table_paths, options, None, out)
+}
+
+/// As [`simulate`], with a step after each drawn model's answer: to accept it, or to call another
+/// model. The truth is that of the first decisions.
+///
+/// # Errors
+/// As [`simulate`]; and for answers that cannot be read, a model that the table does not have, and a
+/// share that is none.
+pub fn simulate_steps(
+    table_paths: &[PathBuf],
+    options: &SimulateOptions,
+    steps: &SimulatedSteps<'_>,
+    out: &Path,
+) -> Result<SimulationSummary, DataError> {
+    write_log(table_paths, options, Some(steps), out)
+}
+
+fn write_log(
+    table_paths: &[PathBuf],
+    options: &SimulateOptions,
+    steps: Option<&SimulatedSteps<'_>>,
+    out: &Path,
+) -> Result<SimulationSummary, DataError> {
     options.logger.check()?;
     let table = read_outcomes(table_paths, &options.read, &mut |_, _| {})?;
     let matrix = table.matrix()?;
     let rows = logged_rows(&table, &matrix, options.part)?;
     let plan = Plan::new(&table, &matrix, &rows, options);
+    let answers = steps.map(|steps| Answers::read(&plan, steps)).transpose()?;
 
     let mut writer = LogWriter::create(out)?;
     let (mut n_drawn, mut n_written) = (vec![0u64; matrix.models.len()], 0u64);
+    let mut n_steps = 0;
     let mut result = Ok(());
     // The texts are read a second time rather than kept.
     read_outcomes(table_paths, &options.read, &mut |prompt, request| {
@@ -91,13 +119,18 @@ pub fn simulate(
                 *n += 1;
             }
             n_written += 1;
+            let step = answers.as_ref().and_then(|it| it.step(&plan, (row, drawn), &decision));
             result = writer.write(decision, Some(outcome));
+            if let (Ok(()), Some((step, outcome))) = (&result, step) {
+                n_steps += 1;
+                result = writer.write(step, outcome);
+            }
         }
     })?;
     result?;
     writer.finish()?;
 
-    let summary = summarize(&plan, &n_drawn, out);
+    let summary = SimulationSummary { n_steps, ..summarize(&plan, &n_drawn, out) };
     write_whole(&summary.truth_path, summary.to_json().as_bytes())?;
     Ok(summary)
 }
@@ -164,6 +197,15 @@ impl<'a> Plan<'a> {
         Self { table, matrix, options, rows, row_of_prompt, means, distribution, latency_ms }
     }
 
+    fn prompt(&self, row: usize) -> Option<&Prompt> {
+        self.matrix.prompts.get(row).and_then(|&prompt| self.table.prompts.get(as_index(prompt)))
+    }
+
+    /// The model that is drawn for a prompt.
+    fn drawn(&self, id: &str) -> usize {
+        model_at(&self.distribution, keyed_draw(self.options.seed, id))
+    }
+
     /// The draw for one row of the matrix, what came of it, and the drawn model's index.
     fn records(
         &self,
@@ -171,12 +213,11 @@ impl<'a> Plan<'a> {
         n_before: u64,
         request: &Request<'_>,
     ) -> (DecisionRecord, OutcomeRecord, usize) {
-        let prompt =
-            self.matrix.prompts.get(row).and_then(|&p| self.table.prompts.get(as_index(p)));
+        let prompt = self.prompt(row);
         let id = prompt.map_or("", |prompt| prompt.id.as_str());
         let task = prompt.and_then(|prompt| prompt.task.clone());
         let draw = keyed_draw(self.options.seed, id);
-        let drawn = model_at(&self.distribution, draw);
+        let drawn = self.drawn(id);
         let model = self.matrix.models.get(drawn).cloned().unwrap_or_default();
         let propensity = self.distribution.get(drawn).copied();
         let ts_ms = START_MS + n_before * 1000;

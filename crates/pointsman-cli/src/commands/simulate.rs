@@ -8,7 +8,10 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use clap::ValueEnum;
-use pointsman_data::{LoggerKind, SimulateOptions, SimulatedPart, SimulationSummary, simulate};
+use pointsman_data::{
+    LoggerKind, SimulateOptions, SimulatedPart, SimulatedSteps, SimulationSummary, simulate,
+    simulate_steps,
+};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +39,16 @@ pub(crate) struct Args {
     /// The scale that quality is given in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     quality_range: Option<QualityRange>,
+    /// What the models of --table answered, as `train --answers` takes it: also write a step after each
+    /// drawn model's answer.
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "escalate_to")]
+    answers: Vec<PathBuf>,
+    /// The models that answers are escalated to, all alike.
+    #[arg(long, num_args = 1.., value_name = "MODEL", requires = "answers")]
+    escalate_to: Vec<String>,
+    /// The probability of escalating an answer.
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE", requires = "answers")]
+    escalate_share: f64,
     /// Where the log goes: `.ndjson` or `.parquet`; the truth goes beside it.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -58,7 +71,7 @@ pub(crate) enum Logger {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    let inputs: Vec<&Path> = args.table.iter().map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> = args.table.iter().chain(&args.answers).map(PathBuf::as_path).collect();
     files::check_apart(&inputs, &[Some(&args.out), args.json.as_deref()])?;
     if !(args.temperature.is_finite() && 0.0 < args.temperature) {
         bail!("--temperature {}: it must be a finite number above zero", args.temperature);
@@ -79,7 +92,13 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         part: args.train_of.map_or(SimulatedPart::All, SimulatedPart::TrainOf),
         read: load::read_options(args.quality_range),
     };
-    let summary = simulate(&args.table, &options, &args.out)?;
+    let summary = if args.answers.is_empty() {
+        simulate(&args.table, &options, &args.out)?
+    } else {
+        let (answers, next) = (&args.answers[..], &args.escalate_to[..]);
+        let steps = SimulatedSteps { answers, next, share: args.escalate_share };
+        simulate_steps(&args.table, &options, &steps, &args.out)?
+    };
     describe(&summary, args, screen)?;
     screen::json(
         args.json.as_deref(),
@@ -102,6 +121,13 @@ fn describe(summary: &SimulationSummary, args: &Args, screen: &Screen) -> Result
         ]
     });
     screen.table(["model", "probability", "true quality", "drawn"], rows)?;
+    if 0 < summary.n_steps {
+        screen.say(&format!(
+            "{} steps after answers, each escalated with probability {}",
+            wording::length(summary.n_steps),
+            args.escalate_share
+        ))?;
+    }
     screen.say(&format!(
         "wrote {} and, kept aside, the truth in {}",
         args.out.display(),

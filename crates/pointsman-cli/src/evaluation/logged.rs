@@ -43,14 +43,24 @@ pub(crate) fn evaluate(
 ) -> Result<Report> {
     check_what_if(settings)?;
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
+    let mut unused_steps = None;
     let found = match read(paths, options, &mut recorders, (settings, screen)) {
         Ok(found) if !trajectories::are_in(&found.log) => found,
         Err(error) if !trajectories::may_help(&error) => return Err(error),
-        Ok(_) | Err(_) => return evaluate_trajectories(paths, options, settings, screen),
+        first => match (evaluate_trajectories(paths, options, settings, screen), first) {
+            (Err(error), Ok(found)) if trajectories::is_unusable(&error) => {
+                unused_steps = Some(format!("steps after answers are left out: {error}"));
+                found
+            }
+            (report, _) => return report,
+        },
     };
     let (ReadLog { log, languages, estimated }, used, mut asked) =
         in_use(found, &recorders, settings)?;
-    asked.extend(cascades::unread_answers(&recorders));
+    match unused_steps {
+        Some(sentence) => asked.push(sentence),
+        None => asked.extend(cascades::unread_answers(&recorders)),
+    }
     asked.extend(estimated::in_use(&log.in_use));
     asked.extend(wording::thinned(log.n_thinned));
     if undrawn::is_undrawn(&log) {

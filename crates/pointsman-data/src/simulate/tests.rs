@@ -3,7 +3,8 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::log::{LogOptions, read_log};
+use crate::log::{LogOptions, read_log, read_trajectories};
+use pointsman_core::features::FeatureSchema;
 
 /// Two models on `n` prompts: `a` is always right, `b` on every fourth; the order of rows turns
 /// with `reverse`.
@@ -133,4 +134,47 @@ fn a_part_is_logged_alone_and_nonsense_is_refused() {
     );
     let cold = options(LoggerKind::Softmax { temperature: 0.0, uniform_share: 0.1 });
     assert_eq!(refused(cold), "the temperature is 0; it has to be above 0 (0.1 is usual)");
+}
+
+#[test]
+fn steps_are_drawn_as_they_say() {
+    let (folder, path) = table(4000, false);
+    let answers = folder.path().join("answers.csv");
+    let mut text = "prompt_id,model,answer\n".to_owned();
+    for p in 0..4000 {
+        text.push_str(&format!("p{p},b,It is {p}.\n"));
+    }
+    fs::write(&answers, text).unwrap();
+    let (answers, next) = ([answers], ["a".to_owned()]);
+    let steps = SimulatedSteps { answers: &answers, next: &next, share: 0.25 };
+    let uniform = options(LoggerKind::Uniform);
+    for name in ["log.parquet", "log.ndjson"] {
+        let out = folder.path().join(name);
+        let paths = std::slice::from_ref(&path);
+        let summary = simulate_steps(paths, &uniform, &steps, &out).unwrap();
+        let schema = FeatureSchema::default();
+        let options = LogOptions::default();
+        let found =
+            read_trajectories(&[out], (&options, schema), &mut |_| {}, &mut |_| {}).unwrap();
+        assert_eq!((found.log.rows.len(), found.n_stray_steps), (4000, 0), "{name}");
+        let steps: Vec<_> = found.steps.iter().flatten().collect();
+        assert_eq!(steps.len(), summary.n_steps, "{name}");
+        let n_escalated = steps.iter().filter(|step| !step.is_accepted()).count();
+        let share = n_escalated as f64 / steps.len() as f64;
+        assert!((share - 0.25).abs() < 0.03, "{name}: {share}");
+        for (row, step) in found.log.rows.iter().zip(&found.steps) {
+            let Some(step) = step.first() else { continue };
+            let expected = if step.is_accepted() { (0.375, 0.01) } else { (0.125, 0.03) };
+            assert!((row.propensity - expected.0).abs() < 1e-12, "{name}: {row:?}");
+            assert!((row.cost_usd.unwrap() - expected.1).abs() < 1e-12, "{name}: {row:?}");
+            assert!(step.answer.is_ok() && step.quality_in_hand.is_some(), "{name}: {step:?}");
+        }
+    }
+    for (share, next) in [(0.0, "a"), (1.0, "a"), (f64::NAN, "a"), (0.5, "c")] {
+        let next = [next.to_owned()];
+        let steps = SimulatedSteps { answers: &answers, next: &next, share };
+        let out = folder.path().join("refused.ndjson");
+        let refused = simulate_steps(std::slice::from_ref(&path), &uniform, &steps, &out);
+        assert!(matches!(refused, Err(DataError::Simulation(_))), "{share} {next:?}");
+    }
 }

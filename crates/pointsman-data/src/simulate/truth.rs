@@ -14,6 +14,8 @@ pub struct SimulationSummary {
     pub models: Vec<ModelTruth>,
     /// Prompts in the log.
     pub n_prompts: usize,
+    /// Steps after answers in the log.
+    pub n_steps: usize,
     /// The expected quality of the logger, over the logged prompts.
     pub logger_quality: f64,
     /// Its expected cost in dollars, where costs are known.
@@ -85,6 +87,7 @@ pub(super) fn summarize(plan: &Plan<'_>, n_drawn: &[u64], out: &Path) -> Simulat
     SimulationSummary {
         models,
         n_prompts: plan.rows.len(),
+        n_steps: 0,
         logger_quality: expected(&plan.means),
         logger_cost_usd: costs.as_deref().map(expected),
         oracle_quality,

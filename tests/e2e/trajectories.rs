@@ -1,0 +1,214 @@
+//! Logs with steps after answers, from a world whose truth is known: what is learned from them escalates
+//! the answers that are wrong, and what it is valued at is what it would have earned.
+
+use crate::workbench::{Finished, Workbench};
+use serde_json::Value;
+use std::ops::Range;
+
+/// Quality points per dollar at which one wrong answer in three is worth asking again, and asking the
+/// dear model at once is not.
+const LAMBDA: &str = "--lambda 30";
+
+const N_TRAINED: i32 = 3000;
+const N_LATER: i32 = 3000;
+
+/// Dollars per answer.
+const CHEAP: f64 = 0.001;
+const DEAR: f64 = 0.01;
+
+fn is_right(row: i32) -> bool {
+    row % 3 != 0
+}
+
+fn quality_of_large(row: i32) -> i32 {
+    i32::from(row % 7 != 0)
+}
+
+/// A table of two models; of the cheap one's answers every third has a sum that is wrong.
+fn table(rows: Range<i32>) -> String {
+    let mut text = "prompt_id,prompt,model,quality,cost_usd\n".to_owned();
+    for row in rows {
+        let (a, b) = (row % 17 + 2, row % 11 + 3);
+        let (small, large) = (i32::from(is_right(row)), quality_of_large(row));
+        text.push_str(&format!("p{row},What is {a} and {b}? Case {row}.,small,{small},{CHEAP}\n"));
+        text.push_str(&format!("p{row},What is {a} and {b}? Case {row}.,large,{large},{DEAR}\n"));
+    }
+    text
+}
+
+fn answers(rows: Range<i32>) -> String {
+    let mut text = "prompt_id,model,answer\n".to_owned();
+    for row in rows {
+        let (a, b) = (row % 17 + 2, row % 11 + 3);
+        let sum = if is_right(row) { a + b } else { a + b + 1 };
+        text.push_str(&format!("p{row},small,{a} + {b} = {sum}\n"));
+    }
+    text
+}
+
+/// A log to learn from and a later one, both with every second answer of the cheap model escalated.
+fn bench() -> Workbench {
+    let (early, later) = (0..N_TRAINED, N_TRAINED..N_TRAINED + N_LATER);
+    let bench = Workbench::with(&[
+        ("early.csv", table(early.clone()).as_bytes()),
+        ("early-answers.csv", answers(early).as_bytes()),
+        ("later.csv", table(later.clone()).as_bytes()),
+        ("later-answers.csv", answers(later).as_bytes()),
+    ]);
+    for (name, form) in [("early", "parquet"), ("later", "ndjson")] {
+        bench.done(&format!(
+            "simulate --table {name}.csv --logger uniform --seed 3 --answers {name}-answers.csv \
+             --escalate-to large --out {name}-log.{form}"
+        ));
+    }
+    bench
+}
+
+/// Mean quality and dollars of the cascade that escalates exactly what is wrong.
+fn truth() -> (f64, f64) {
+    let (mut quality, mut cost) = (0.0, 0.0);
+    for row in N_TRAINED..N_TRAINED + N_LATER {
+        let given = if is_right(row) { 1 } else { quality_of_large(row) };
+        quality += f64::from(given);
+        cost += if is_right(row) { CHEAP } else { CHEAP + DEAR };
+    }
+    (quality / f64::from(N_LATER), cost / f64::from(N_LATER))
+}
+
+fn value<'v>(report: &'v Value, policy: &str, estimator: &str) -> &'v Value {
+    let rows = report["values"].as_array().unwrap();
+    rows.iter()
+        .find(|row| row["policy"] == policy && row["estimator"] == estimator)
+        .unwrap_or_else(|| panic!("{policy} {estimator}: {report}"))
+}
+
+#[track_caller]
+fn check_covers(row: &Value, truth: f64) {
+    let end = |name: &str| row[name].as_f64().unwrap();
+    assert!(end("lower") <= truth && truth <= end("upper"), "{truth}: {row}");
+}
+
+#[test]
+fn what_a_log_teaches_about_answers_is_worth_what_it_is_valued_at() {
+    let bench = bench();
+    let train = "train --log early-log.parquet --buckets 10 --out";
+    let said = bench.run(&format!("{train} cascade.safetensors --json card.json"));
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let all = format!("{}{}", said.stdout, said.stderr);
+    assert!(all.contains("steps after an answer") && all.contains("large called"), "{all}");
+    let card = bench.json("card.json");
+    assert_eq!(
+        card["readers"],
+        serde_json::json!([{"model": "small", "next": ["large"]}]),
+        "{card}"
+    );
+    bench.done(&format!("{train} plain.safetensors --no-readers"));
+
+    bench.done(&format!(
+        "evaluate --log later-log.ndjson --policy cascade.safetensors plain.safetensors {LAMBDA} \
+         --json report.json"
+    ));
+    let report = bench.json("report.json");
+    let (quality, cost) = truth();
+    for estimator in ["DR", "SNIPS", "DR per step"] {
+        check_covers(value(&report, "cascade", estimator), quality);
+        // Two rows of three are right of those that the cheap model answers.
+        check_covers(value(&report, "plain", estimator), 2.0 / 3.0);
+    }
+    let found = value(&report, "cascade", "SNIPS")["cost_usd"].as_f64().unwrap();
+    assert!((found - cost).abs() < 0.0008, "{found} for {cost}");
+    let beats = value(&report, "cascade", "DR")["lower"].as_f64().unwrap();
+    assert!(2.0 / 3.0 < beats, "{beats}");
+    let warnings = report["warnings"].to_string();
+    assert!(warnings.contains("`plain` has no readers of answers"), "{warnings}");
+    assert!(report["subtitle"].as_str().unwrap().contains("logged trajectories"));
+}
+
+#[test]
+fn the_gate_decides_on_whole_cascades() {
+    let bench = bench();
+    bench.done("train --log early-log.parquet --buckets 10 --out cascade.safetensors");
+    bench.done("train --log early-log.parquet --buckets 10 --no-readers --out plain.safetensors");
+    let gate = format!(
+        "gate --log later-log.ndjson --policy cascade.safetensors --against plain.safetensors \
+         {LAMBDA} --min-quality-delta"
+    );
+    for (margin, code) in [("0.1", 0), ("0.5", 1)] {
+        let Finished { code: found, stdout, stderr } = bench.run(&format!("{gate} {margin}"));
+        assert_eq!(found, Some(code), "{margin}: {stdout}{stderr}");
+        assert!(stdout.contains("trajectories with"), "{stdout}");
+    }
+    let refused = bench.run(&format!("{gate} 0.1 --smallest-propensity 0.25"));
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("the weight of a trajectory is a product"),
+        "{}",
+        refused.stderr
+    );
+}
+
+/// What a cascade is worth does not follow from a log of first decisions.
+#[test]
+fn without_steps_a_cascade_is_not_identifiable() {
+    let bench = bench();
+    bench.done("train --log early-log.parquet --buckets 10 --out cascade.safetensors");
+    bench.done("simulate --table later.csv --logger uniform --out first.ndjson");
+    bench.done("evaluate --log first.ndjson --policy cascade.safetensors --json report.json");
+    let warnings = bench.json("report.json")["warnings"].to_string();
+    assert!(warnings.contains("what escalating is worth is not identifiable"), "{warnings}");
+    let refused = bench.run(
+        "gate --log first.ndjson --policy cascade.safetensors --against logged \
+         --min-quality-delta 0",
+    );
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("the log has no steps after an answer"), "{}", refused.stderr);
+}
+
+#[test]
+fn models_that_teach_nothing_are_named_with_the_reason() {
+    let bench = bench();
+    let train = "train --log early-log.parquet --buckets 10 --out policy.safetensors";
+    let card = |flags: &str| {
+        bench.done(&format!("{train} {flags} --json card.json"));
+        bench.json("card.json")
+    };
+    let alone = card("--escalate-from large");
+    assert_eq!(alone["readers"], Value::Null);
+    let reason = alone["provenance"]["settings"]["reader.large"].as_str().unwrap();
+    assert!(
+        reason.contains("no step of the log had a choice after an answer of large"),
+        "{reason}"
+    );
+    for (flags, expected) in [
+        ("--escalate-from smal", "never drew a model `smal`; did you mean `small`?"),
+        ("--escalate-from small --no-readers", "--no-readers"),
+    ] {
+        let refused = bench.run(&format!("{train} {flags}"));
+        assert_eq!(refused.code, Some(2), "{flags}");
+        assert!(refused.stderr.contains(expected), "{flags}: {}", refused.stderr);
+    }
+    bench.done("simulate --table early.csv --logger uniform --out first.ndjson");
+    let refused =
+        bench.run("train --log first.ndjson --out policy.safetensors --escalate-from small");
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("the log has no steps after an answer"), "{}", refused.stderr);
+    let refused =
+        bench.run("train --table early.csv --out policy.safetensors --escalate-from small");
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("--escalate-from names models of --answers"));
+}
+
+#[test]
+fn steps_that_cannot_be_simulated_are_refused() {
+    let bench = bench();
+    let simulate = "simulate --table early.csv --answers early-answers.csv --out log.ndjson";
+    for (flags, expected) in [
+        ("--escalate-to huge", "the table has no model `huge`; its models are large, small"),
+        ("--escalate-to large --escalate-share 1", "is not between 0 and 1"),
+        ("", "--escalate-to"),
+    ] {
+        let refused = bench.run(&format!("{simulate} {flags}"));
+        assert_eq!(refused.code, Some(2), "{flags}");
+        assert!(refused.stderr.contains(expected), "{flags}: {}", refused.stderr);
+    }
+}
