@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::log::{LogOptions, read_log, read_trajectories};
-use pointsman_core::features::FeatureSchema;
+use pointsman_core::{features::FeatureSchema, units::len_as_float};
 
 /// Two models on `n` prompts: `a` is always right, `b` on every fourth; the order of rows turns
 /// with `reverse`.
@@ -160,7 +160,7 @@ fn steps_are_drawn_as_they_say() {
         let steps: Vec<_> = found.steps.iter().flatten().collect();
         assert_eq!(steps.len(), summary.n_steps, "{name}");
         let n_escalated = steps.iter().filter(|step| !step.is_accepted()).count();
-        let share = n_escalated as f64 / steps.len() as f64;
+        let share = len_as_float(n_escalated) / len_as_float(steps.len());
         assert!((share - 0.25).abs() < 0.03, "{name}: {share}");
         for (row, step) in found.log.rows.iter().zip(&found.steps) {
             let Some(step) = step.first() else { continue };
