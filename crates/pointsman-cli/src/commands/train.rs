@@ -125,6 +125,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let outputs = [Some(&*args.out), args.dictionary.path(), args.json.as_deref()];
     files::check_apart(&inputs, &outputs)?;
     args.dictionary.check()?;
+    args.answers.check(&args.table)?;
     let estimating = args.estimating()?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let (artifact, trained) = if args.log.is_empty() {

@@ -82,8 +82,13 @@ pub(super) fn read(
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
             let features = read_json(&columns.features, row, (&columns, batch), "features")?;
-            let answer = read_json(&columns.answers, row, (&columns, batch), "an answer")?;
             let decision = columns.decision(row, batch, builder.wanted_tags())?;
+            // Beside a first decision, a column of this name is something of the caller's own.
+            let answer = if decision.is_later_step {
+                read_json(&columns.answers, row, (&columns, batch), "an answer")?
+            } else {
+                None
+            };
             let (features, answer) = (features.as_ref(), answer.as_ref());
             builder.push(&DecisionCell { features, answer, ..decision }, &request)?;
         }

@@ -81,6 +81,14 @@ pub(super) struct Verdict {
 }
 
 impl AnswerFlags {
+    /// Refuses models to learn from where a table comes without answers.
+    pub(super) fn check(&self, table: &[PathBuf]) -> Result<()> {
+        if !table.is_empty() && self.answers.is_empty() && !self.escalate_from.is_empty() {
+            bail!("--escalate-from names models of --answers; pass those too");
+        }
+        Ok(())
+    }
+
     /// The artifact with the readers that are kept; the same one without --answers.
     pub(super) fn add_readers(
         &self,
@@ -89,9 +97,6 @@ impl AnswerFlags {
         screen: &Screen,
     ) -> Result<Artifact> {
         if self.answers.is_empty() {
-            if !self.escalate_from.is_empty() {
-                bail!("--escalate-from names models of --answers; pass those too");
-            }
             return Ok(artifact);
         }
         let models = self.models(table, screen)?;
