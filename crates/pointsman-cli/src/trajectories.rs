@@ -99,6 +99,7 @@ impl LoadedTrajectories {
     pub(crate) fn sentences(&self) -> Vec<String> {
         let TrajectoryLog { log, steps, n_stray_steps, n_carried_costs, .. } = &self.found;
         let n_steps: usize = steps.iter().map(Vec::len).sum();
+        let n_unasked = steps.iter().filter(|steps| steps.is_empty()).count() as u64;
         let mut sentences = vec![format!(
             "read {} trajectories with {} steps after an answer",
             wording::length(log.rows.len()),
@@ -106,6 +107,7 @@ impl LoadedTrajectories {
         )];
         sentences.extend(wording::dropped(&log.dropped));
         for (n, what) in [
+            (n_unasked, "answers were given without a step, and are taken to be so by any policy"),
             (*n_stray_steps, "steps that no first decision of the log leads to"),
             (*n_carried_costs, "answers without a reported cost; what their steps carried counts"),
         ] {

@@ -2,10 +2,10 @@
 //! have done with the answers that it has readers for.
 //!
 //! A trajectory counts as one row of a log, with the product of its propensities and of the policy's
-//! probabilities of the same steps. A policy without readers accepts each first answer. What a policy
-//! would have done with an answer of which nothing is kept cannot be known, and counts as what the
-//! logger could not have done. Weakness: that share is cut off, row by row, at what the policy's
-//! probabilities leave of one.
+//! probabilities of the same steps. Callers are taken to ask after the answers after which they did; a
+//! policy without readers accepts each of those. What a policy would have done with an answer of which
+//! nothing is kept cannot be known, and counts as what the logger could not have done. Weakness: that
+//! share is cut off, row by row, at what the policy's probabilities leave of one.
 
 use super::{Recorder, language::language, shared_schema, target::Target, value_row, without};
 use crate::{
@@ -65,8 +65,6 @@ struct Cascade<'a, 'p, 'r> {
     loaded: &'r LoadedTrajectories,
     /// For each model of the log, its place in the policy.
     places: Vec<Option<usize>>,
-    /// For each model of the log, whether any step is about an answer of it.
-    is_asked_about: Vec<bool>,
     /// Answers that the policy would read and of which nothing is known.
     n_unknown: u64,
 }
@@ -137,11 +135,7 @@ impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
             Some(Reading { escalation, workspace })
         };
         let places = recorder.places(&loaded.found.log.models);
-        let mut is_asked_about = vec![false; places.len()];
-        for step in loaded.found.steps.iter().flatten() {
-            is_asked_about[usize::from(step.in_hand)] = true;
-        }
-        Ok(Self { recorder, reading, loaded, places, is_asked_about, n_unknown: 0 })
+        Ok(Self { recorder, reading, loaded, places, n_unknown: 0 })
     }
 
     /// Decides every step of every row; what there is to say of it.
@@ -151,13 +145,8 @@ impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
         for (row, steps) in loaded.found.steps.iter().enumerate() {
             let features = loaded.prompts.features(row);
             self.recorder.push(Asked::Features(&loaded.requests[row], features));
-            let decided =
-                steps.iter().enumerate().map(|(number, step)| self.step(row, (number, step)));
-            let mut decided: Vec<LaterStep> = decided.collect();
-            if steps.is_empty() {
-                decided.extend(self.without_a_step(row));
-            }
-            later.push(decided);
+            let decided = steps.iter().enumerate();
+            later.push(decided.map(|(number, step)| self.step(row, (number, step))).collect());
         }
         self.recorder.later = Some(later);
         let name = self.recorder.name;
@@ -169,9 +158,8 @@ impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
         }
         if 0 < self.n_unknown {
             notes.push(format!(
-                "`{name}` reads answers, and of {} nothing is kept or no step was decided about \
-                 them: what it would have done with those is not known, and counts as what the \
-                 logger could not have done",
+                "`{name}` reads answers, and of {} nothing is kept: what it would have done with \
+                 those is not known, and counts as what the logger could not have done",
                 wording::count(self.n_unknown)
             ));
         }
@@ -183,16 +171,6 @@ impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
         let place = self.places[usize::from(model)]?;
         let reading = self.reading.as_ref()?;
         reading.escalation.reader(place).map(|_| place)
-    }
-
-    /// Of a row without steps: nothing where no step is due, else a step that is not known. Where steps
-    /// are about other answers of its model, this one had failed, so that there was nothing to read.
-    fn without_a_step(&mut self, row: usize) -> Option<LaterStep> {
-        let taken = self.loaded.found.log.rows[row].taken;
-        if self.read_model(taken).is_none() || self.is_asked_about[usize::from(taken)] {
-            return None;
-        }
-        Some(self.unknown(1.0))
     }
 
     /// A step of which nothing can be said.

@@ -11,9 +11,6 @@ use super::{
 };
 use crate::model_names::{ModelNames, sorted};
 
-/// The reason to leave out a decision of which nobody said what was done with its answer.
-const NO_STEP: &str = "no step followed the answer, as steps followed others of its model";
-
 /// One decision, first or later, with what came of it.
 pub(super) struct Node {
     pub(super) id: String,
@@ -32,7 +29,6 @@ pub(super) struct Node {
     /// Those with a probability above zero.
     pub(super) chances: Vec<(u16, f64)>,
     pub(super) has_outcome: bool,
-    pub(super) is_failed: bool,
     pub(super) quality: Option<f64>,
     pub(super) cost_usd: Option<f64>,
     pub(super) spent_usd: Option<f64>,
@@ -55,8 +51,6 @@ struct Links {
     next: Vec<Option<usize>>,
     /// Nodes whose answer more than one step is about.
     has_two: Vec<bool>,
-    /// For each model, whether any step is about an answer of it.
-    is_asked_about: Vec<bool>,
 }
 
 /// A whole trajectory: a first decision and its later steps.
@@ -66,7 +60,7 @@ struct Chain<'n> {
 
 /// The trajectories of all decisions; digest, damage and what was read are left to the caller.
 pub(super) fn chained(nodes: &[Node], models: &ModelNames, missing_metric: &str) -> TrajectoryLog {
-    let links = Links::of(nodes, models.all().len());
+    let links = Links::of(nodes);
     let (names, sorted_index) = sorted(models.all());
     let place = |model: u16| sorted_index.get(usize::from(model)).copied().unwrap_or(0);
     let n_models = names.len();
@@ -81,7 +75,7 @@ pub(super) fn chained(nodes: &[Node], models: &ModelNames, missing_metric: &str)
     for first in (0..nodes.len()).filter(|&at| nodes.get(at).is_some_and(|it| !it.is_later)) {
         let (chain, has_two) = links.follow(nodes, first);
         n_reached += chain.nodes.len() - 1;
-        let problem = chain.problem(&links).or(has_two.then_some("two steps follow one answer"));
+        let problem = chain.problem().or(has_two.then_some("two steps follow one answer"));
         let quality = match problem.map_or(chain.grade(missing_metric), Err) {
             Ok(quality) => quality,
             Err(reason) => {
@@ -137,14 +131,10 @@ impl TrajectoryLog {
 const NO_OUTCOME: &str = "there is no outcome";
 
 impl Links {
-    fn of(nodes: &[Node], n_models: usize) -> Self {
+    fn of(nodes: &[Node]) -> Self {
         let by_id: HashMap<&str, usize> =
             nodes.iter().enumerate().map(|(at, node)| (node.id.as_str(), at)).collect();
-        let mut links = Self {
-            next: vec![None; nodes.len()],
-            has_two: vec![false; nodes.len()],
-            is_asked_about: vec![false; n_models],
-        };
+        let mut links = Self { next: vec![None; nodes.len()], has_two: vec![false; nodes.len()] };
         for (at, node) in nodes.iter().enumerate().filter(|(_, node)| node.is_later) {
             let before = node.previous.as_deref().and_then(|id| by_id.get(id).copied());
             let Some(before) = before.filter(|&before| before != at) else { continue };
@@ -152,10 +142,6 @@ impl Links {
                 *slot = Some(at);
             } else if let Some(has_two) = links.has_two.get_mut(before) {
                 *has_two = true;
-            }
-            let in_hand = nodes.get(before).map_or(0, |node| usize::from(node.drawn));
-            if let Some(is_asked_about) = links.is_asked_about.get_mut(in_hand) {
-                *is_asked_about = true;
             }
         }
         links
@@ -182,14 +168,9 @@ impl Chain<'_> {
     }
 
     /// Why it is of no use, if so.
-    fn problem(&self, links: &Links) -> Option<&str> {
+    fn problem(&self) -> Option<&str> {
         if let Some(fault) = self.nodes.iter().find_map(|node| node.fault.as_deref()) {
             return Some(fault);
-        }
-        if let [only] = &self.nodes[..] {
-            let is_asked_about = links.is_asked_about.get(usize::from(only.drawn)).copied();
-            let is_missing = is_asked_about.unwrap_or(false) && !only.is_failed;
-            return is_missing.then_some(NO_STEP);
         }
         for (number, (before, step)) in (1_u64..).zip(self.pairs()) {
             if step.step.is_some_and(|says| says != number) {

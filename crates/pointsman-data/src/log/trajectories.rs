@@ -3,8 +3,7 @@
 //!
 //! A row is one request's way through a cascade. Its propensity is the product of those of its
 //! decisions, its quality that of the answer that was given, its cost that of all answers. Weakness:
-//! a step that is missing from a log looks like an answer that was accepted, so a decision without
-//! one is left out where steps followed other answers of the same model.
+//! a step that is missing from a log looks like an answer after which the caller did not ask.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -255,7 +254,6 @@ impl<'f> TrajectoryBuilder<'f> {
             candidates: self.candidates.iter().map(|&(model, _)| model).collect(),
             chances: chances.filter(|&(_, probability)| 0.0 < probability).collect(),
             has_outcome: decision.outcome.is_some(),
-            is_failed: outcome.is_failed,
             quality,
             cost_usd: not_negative(outcome.cost_usd, "cost_usd", &place)?,
             spent_usd: not_negative(decision.spent_usd, "spent_usd", &place)?,

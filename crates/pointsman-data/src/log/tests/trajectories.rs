@@ -110,12 +110,6 @@ fn what_is_no_whole_trajectory_is_dropped_for_a_reason() {
     check_dropped(|rows| rows[1].1 = None, "there is no outcome");
     check_dropped(|rows| rows[3].1 = Some(outcome("b1", None)), "the outcome has no `quality`");
     check_dropped(
-        |rows| {
-            rows.remove(0);
-        },
-        "no step followed the answer, as steps followed others of its model",
-    );
-    check_dropped(
         |rows| rows.push((step("a2", "a", "large"), None)),
         "two steps follow one answer",
     );
@@ -147,14 +141,16 @@ fn what_is_no_whole_trajectory_is_dropped_for_a_reason() {
     check_dropped(|rows| rows[1].0.request.messages = None, "the request has no text");
 }
 
-/// There was no answer that a step could have been about.
+/// Nobody asked what to do with it.
 #[test]
-fn a_failure_without_a_step_is_an_outcome() {
+fn an_answer_without_a_step_is_given_as_it_is() {
     let mut rows = three();
     rows.remove(0);
     rows[0].1 = Some(OutcomeRecord { status: Status::Failed, ..outcome("a", None) });
     let found = read("log.ndjson", rows).0.unwrap();
     assert_eq!((found.log.rows[0].quality, found.log.rows.len()), (0.0, 3));
+    assert_eq!(found.log.rows[0].propensity, 0.75);
+    assert!(found.steps[0].is_empty());
 }
 
 #[test]
