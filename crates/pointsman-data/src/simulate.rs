@@ -121,7 +121,7 @@ fn write_log(
             n_written += 1;
             let step = answers.as_ref().and_then(|it| it.step(&plan, (row, drawn), &decision));
             result = writer.write(decision, Some(outcome));
-            if let (Ok(()), Some((step, outcome))) = (&result, step) {
+            if let Some((step, outcome)) = step.filter(|_| result.is_ok()) {
                 n_steps += 1;
                 result = writer.write(step, outcome);
             }

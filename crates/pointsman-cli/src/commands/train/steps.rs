@@ -133,8 +133,12 @@ impl AnswerFlags {
         let mut remembered = Vec::new();
         let bar = screen.progress("learning to read answers", known.len() as u64);
         for answered in &known {
-            let verdict =
-                answered.learn(n_next, trajectories, (&places, models), (&per_dollar, seed))?;
+            let verdict = answered.learn(
+                n_next,
+                trajectories,
+                (&places, &models[..]),
+                (&per_dollar[..], seed),
+            )?;
             if verdict.is_kept() {
                 for &(row, ..) in &answered.rows {
                     let of_row = &trajectories.found.log.rows[row];

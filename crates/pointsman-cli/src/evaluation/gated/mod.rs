@@ -145,8 +145,7 @@ fn read<'q>(
     question: &'q Question,
     screen: &Screen,
 ) -> Result<ReadLog<'q>> {
-    let policies = || std::iter::once(&question.policy).chain(&question.rival);
-    let mut recorders: Vec<Recorder<'q>> = policies().map(Recorder::new).collect();
+    let mut recorders: Vec<Recorder<'q>> = policies(question).map(Recorder::new).collect();
     let features = shared_schema(&recorders);
     let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let found = decide_all(&mut recorders, screen, |decide| {
@@ -169,11 +168,16 @@ fn read<'q>(
                      it out"
                 );
             }
-            let mut recorders: Vec<Recorder<'q>> = policies().map(Recorder::new).collect();
+            let mut recorders: Vec<Recorder<'q>> = policies(question).map(Recorder::new).collect();
             let found = cascades::read(paths, &options, &mut recorders, screen)?;
             Ok(ReadLog { recorders, log: found.log, estimated: None, steps: found.notes })
         }
     }
+}
+
+/// The policy, and the one that it is held against.
+fn policies(question: &Question) -> impl Iterator<Item = &LoadedPolicy> {
+    std::iter::once(&question.policy).chain(&question.rival)
 }
 
 /// Answers that one request may ask for, by the policies or in the log.
