@@ -4,8 +4,9 @@
 use super::{
     Recorder, Settings, Used,
     cascades::{self, ReadTrajectories},
-    check_what_if, decide_all, diagnostic, generated_by, joined,
+    check_what_if, decide_all, generated_by, joined,
     language::language,
+    logged_diagnostics,
     logged_interval::{self, With},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
     moves, overlap, provenance, shared_schema,
@@ -16,7 +17,7 @@ use super::{
 use crate::{
     estimated::{self, Estimated},
     policy_flags::LoadedPolicy,
-    report::{Calibration, Diagnostic, Report, ValueRow},
+    report::{Calibration, Report, ValueRow},
     screen::Screen,
     trajectories, wording,
 };
@@ -121,7 +122,7 @@ fn report(
     let logged = logged_row(log, used, settings)?;
     let (single_rows, singles) = singles(log, used, settings)?;
     let mut values = Vec::new();
-    let (mut diagnostics, mut warnings) = (log_diagnostics(log, used), used.sentences());
+    let (mut diagnostics, mut warnings) = (logged_diagnostics::of_log(log, used), used.sentences());
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
     let (mut verdict, mut slices) = (None, Vec::new());
     let (mut calibration, mut overlap) = (Vec::new(), Vec::new());
@@ -130,11 +131,12 @@ fn report(
         let rounds = rounds(log, used, &target, Reward::Quality)?;
         let found = diagnose(&rounds, None);
         warnings.extend(found.warnings.iter().map(|w| format!("`{}`: {w}", loaded.name)));
-        diagnostics.extend(policy_diagnostics(&loaded.name, &found));
+        diagnostics.extend(logged_diagnostics::of_policy(&loaded.name, &found));
         let cost = mean_cost(log, used, &target, settings);
         let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
         rows.extend(cascades::per_step(recorder, (log, &used.rows), &target, settings.level)?);
-        diagnostics.extend(rows.first().map(|row| interval_diagnostic(&loaded.name, row)));
+        diagnostics
+            .extend(rows.first().map(|row| logged_diagnostics::of_interval(&loaded.name, row)));
         values.append(&mut rows);
         calibration.extend(calibrated(recorder, &rounds)?);
         overlap.push(overlap::overlap(&loaded.name, &rounds));
@@ -357,62 +359,4 @@ fn singles(
         singles.push(SingleOnLog { model, quality, cost_usd, weight, unsupported_share });
     }
     Ok((rows, singles))
-}
-
-fn log_diagnostics(log: &TrafficLog, used: &Used) -> Vec<Diagnostic> {
-    let mut all = vec![
-        diagnostic("decisions read", wording::count(log.n_decisions_read), "in all files"),
-        diagnostic(
-            "decisions used",
-            wording::length(used.rows.len()),
-            "with outcome and propensity",
-        ),
-        diagnostic(
-            "without outcome",
-            wording::count(log.n_without_outcome),
-            "missing, not counted as failures",
-        ),
-    ];
-    for (reason, n) in &log.dropped {
-        all.push(diagnostic("rows dropped", wording::count(*n), reason));
-    }
-    all
-}
-
-/// Which interval the first value of a policy has.
-fn interval_diagnostic(name: &str, row: &ValueRow) -> Diagnostic {
-    diagnostic(
-        &format!("`{name}`: interval of {}", row.estimator),
-        row.interval_method.clone(),
-        &row.note,
-    )
-}
-
-fn policy_diagnostics(name: &str, found: &Diagnostics) -> Vec<Diagnostic> {
-    let named = |what: &str| format!("`{name}`: {what}");
-    let mut all = vec![
-        diagnostic(
-            &named("effective rows"),
-            format!("{:.0}", found.effective_n),
-            "rows' worth of information about this policy (Kish)",
-        ),
-        diagnostic(
-            &named("largest weight"),
-            format!("{:.2}", found.largest_weight),
-            "how much one row can count",
-        ),
-    ];
-    if let Some(weight) = &found.mean_weight {
-        let value = format!("{:.4} (z = {:+.2})", weight.mean, weight.z_score);
-        all.push(diagnostic(&named("mean weight"), value, "1 where propensities are right"));
-    }
-    if let Some(share) = found.unsupported_mass_share {
-        let value = format!("{:.2} %", 100.0 * share);
-        all.push(diagnostic(
-            &named("unsupported"),
-            value,
-            "of its choices, models the log could not have drawn",
-        ));
-    }
-    all
 }

@@ -4,6 +4,7 @@ mod cascades;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;
+mod logged_diagnostics;
 mod logged_interval;
 mod logged_verdict;
 mod moves;
