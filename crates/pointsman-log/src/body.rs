@@ -3,9 +3,10 @@
 //! Besides the chat form it takes `{"prompt": "…"}` and the Responses form's `{"input": …}`, the
 //! fields by which OpenRouter's callers narrow the choice, and those of our own: `objective`,
 //! `candidates`, `deny`, `max_cost_usd`, `max_latency_ms`, `input_tokens`, `explore`, `explain`. Keys
-//! that are not known here are for the provider and are passed over. Texts are borrowed from the
-//! body wherever it holds them as they are. Its weakness: OpenRouter's caps on prices per request
-//! and per image are passed over, since catalogs know no such prices.
+//! that are not known here are for the provider: they are passed over and counted, but for those that
+//! are nearly keys of our own, which are refused. Texts are borrowed from the body wherever it holds
+//! them as they are. Its weakness: OpenRouter's caps on prices per request and per image, and its
+//! wish for models whose answers may be trained on, are passed over, since catalogs do not know them.
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/chat/create>,
 //! <https://platform.openai.com/docs/api-reference/responses/create> and
@@ -23,15 +24,19 @@ use pointsman_core::{
 };
 
 mod answer;
+mod keys;
 mod text;
+mod vendors;
 mod wire;
 
 pub use answer::AnswerBody;
 
 use crate::record::RoleRecord;
+use keys::Watched;
 use text::{Amount, Text, Typical};
 use wire::{
-    AimFile, BodyFile, DataCollection, InputFile, MessageFile, ObjectiveFile, ProviderFile, SortBy,
+    AimFile, BodyFile, DataCollection, InputFile, MaxPriceFile, MessageFile, ObjectiveFile,
+    ProviderFile, SortBy,
 };
 
 /// A chat body that has been read: it holds what a [`Request`] borrows.
@@ -43,6 +48,7 @@ pub struct ChatBody<'a> {
     max_tokens: Option<Tokens>,
     input_tokens: Option<Tokens>,
     limits: Limits<'a>,
+    n_unknown_keys: u32,
     /// What the caller asks of the router itself.
     pub asks: Asks<'a>,
 }
@@ -158,6 +164,9 @@ pub enum BodyError {
     /// More to write down than a caller may ask for.
     #[error("`{key}` {problem}")]
     TooLong { key: &'static str, problem: &'static str },
+    /// A key that is nearly one of ours, or that stands where only ours may.
+    #[error("`{key}` is not known; {advice}")]
+    UnknownKey { key: String, advice: String },
 }
 
 impl<'a> ChatBody<'a> {
@@ -167,10 +176,11 @@ impl<'a> ChatBody<'a> {
     ///
     /// # Errors
     /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type or twice,
-    /// for a body without a prompt or with an empty conversation, for limits that are no amounts,
-    /// for an objective that is not one, and for tags or a session id that are too long.
+    /// for a key that is nearly one of ours, for a body without a prompt or with an empty
+    /// conversation, for limits that are no amounts, for an objective that is not one, and for tags
+    /// or a session id that are too long.
     pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
-        let file: BodyFile<'a> = wire::read(bytes)?;
+        let file: Watched<'a, BodyFile<'a>> = wire::read(bytes)?;
         Self::try_from(file)
     }
 
@@ -191,16 +201,23 @@ impl<'a> ChatBody<'a> {
         &self.limits.allow_models
     }
 
+    /// How many keys were passed over that neither we nor a vendor that we know of would read.
+    pub fn n_unknown_keys(&self) -> u32 {
+        self.n_unknown_keys
+    }
+
     /// Whether a tool has just answered, so that the model that called it should go on.
     pub fn is_in_tool_loop(&self) -> bool {
         self.messages.last().is_some_and(|last| last.role == Role::Tool)
     }
 }
 
-impl<'a> TryFrom<BodyFile<'a>> for ChatBody<'a> {
+impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
     type Error = BodyError;
 
-    fn try_from(mut file: BodyFile<'a>) -> Result<Self, BodyError> {
+    fn try_from(body: Watched<'a, BodyFile<'a>>) -> Result<Self, BodyError> {
+        let n_unknown_keys = passed_over(&body)?;
+        let mut file = body.fields;
         let needs = file.needs();
         let n_tools = file.n_tools();
         let max_tokens = [file.max_tokens, file.max_completion_tokens, file.max_output_tokens];
@@ -215,9 +232,25 @@ impl<'a> TryFrom<BodyFile<'a>> for ChatBody<'a> {
             max_tokens: max_tokens.into_iter().flatten().min().map(Tokens::new),
             input_tokens,
             limits,
+            n_unknown_keys,
             asks,
         })
     }
+}
+
+/// How many keys of a body are passed over, unless one of them must not be.
+fn passed_over(body: &Watched<'_, BodyFile<'_>>) -> Result<u32, BodyError> {
+    let mut n = body.strangers.passed_over("")?;
+    if let Some(ObjectiveFile::Object(aims)) = &body.fields.objective {
+        n = n.saturating_add(aims.strangers.passed_over("objective")?);
+    }
+    if let Some(provider) = &body.fields.provider {
+        n = n.saturating_add(provider.strangers.passed_over("provider")?);
+        if let Some(caps) = &provider.fields.max_price {
+            n = n.saturating_add(caps.strangers.passed_over("provider.max_price")?);
+        }
+    }
+    Ok(n)
 }
 
 fn conversation(file: BodyFile<'_>) -> Result<Vec<MessageFile<'_>>, BodyError> {
@@ -283,7 +316,7 @@ impl<'a> Aim<'a> {
     fn of(file: ObjectiveFile<'a>) -> Result<Self, BodyError> {
         let AimFile { preset, lambda, min_quality, max_cost_usd } = match file {
             ObjectiveFile::Preset(Text(name)) => return Ok(Self::Point(name)),
-            ObjectiveFile::Object(aims) => aims,
+            ObjectiveFile::Object(aims) => aims.fields,
         };
         let number = |key| move |problem| BodyError::Number { key, problem };
         match (preset, lambda, min_quality, max_cost_usd) {
@@ -311,14 +344,14 @@ fn names<'a>(names: &mut Option<Vec<Text<'a>>>) -> Vec<Cow<'a, str>> {
 
 impl<'a> Limits<'a> {
     fn of(file: &mut BodyFile<'a>) -> Result<Self, BodyError> {
-        let mut provider = file.provider.take().unwrap_or_default();
+        let mut provider = file.provider.take().unwrap_or_default().fields;
         let needs_parameters = provider.require_parameters == Some(true);
         let price = |price: Option<Amount>, key| {
             let price = price.map(|Amount(dollars)| Price::from_dollars_per_million(dollars));
             price.transpose().map_err(|problem| BodyError::Number { key, problem })
         };
-        let (prompt, completion) =
-            provider.max_price.map_or((None, None), |caps| (caps.prompt, caps.completion));
+        let MaxPriceFile { prompt, completion } =
+            provider.max_price.take().unwrap_or_default().fields;
         let max_cost = file.max_cost_usd.map(Usd::from_dollars).transpose();
         let seconds = positive(
             provider.preferred_max_latency.map(|Typical(value)| value),

@@ -8,11 +8,12 @@ use std::{borrow::Cow, collections::BTreeMap, fmt};
 use pointsman_core::request::{Capabilities, Message, Role};
 use serde::{
     Deserialize, Deserializer,
-    de::{IgnoredAny, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
 use super::{
     BodyError,
+    keys::{Keyed, Rule, Watched, WatchedVisitor},
     text::{Amount, Count, Tag, Text, Typical},
 };
 use crate::record::RoleRecord;
@@ -54,7 +55,7 @@ pub(super) struct BodyFile<'a> {
     #[serde(borrow)]
     pub(super) deny: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
-    pub(super) provider: Option<ProviderFile<'a>>,
+    pub(super) provider: Option<Watched<'a, ProviderFile<'a>>>,
     pub(super) max_cost_usd: Option<f64>,
     pub(super) max_latency_ms: Option<f64>,
     #[serde(borrow)]
@@ -84,6 +85,27 @@ pub(super) struct BodyFile<'a> {
     verbosity: Option<IgnoredAny>,
 }
 
+/// The keys by which a caller speaks to the router: one that is nearly one of these is refused.
+pub(super) const OWN: &[&str] = &[
+    "objective",
+    "candidates",
+    "models",
+    "deny",
+    "provider",
+    "max_cost_usd",
+    "max_latency_ms",
+    "input_tokens",
+    "session_id",
+    "turn",
+    "metadata",
+    "explain",
+    "explore",
+];
+
+impl Keyed for BodyFile<'_> {
+    const RULE: Rule = Rule::Counted { own: OWN, foreign: super::vendors::KEYS };
+}
+
 #[derive(Deserialize, Default)]
 pub(super) struct ProviderFile<'a> {
     #[serde(borrow)]
@@ -99,9 +121,14 @@ pub(super) struct ProviderFile<'a> {
     #[serde(borrow)]
     pub(super) quantizations: Option<Vec<Text<'a>>>,
     pub(super) sort: Option<SortFile>,
-    pub(super) max_price: Option<MaxPriceFile>,
+    #[serde(borrow)]
+    pub(super) max_price: Option<Watched<'a, MaxPriceFile>>,
     pub(super) preferred_min_throughput: Option<Typical>,
     pub(super) preferred_max_latency: Option<Typical>,
+}
+
+impl Keyed for ProviderFile<'_> {
+    const RULE: Rule = Rule::Refused { but: &["enforce_distillable_text"] };
 }
 
 #[derive(Deserialize)]
@@ -136,31 +163,62 @@ impl SortFile {
 }
 
 /// Dollars per million tokens; a price per request or image is not known of any endpoint.
-#[derive(Deserialize, Clone, Copy)]
+#[derive(Deserialize, Default)]
 pub(super) struct MaxPriceFile {
     pub(super) prompt: Option<Amount>,
     pub(super) completion: Option<Amount>,
 }
 
+impl Keyed for MaxPriceFile {
+    const RULE: Rule = Rule::Refused { but: &["request", "image", "audio"] };
+}
+
 /// The name of an operating point, or an object that holds one aim.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "`objective` is neither the name of an operating point nor an object"
-)]
 pub(super) enum ObjectiveFile<'a> {
-    Preset(#[serde(borrow)] Text<'a>),
-    Object(#[serde(borrow)] AimFile<'a>),
+    Preset(Text<'a>),
+    Object(Watched<'a, AimFile<'a>>),
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(super) struct AimFile<'a> {
     #[serde(borrow)]
     pub(super) preset: Option<Text<'a>>,
     pub(super) lambda: Option<f64>,
     pub(super) min_quality: Option<f64>,
     pub(super) max_cost_usd: Option<f64>,
+}
+
+impl Keyed for AimFile<'_> {
+    const RULE: Rule = Rule::Refused { but: &[] };
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for ObjectiveFile<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ObjectiveVisitor)
+    }
+}
+
+struct ObjectiveVisitor;
+
+impl<'de> Visitor<'de> for ObjectiveVisitor {
+    type Value = ObjectiveFile<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an operating point or an object as `objective`")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<ObjectiveFile<'de>, E> {
+        Ok(ObjectiveFile::Preset(Text(Cow::Borrowed(name))))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<ObjectiveFile<'de>, E> {
+        Ok(ObjectiveFile::Preset(Text(Cow::Owned(name.to_owned()))))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ObjectiveFile<'de>, A::Error> {
+        let watched = WatchedVisitor::<'de, AimFile<'de>>::new().visit_map(map)?;
+        Ok(ObjectiveFile::Object(watched))
+    }
 }
 
 #[derive(Deserialize)]
