@@ -36,16 +36,17 @@ mod screen;
 mod settings_flags;
 #[cfg(feature = "learn")]
 mod standing;
+mod usage;
 #[cfg(feature = "learn")]
 mod what_if;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 #[cfg(feature = "learn")]
 use pointsman_eval::gate::Verdict;
 use screen::Screen;
-use std::{panic, process::ExitCode};
+use std::{env, panic, process::ExitCode};
 
 /// Gives memory back to the system seldom: matrices come and go in every step of a fit.
 #[global_allocator]
@@ -116,7 +117,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::refuse(&error, &Cli::command(), env::args_os()),
+    };
     // A library may panic on a file that is damaged in a way it did not foresee; that too is one
     // sentence and exit code 2.
     panic::set_hook(Box::new(|info| {
