@@ -69,6 +69,7 @@ fn decisions(service: &Service) -> Value {
         "total_ns": metrics.all_decision_ns(),
         "in_flight": of(&metrics.in_flight),
         "refused": refused,
+        "unknown_fields": of(&metrics.n_unknown_fields),
         "outcomes": of(&metrics.n_outcomes),
         "outcomes_again": of(&metrics.n_outcomes_again),
         "outcomes_late": of(&metrics.n_outcomes_late),
