@@ -99,6 +99,16 @@ fn tables_that_lack_something() {
 }
 
 #[test]
+fn a_column_that_is_nearly_there_is_named() {
+    check_line(
+        0,
+        "prompt_id,prompt,model,qualty",
+        "has no column `quality`; its columns are prompt_id, prompt, model, qualty; the nearest of them is \
+         `qualty`",
+    );
+}
+
+#[test]
 fn points_that_cannot_be() {
     let csv = plain_csv();
     let files: [(&str, &[u8]); 2] = [("t.csv", csv.as_bytes()), ("t.ndjson", TABLE.as_bytes())];

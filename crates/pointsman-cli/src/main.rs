@@ -171,10 +171,33 @@ fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if screen::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            screen::error(&format!("{error:#}"));
+            screen::error(&told(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// The sentence of a refusal.
+fn told(error: &anyhow::Error) -> String {
+    format!("{error:#}{}", nearest_column(error))
+}
+
+/// Where a column is not there: the one that is nearest, if one is near.
+#[cfg(feature = "learn")]
+fn nearest_column(error: &anyhow::Error) -> String {
+    let refusal =
+        error.chain().find_map(|cause| cause.downcast_ref::<pointsman_data::DataError>());
+    let Some(pointsman_data::DataError::MissingColumn { column, found, .. }) = refusal else {
+        return String::new();
+    };
+    let near = nearest::nearest(column, found.split(", "));
+    near.map_or_else(String::new, |near| format!("; the nearest of them is `{near}`"))
+}
+
+/// Nothing reads columns in this build.
+#[cfg(not(feature = "learn"))]
+fn nearest_column(_error: &anyhow::Error) -> String {
+    String::new()
 }
 
 /// The verdict as an exit code; only a verdict to ship is 0, whatever becomes of the output.
@@ -184,7 +207,7 @@ fn gate(args: &commands::gate::Args, screen: &Screen) -> ExitCode {
         Ok(Verdict::Ship) => ExitCode::SUCCESS,
         Ok(Verdict::Hold | Verdict::CannotTell) => ExitCode::from(1),
         Err(error) => {
-            screen::error(&format!("{error:#}"));
+            screen::error(&told(&error));
             ExitCode::from(2)
         }
     }
