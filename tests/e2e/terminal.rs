@@ -84,7 +84,7 @@ fn the_version_names_the_release() {
 #[test]
 fn tables_fit_the_columns_that_are_asked_for() {
     let config = |columns: &str| {
-        let output = command(&["config"]).env("COLUMNS", columns).output().unwrap();
+        let output = command(["config"]).env("COLUMNS", columns).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         text.lines().map(|line| line.chars().count()).max().unwrap()
     };

@@ -185,8 +185,7 @@ fn told(error: &anyhow::Error) -> String {
 /// Where a column is not there: the one that is nearest, if one is near.
 #[cfg(feature = "learn")]
 fn nearest_column(error: &anyhow::Error) -> String {
-    let refusal =
-        error.chain().find_map(|cause| cause.downcast_ref::<pointsman_data::DataError>());
+    let refusal = error.chain().find_map(|cause| cause.downcast_ref::<pointsman_data::DataError>());
     let Some(pointsman_data::DataError::MissingColumn { column, found, .. }) = refusal else {
         return String::new();
     };
