@@ -28,16 +28,15 @@ mod keys;
 mod text;
 mod vendors;
 mod wire;
+mod wishes;
 
 pub use answer::AnswerBody;
 
 use crate::record::RoleRecord;
 use keys::Watched;
 use text::{Amount, Text, Typical};
-use wire::{
-    AimFile, BodyFile, DataCollection, InputFile, MaxPriceFile, MessageFile, ObjectiveFile,
-    ProviderFile, SortBy,
-};
+use wire::{BodyFile, InputFile, MessageFile};
+use wishes::{AimFile, MaxPriceFile, ObjectiveFile, SortBy};
 
 /// A chat body that has been read: it holds what a [`Request`] borrows.
 #[derive(Debug, Clone, Default)]
@@ -216,7 +215,7 @@ impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
     type Error = BodyError;
 
     fn try_from(body: Watched<'a, BodyFile<'a>>) -> Result<Self, BodyError> {
-        let n_unknown_keys = passed_over(&body)?;
+        let n_unknown_keys = body.n_passed_over()?;
         let mut file = body.fields;
         let needs = file.needs();
         let n_tools = file.n_tools();
@@ -236,21 +235,6 @@ impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
             asks,
         })
     }
-}
-
-/// How many keys of a body are passed over, unless one of them must not be.
-fn passed_over(body: &Watched<'_, BodyFile<'_>>) -> Result<u32, BodyError> {
-    let mut n = body.strangers.passed_over("")?;
-    if let Some(ObjectiveFile::Object(aims)) = &body.fields.objective {
-        n = n.saturating_add(aims.strangers.passed_over("objective")?);
-    }
-    if let Some(provider) = &body.fields.provider {
-        n = n.saturating_add(provider.strangers.passed_over("provider")?);
-        if let Some(caps) = &provider.fields.max_price {
-            n = n.saturating_add(caps.strangers.passed_over("provider.max_price")?);
-        }
-    }
-    Ok(n)
 }
 
 fn conversation(file: BodyFile<'_>) -> Result<Vec<MessageFile<'_>>, BodyError> {
@@ -379,7 +363,7 @@ impl<'a> Limits<'a> {
             deny_models: names(&mut file.deny),
             allow_providers: names(&mut provider.only),
             deny_providers: names(&mut provider.ignore),
-            data_policy: data_policy(&provider),
+            data_policy: provider.data_policy(),
             max_cost: max_cost
                 .map_err(|problem| BodyError::Number { key: "max_cost_usd", problem })?,
             max_latency_ms: positive(file.max_latency_ms, "max_latency_ms")?,
@@ -410,16 +394,6 @@ impl<'a> Limits<'a> {
                 ..self.endpoints.clone()
             },
         }
-    }
-}
-
-fn data_policy(provider: &ProviderFile<'_>) -> DataPolicy {
-    if provider.zdr == Some(true) {
-        return DataPolicy::ZeroRetention;
-    }
-    match provider.data_collection {
-        Some(DataCollection::Deny) => DataPolicy::NoTraining,
-        Some(DataCollection::Allow) | None => DataPolicy::MayTrain,
     }
 }
 

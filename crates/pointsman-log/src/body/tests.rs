@@ -356,7 +356,7 @@ fn keys_that_are_the_providers_are_passed_over() {
 
 #[test]
 fn keys_of_our_own_and_of_vendors_are_known_apart() {
-    for key in wire::OWN {
+    for key in wishes::OWN {
         assert!(!vendors::KEYS.contains(key), "{key}");
         // Known to the shape as well: it is read, and so neither counted nor refused for its name.
         let json = format!(r#"{{"prompt":"Hi","{key}":null}}"#);
