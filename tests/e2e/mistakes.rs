@@ -470,7 +470,7 @@ fn flags_that_do_not_exist() {
 
 #[test]
 fn nothing_at_all_shows_the_help() {
-    let Finished { code, stdout, stderr } = Workbench::with(&[]).run("");
+    let Finished { code, stdout, stderr } = Workbench::new().run("");
     assert_eq!((code, stdout.as_str()), (Some(2), ""));
     assert!(stderr.contains("Usage: pointsman"), "{stderr}");
 }

@@ -107,7 +107,8 @@ fn nearest(key: &str, known: &'static [&'static str]) -> Option<&'static str> {
     })
 }
 
-/// Whether so many edits, or fewer, make one name the other; case counts for nothing.
+/// Whether so many edits, or fewer, make one name the other; two neighbours that have changed places
+/// are one edit, and case counts for nothing.
 fn is_within(one: &[u8], other: &[u8], edits: usize) -> bool {
     match (one, other) {
         ([], rest) | (rest, []) => rest.len() <= edits,
@@ -116,7 +117,16 @@ fn is_within(one: &[u8], other: &[u8], edits: usize) -> bool {
                 return is_within(ones, others, edits);
             }
             let Some(left) = edits.checked_sub(1) else { return false };
-            is_within(ones, others, left)
+            let swapped = match (ones, others) {
+                ([c, ones @ ..], [d, others @ ..])
+                    if a.eq_ignore_ascii_case(d) && b.eq_ignore_ascii_case(c) =>
+                {
+                    is_within(ones, others, left)
+                }
+                _ => false,
+            };
+            swapped
+                || is_within(ones, others, left)
                 || is_within(ones, other, left)
                 || is_within(one, others, left)
         }
@@ -236,6 +246,7 @@ mod tests {
         check("exploer", Some("explore"));
         check("Deny", Some("deny"));
         check("dany", Some("deny"));
+        check("dney", Some("deny"));
         check("data", None);
         check("session", None);
         check("stream", None);
