@@ -91,7 +91,8 @@ impl<'a> Strangers<'a> {
             || format!("leave it out, or send one of {}", known.join(", ")),
             |meant| format!("did you mean `{place}{meant}`?"),
         );
-        let shown: String = key.chars().take(MAX_SHOWN_CHARS).collect();
+        // A refusal is one line, whatever the key holds.
+        let shown: String = key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
         Err(BodyError::UnknownKey { key: format!("{place}{shown}"), advice })
     }
 }

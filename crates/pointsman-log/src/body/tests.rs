@@ -327,6 +327,10 @@ fn keys_that_are_nearly_ours_are_refused() {
             r#""objective":{"lambda":1,"speed":2}"#,
             "`objective.speed` is not known; leave it out, or send one of preset, lambda, min_quality, max_cost_usd",
         ),
+        (
+            r#""objective":{"a\nb":1}"#,
+            "`objective.a\\nb` is not known; leave it out, or send one of preset, lambda, min_quality, max_cost_usd",
+        ),
     ] {
         check_refused(&format!(r#"{{"prompt":"Hi",{rest}}}"#), problem);
     }
