@@ -92,7 +92,8 @@ impl<'a> Strangers<'a> {
             |meant| format!("did you mean `{place}{meant}`?"),
         );
         // A refusal is one line, whatever the key holds.
-        let shown: String = key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
+        let shown: String =
+            key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
         Err(BodyError::UnknownKey { key: format!("{place}{shown}"), advice })
     }
 }
