@@ -76,7 +76,7 @@ async function checkAccess(page, where) {
   for (const { id, impact, help, nodes } of found.violations) {
     const example = nodes.slice(0, 3).map(({ target }) => target.join(" ")).join("; ");
     const text = `axe ${impact} ${id}: ${help} (${nodes.length}; ${example})`;
-    if (["serious", "critical"].includes(impact)) fault(where, text);
+    if (["moderate", "serious", "critical"].includes(impact)) fault(where, text);
     else console.log(`note  ${where}: ${text}`);
   }
 }
