@@ -30,7 +30,6 @@ mod replay;
 mod report;
 #[cfg(feature = "learn")]
 mod routers;
-#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod screen;
 #[cfg(feature = "serve")]
 mod settings_flags;
