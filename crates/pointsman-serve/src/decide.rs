@@ -107,6 +107,9 @@ impl Service {
     fn answer(&self, bytes: &[u8], caller: Option<&Caller>, keep: Keep) -> Result<Answer, Problem> {
         let started_ns = (self.effects.elapsed_ns)();
         let body = ChatBody::from_json(bytes)?;
+        if keep == Keep::Record {
+            self.metrics.unknown_fields(body.n_unknown_keys());
+        }
         let force = self.force.load();
         let (objective, aim) = force.loaded.objective(body.asks.aim.as_ref())?;
         let request = body.to_request();
