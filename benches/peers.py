@@ -49,6 +49,24 @@ def newest_binary():
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
+def with_built(parser):
+    """Adds the flag that says where our programs are; without it they are built."""
+    parser.add_argument("--built", type=Path, metavar="FOLDER", help="where our programs are; built as a release otherwise")
+    return parser
+
+
+def program(name, package, built):
+    """The path of one of our programs: in the folder `built`, or a release that is built now."""
+    if built is None:
+        build = ["cargo", "build", "--quiet", "--release", "--locked", "--package", package, "--bin", name]
+        subprocess.run(build, cwd=ROOT, check=True)
+        return TARGET / "release" / name
+    path = built / name
+    if not path.is_file():
+        sys.exit(f"{path} is not there; build it: cargo build --release --package {package} --bin {name}")
+    return path
+
+
 def cpu_seconds(command, one_thread=False):
     """User and system time of a command, in seconds, and what it printed."""
     environment = {**os.environ, **(ONE_THREAD if one_thread else {})}

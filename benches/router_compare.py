@@ -6,7 +6,7 @@ costs, not who chooses better. RouteLLM's learned routers ask an embedding servi
 hub, so without those only whether it imports is found out. Microseconds of processor time for one choice;
 ours from `decide-budget`, a release build, which reads the clock. Nothing is asserted.
 
-    python3 benches/router_compare.py [--runs N] [--json FILE]
+    python3 benches/router_compare.py [--runs N] [--built FOLDER] [--json FILE]
 """
 
 import argparse
@@ -39,11 +39,11 @@ def main():
         except Exception as error:  # whatever a package of others comes up with
             skipped.append(f"LiteLLM's router with {strategy}: {one_line(error)}")
     theirs, ours = {strategy: [] for strategy in routers}, []
-    subprocess.run(["cargo", "build", "--quiet", "--release", "-p", "pointsman-benches", "--bin", "decide-budget"], cwd=peers.ROOT, check=True)
+    budget = peers.program("decide-budget", "pointsman-benches", options.built)
     for _ in range(options.runs):
         for strategy, router in routers.items():
             theirs[strategy].append(microseconds(router))
-        ours.append(our_microseconds())
+        ours.append(our_microseconds(budget))
     skipped.append(why_not_routellm())
     pairs = [
         peers.pair(f"one choice, LiteLLM's {strategy}", "µs", (f"litellm, {N_DEPLOYMENTS} deployments", runs), ("pointsman, 32 models", ours))
@@ -63,7 +63,7 @@ def main():
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
-    return peers.with_json(parser).parse_args()
+    return peers.with_json(peers.with_built(parser)).parse_args()
 
 
 def add_routellm(pip, _packages):
@@ -97,8 +97,8 @@ def microseconds(router):
     return 1e6 * (time.process_time() - before) / N_CHOICES
 
 
-def our_microseconds():
-    done = subprocess.run([peers.TARGET / "release" / "decide-budget"], capture_output=True, text=True, check=True)
+def our_microseconds(budget):
+    done = subprocess.run([budget], capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():
         words = line.split()
         if words[: len(OURS)] == OURS:
