@@ -1,16 +1,16 @@
 //! A comparison as Markdown and as HTML, both from the same blocks.
 
-use super::{Comparison, Measured, Pair, Section, Spread};
+use super::{Comparison, Measured, Pair, Section, Spread, Table};
 
 /// A part of the page.
 enum Block {
     Heading(String),
     Text(String),
     List(Vec<String>),
-    Table { header: Vec<&'static str>, rows: Vec<Vec<String>> },
+    Table(Table),
 }
 
-const TITLE: &str = "Beside others";
+const TITLE: &str = "Measured beside others";
 
 /// The page in Markdown.
 pub fn to_markdown(comparison: &Comparison) -> String {
@@ -25,17 +25,20 @@ pub fn to_markdown(comparison: &Comparison) -> String {
                     out += &format!("* {item}\n");
                 }
             }
-            Block::Table { header, rows } => {
-                out += &format!("| {} |\n|{}\n", header.join(" | "), "---|".repeat(header.len()));
-                for row in rows {
-                    let cells: Vec<String> =
-                        row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-                    out += &format!("| {} |\n", cells.join(" | "));
+            Block::Table(Table { header, rows }) => {
+                out += &format!("{}|{}\n", markdown_row(&header), "---|".repeat(header.len()));
+                for row in &rows {
+                    out += &markdown_row(row);
                 }
             }
         }
     }
     out
+}
+
+fn markdown_row(cells: &[String]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
 }
 
 /// The page in HTML, whole in itself.
@@ -56,9 +59,9 @@ pub fn to_html(comparison: &Comparison) -> String {
                 }
                 out += "</ul>\n";
             }
-            Block::Table { header, rows } => {
+            Block::Table(Table { header, rows }) => {
                 out += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table><tr>";
-                for cell in header {
+                for cell in &header {
                     out += &format!("<th scope=\"col\">{}</th>", escaped(cell));
                 }
                 out += "</tr>";
@@ -95,10 +98,10 @@ fn blocks(comparison: &Comparison) -> Vec<Block> {
              Medians, and in brackets the least and the most."
                 .to_owned(),
         ),
-        Block::Table {
-            header: vec!["machine", ""],
+        Block::Table(Table {
+            header: columns(&["machine", ""]),
             rows: machine.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect(),
-        },
+        }),
         Block::Heading("Where ours is behind".to_owned()),
         behind(sections),
     ];
@@ -114,12 +117,16 @@ fn blocks(comparison: &Comparison) -> Vec<Block> {
     all
 }
 
-/// Every pair whose ratio is below 1.
+fn columns(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Every pair whose ratio is below 1, and what the scripts say of figures that are not of runs.
 fn behind(sections: &[Section]) -> Block {
     let mut n_measured = 0_usize;
     let mut items = Vec::new();
     for section in sections {
-        let Section::Measured(Measured { title, pairs, .. }) = section else { continue };
+        let Section::Measured(Measured { title, pairs, behind, .. }) = section else { continue };
         for pair in pairs {
             let Some(ratio) = pair.ratio() else { continue };
             n_measured += 1;
@@ -132,6 +139,7 @@ fn behind(sections: &[Section]) -> Block {
                 ));
             }
         }
+        items.extend(behind.iter().map(|sentence| format!("{title}, {sentence}")));
     }
     if items.is_empty() {
         let text = format!("In none of the {n_measured} pairs that were measured.");
@@ -141,14 +149,15 @@ fn behind(sections: &[Section]) -> Block {
 }
 
 fn of_measured(measured: &Measured) -> Vec<Block> {
-    let Measured { title, command, versions, pairs, notes, skipped } = measured;
+    let Measured { title, command, versions, pairs, notes, skipped, tables, behind: _ } = measured;
     let mut all = vec![Block::Heading(title.clone()), Block::Text(format!("`{command}`"))];
     if !pairs.is_empty() {
-        all.push(Block::Table {
-            header: vec!["work", "unit", "theirs", "", "ours", "", "ratio"],
+        all.push(Block::Table(Table {
+            header: columns(&["work", "unit", "theirs", "", "ours", "", "ratio"]),
             rows: pairs.iter().map(of_pair).collect(),
-        });
+        }));
     }
+    all.extend(tables.iter().cloned().map(Block::Table));
     let skipped = skipped.iter().map(|why| format!("Could not be run: {why}"));
     let items: Vec<String> = notes.iter().cloned().chain(skipped).collect();
     if !items.is_empty() {
@@ -216,6 +225,11 @@ mod tests {
             ],
             notes: vec!["a < b".to_owned()],
             skipped: vec!["another peer".to_owned()],
+            tables: vec![Table {
+                header: columns(&["table", "ours"]),
+                rows: vec![vec!["a|b".to_owned(), "0.70".to_owned()]],
+            }],
+            behind: vec!["t: theirs reaches 0.72, ours 0.70".to_owned()],
         };
         let failed = Section::Failed { title: "Rest".to_owned(), why: "no network".to_owned() };
         Comparison {
@@ -230,6 +244,8 @@ mod tests {
         for expected in [
             "| fast | CPU s | peer | 3.00 [2.00, 4.00] | pointsman | 1.00 [1.00, 1.00] | 3.00 [2.00, 4.00] |",
             "* Learning, slow: ours takes 4.00 times as much as peer",
+            "* Learning, t: theirs reaches 0.72, ours 0.70",
+            "| table | ours |\n|---|---|\n| a\\|b | 0.70 |",
             "* Could not be run: another peer",
             "## Rest\n\nCould not be run: no network",
             "Versions: peer 1.0.",
