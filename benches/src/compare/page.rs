@@ -80,6 +80,14 @@ pub fn to_html(comparison: &Comparison) -> String {
     out
 }
 
+/// What holds of every such page, whatever was measured.
+const NOT_SHOWN: [&str; 3] = [
+    "Routers that read embeddings or ask a language model: they need a service or weights from a hub.",
+    "What tuning a peer would give: each runs as its documents have it, ours as it comes.",
+    "Other machines and loads: two runs of this page differ by more than the brackets where \
+     other work was on the machine.",
+];
+
 const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
 main{max-width:64rem;margin:auto;padding:1rem}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
@@ -114,6 +122,8 @@ fn blocks(comparison: &Comparison) -> Vec<Block> {
             }
         }
     }
+    all.push(Block::Heading("What this page does not show".to_owned()));
+    all.push(Block::List(NOT_SHOWN.map(str::to_owned).to_vec()));
     all
 }
 
@@ -249,6 +259,7 @@ mod tests {
             "* Could not be run: another peer",
             "## Rest\n\nCould not be run: no network",
             "Versions: peer 1.0.",
+            "## What this page does not show\n\n* Routers that read embeddings",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }
