@@ -219,11 +219,12 @@ def report(tables):
         f"{rival} is the best of {len(others)} reference methods on average over these tables, chosen by these figures; the best reference is chosen on each table by its own",
         f"intervals: 95 %, paired bootstrap over test prompts, {N_RESAMPLES} resamples; nothing is corrected for the number of tables",
     ]
-    behind, rows = [], []
+    behind, rows, n_even = [], [], 0
     for table in tables:
         best = max((name for name in table["figures"] if name in others), key=table["figures"].get)
         ends = table["figures"]["best_single"], table["figures"]["oracle"]
         mine, theirs = table["figures"][LEARNER], table["figures"][best]
+        n_even += bool(table["differences"]) and ends_of(table, best)[0] <= 0.0
         # References from results.json have no predictions by row.
         less = [difference(table, name) if table["differences"] else "not measured" for name in (best, rival)]
         rows.append([
@@ -231,6 +232,8 @@ def report(tables):
         ])
         if mine < theirs:
             behind.append(f"{table['table']}: {best} reaches a {table['figure']} of {theirs:.4f}, ours {mine:.4f}; ours less theirs {less[0]}")
+    if n_even:
+        behind.append(f"on {n_even} of {len(tables)} tables ours is not shown to be better than that table's best reference: the interval of the difference reaches zero or below")
     header = ["table", "figure", "test rows", "best single", "best reference", LEARNER, "oracle", "ours less best reference", f"ours less {rival}"]
     if not any(table["differences"] for table in tables):
         return (header, rows), behind, notes
@@ -242,9 +245,13 @@ def report(tables):
 
 def difference(table, name):
     found = table["differences"][name]
-    low, high = np.quantile(found, [0.025, 0.975])
+    low, high = ends_of(table, name)
     value = table["figures"][LEARNER] - table["figures"][name]
     return f"{value:+.4f} se {found.std(ddof=1):.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def ends_of(table, name):
+    return np.quantile(table["differences"][name], [0.025, 0.975])
 
 
 def share(table, name):
