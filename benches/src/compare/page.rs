@@ -123,7 +123,7 @@ fn blocks(comparison: &Comparison) -> Vec<Block> {
         }
     }
     all.push(Block::Heading("What this page does not show".to_owned()));
-    all.push(Block::List(NOT_SHOWN.map(str::to_owned).to_vec()));
+    all.push(Block::List(NOT_SHOWN.map(str::to_owned).into()));
     all
 }
 
