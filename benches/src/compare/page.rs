@@ -6,6 +6,7 @@ use super::{Comparison, Measured, Pair, Section, Spread, Table};
 enum Block {
     Heading(String),
     Text(String),
+    Command(String),
     List(Vec<String>),
     Table(Table),
 }
@@ -20,6 +21,7 @@ pub fn to_markdown(comparison: &Comparison) -> String {
         match block {
             Block::Heading(text) => out += &format!("## {text}\n"),
             Block::Text(text) => out += &format!("{text}\n"),
+            Block::Command(command) => out += &format!("`{command}`\n"),
             Block::List(items) => {
                 for item in items {
                     out += &format!("* {item}\n");
@@ -48,10 +50,16 @@ pub fn to_html(comparison: &Comparison) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{TITLE}</title>\n<style>{STYLE}</style>\n<main>\n<h1>{TITLE}</h1>\n"
     );
+    // A table is named by the heading that it stands below.
+    let mut heading = TITLE.to_owned();
     for block in blocks(comparison) {
         match block {
-            Block::Heading(text) => out += &format!("<h2>{}</h2>\n", escaped(&text)),
+            Block::Heading(text) => {
+                out += &format!("<h2>{}</h2>\n", escaped(&text));
+                heading = text;
+            }
             Block::Text(text) => out += &format!("<p>{}</p>\n", escaped(&text)),
+            Block::Command(text) => out += &format!("<p><code>{}</code></p>\n", escaped(&text)),
             Block::List(items) => {
                 out += "<ul>";
                 for item in items {
@@ -60,7 +68,10 @@ pub fn to_html(comparison: &Comparison) -> String {
                 out += "</ul>\n";
             }
             Block::Table(Table { header, rows }) => {
-                out += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table><tr>";
+                out += &format!(
+                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table><tr>",
+                    escaped(&heading)
+                );
                 for cell in &header {
                     out += &format!("<th scope=\"col\">{}</th>", escaped(cell));
                 }
@@ -91,10 +102,11 @@ const NOT_SHOWN: [&str; 3] = [
 const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
 main{max-width:64rem;margin:auto;padding:1rem}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
-th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8888}";
+th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8888}\
+td:not(:first-child){white-space:nowrap}";
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn blocks(comparison: &Comparison) -> Vec<Block> {
@@ -107,7 +119,7 @@ fn blocks(comparison: &Comparison) -> Vec<Block> {
                 .to_owned(),
         ),
         Block::Table(Table {
-            header: columns(&["machine", ""]),
+            header: columns(&["machine", "is"]),
             rows: machine.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect(),
         }),
         Block::Heading("Where ours is behind".to_owned()),
@@ -160,10 +172,10 @@ fn behind(sections: &[Section]) -> Block {
 
 fn of_measured(measured: &Measured) -> Vec<Block> {
     let Measured { title, command, versions, pairs, notes, skipped, tables, behind: _ } = measured;
-    let mut all = vec![Block::Heading(title.clone()), Block::Text(format!("`{command}`"))];
+    let mut all = vec![Block::Heading(title.clone()), Block::Command(command.clone())];
     if !pairs.is_empty() {
         all.push(Block::Table(Table {
-            header: columns(&["work", "unit", "theirs", "", "ours", "", "ratio"]),
+            header: columns(&["work", "unit", "theirs", "took", "ours", "took", "ratio"]),
             rows: pairs.iter().map(of_pair).collect(),
         }));
     }
@@ -272,6 +284,8 @@ mod tests {
         for line in text.lines().filter(|line| line.starts_with("* ")) {
             assert!(page.contains(&escaped(&line[2..])), "{line}");
         }
+        assert!(text.contains("`python3 x.py`") && page.contains("<code>python3 x.py</code>"));
+        assert!(page.contains("aria-label=\"Learning\""), "{page}");
         assert!(page.contains("a &lt; b") && !page.contains("a < b"));
     }
 }
