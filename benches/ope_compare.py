@@ -9,13 +9,14 @@ is that of the command itself, as the operating system counts it when the proces
 Nothing is asserted: figures depend on the machine.
 
     python3 benches/ope_compare.py [--rows N] [--actions K] [--runs N] [--resamples 1000]
-                                  [--json FILE]
+                                  [--built FOLDER] [--json FILE]
 
 With another number of resamples, the time of Open Bandit Pipeline is scaled to 1,000 of them and said to be.
 """
 
 import argparse
 import os
+import statistics
 import subprocess
 import time
 
@@ -50,15 +51,17 @@ def main():
     options = parse_options()
     peers.enter_venv(WORK, PACKAGES, add_obp, OBP)
     columns = simulate(options.rows, options.actions)
+    speed = peers.program("ope-speed", "pointsman-benches", options.built)
+    binary = peers.program("pointsman", "pointsman-cli", options.built)
     job = prepare(columns)
     theirs_runs, ours_runs, our_bootstraps = [], [], []
     for _ in range(options.runs):
         seconds, theirs = with_obp(columns)
         theirs_runs.append(seconds)
-        seconds, ours, (bootstrap, *our_interval) = with_pointsman(job)
+        seconds, ours, (bootstrap, *our_interval) = with_pointsman(speed, job)
         ours_runs.append(seconds)
         our_bootstraps.append(bootstrap)
-    theirs_seconds, ours_seconds, our_bootstrap = min(theirs_runs), min(ours_runs), min(our_bootstraps)
+    theirs_seconds, ours_seconds, our_bootstrap = min(theirs_runs), min(ours_runs), statistics.median(our_bootstraps)
     difference = max(abs(ours[name] / theirs[name] - 1.0) for name in ours)
     print(f"{options.rows} rounds, {options.actions} actions, nine point estimates, CPU seconds")
     print(f"  obp        {theirs_seconds:.3f}")
@@ -78,10 +81,11 @@ def main():
     notes = [
         f"{options.rows} rounds in memory on both sides; every check included on ours, a release build",
         f"values differ by at most {difference:.1e}, relative to obp's",
-        "each run of the estimates is the least of five in one process, on both sides; the bootstrap of obp runs once",
+        "each run of the estimates is the least of five in one process, on both sides",
+        "the bootstrap of obp runs once, and stands beside the median of our runs",
     ]
     for which in ("normal", "default", "all"):
-        notes.append(f"peak memory of pointsman ope --intervals {which}: {peak_memory(columns, which):.0f} MiB")
+        notes.append(f"peak memory of pointsman ope --intervals {which}: {peak_memory(binary, columns, which):.0f} MiB")
         print(notes[-1])
     peers.write(options.json, "Off-policy estimates, against Open Bandit Pipeline", ["obp", "numpy"], pairs, notes)
 
@@ -96,7 +100,7 @@ def parse_options():
     parser.add_argument("--actions", type=int, default=20)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--resamples", type=int, default=RESAMPLES)
-    return peers.with_json(parser).parse_args()
+    return peers.with_json(peers.with_built(parser)).parse_args()
 
 
 def simulate(n_rows, n_actions):
@@ -118,7 +122,7 @@ def simulate(n_rows, n_actions):
 
 
 def add_obp(pip, packages):
-    subprocess.run([*pip, "--no-deps", "--ignore-requires-python", OBP], check=True)
+    peers.install([*pip, "--no-deps", "--ignore-requires-python"], [OBP])
     (packages / "torch").mkdir(exist_ok=True)
     (packages / "torch" / "__init__.py").write_text(TORCH_STUB)
 
@@ -172,13 +176,11 @@ def obp_bootstrap(columns, n_resamples):
     return seconds, [end for name, end in found.items() if "CI" in name]
 
 
-def peak_memory(columns, intervals):
+def peak_memory(binary, columns, intervals):
     """Mebibytes that `pointsman ope` takes at most, with everything that the columns allow."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    build = ["cargo", "build", "--quiet", "--release", "-p", "pointsman-cli"]
-    subprocess.run(build, cwd=peers.ROOT, check=True)
     action, propensity, reward, policy, predictions = columns
     n_actions = policy.shape[1]
 
@@ -189,7 +191,7 @@ def peak_memory(columns, intervals):
     table |= {"pi_e": lists(policy), "q_hat": lists(predictions)}
     path = WORK / "rounds.parquet"
     pq.write_table(pa.table(table), path, row_group_size=20_000)
-    command = [peers.TARGET / "release" / "pointsman", "ope", "--quiet", "--rounds", path, "--policy", "pi_e"]
+    command = [binary, "ope", "--quiet", "--rounds", path, "--policy", "pi_e"]
     command += ["--qhat", "q_hat", "--intervals", intervals]
     if intervals != "normal":
         command += ["--reward-range", "0..1"]
@@ -202,19 +204,17 @@ def peak_memory(columns, intervals):
 
 
 def prepare(columns):
-    """Builds our side, and puts the columns as it takes them."""
+    """The columns as our side takes them."""
     import numpy as np
 
-    build = ["cargo", "build", "--quiet", "--release", "-p", "pointsman-benches", "--bin", "ope-speed"]
-    subprocess.run(build, cwd=peers.ROOT, check=True)
     n_rows, n_actions = columns[3].shape
     log = np.array([n_rows, n_actions], dtype="<u8").tobytes()
     log += b"".join(np.ascontiguousarray(column, dtype="<f8").tobytes() for column in columns)
     return log
 
 
-def with_pointsman(log):
-    done = subprocess.run([peers.TARGET / "release" / "ope-speed"], input=log, capture_output=True, check=True)
+def with_pointsman(speed, log):
+    done = subprocess.run([speed], input=log, capture_output=True, check=True)
     seconds, bootstrap, *values = (line.split() for line in done.stdout.decode().splitlines())
     values = {name: float(value) for name, value in values}
     return float(seconds[1]), values, [float(cell) for cell in bootstrap[1:]]
