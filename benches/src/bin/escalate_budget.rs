@@ -47,11 +47,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     writeln!(out, "next  kind   best-median  median     p99  allocations  budget")?;
     for n_next in N_NEXT {
-        let readers = vec![Reader {
-            model: 0,
-            next: (1..=n_next).collect(),
-            scorer: reader(1 + n_next)?,
-        }];
+        let readers =
+            vec![Reader { model: 0, next: (1..=n_next).collect(), scorer: reader(1 + n_next)? }];
         let escalation = EscalationPolicy::new(readers, &policy, 3)?;
         for kind in [Kind::Prose, Kind::Code] {
             let texts = writer.write_many(kind, N_BYTES, 2 * N_PROMPTS);
