@@ -44,6 +44,7 @@ pub mod escalation;
 pub mod frontier;
 pub mod published;
 pub mod reading;
+pub mod whole;
 
 pub mod baselines;
 pub mod calibration;
