@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn both_frontiers_are_drawn_and_stand_in_a_table() {
-        let page = page(&[example("small → large, first"), example("small → large, second")]);
+        let text = page(&[example("small → large, first"), example("small → large, second")]);
         for part in [
             "<polyline class=\"request\"",
             "<polyline class=\"sweep\"",
@@ -108,13 +108,13 @@ mod tests {
             "<td>request and answer</td><td class=\"number\">$7.00</td>",
             "pays for the first answer too",
         ] {
-            assert!(page.contains(part), "the page lacks {part:?}");
+            assert!(text.contains(part), "the page lacks {part:?}");
         }
         for part in ["<script", "http://", "src=", "url(", "NaN", "undefined"] {
-            assert!(!page.contains(part), "the page has {part:?}");
+            assert!(!text.contains(part), "the page has {part:?}");
         }
         let ids: Vec<&str> =
-            page.split(" id=\"").skip(1).filter_map(|it| it.split('"').next()).collect();
+            text.split(" id=\"").skip(1).filter_map(|it| it.split('"').next()).collect();
         let distinct: std::collections::BTreeSet<&&str> = ids.iter().collect();
         assert_eq!(ids.len(), distinct.len(), "{ids:?}");
     }
@@ -129,21 +129,21 @@ mod tests {
         let mut hostile = example("<script>alert(1)</script>");
         hostile.frontier.singles[0].model = "<img src=x>".to_owned();
         hostile.frontier.sweep[0].cost_usd = f64::NAN;
-        let page = page(&[hostile]);
-        assert!(!page.contains("<script") && !page.contains("<img"), "{page}");
-        assert!(page.contains("1 point without a finite cost and quality is not drawn"));
+        let text = page(&[hostile]);
+        assert!(!text.contains("<script") && !text.contains("<img"), "{text}");
+        assert!(text.contains("1 point without a finite cost and quality is not drawn"));
         let mut free = example("free");
         free.frontier.singles.clear();
         free.frontier.by_request = None;
         free.frontier.sweep = vec![point(0.0, 0.5)];
-        assert!(super::tests::page(&[free]).contains("Every cost in this data is zero"));
+        assert!(page(&[free]).contains("Every cost in this data is zero"));
     }
 
     #[test]
     fn the_part_reads_as_it_did() {
-        let page = page(&[example("small → large, table")]);
-        let from = page.find("<section id=\"escalation\"").unwrap();
-        let to = page.find("<section id=\"provenance\"").unwrap();
-        insta::assert_snapshot!(page[from..to].trim_end());
+        let text = page(&[example("small → large, table")]);
+        let from = text.find("<section id=\"escalation\"").unwrap();
+        let to = text.find("<section id=\"provenance\"").unwrap();
+        insta::assert_snapshot!(text[from..to].trim_end());
     }
 }
