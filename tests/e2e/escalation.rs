@@ -2,6 +2,7 @@
 //! reference; and what is said of flags that do not go together.
 
 use crate::workbench::{command, root};
+use pointsman_testkit::World;
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -186,6 +187,23 @@ fn a_cascade_needs_two_models_with_answers_and_their_costs() {
     let quick = ["unpriced.csv", "--learner", "ridge-10", "--cascade", "--answers", "answers.csv"];
     let said = refused(&quick);
     assert!(said.contains("the table has no costs"), "{said}");
+}
+
+/// The sample's answers are those of the world that the sample is from.
+#[test]
+fn the_answers_of_the_sample_are_those_of_its_world() {
+    let world = World::new(20_260_101);
+    let path = root().join("datasets/sample/answers.parquet");
+    let mut n = 0;
+    let counts = pointsman_data::read_answers(&[path], &mut |row| {
+        let request = world.request(n);
+        let answer = world.answer(&request, 0);
+        assert_eq!((row.prompt_id, row.model), (request.id.as_str(), world.models()[0].id));
+        assert_eq!(row.answer, answer.text);
+        assert_eq!(row.finish_reason, Some(answer.finish_reason));
+        n += 1;
+    });
+    assert_eq!((n, counts.unwrap().n_rows_read), (3_000, 3_000));
 }
 
 /// A table of two models, and answers of the first, of which every third has a sum that is wrong.
