@@ -12,7 +12,7 @@ use std::{error::Error, fs, path::PathBuf};
 const SEED: u64 = 20_260_101;
 const N_REQUESTS: u64 = 18_000;
 
-/// The model whose answers are in the sample, by its place in the world: the cheapest.
+/// The model whose answers are in the sample, by its place in the world: a cheap one.
 const ANSWERS_OF: usize = 0;
 
 /// Requests from the first on that have its answer; more would say no more and take room.

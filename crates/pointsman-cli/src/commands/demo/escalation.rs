@@ -1,4 +1,4 @@
-//! The last part of the demo: a reader of the cheapest model's answers, and two answers that it reads.
+//! The last part of the demo: a reader of a cheap model's answers, and two answers that it reads.
 //!
 //! The sample's answers are simulated like everything in it, and so are the two that are shown: what
 //! is decided about them, and why, is the policy's.
