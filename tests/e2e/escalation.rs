@@ -95,8 +95,10 @@ fn escalation_lifts_the_frontier_of_routing() {
     let found = cascade(&table, &answers, &[]);
     let found = &found["tables"]["mmlu_pro"]["cascade"];
     eprintln!("{found}");
-    let gain = &found["policies"]["escalation"]["over_prompt_routing"];
-    assert!(0.0 < gain["lower"].as_f64().unwrap(), "{gain}");
+    for policy in ["escalation", "foreseeing"] {
+        let gain = &found["policies"][policy]["over_prompt_routing"];
+        assert!(0.0 < gain["lower"].as_f64().unwrap(), "{policy}: {gain}");
+    }
 }
 
 fn cascade(table: &Path, answers: &Path, more: &[&str]) -> Value {

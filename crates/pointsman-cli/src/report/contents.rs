@@ -107,7 +107,9 @@ pub(crate) struct Frontier {
     pub(crate) operating_points: Vec<OperatingPoint>,
     /// What the sweep is in truth; known in simulated worlds only.
     pub(crate) truth: Option<Vec<CostQuality>>,
-    /// What the policy would be without reading answers, from cheap to good.
+    /// What the policy would be without reading answers, from cheap to good; an evaluation reads none,
+    /// and its JSON does not speak of it.
+    #[serde(skip)]
     pub(crate) by_request: Option<Vec<CostQuality>>,
 }
 

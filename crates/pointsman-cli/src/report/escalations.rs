@@ -3,12 +3,17 @@
 use minijinja::{Environment, Error, Value, value::Serde};
 use serde::Serialize;
 
-use super::{contents::EscalationFrontier, frontier_plot::FrontierPlot, number, view};
+use super::{
+    contents::{CostQuality, EscalationFrontier},
+    frontier_plot::FrontierPlot,
+    number, view,
+};
 
 /// What the template of one frontier needs beside it.
 #[derive(Debug, Serialize)]
 struct EscalationView<'a> {
     escalation: &'a EscalationFrontier,
+    by_request: &'a [CostQuality],
     /// Makes the ids of its drawings differ from those of the others on the page.
     id: String,
     plots: Vec<FrontierPlot>,
@@ -47,11 +52,13 @@ fn view_of(number: u32, escalation: &EscalationFrontier) -> EscalationView<'_> {
         Ok(plots) => (plots, None),
         Err(reason) => (Vec::new(), Some(reason.sentence())),
     };
-    let lines = frontier.sweep.iter().chain(frontier.by_request.iter().flatten());
+    let by_request = frontier.by_request.as_deref().unwrap_or_default();
+    let lines = frontier.sweep.iter().chain(by_request);
     let costs = lines.map(|point| point.cost_usd);
     let singles = frontier.singles.iter().map(|single| single.cost_usd);
     EscalationView {
         escalation,
+        by_request,
         id: format!("escalation-{number}-"),
         plots,
         no_plot_because,
@@ -64,7 +71,7 @@ fn view_of(number: u32, escalation: &EscalationFrontier) -> EscalationView<'_> {
 mod tests {
     use super::*;
     use crate::report::{
-        contents::{CostQuality, Frontier, SingleModel},
+        contents::{Frontier, SingleModel},
         render_benchmark,
     };
 
