@@ -49,8 +49,8 @@ pub(crate) struct Asked<'a, 'r> {
 
 /// An answer, who gave it, and what was spent until then.
 #[derive(Clone, Copy)]
-pub(crate) struct Given<'a> {
-    pub(crate) answer: &'a Answer<'a>,
+pub(crate) struct Given<'a, 't> {
+    pub(crate) answer: &'a Answer<'t>,
     pub(crate) answered_by: &'a str,
     pub(crate) spent: Usd,
 }
@@ -100,7 +100,7 @@ impl Asked<'_, '_> {
     }
 
     /// Decides after an answer, says so, and gives it as JSON.
-    pub(crate) fn after(&self, given: &Given<'_>, screen: &Screen) -> Result<Value> {
+    pub(crate) fn after(&self, given: &Given<'_, '_>, screen: &Screen) -> Result<Value> {
         let Self { loaded, request, draw, is_explained } = *self;
         let Given { answer, answered_by: name, spent } = *given;
         let model = self.check(name)?;
