@@ -417,6 +417,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case has the resamples of an interval.
+        #![proptest_config(ProptestConfig::with_cases(16))]
+
         /// Answers that tell what the request tells change nothing where a service decides.
         #[test]
         fn answers_that_tell_nothing_change_nothing(
