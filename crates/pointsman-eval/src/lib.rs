@@ -86,6 +86,7 @@ pub mod escalation;
 pub mod frontier;
 pub mod published;
 pub mod reading;
+pub mod whole;
 
 pub mod baselines;
 pub mod calibration;

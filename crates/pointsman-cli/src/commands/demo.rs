@@ -1,7 +1,9 @@
-//! `pointsman demo`: everything once, on the sample: learn, evaluate, report, decide.
+//! `pointsman demo`: everything once, on the sample: learn, evaluate, report, decide, escalate.
 //!
 //! The sample is simulated, so what a policy would have done is known for every model and the
 //! estimate from the log can be held against it.
+
+mod escalation;
 
 use super::train;
 use crate::{
@@ -34,7 +36,8 @@ use std::path::{Path, PathBuf};
 /// Flags of `demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder with `outcomes.parquet` and `catalog.toml`; the project's own where not given.
+    /// The folder with `outcomes.parquet`, `catalog.toml` and perhaps `answers.parquet`; the
+    /// project's own where not given.
     #[arg(long, value_name = "FOLDER")]
     sample: Option<PathBuf>,
     /// Where everything goes.
@@ -85,9 +88,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     for decision in &report.decisions {
         screen.say(&format!("  {}\n    → {}", decision.prompt_excerpt, decision.reason))?;
     }
+    screen.say("\n5. After an answer: accept it, or call another model")?;
+    let places = escalation::Places { sample: &sample, catalog: &catalog_path, out: &args.out };
+    escalation::show(&places, &catalog, screen)?;
     screen.say(&format!(
-        "\nThe report is {}; beside it lie the logs, the truth that was kept aside, the policy\n\
-         and report.json. Next: pointsman inspect {}",
+        "\nThe report is {}; beside it lie the logs, the truth that was kept aside, the\n\
+         policies, report.json and escalation.json. Next: pointsman inspect {}",
         at("report.html").display(),
         policy.display(),
     ))

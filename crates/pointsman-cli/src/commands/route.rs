@@ -2,6 +2,9 @@
 
 mod answer;
 
+#[cfg(feature = "learn")]
+pub(crate) use answer::{Asked, Given};
+
 use super::inspect::prior_json;
 use crate::{
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},

@@ -107,6 +107,21 @@ pub(crate) struct Frontier {
     pub(crate) operating_points: Vec<OperatingPoint>,
     /// What the sweep is in truth; known in simulated worlds only.
     pub(crate) truth: Option<Vec<CostQuality>>,
+    /// What the policy would be without reading answers, from cheap to good; an evaluation reads none,
+    /// and its JSON does not speak of it.
+    #[serde(skip)]
+    pub(crate) by_request: Option<Vec<CostQuality>>,
+}
+
+/// What quality each amount of money buys with answers that are read, and without; all answers paid.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct EscalationFrontier {
+    /// Which models, on which data.
+    pub(crate) name: String,
+    /// How far the two lie apart; may be empty.
+    pub(crate) sentence: String,
+    /// The sweep reads answers.
+    pub(crate) frontier: Frontier,
 }
 
 /// Sending every request to one model.

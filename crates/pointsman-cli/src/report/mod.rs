@@ -8,6 +8,7 @@ mod axis;
 mod comparisons;
 mod contents;
 mod convex_mix;
+mod escalations;
 mod frontier_plot;
 mod labels;
 mod number;
@@ -28,9 +29,9 @@ use minijinja::{
 
 pub(crate) use comparisons::{Gain, MoveRow, Moves, Overlap, ProbabilityCell, SliceRow, WeightBin};
 pub(crate) use contents::{
-    Calibration, Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind,
-    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution,
-    ValueRow, Verdict, VerdictKind,
+    Calibration, Candidate, CostQuality, Diagnostic, EscalationFrontier, Frontier, GeneratedBy,
+    IntervalKind, OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel,
+    TermContribution, ValueRow, Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";
@@ -45,24 +46,28 @@ pub(crate) fn render_html(report: &Report) -> Result<String, Error> {
     environment.add_global("overlaps", overlaps(&environment, &report.overlap)?);
     let title = format!("{} – Pointsman report", report.title);
     add_head(&mut environment, &title, &report.generated_by.version)?;
-    environment.add_template(PAGE, include_str!("page.html"))?;
+    environment
+        .add_template(PAGE, concat!(include_str!("drawing.html"), include_str!("page.html")))?;
     environment.get_template(PAGE)?.render(Serde(view::of(report)))
 }
 
-/// Renders the reliability diagrams of a benchmark as one self-contained HTML page.
+/// Renders the reliability diagrams and the frontiers of escalation of a benchmark as one
+/// self-contained HTML page.
 ///
 /// # Errors
 /// As [`render_html`].
 pub(crate) fn render_benchmark(
     calibration: &[Calibration],
+    escalations: &[EscalationFrontier],
     command: &str,
 ) -> Result<String, Error> {
     let mut environment = environment()?;
     let diagrams = diagrams(&environment, calibration)?;
+    let escalations = escalations::render(&mut environment, escalations)?;
     let version = env!("CARGO_PKG_VERSION");
     add_head(&mut environment, "Calibration of routers – Pointsman benchmark", version)?;
     environment.add_template(PAGE, include_str!("benchmark.html"))?;
-    environment.get_template(PAGE)?.render(context! { diagrams, command, version })
+    environment.get_template(PAGE)?.render(context! { diagrams, escalations, command, version })
 }
 
 /// Renders what an import found as one self-contained HTML page.

@@ -48,6 +48,7 @@ fn frontier() -> Frontier {
             quality_upper: 0.76,
         }],
         truth: None,
+        by_request: None,
     }
 }
 

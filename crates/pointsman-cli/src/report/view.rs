@@ -72,7 +72,8 @@ pub(super) fn of(report: &Report) -> PageView<'_> {
     }
 }
 
-fn draw(frontier: Option<&Frontier>) -> (Result<Vec<FrontierPlot>, NoPlot>, usize) {
+/// Both sheets of a frontier, or why there are none; and how many points are left out.
+pub(super) fn draw(frontier: Option<&Frontier>) -> (Result<Vec<FrontierPlot>, NoPlot>, usize) {
     let Some(frontier) = frontier else { return (Err(NoPlot::NoCosts), 0) };
     let (kept, n_left_out) = frontier_plot::drawable(frontier);
     let plots = [WIDE, NARROW].iter().map(|sheet| frontier_plot::lay_out(&kept, sheet));
