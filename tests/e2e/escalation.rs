@@ -154,7 +154,7 @@ fn a_whole_policy_is_held_against_routing_alone() {
     assert!((gain["value"].as_f64().unwrap() - value).abs() < 1e-12, "{policies}");
     let pair = &found["escalation"]["table"]["small -> large"]["cascade"]["frontiers"];
     assert!(pair["policies"]["escalation"]["area"].is_number(), "{pair}");
-    let page = fs::read_to_string(page).unwrap();
+    let page = fs::read_to_string(&page).unwrap();
     assert!(
         page.contains("small → large, table") && page.contains("all models with answers, table")
     );
