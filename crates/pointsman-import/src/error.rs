@@ -1,6 +1,6 @@
 //! Why an import cannot be: one sentence that says what to do.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 /// Why there is no import. Rows that are merely of no use are counted instead.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -21,13 +21,22 @@ pub enum ImportError {
     /// A file without a row.
     #[error("`{}` is empty; leave it out", path.display())]
     Empty { path: PathBuf },
-    /// Columns in a form that is not read here.
+    /// Columns where they are not read, or by a program that reads none.
     #[error(
-        "`{}` is Parquet, which is not imported; write it as NDJSON first, for example with \
+        "`{}` is Parquet, which cannot be read here; write it as NDJSON first, for example with \
          `duckdb -c \"copy (from '{}') to 'log.ndjson' (format json)\"`",
         path.display(), path.display()
     )]
     Parquet { path: PathBuf },
+    /// Columns of which nobody says what they hold.
+    #[error(
+        "`{}` is Parquet, as its first bytes say, and its columns may hold anything; write a map of \
+         them as docs/import.md shows, and pass it with --map FILE", path.display()
+    )]
+    ParquetWithoutMap { path: PathBuf },
+    /// Whatever whoever reads tables says.
+    #[error(transparent)]
+    Table(Box<dyn Error + Send + Sync>),
     /// A format that nobody knows.
     #[error("`{name}` is not a format; known are {known}")]
     UnknownFormat { name: String, known: String },

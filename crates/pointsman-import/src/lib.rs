@@ -34,6 +34,7 @@ mod nearest;
 mod open;
 mod rows;
 mod sink;
+mod table;
 mod traces;
 
 #[cfg(test)]
@@ -45,3 +46,4 @@ pub use nearest::{edit_distance, nearest_model};
 pub use rules::Rules;
 pub use run::{FileFound, Imported, Options, Origin, Progress, import};
 pub use survey::{DroppedRows, Gap, Known, Names, Pools, Survey};
+pub use table::{OpenTable, Table};
