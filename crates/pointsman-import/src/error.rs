@@ -109,3 +109,12 @@ pub enum ImportError {
     #[error("stopped after {n_rows} rows; the same command goes on from there")]
     Stopped { n_rows: u64 },
 }
+
+/// What is wrong with a text of TOML, on one line, after the line where it is.
+pub(crate) fn toml_problem(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
+}

@@ -27,6 +27,7 @@ mod call;
 mod cell;
 mod chat;
 mod csv;
+mod edits;
 mod known;
 mod manifest;
 mod messages;

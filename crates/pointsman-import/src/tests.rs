@@ -21,6 +21,7 @@ fn options(inputs: &[PathBuf], out: &Path) -> Options {
         map: ColumnMap::default(),
         rules: None,
         score: None,
+        open_table: None,
         catalog: None,
         max_row_bytes: Options::MAX_ROW_BYTES,
         part_bytes: Options::PART_BYTES,

@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod columns;
 mod findings;
 mod numbers;
 mod page;
@@ -30,7 +31,7 @@ const ROWS_PER_LOOK: u64 = 512;
 /// Flags of `import`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The files of the log, plain or packed with gzip or Zstandard; or quoted patterns.
+    /// The files of the log, plain, packed (gzip, Zstandard) or Parquet; or quoted patterns.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// What wrote them: auto, columns, helicone, langfuse, litellm, open-bandit, openai, openrouter,
@@ -122,6 +123,7 @@ fn options(args: &Args, catalog: Option<Catalog>) -> Result<Options> {
         map,
         rules,
         score: args.score.clone(),
+        open_table: Some(columns::open),
         catalog,
         max_row_bytes: usize::from(args.max_row_mb) << 20,
         part_bytes: Options::PART_BYTES,

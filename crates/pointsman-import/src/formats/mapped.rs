@@ -16,7 +16,7 @@ use super::{fixed_model, parse};
 use crate::{
     call::{Call, Draft, Found, TRACE_TAG, candidate, metric},
     cell::Cell,
-    error::ImportError,
+    error::{ImportError, toml_problem},
     item::{Dropped, Reason},
 };
 
@@ -87,10 +87,8 @@ impl ColumnMap {
     /// [`ImportError::Map`] where it is not TOML, holds an unknown key, lacks one of the three columns
     /// that every call needs, or names a propensity without its candidates.
     pub fn from_toml(text: &str) -> Result<Self, ImportError> {
-        let map: Self = toml::from_str(text).map_err(|error| {
-            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-            ImportError::Map { message }
-        })?;
+        let map: Self = toml::from_str(text)
+            .map_err(|error| ImportError::Map { message: toml_problem(&error, text) })?;
         let wrong = |message: &str| Err(ImportError::Map { message: message.to_owned() });
         if let Some(columns) = &map.columns {
             if columns.propensity.is_some() && columns.candidates.is_none() {
@@ -255,6 +253,8 @@ impl Row<'_> {
             ttft_ms: amount(columns.ttft_ms.as_ref(), "ttft_ms")?,
             finish_reason: text(columns.finish_reason.as_ref()),
             tool_success: self.maybe(columns.tool_success.as_ref()).truth(),
+            answer: text(columns.answer.as_ref()),
+            kept_answer: text(columns.kept_answer.as_ref()),
             propensity: self.propensity(columns),
             policy: text(columns.policy.as_ref()),
             ..Draft::default()
@@ -277,24 +277,23 @@ impl Row<'_> {
         let found = self.value(column);
         let of_text = found.as_str().and_then(|text| serde_json::from_str(text).ok());
         let value: &Value = of_text.as_ref().unwrap_or(found);
-        let decision = &mut call.decision;
-        let detail = format!("id `{}`", decision.id);
-        let is_text = |one: &Value| one.is_string();
+        let detail = || format!("id `{}`", call.decision.id);
         match value {
-            Value::Array(names) if names.iter().all(is_text) => {
-                draw_among(decision, names.iter().filter_map(Value::as_str));
+            Value::Array(names) if names.iter().all(Value::is_string) => {
+                draw_among(&mut call.decision, names.iter().filter_map(Value::as_str));
                 Ok(())
             }
             Value::Object(_) | Value::Array(_) => {
                 let Some(entries) = entries(value) else {
                     let reason = Reason("candidates that are neither names nor probabilities");
-                    return Err(Dropped::new(reason, detail));
+                    return Err(Dropped::new(reason, detail()));
                 };
-                give_probabilities(decision, &entries)
+                give_probabilities(&mut call.decision, &entries)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                match decision.propensity.value {
-                    Some(_) => Err(Dropped::new(Reason("a propensity without candidates"), detail)),
+                let reason = Reason("a propensity without candidates");
+                match call.decision.propensity.value {
+                    Some(_) => Err(Dropped::new(reason, detail())),
                     None => Ok(()),
                 }
             }
@@ -305,7 +304,6 @@ impl Row<'_> {
 /// The models of an object with what stands under them; also of an array of objects with a `key` and a
 /// `value`, as columns of maps come. `None` where an element is anything else.
 fn entries(value: &Value) -> Option<Vec<(&str, &Value)>> {
-    let pair = |one: &'_ Value| Some((one.get("key")?.as_str()?, one.get("value")?));
     match value {
         Value::Object(entries) => {
             Some(entries.iter().map(|(model, p)| (model.as_str(), p)).collect())
@@ -313,6 +311,10 @@ fn entries(value: &Value) -> Option<Vec<(&str, &Value)>> {
         Value::Array(pairs) => pairs.iter().map(pair).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
+}
+
+fn pair(one: &Value) -> Option<(&str, &Value)> {
+    Some((one.get("key")?.as_str()?, one.get("value")?))
 }
 
 /// Makes models with their probabilities the candidates of a decision.
