@@ -1,5 +1,7 @@
 //! Whole imports: what each fixture becomes, and what becomes of runs that go wrong.
 
+mod tables;
+
 use super::*;
 use std::{
     fs,
@@ -267,7 +269,7 @@ fn every_mistake_gets_a_sentence() {
         move |one: &mut Options| one.origin = Origin::Format(find(name).unwrap())
     };
     check_refusal(b"", plain, "is empty; leave it out");
-    check_refusal(b"PAR1....PAR1", plain, "is Parquet, which is not imported");
+    check_refusal(b"PAR1....PAR1", plain, "is Parquet, which cannot be read here");
     check_refusal(b"{\"a\":1}\n", plain, "its first row has `a`");
     check_refusal(b"hello\n", plain, "its first row has no JSON object");
     check_refusal(&[0x1f, 0x8b, 8, 0], plain, "is cut off or damaged");
@@ -334,7 +336,7 @@ fn maps_are_checked() {
         ("[columns]\nid = \"a\"", "missing field `model`"),
         (
             "[columns]\nid = \"a\"\nmodel = \"b\"\ntime = \"c\"\nprice = \"d\"",
-            "unknown field `price`",
+            "line 5: unknown field `price`",
         ),
         (
             "[columns]\nid = \"a\"\nmodel = \"b\"\ntime = \"c\"\npropensity = \"d\"",

@@ -6,9 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pointsman_log::record::{
-    DecisionRecord, PropensityKind, PropensityRecord, Scope, UsageRecord,
-};
+use pointsman_log::record::{DecisionRecord, PropensityKind, PropensityRecord, Scope, UsageRecord};
 use serde::Deserialize;
 use serde_json::Value;
 
