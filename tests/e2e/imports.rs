@@ -178,7 +178,7 @@ fn columns_of_parquet_are_imported_as_lines_are() {
         ("map.toml", MAP.as_bytes()),
     ]);
     let said = bench.done("import log.parquet --map map.toml --out a --json r.json");
-    assert!(said.contains("log.parquet  200") && said.contains("columns"), "{said}");
+    assert!(said.contains("log.parquet") && said.contains("columns"), "{said}");
     bench.done("import log.ndjson --from columns --map map.toml --out b");
     let report = bench.json("r.json");
     assert_eq!((&report["n_kept"], &report["known"]["n_cost"]), (&json!(200), &json!(150)));
@@ -195,7 +195,7 @@ fn parquet_that_cannot_be_imported_is_one_sentence() {
         ("log.parquet", &whole),
         ("cut.parquet", &whole[..whole.len() - 20]),
         ("map.toml", MAP.as_bytes()),
-        ("odd.toml", MAP.replace("usd", "price").as_bytes()),
+        ("odd.toml", MAP.replace("\"usd\"", "\"price\"").as_bytes()),
     ]);
     for (arguments, expected) in [
         ("log.parquet", "`log.parquet` is Parquet, as its first bytes say"),

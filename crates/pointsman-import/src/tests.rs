@@ -315,9 +315,32 @@ fn other_settings_and_a_second_import_are_refused() {
     let other = Options { settings: vec![("--map".to_owned(), String::new())], ..first.clone() };
     let message = run(&other).unwrap_err().to_string();
     assert!(message.contains("was written with other settings (--map)"), "{message}");
-    let _held = manifest::Lock::take(&first.out).unwrap();
+    let held = manifest::Lock::take(&first.out).unwrap();
     let message = run(&first).unwrap_err().to_string();
     assert!(message.contains("another import writes into"), "{message}");
+    drop(held);
+    assert!(run(&first).unwrap().was_done);
+}
+
+/// What is refused, or was killed, leaves nothing behind that keeps another import away.
+#[test]
+fn a_refused_import_leaves_the_folder_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), "log", b"{\"a\":1}\n");
+    let refused = options(&[path], &dir.path().join("out"));
+    run(&refused).unwrap_err();
+    assert!(!refused.out.exists(), "a folder that was made for it");
+    fs::create_dir(&refused.out).unwrap();
+    run(&refused).unwrap_err();
+    assert_eq!(fs::read_dir(&refused.out).unwrap().count(), 0);
+    // The lock of a process that is gone.
+    written(&refused.out, "import.lock", b"");
+    let path = written(dir.path(), "calls", calls(3).as_bytes());
+    run(&options(&[path], &refused.out)).unwrap();
+    let names = fs::read_dir(&refused.out).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    assert_eq!(names, ["import.json", "part-00000.ndjson"]);
 }
 
 #[test]
