@@ -58,7 +58,7 @@ fn an_import_says_what_it_found() {
         "nothing from 2026-01-01 01:00 on for 23 hours",
         "no call has a quality",
         "3 do not say how likely their model was",
-        "wrote 1 parts into log",
+        "wrote 1 part into log; read it with --log log",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -209,4 +209,28 @@ fn parquet_that_cannot_be_imported_is_one_sentence() {
         assert!(finished.stderr.contains(expected), "{arguments}: {}", finished.stderr);
         assert_eq!(finished.stderr.trim_end().lines().count(), 1, "{}", finished.stderr);
     }
+}
+
+/// One export of six spans, two of which are calls; a score lies in one of them.
+const SPANS: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+{"traceId":"t","spanId":"1","startTimeUnixNano":"1767225600000000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"wren"}}],"events":[{"timeUnixNano":"1767225700000000000","name":"gen_ai.evaluation.result","attributes":[{"key":"gen_ai.evaluation.name","value":{"stringValue":"relevance"}},{"key":"gen_ai.evaluation.score.value","value":{"doubleValue":0.8}}]}]},
+{"traceId":"t","spanId":"2","startTimeUnixNano":"1767225600000000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"wren"}}]},
+{"traceId":"t","spanId":"3","startTimeUnixNano":"1767225600000000000","name":"GET /"},
+{"traceId":"t","spanId":"4","startTimeUnixNano":"1767225600000000000","name":"GET /"},
+{"traceId":"t","spanId":"5","startTimeUnixNano":"1767225600000000000","name":"GET /"},
+{"traceId":"t","spanId":"6","startTimeUnixNano":"1767225600000000000","name":"GET /"}
+]}]}]}"#;
+
+/// Where a row holds many calls, shares are of what the rows hold.
+#[test]
+fn no_share_is_above_all() {
+    let bench = Workbench::with(&[("spans.json", SPANS.as_bytes())]);
+    let said = bench.done("import spans.json --out log --json r.json");
+    let report = bench.json("r.json");
+    assert_eq!((&report["n_rows"], &report["n_pieces"]), (&json!(1), &json!(7)));
+    assert_eq!((&report["n_kept"], &report["n_kept_pieces"]), (&json!(1), &json!(3)));
+    let shares = said.split(" %").filter_map(|text| text.rsplit(' ').next()?.parse::<f64>().ok());
+    let shares: Vec<f64> = shares.collect();
+    assert!(shares.contains(&57.1) && shares.contains(&42.9), "{said}");
+    assert!(shares.iter().all(|share| *share <= 100.0), "{said}");
 }

@@ -219,7 +219,11 @@ impl Batch<'_> {
     }
 
     /// The numbers of a column that stands alone in its chunk; `name` is for the refusal.
-    pub(crate) fn numbers_of(&self, series: &Series, name: &str) -> Result<NumberColumn, DataError> {
+    pub(crate) fn numbers_of(
+        &self,
+        series: &Series,
+        name: &str,
+    ) -> Result<NumberColumn, DataError> {
         let dtype = series.dtype();
         if dtype.is_null() {
             return Ok(NumberColumn(None));
@@ -258,7 +262,11 @@ impl Batch<'_> {
     }
 
     /// Where the lists of a column begin, and what is in them.
-    pub(crate) fn lists_of(&self, series: &Series, name: &str) -> Result<(Lists, Series), DataError> {
+    pub(crate) fn lists_of(
+        &self,
+        series: &Series,
+        name: &str,
+    ) -> Result<(Lists, Series), DataError> {
         if series.dtype().is_null() {
             let lists =
                 Lists { offsets: vec![0; series.len() + 1], missing: vec![true; series.len()] };
@@ -285,7 +293,12 @@ impl Batch<'_> {
     }
 
     /// The refusal of a column of another type than `expected`.
-    pub(crate) fn wrong_type(&self, name: &str, series: &Series, expected: &'static str) -> DataError {
+    pub(crate) fn wrong_type(
+        &self,
+        name: &str,
+        series: &Series,
+        expected: &'static str,
+    ) -> DataError {
         DataError::WrongType {
             path: self.path.to_path_buf(),
             column: name.to_owned(),

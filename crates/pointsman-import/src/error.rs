@@ -14,8 +14,8 @@ pub enum ImportError {
     Unreadable { path: PathBuf, source: io::Error },
     /// Bytes of a compressed file that are missing or wrong.
     #[error(
-        "`{}` is cut off or damaged after {n_rows} rows ({reason}); copy it again, then run the same \
-         command: it goes on from there", path.display()
+        "`{}` is cut off or damaged after {} ({reason}); copy it again, then run the same command: it \
+         goes on from there", path.display(), rows(*n_rows)
     )]
     Damaged { path: PathBuf, n_rows: u64, reason: String },
     /// A file without a row.
@@ -106,8 +106,12 @@ pub enum ImportError {
     )]
     Changed { path: PathBuf },
     /// The caller said stop.
-    #[error("stopped after {n_rows} rows; the same command goes on from there")]
+    #[error("stopped after {}; the same command goes on from there", rows(*n_rows))]
     Stopped { n_rows: u64 },
+}
+
+fn rows(n: u64) -> String {
+    if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
 }
 
 /// What is wrong with a text of TOML, on one line, after the line where it is.
