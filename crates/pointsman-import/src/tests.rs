@@ -1,5 +1,6 @@
 //! Whole imports: what each fixture becomes, and what becomes of runs that go wrong.
 
+mod odd;
 mod tables;
 
 use super::*;
@@ -249,6 +250,11 @@ fn a_cut_file_is_said_and_gone_on_with() {
     assert!(!message.contains('\n'));
     written(dir.path(), "log.gz", &packed);
     assert_eq!(run(&options).unwrap().survey.known.n_decisions, 3000 - 60);
+    let packed = zstd::stream::encode_all(text.as_bytes(), 1).unwrap();
+    let path = written(dir.path(), "log.zst", &packed[..packed.len() - 100]);
+    let options = Options { inputs: vec![path], out: dir.path().join("other"), ..options };
+    let message = run(&options).unwrap_err().to_string();
+    assert!(message.contains("is cut off or damaged"), "{message}");
 }
 
 #[track_caller]
