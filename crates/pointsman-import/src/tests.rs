@@ -189,6 +189,7 @@ fn a_killed_run_loses_and_doubles_nothing() {
                 Err(error) => panic!("{error}"),
             }
             // What a kill may leave behind.
+            fs::create_dir_all(&cut.out).unwrap();
             written(&cut.out, "part-00077.ndjson", b"half a li");
             written(&cut.out, "part-00078.partial", b"");
         };
