@@ -221,6 +221,8 @@ pub(crate) struct Correction {
     pub(crate) decision_id: String,
     pub(crate) ts_ms: u64,
     pub(crate) metric: MetricRecord,
+    /// The rule that had decided before, by its name.
+    pub(crate) replaces: Option<String>,
 }
 
 /// Rules at work, with the conversations that they remember.
@@ -268,7 +270,8 @@ impl Judge {
         let corrected = last.filter(|last| !last.is_graded).and_then(|last| {
             let metric = self.rules.later(last, &next)?;
             let decision_id = last.decision_id.clone();
-            Some(Correction { decision_id, ts_ms: decision.ts_ms, metric })
+            let replaces = last.place.and_then(|place| self.rules.names().nth(place));
+            Some(Correction { decision_id, ts_ms: decision.ts_ms, metric, replaces })
         });
         let quality = outcome
             .and_then(|outcome| outcome.metrics.iter().rev().find(|metric| metric.name == QUALITY));

@@ -44,7 +44,7 @@ fn every_type_becomes_json() {
     );
     check(Series::new(name(), [true, false]), &[r#"{"c":true}"#, r#"{"c":false}"#]);
     check(Series::new(name(), [0.5, f64::NAN]), &[r#"{"c":0.5}"#, "{}"]);
-    check(Series::full_null(name(), 1, &DataType::Null), &["{}"]);
+    check(Series::new(name(), [None::<&str>, None]), &["{}", "{}"]);
     let millis = DataType::Datetime(TimeUnit::Milliseconds, None);
     check(
         moments(&[1_767_225_600_123, 0, -1], &millis),

@@ -61,6 +61,8 @@ fn check_next(first: Call, second: Call, expected: Option<f64>) {
     assert_eq!(next(first), None);
     let correction = next(second);
     assert_eq!(correction.as_ref().map(|one| one.metric.value), expected);
+    let replaced = correction.as_ref().and_then(|one| one.replaces.as_deref());
+    assert_eq!(replaced, expected.map(|_| "rule 6: otherwise"));
     assert!(correction.is_none_or(|one| one.decision_id == "a"));
 }
 

@@ -94,7 +94,7 @@ fn rows(survey: &Survey) -> Section {
         vec![line("read", survey.n_rows), line("kept", survey.n_kept)]
     } else {
         let read = ["read".to_owned(), wording::count(survey.n_rows), String::new()];
-        let pieces = line("pieces of them, each a call or a score", n_pieces);
+        let pieces = line("pieces of them: calls, scores, spans", n_pieces);
         vec![read, pieces, line("kept pieces", survey.n_kept_pieces)]
     };
     if 0 < survey.n_duplicates {
