@@ -372,6 +372,10 @@ fn maps_are_checked() {
             "[columns]\nid = \"a\"\nmodel = \"b\"\ntime = \"c\"\npropensity = \"d\"",
             "without `candidates`",
         ),
+        (
+            "[columns]\nid = \"a\"\nmodel = \"b\"\ntime = \"c\"\nkept_answer = \"d\"",
+            "without `answer`",
+        ),
     ] {
         let message = ColumnMap::from_toml(text).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");

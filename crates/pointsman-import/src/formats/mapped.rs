@@ -83,7 +83,8 @@ impl ColumnMap {
     ///
     /// # Errors
     /// [`ImportError::Map`] where it is not TOML, holds an unknown key, lacks one of the three columns
-    /// that every call needs, or names a propensity without its candidates.
+    /// that every call needs, or names a propensity without its candidates or an answer that was kept
+    /// without the one that was given.
     pub fn from_toml(text: &str) -> Result<Self, ImportError> {
         let map: Self = toml::from_str(text)
             .map_err(|error| ImportError::Map { message: toml_problem(&error, text) })?;
@@ -93,6 +94,11 @@ impl ColumnMap {
                 return wrong(
                     "`propensity` stands without `candidates`: name the column that holds the models \
                      that could have been drawn",
+                );
+            }
+            if columns.kept_answer.is_some() && columns.answer.is_none() {
+                return wrong(
+                    "`kept_answer` stands without `answer`: name the column that holds what was answered",
                 );
             }
             if columns.latency_ms.is_some() && columns.latency_s.is_some() {

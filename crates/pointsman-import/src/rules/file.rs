@@ -117,8 +117,7 @@ fn shares(
     wrong: &dyn Fn(&str) -> ImportError,
 ) -> Result<(f64, f64), ImportError> {
     let (at_least, at_most) = (at_least.unwrap_or(0.0), at_most.unwrap_or(1.0));
-    let is_range = 0.0 <= at_least && at_least <= at_most && at_most <= 1.0;
-    if is_range {
+    if (0.0..=at_most).contains(&at_least) && at_most <= 1.0 {
         return Ok((at_least, at_most));
     }
     Err(wrong(
