@@ -344,8 +344,9 @@ fn a_refused_import_leaves_the_folder_as_it_was() {
     written(&refused.out, "import.lock", b"");
     let path = written(dir.path(), "calls", calls(3).as_bytes());
     run(&options(&[path], &refused.out)).unwrap();
-    let names = fs::read_dir(&refused.out).unwrap().map(|entry| entry.unwrap().file_name());
-    let mut names: Vec<_> = names.collect();
+    let entries = fs::read_dir(&refused.out).unwrap();
+    let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap().path())).collect();
     names.sort();
     assert_eq!(names, ["import.json", "part-00000.ndjson"]);
 }
