@@ -45,9 +45,9 @@ pub struct JsonRows {
 /// A name with a dot is a column, or a field of the struct that the part before the first dot names.
 ///
 /// # Errors
-/// [`DataError`] where the file cannot be read, is not Parquet or is cut off, and where it has no column
-/// of one of the names. A row is an error where the batch that it is in cannot be read, or a column has a
-/// type that JSON does not have; no row comes after one.
+/// [`DataError`] where the file cannot be read, is not Parquet or is cut off, where it has no column of
+/// one of the names, and where a column has a type that JSON does not have. A row is an error where the
+/// batch that it is in cannot be read; no row comes after one.
 pub fn json_rows(path: &Path, columns: &[String], n_passed: u64) -> Result<JsonRows, DataError> {
     if format_of(path)? != Format::Parquet {
         return Err(DataError::NotParquet { path: path.to_path_buf() });
@@ -64,14 +64,17 @@ pub fn json_rows(path: &Path, columns: &[String], n_passed: u64) -> Result<JsonR
     let n_passed = usize::try_from(n_passed).unwrap_or(usize::MAX);
     let mut batches = file.batches(BATCH_ROWS);
     batches.retain(|(start, n_rows)| n_passed < start + n_rows);
-    Ok(JsonRows {
+    let mut rows = JsonRows {
         file,
         batches: batches.into_iter(),
         n_passed,
         columns: JsonColumn::Nothing,
         row: 0,
         n_rows: 0,
-    })
+    };
+    // Types are those of the file, so that what is wrong with them is found before any row.
+    rows.read_batch()?;
+    Ok(rows)
 }
 
 impl JsonRows {
