@@ -77,9 +77,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         (
             "trained on",
             format!(
-                "{} requests, {} outcomes ({})",
-                wording::count(provenance.n_requests),
-                wording::count(provenance.n_outcomes),
+                "{}, {} ({})",
+                wording::counted(provenance.n_requests, "request", "requests"),
+                wording::counted(provenance.n_outcomes, "outcome", "outcomes"),
                 match provenance.origin {
                     pointsman_core::artifact::Origin::OutcomeTable => "outcome table",
                     pointsman_core::artifact::Origin::TrafficLog => "traffic log",

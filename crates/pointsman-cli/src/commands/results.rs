@@ -54,9 +54,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let dropped: BTreeMap<String, u64> =
         dropped.into_iter().map(|(reason, n)| (reason.0.to_owned(), n)).collect();
     screen.say(&format!(
-        "wrote {} rows of {} files into {}",
-        wording::count(n_written),
-        wording::length(args.files.len()),
+        "wrote {} of {} into {}",
+        wording::counted(n_written, "row", "rows"),
+        wording::counted_length(args.files.len(), "file", "files"),
         args.out.display()
     ))?;
     for (reason, n) in &dropped {

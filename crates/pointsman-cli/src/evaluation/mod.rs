@@ -273,15 +273,17 @@ impl Used {
             ));
         }
         if 0 < self.n_trained_on {
-            let n = wording::count(self.n_trained_on);
-            sentences.push(format!(
-                "{n} requests were set aside: a policy was trained on them, or on an equal prompt"
+            sentences.push(wording::counted(
+                self.n_trained_on,
+                "request was set aside: a policy was trained on it, or on an equal prompt",
+                "requests were set aside: a policy was trained on them, or on an equal prompt",
             ));
         }
         if 0 < self.n_unanswerable {
-            let n = wording::count(self.n_unanswerable);
-            sentences.push(format!(
-                "{n} requests were set aside: a policy has no eligible model for them"
+            sentences.push(wording::counted(
+                self.n_unanswerable,
+                "request was set aside: a policy has no eligible model for it",
+                "requests were set aside: a policy has no eligible model for them",
             ));
         }
         sentences

@@ -143,8 +143,8 @@ pub(crate) fn of_log(
     let mut notes = notes_of(&log);
     let n_unknown = what_if.reprice_log(&mut log, catalog);
     if 0 < n_unknown {
-        let n = wording::count(n_unknown);
-        notes.push(format!("{n} decisions have a changed price and no logged tokens: no cost"));
+        let n = wording::counted(n_unknown, "decision has", "decisions have");
+        notes.push(format!("{n} a changed price and no logged tokens: no cost"));
     }
     let mut stream = Stream {
         design: builder.finish(),
@@ -161,10 +161,10 @@ pub(crate) fn of_log(
 
 fn notes_of(log: &TrafficLog) -> Vec<String> {
     let mut notes = vec![format!(
-        "read {} decisions: {} usable, among {} models; {} without outcome",
-        wording::count(log.n_decisions_read),
+        "read {}: {} usable, among {}; {} without outcome",
+        wording::counted(log.n_decisions_read, "decision", "decisions"),
         wording::length(log.rows.len()),
-        log.models.len(),
+        wording::counted_length(log.models.len(), "model", "models"),
         wording::count(log.n_without_outcome),
     )];
     notes.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
@@ -189,8 +189,8 @@ impl Stream {
         }
         let n_late = n_out_of_order(log.rows.iter().map(|row| row.ts_ms));
         if 0 < n_late {
-            let n = wording::length(n_late);
-            self.notes.push(format!("{n} decisions were out of the order of time; sorted"));
+            let n = wording::counted_length(n_late, "decision was", "decisions were");
+            self.notes.push(format!("{n} out of the order of time; sorted"));
             let mut order: Vec<u32> = (0..u32::try_from(log.rows.len())?).collect();
             order.sort_by_key(|&row| log.rows[row as usize].ts_ms);
             let n_models = log.models.len();
@@ -264,10 +264,10 @@ pub(crate) fn of_table(
 fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
     let LoadedTable { table, matrix, .. } = loaded;
     let mut notes = vec![format!(
-        "read {} rows: {} prompts, {} models",
-        wording::count(table.n_rows_read),
-        wording::length(matrix.prompts.len()),
-        matrix.models.len(),
+        "read {}: {}, {}",
+        wording::counted(table.n_rows_read, "row", "rows"),
+        wording::counted_length(matrix.prompts.len(), "prompt", "prompts"),
+        wording::counted_length(matrix.models.len(), "model", "models"),
     )];
     notes.extend(wording::dropped(&table.dropped));
     if !matrix.models_left_out.is_empty() {
@@ -275,8 +275,8 @@ fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
         notes.push(format!("left out, with outcomes on 95 % of prompts or fewer: {names}"));
     }
     if 0 < matrix.n_prompts_left_out {
-        let n = wording::length(matrix.n_prompts_left_out);
-        notes.push(format!("left out: {n} prompts that not every model answered"));
+        let n = wording::counted_length(matrix.n_prompts_left_out, "prompt", "prompts");
+        notes.push(format!("left out: {n} that not every model answered"));
     }
     notes
 }
@@ -296,8 +296,9 @@ fn arranged(
     if let Some(path) = order.arrivals {
         let mut times = arrivals::read(path)?;
         if times.len() < places.len() {
-            let n = wording::length(places.len() - times.len());
-            notes.push(format!("left out: {n} prompts, for which the trace has no arrival"));
+            let n_without = places.len() - times.len();
+            let n = wording::counted_length(n_without, "prompt", "prompts");
+            notes.push(format!("left out: {n}, for which the trace has no arrival"));
             places.truncate(times.len());
         }
         times.truncate(places.len());
@@ -313,8 +314,8 @@ fn arranged(
     };
     let n_late = n_out_of_order(own.iter().copied());
     if 0 < n_late {
-        let n = wording::length(n_late);
-        notes.push(format!("{n} prompts were out of the order of time; sorted"));
+        let n = wording::counted_length(n_late, "prompt was", "prompts were");
+        notes.push(format!("{n} out of the order of time; sorted"));
     }
     places.sort_by_key(|&row| own[row as usize]);
     let times = places.iter().map(|&row| own[row as usize]).collect();

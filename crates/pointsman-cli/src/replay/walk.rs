@@ -264,13 +264,16 @@ impl<'q> Walk<'q> {
         let n_asked = self.ledger.n_rows() + self.n_unanswered;
         notes.extend(self.question.what_if.kept(n_asked, n_asked + self.n_passed_over));
         if 0 < self.windows.n_empty {
-            let n = wording::count(self.windows.n_empty);
-            notes.push(format!("{n} windows in which nothing came were passed over"));
+            let (one, many) =
+                ("window in which nothing came was", "windows in which nothing came were");
+            let n = wording::counted(self.windows.n_empty, one, many);
+            notes.push(format!("{n} passed over"));
         }
         if 0 < self.n_unanswered {
-            let n = wording::length(self.n_unanswered);
-            notes.push(format!(
-                "{n} requests were set aside: a policy had no eligible model for them"
+            notes.push(wording::counted_length(
+                self.n_unanswered,
+                "request was set aside: a policy had no eligible model for it",
+                "requests were set aside: a policy had no eligible model for them",
             ));
         }
         let n_missed: usize = self.minds.iter().map(|mind| mind.n_missed).sum();
