@@ -145,7 +145,7 @@ impl CrossFitted {
         let n_models = self.models.len();
         let mut all = Vec::new();
         for part in 0..self.n_folds {
-            let mut sums = vec![(0.0, 0_usize); n_models + 1];
+            let mut sums = vec![(0.0_f64, 0_usize); n_models + 1];
             for (&row, value) in rows.iter().zip(values) {
                 if self.parts.of(row) != part {
                     for at in [usize::from(log.rows[row].taken), n_models] {
@@ -202,14 +202,16 @@ pub(super) fn diagnostic(fitted: Option<&CrossFitted>) -> Diagnostic {
     Diagnostic { name: "reward model".to_owned(), value: value.to_owned(), meaning }
 }
 
-/// Which reward model a gate's differences rest on, in one sentence.
-pub(super) fn sentence(fitted: Option<&CrossFitted>, knows_all: bool) -> String {
-    match fitted {
-        Some(fitted) => format!("reward model: cross-fitted, {}", fitted.described()),
-        None if knows_all => "reward model: the policy's own predictions".to_owned(),
-        None => "reward model: none, since the policy does not know every model of the log; \
+/// Which reward model a gate's difference rests on, if on any, in one sentence.
+pub(super) fn sentence(fitted: Option<&CrossFitted>, used: Option<RewardModelUsed>) -> String {
+    match (fitted, used) {
+        (Some(fitted), _) => format!("reward model: cross-fitted, {}", fitted.described()),
+        (None, Some(_)) => "reward model: the policy's own predictions".to_owned(),
+        (None, None) => {
+            "reward model: none, since the policy does not know every model of the log; \
                  --reward-model cross-fitted learns one from the log"
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 

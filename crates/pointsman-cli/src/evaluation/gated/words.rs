@@ -120,7 +120,8 @@ impl GateReport {
         };
         let effective_n = pairs().find_map(|(_, it)| it.bounds.as_ref()).map(|it| it.0.effective_n);
         let quality = measured.iter().find(|it| it.metric == Metric::Quality);
-        let is_predicted = quality.is_some_and(|it| it.predicted.is_some());
+        let predicted = quality.and_then(|it| it.predicted.as_ref());
+        let reward_model = predicted.map(|_| rewards::used(judged.fitted));
         let mut report = Self {
             format_version: FORMAT_VERSION,
             verdict: decision.verdict,
@@ -131,7 +132,7 @@ impl GateReport {
             confidence: question.level.get(),
             confidence_each: decision.each_level.get(),
             conditions,
-            reward_model: is_predicted.then(|| rewards::used(judged.fitted)),
+            reward_model,
             doubts: decision.doubts.iter().map(ToString::to_string).collect(),
             estimates: estimates(judged),
             is_estimated_accepted: question.inexact == Inexact::Accepted,
@@ -162,7 +163,7 @@ impl GateReport {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             is_support_stated: question.stated.smallest_propensity.is_some(),
-            reward_model_words: rewards::sentence(judged.fitted, is_predicted),
+            reward_model_words: rewards::sentence(judged.fitted, reward_model),
         };
         report.sentence = report.said();
         report
