@@ -108,7 +108,7 @@ fn report(
         calibration: found.calibration,
         overlap: found.overlap,
         slices: found.slices,
-        moves: moves::of_log(log, used, recorders, settings)?,
+        moves: moves::of_log(on_log, recorders, settings)?,
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(

@@ -54,6 +54,23 @@ pub(super) fn of_quality(
     Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
 }
 
+/// The default interval of what two ways to choose differ by in quality on the same rows, doubly
+/// robust with predictions that the log itself taught, if there are any.
+pub(super) fn of_move(
+    (to, from): (&LoggedRounds, &LoggedRounds),
+    unsupported_share: Option<f64>,
+    predicted: Option<Predicted<'_>>,
+    shared: Shared,
+) -> Result<Chosen> {
+    let evidence = Evidence::new(to.weight(), to.reward(), ValueRange::QUALITY)?;
+    let mut evidence = evidence.against(Rival::Policy(from.weight()))?;
+    if let Some(predicted) = predicted {
+        evidence = evidence.with_cross_fitted_predictions(predicted)?;
+    }
+    let evidence = evidence.with_unsupported_share(beyond_rounding(unsupported_share))?;
+    Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
+}
+
 /// A share of models that could not be drawn, without what is rounding.
 pub(super) fn beyond_rounding(unsupported_share: Option<f64>) -> f64 {
     unsupported_share.filter(|share| ROUNDING < *share).unwrap_or(0.0)

@@ -21,6 +21,7 @@ use pointsman_core::{
     units::{Propensity, len_as_float},
 };
 use pointsman_data::{Asked, LoggedRow, TrafficLog};
+use pointsman_eval::bounds::Predicted;
 use pointsman_train::{
     design::{Design, DesignBuilder},
     outcomes::{LoggedOutcome, Outcomes},
@@ -162,6 +163,27 @@ impl CrossFitted {
         Levels { fitted: self, all }
     }
 
+    /// What is predicted where a share of each of some rows goes from one model to another; a place
+    /// beyond the log's models is of one that it does not have.
+    pub(super) fn of_move(
+        &self,
+        log: &TrafficLog,
+        rows: &[usize],
+        (from, to): (usize, usize),
+        shares: &[f64],
+    ) -> PredictedMove {
+        let n_models = self.models.len();
+        let moved = |model: usize| -> Vec<f64> {
+            let model = (model < n_models).then_some(model);
+            rows.iter().zip(shares).map(|(&row, share)| share * self.quality(row, model)).collect()
+        };
+        PredictedMove {
+            taken: rows.iter().map(|&row| self.of_drawn(row, &log.rows[row])).collect(),
+            to: moved(to),
+            from: moved(from),
+        }
+    }
+
     /// What was learned, in words.
     fn described(&self) -> String {
         let mut text = format!(
@@ -273,6 +295,22 @@ fn predict(
             let known = column.and_then(|column| predicted.get(usize::from(column)));
             *place = known.copied().unwrap_or(narrow(mean)).clamp(0.0, 1.0);
         }
+    }
+}
+
+/// What is predicted where shares of rows go from one model to another.
+#[derive(Debug)]
+pub(super) struct PredictedMove {
+    taken: Vec<f64>,
+    /// Of the share that moves; what stays as logged is the same before and after, and is left out.
+    to: Vec<f64>,
+    from: Vec<f64>,
+}
+
+impl PredictedMove {
+    pub(super) fn columns(&self) -> Predicted<'_> {
+        let Self { taken, to, from } = self;
+        Predicted { taken, expected: to, expected_by_rival: from }
     }
 }
 

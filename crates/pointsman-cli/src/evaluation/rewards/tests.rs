@@ -130,3 +130,24 @@ fn a_log_that_cannot_teach_is_refused() {
     assert!(format!("{refused:#}").contains("fewer than two models in two parts"), "{refused:#}");
     assert!(learn(RewardModel::Policy, None, &one_model).unwrap().is_none());
 }
+
+/// Over the draws of the logger, what is predicted of a move adds nothing to what it truly adds.
+#[test]
+fn a_move_is_worth_the_same_whatever_is_predicted() {
+    let mut log = log();
+    let found = fitted(FITTED, &log);
+    let (row, share, earned) = (7, 0.4, [0.2, 0.9]);
+    let mut value = 0.0;
+    for (taken, chance) in [(0_u16, 0.25), (1, 0.75)] {
+        log.rows[row].taken = taken;
+        let moved = found.of_move(&log, &[row], (0, 1), &[share]);
+        let Predicted { taken: drawn, expected, expected_by_rival } = moved.columns();
+        // What is drawn is weighed by how much more of it there would be.
+        let weight = if taken == 1 { share / chance } else { -share / chance };
+        let beyond = weight * (earned[usize::from(taken)] - drawn[0]);
+        value += chance * (expected[0] - expected_by_rival[0] + beyond);
+    }
+    assert!((value - share * (earned[1] - earned[0])).abs() < 1e-12, "{value}");
+    let unknown = found.of_move(&log, &[row], (9, 0), &[share]);
+    assert_eq!(unknown.from[0], share * found.quality(row, None));
+}
