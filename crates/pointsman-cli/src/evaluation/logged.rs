@@ -262,7 +262,8 @@ fn reprice(log: &mut TrafficLog, settings: &Settings) -> Option<String> {
     let n = settings.what_if.reprice_log(log, settings.catalog.as_ref());
     (0 < n).then(|| {
         format!(
-            "{} decisions have a changed price and no logged tokens, so their cost is unknown, and              with it every mean cost",
+            "{} decisions have a changed price and no logged tokens, so their cost is unknown, and \
+             with it every mean cost",
             wording::count(n)
         )
     })
