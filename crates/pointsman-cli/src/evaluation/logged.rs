@@ -41,6 +41,7 @@ pub(crate) fn evaluate(
     asked.extend(estimated::in_use(&log.in_use));
     asked.extend(wording::thinned(log.n_thinned));
     if undrawn::is_undrawn(&log) {
+        asked.extend(rewards::unlearned(settings.reward_model));
         let mut report = undrawn::report(paths, &log, &used, &recorders, settings)?;
         report.warnings.splice(0..0, asked);
         return Ok(report);

@@ -200,6 +200,15 @@ impl CrossFitted {
     }
 }
 
+/// That none is learned of a log that was not drawn, where one is asked for.
+pub(super) fn unlearned(reward_model: RewardModel) -> Option<String> {
+    let words = "no reward model was learned: where no decision was drawn, no value rests on one";
+    match reward_model {
+        RewardModel::CrossFitted { n_folds: _, seed: _ } => Some(words.to_owned()),
+        RewardModel::Policy => None,
+    }
+}
+
 /// Which reward model it was, as data.
 pub(super) fn used(fitted: Option<&CrossFitted>) -> RewardModelUsed {
     match fitted {
