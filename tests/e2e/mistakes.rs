@@ -428,6 +428,19 @@ fn settings_that_have_no_meaning() {
         ),
         ("evaluate --table t.ndjson --policy a.safetensors --confidence 1.5", "--confidence: "),
         (
+            "evaluate --table t.ndjson --policy a.safetensors --reward-model cross-fitted",
+            "--reward-model cross-fitted is for a log",
+        ),
+        (
+            "evaluate --log l.ndjson --policy a.safetensors --reward-model cross-fitted \
+             --reward-folds 1",
+            "--reward-folds: 1 is not from 2 to 50",
+        ),
+        (
+            "evaluate --log l.ndjson --policy a.safetensors --largest-cost-usd 0",
+            "--largest-cost-usd: 0 is not a finite number above 0",
+        ),
+        (
             "evaluate --table t.ndjson --policy t.csv --md e.md",
             "t.csv: this is not a Pointsman policy file",
         ),

@@ -6,6 +6,8 @@
 #[cfg(feature = "learn")]
 mod cold_start;
 mod commands;
+#[cfg(feature = "learn")]
+mod cross_fit;
 mod dictionary;
 #[cfg(feature = "learn")]
 mod estimated;

@@ -9,7 +9,7 @@ use super::train;
 use crate::{
     dictionary::DictionaryFlags,
     estimated::EstimateFlags,
-    evaluation::{self, Settings},
+    evaluation::{self, Largest, RewardModel, Settings},
     files,
     point_flags::PointFlags,
     policy_flags::{LoadedPolicy, PolicyFlags},
@@ -203,6 +203,8 @@ fn evaluate(
         include_trained: false,
         width: evaluation::WIDTH,
         estimating: None,
+        reward_model: RewardModel::Policy,
+        largest: Largest::default(),
         slices: Vec::new(),
         what_if: WhatIf::default(),
         catalog: None,

@@ -1,12 +1,18 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+#[cfg(test)]
+mod fixtures;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;
 mod logged_interval;
+mod logged_values;
 mod logged_verdict;
+mod measures;
 mod moves;
 mod overlap;
+mod reward_flags;
+mod rewards;
 mod slices;
 pub(crate) mod table;
 mod table_differences;
@@ -38,7 +44,11 @@ use pointsman_data::Asked;
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::{borrow::Cow, path::PathBuf};
 
-pub(crate) use self::slices::{SliceBy, tags};
+pub(crate) use self::{
+    measures::Largest,
+    reward_flags::{RewardFlags, RewardModel},
+    slices::{SliceBy, tags},
+};
 
 /// A quality that is known to this width answers most questions.
 pub(crate) const WIDTH: f64 = 0.02;
@@ -57,6 +67,10 @@ pub(crate) struct Settings {
     pub(crate) width: f64,
     /// How unknown propensities are estimated, if they are.
     pub(crate) estimating: Option<Estimating>,
+    /// Who predicts quality for doubly robust values from a log.
+    pub(crate) reward_model: RewardModel,
+    /// The most that one request of a log can cost or take.
+    pub(crate) largest: Largest,
     /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
     /// What is other than it was.
@@ -306,6 +320,9 @@ fn value_row(
         interval_kind: IntervalKind::of(interval.kind),
         interval_method: interval.method.name().to_owned(),
         cost_usd,
+        cost_interval: None,
+        latency_ms: None,
+        latency_interval: None,
         effective_n: None,
         note: String::new(),
     }

@@ -30,8 +30,8 @@ use minijinja::{
 pub(crate) use comparisons::{Gain, MoveRow, Moves, Overlap, ProbabilityCell, SliceRow, WeightBin};
 pub(crate) use contents::{
     Calibration, Candidate, CostQuality, Diagnostic, EscalationFrontier, Frontier, GeneratedBy,
-    IntervalKind, OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel,
-    TermContribution, ValueRow, Verdict, VerdictKind,
+    IntervalKind, MeanInterval, OperatingPoint, ProvenanceEntry, Report, RewardModelKind,
+    RewardModelUsed, SampleDecision, SingleModel, TermContribution, ValueRow, Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";

@@ -2,9 +2,10 @@
 //! gate's conditions are tested on, and what is said about them.
 //!
 //! Differences are paired: the policy and what it is held against are valued on the same rows.
-//! Quality takes the policy's own predictions where it knows every model of the log. Weakness:
-//! what a log says of costs and latency ends at the largest that is stated, and turns of one
-//! conversation count as independent.
+//! Quality takes the policy's own predictions where it knows every model of the log, or those of a
+//! reward model that is learned from the log where one is asked for; both of two policies are then
+//! valued with the same. Weakness: what a log says of costs and latency ends at the largest that is
+//! stated, and turns of one conversation count as independent.
 
 mod condition;
 mod evidence;
@@ -17,7 +18,11 @@ pub(crate) use self::{
 };
 
 use self::evidence::{Columns, Measured};
-use super::{Recorder, Used, decide_all, shared_schema, used_rows};
+use super::{
+    Recorder, RewardModel, Used, decide_all,
+    rewards::{self, CrossFitted, FeatureReader},
+    shared_schema, used_rows,
+};
 use crate::{
     estimated::{self, Estimated, Estimating},
     policy_flags::LoadedPolicy,
@@ -53,6 +58,8 @@ pub(crate) struct Question {
     /// How unknown propensities are estimated, if they are.
     pub(crate) estimating: Option<Estimating>,
     pub(crate) inexact: Inexact,
+    /// Who predicts quality.
+    pub(crate) reward_model: RewardModel,
     pub(crate) catalog: Option<Catalog>,
     pub(crate) level: ConfidenceLevel,
 }
@@ -76,6 +83,8 @@ struct Judged<'a> {
     measured: &'a [Measured],
     decision: &'a Decision,
     estimated: Option<Estimated>,
+    /// The reward model that was learned from the log, if one was.
+    fitted: Option<&'a CrossFitted>,
     /// By the timestamps; `None` where the log has none.
     requests_per_month: Option<f64>,
 }
@@ -91,8 +100,12 @@ pub(crate) fn judge(
     let mut recorders: Vec<Recorder<'_>> = policies.map(Recorder::new).collect();
     let features = shared_schema(&recorders);
     let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
+    let mut reader = FeatureReader::new(question.reward_model, &recorders);
     let (mut log, estimated) = decide_all(&mut recorders, screen, |decide| {
-        estimated::read(paths, &options, question.estimating.as_ref(), decide)
+        estimated::read(paths, &options, question.estimating.as_ref(), &mut |asked| {
+            reader.push(asked);
+            decide(asked);
+        })
     })?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let mut used = used_rows(&recorders, ids, false);
@@ -108,8 +121,12 @@ pub(crate) fn judge(
         );
     }
     check_smallest(&log, &used, question.stated.smallest_propensity)?;
+    let fitted = rewards::learn(question.reward_model, reader.finish().as_ref(), &log)?;
     let columns = Columns::of(&log, &used, &recorders)?;
-    let measured = evidence::measure(&log, &used, question)?;
+    let mut measured = evidence::measure(&log, &used, question)?;
+    for one in &mut measured {
+        one.predict((&log, &used), &recorders, fitted.as_ref())?;
+    }
     let mut conditions = Vec::with_capacity(measured.len());
     for one in &measured {
         let evidence = columns.evidence(one, question.stated.smallest_propensity)?;
@@ -125,6 +142,7 @@ pub(crate) fn judge(
         measured: &measured,
         decision: &decision,
         estimated,
+        fitted: fitted.as_ref(),
         requests_per_month: requests_per_month(&log),
     }))
 }
