@@ -17,7 +17,7 @@ pub(crate) use flags::WhatIfFlags;
 use crate::{load, policy_flags::LoadedPolicy, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
-    catalog::{Catalog, Model},
+    catalog::{Catalog, Date, Model},
     objective::Objective,
 };
 use pointsman_data::{OutcomeMatrix, TrafficLog};
@@ -26,7 +26,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use traffic::Mix;
 
 /// Checked changes; none by default.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct WhatIf {
     /// Models whose costs follow from the changed catalog, however they were logged.
     repriced: Vec<String>,
@@ -82,6 +82,8 @@ impl WhatIfFlags {
             for endpoint in &mut model.endpoints {
                 (endpoint.input, endpoint.output) = (flag.input, flag.output);
                 endpoint.cached_input = None;
+                // It holds on every day, whatever was charged before.
+                (endpoint.since, endpoint.history) = (None, Vec::new());
             }
             what_if.repriced.push(flag.model.clone());
         }
@@ -158,6 +160,17 @@ impl WhatIf {
     /// What was changed and what cannot be known of it, a sentence each.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Whether a model that is said to be like another had other prices before.
+    pub(crate) fn has_history(&self) -> bool {
+        self.twins.iter().any(|(model, _)| model.has_history())
+    }
+
+    /// The same changes, with the prices of a day.
+    pub(crate) fn as_of(&self, day: Date) -> Self {
+        let twins = self.twins.iter().map(|(model, like)| (model.as_of(day), like.clone()));
+        Self { twins: twins.collect(), ..self.clone() }
     }
 
     /// The names of the models that are said to be like others.
