@@ -25,6 +25,7 @@ mod points;
 mod published;
 mod real_data;
 mod replay;
+mod replay_changes;
 mod same_bits;
 mod schema;
 mod snapshots;

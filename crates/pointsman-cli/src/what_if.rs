@@ -87,26 +87,39 @@ impl WhatIfFlags {
             }
             what_if.repriced.push(flag.model.clone());
         }
-        self.set_latencies(&mut models)?;
+        let without_speed = self.set_latencies(&mut models)?;
         let twins = models.split_off(n_listed);
         let others = self.with.iter().map(|flag| flag.like.clone());
         what_if.twins = twins.into_iter().zip(others).collect();
-        Ok((what_if.noted(self), Some(Catalog::from_models(models, catalog.dated())?)))
+        let mut what_if = what_if.noted(self);
+        what_if.notes.extend(without_speed);
+        Ok((what_if, Some(Catalog::from_models(models, catalog.dated())?)))
     }
 
-    fn set_latencies(&self, models: &mut [Model]) -> Result<()> {
+    /// Sets times to the first token; a sentence about each provider where that changes nothing.
+    fn set_latencies(&self, models: &mut [Model]) -> Result<Vec<String>> {
+        let mut without_speed = Vec::new();
         for flag in &self.latency {
             let endpoints = models.iter_mut().flat_map(|model| &mut model.endpoints);
-            let mut n_found = 0;
+            let (mut n_found, mut n_without_speed) = (0, 0);
             for endpoint in endpoints.filter(|endpoint| endpoint.provider == flag.provider) {
                 endpoint.ttft_ms = Some(flag.ms);
                 n_found += 1;
+                n_without_speed += usize::from(endpoint.tokens_per_second.is_none());
             }
             if n_found == 0 {
                 bail!("--latency {flag}: no endpoint of the catalog is at `{}`", flag.provider);
             }
+            if 0 < n_without_speed {
+                without_speed.push(format!(
+                    "{n_without_speed} of {n_found} endpoints at `{}` have no `tokens_per_second` in \
+                     the catalog: how long they take is not known, and waiting for them counts as \
+                     nothing",
+                    flag.provider
+                ));
+            }
         }
-        Ok(())
+        Ok(without_speed)
     }
 }
 

@@ -86,6 +86,8 @@ fn catalogs_change_as_the_flags_say() {
     assert_eq!(twin.endpoints[0].output.dollars_per_million(), 0.25);
     assert!(what_if.notes().iter().any(|note| note.contains("counts at its worst")));
     assert!(what_if.notes().iter().any(|note| note.contains("--per-second")));
+    // Without a speed nobody knows how long an answer takes, whatever its first token does.
+    assert!(what_if.notes().iter().any(|note| note.contains("2 of 2 endpoints at `fjord`")));
 }
 
 #[test]
