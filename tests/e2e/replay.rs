@@ -263,8 +263,9 @@ fn a_setting_differs_from_itself_by_nothing() {
 fn fits_take_over_what_held_out_rows_decided() {
     let log = log_before(6);
     let bench = Workbench::with(&[("log.ndjson", log.as_bytes())]);
-    let each = replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --select-every 1"));
-    let some = replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --select-every 4"));
+    let of_a_day = format!("replay --log log.ndjson {FLAGS} --memory 200");
+    let each = replayed(&bench, &format!("{of_a_day} --select-every 1"));
+    let some = replayed(&bench, &format!("{of_a_day} --select-every 4"));
     assert_eq!(each["settings"][0]["n_selections"], 5);
     assert_eq!(some["settings"][0]["n_selections"], 2);
     let strengths: Vec<&str> = some["policies"]
@@ -280,6 +281,9 @@ fn fits_take_over_what_held_out_rows_decided() {
     let notes = some["notes"].to_string();
     assert!(notes.contains("3 of 5 fits took over how to learn"), "{notes}");
     assert!(!each["notes"].to_string().contains("took over"), "{each}");
+    // A memory that grows is asked where it has doubled: of 200, 400 and 800 rows, not 600 and 1,000.
+    let growing = replayed(&bench, &format!("replay --log log.ndjson {FLAGS}"));
+    assert_eq!(growing["settings"][0]["n_selections"], 3);
     let newest = replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --most-rows 300"));
     let n_learned = |day| window(&newest, day)["n_learned"].as_u64().unwrap();
     assert_eq!([n_learned(1), n_learned(2), n_learned(5)], [200, 300, 300]);
@@ -359,7 +363,7 @@ fn what_a_replay_says() {
     check("replay-a-table", &said);
     let finished = bench.run(&format!("replay --log log.ndjson {FLAGS}"));
     assert!(
-        finished.stderr.contains("fits, held-out rows asked how to learn before 1 of them"),
+        finished.stderr.contains("fits, held-out rows asked how to learn before 3 of them"),
         "{}",
         finished.stderr
     );

@@ -46,7 +46,7 @@ pub(crate) struct Args {
     /// A fit takes at most so many rows of what is remembered, the newest.
     #[arg(long, default_value_t = 150_000, value_name = "ROWS")]
     most_rows: usize,
-    /// Ask held-out rows how to learn at every so many fits, beginning with the first; those in
+    /// Ask held-out rows how to learn at every so many fits, and where rows have doubled; fits in
     /// between take it over. `1` asks at each, as `train` does.
     #[arg(long, default_value_t = 10, value_name = "FITS")]
     select_every: usize,

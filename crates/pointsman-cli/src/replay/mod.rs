@@ -41,7 +41,8 @@ pub(crate) struct Question {
     pub(crate) settings: Vec<Setting>,
     /// At most so many rows of what is remembered are fitted at a time, the newest.
     pub(crate) most_rows: usize,
-    /// Held-out rows are asked how to learn at the first fit, and at every so many after it.
+    /// Held-out rows are asked how to learn at the first fit, at every so many after it, and where
+    /// rows have doubled since.
     pub(crate) select_every: usize,
     pub(crate) level: ConfidenceLevel,
     pub(crate) gate: Gate,

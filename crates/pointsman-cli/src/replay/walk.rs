@@ -111,12 +111,20 @@ impl<'q> Walk<'q> {
     fn effort(&self) -> u64 {
         let mut effort = self.stream.n_rows() as u64;
         for setting in &self.question.settings {
-            let (mut last, mut n_fits) = (None, 0);
+            let mut last: Option<usize> = None;
+            let mut asked: Option<(usize, usize)> = None;
             for (number, range) in self.windows.ranges.iter().enumerate().skip(1) {
                 if last.is_none_or(|last| setting.retrain.is_due(number - last)) {
                     let n_rows = self.memory(setting, range.start).len();
-                    effort += work(n_rows, is_asked(n_fits, self.question.select_every));
-                    (last, n_fits) = (Some(number), n_fits + 1);
+                    let is_due = asked.is_none_or(|(n_taken_over, then)| {
+                        is_asked(n_taken_over, (then, n_rows), self.question.select_every)
+                    });
+                    effort += work(n_rows, is_due);
+                    last = Some(number);
+                    asked = match asked {
+                        Some((n_taken_over, then)) if !is_due => Some((n_taken_over + 1, then)),
+                        Some(_) | None => Some((0, n_rows)),
+                    };
                 }
             }
         }
@@ -169,7 +177,7 @@ impl<'q> Walk<'q> {
                 setting,
                 catalog: self.prices.catalog(),
                 what_if: self.prices.what_if(),
-                selection: mind.to_take_over(question.select_every),
+                selection: mind.to_take_over(rows.len(), question.select_every),
             };
             let before = processor_seconds();
             let found = learned(&self.stream, rows.clone(), with)
