@@ -14,7 +14,7 @@ const ROWS: usize = 4_096;
 pub(super) struct Pieces {
     schema: FeatureSchema,
     /// All of them of [`ROWS`] rows but the last, and those that were let go, which are empty.
-    pieces: Vec<Design>,
+    held: Vec<Design>,
     n_rows: usize,
     n_let_go: usize,
 }
@@ -27,7 +27,7 @@ pub(super) struct PiecesBuilder {
 
 impl PiecesBuilder {
     pub(super) fn new(schema: FeatureSchema) -> Self {
-        let pieces = Pieces { schema, pieces: Vec::new(), n_rows: 0, n_let_go: 0 };
+        let pieces = Pieces { schema, held: Vec::new(), n_rows: 0, n_let_go: 0 };
         Self { builder: DesignBuilder::new(schema), pieces }
     }
 
@@ -38,13 +38,13 @@ impl PiecesBuilder {
         pieces.n_rows += 1;
         if pieces.n_rows.is_multiple_of(ROWS) {
             let full = mem::replace(builder, DesignBuilder::new(pieces.schema));
-            pieces.pieces.push(full.finish());
+            pieces.held.push(full.finish());
         }
     }
 
     pub(super) fn finish(self) -> Pieces {
         let Self { builder, mut pieces } = self;
-        pieces.pieces.push(builder.finish());
+        pieces.held.push(builder.finish());
         pieces
     }
 }
@@ -71,7 +71,7 @@ impl Pieces {
 
     /// The features of a row that was not let go.
     pub(super) fn features(&self, row: usize) -> Features<'_> {
-        self.pieces[row / ROWS].features(row % ROWS)
+        self.held[row / ROWS].features(row % ROWS)
     }
 
     /// The given rows, in their order, none of them let go.
@@ -94,8 +94,8 @@ impl Pieces {
 
     /// Lets go whole pieces of rows before `row`.
     pub(super) fn let_go_before(&mut self, row: usize) {
-        let end = (row / ROWS).min(self.pieces.len());
-        for piece in self.pieces.iter_mut().take(end).skip(self.n_let_go) {
+        let end = (row / ROWS).min(self.held.len());
+        for piece in self.held.iter_mut().take(end).skip(self.n_let_go) {
             *piece = DesignBuilder::new(self.schema).finish();
         }
         self.n_let_go = self.n_let_go.max(end);
@@ -130,8 +130,8 @@ mod tests {
         let selected = pieces.select(&rows);
         assert_eq!(selected.n_rows(), 2);
         assert_eq!(selected.terms(1), whole.terms(last));
-        assert_eq!(pieces.pieces[0].n_rows(), 0, "the first piece was let go");
-        assert_eq!(pieces.pieces[1].n_rows(), ROWS, "a piece that is needed stays whole");
+        assert_eq!(pieces.held[0].n_rows(), 0, "the first piece was let go");
+        assert_eq!(pieces.held[1].n_rows(), ROWS, "a piece that is needed stays whole");
         let places: Vec<u32> = (0..u32::try_from(n_rows).unwrap()).rev().collect();
         let reversed = Pieces::of(&whole, &places);
         assert_eq!(reversed.features(0).terms, whole.terms(last));

@@ -133,9 +133,8 @@ fn has_policies_of_several_windows(replay: &Replay) -> bool {
 
 /// The titles of the table of policies.
 pub(crate) fn policy_header() -> Vec<String> {
-    ["learned before", "learned on", "strengths", "windows", "requests", "gate"]
-        .map(str::to_owned)
-        .to_vec()
+    let titles = ["learned before", "learned on", "strengths", "windows", "requests", "gate"];
+    Vec::from(titles.map(str::to_owned))
 }
 
 /// One policy's cells under [`policy_header`].
