@@ -152,7 +152,7 @@ fn counts_of(n_rows: i64) -> usize {
 fn lines(n_rows: i64) -> String {
     let line = |n: i64| {
         let mut row = json!({
-            "ref": format!("r-{n}"), "chosen": ["wren", "heron"][usize::from(n % 3 == 0)],
+            "ref": format!("r-{n}"), "chosen": (if n % 3 == 0 { "heron" } else { "wren" }),
             "at": 1_767_225_600 + n, "said": [{"role": "user", "content": format!("Question {n}?")}],
             "use": {"in": n + 3}, "p": 0.5, "pool": ["wren", "heron"], "stars": n % 2 == 0,
         });

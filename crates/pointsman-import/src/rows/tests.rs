@@ -1,5 +1,5 @@
 use super::*;
-use std::io::{Cursor, Read as _};
+use std::io::Cursor;
 
 /// All rows as text, with what is no row in angle brackets.
 fn rows_of(bytes: &[u8], limit: usize) -> Vec<String> {
