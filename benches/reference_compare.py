@@ -52,13 +52,18 @@ def main():
     import pandas as pd
 
     baselines = load_baselines()
-    tables = [SHARED / "data" / f"{name}.parquet" for name in options.tables]
+    wanted = [SHARED / "data" / f"{name}.parquet" for name in options.tables]
+    tables = [table for table in wanted if table.exists()]
+    skipped = [f"{table.stem}: {table} is not there" for table in wanted if not table.exists()]
+    if not tables:
+        sys.exit(f"nothing to compare on: {SHARED / 'data'} has none of {', '.join(options.tables)}")
     references = cached_references(tables) if options.cached else run_references(baselines, tables, options.keep)
     if options.references_only:
         return
     ours = run_ours(options.pointsman or peers.newest_binary(), tables)
-    notes = report([compare(baselines, table, references[table.stem], ours[table.stem]) for table in tables])
-    peers.write(options.json, "Quality of routers, against references of scikit-learn", ["scikit-learn", "pandas", "numpy"], [], notes)
+    found, behind, notes = report([compare(baselines, table, references[table.stem], ours[table.stem]) for table in tables])
+    title = "Quality of routers, against references of scikit-learn"
+    peers.write(options.json, title, ["scikit-learn", "pandas", "numpy"], [], notes, skipped, [found], behind)
 
 
 def parse_options():
@@ -209,28 +214,44 @@ def report(tables):
         print(f"{table['table']:<20}" + "".join(f"{shares[name][index]:>18.4f}" for name in order))
     print(f"{'average':<20}" + "".join(f"{average[name]:>18.4f}" for name in order))
     print(f"\n{LEARNER} over {rival}, the best single reference method: {average[LEARNER] / average[rival]:.3f} times its share")
-    notes = [f"{LEARNER} reaches {average[LEARNER]:.4f} of the way from the best single model to the oracle on average, {rival} {average[rival]:.4f}"]
+    notes = [
+        f"{LEARNER} reaches {average[LEARNER]:.4f} of the way from the best single model to the oracle on average, {rival} {average[rival]:.4f}",
+        f"{rival} is the best of {len(others)} reference methods on average over these tables, chosen by these figures; the best reference is chosen on each table by its own",
+        f"intervals: 95 %, paired bootstrap over test prompts, {N_RESAMPLES} resamples; nothing is corrected for the number of tables",
+    ]
+    behind, rows, n_even = [], [], 0
     for table in tables:
         best = max((name for name in table["figures"] if name in others), key=table["figures"].get)
         ends = table["figures"]["best_single"], table["figures"]["oracle"]
-        notes.append(
-            f"{table['table']}, {table['figure']} on {table['n_test']} test rows: {LEARNER} {table['figures'][LEARNER]:.4f}, "
-            f"best reference {best} {table['figures'][best]:.4f}, best single {ends[0]:.4f}, oracle {ends[1]:.4f}"
-        )
+        mine, theirs = table["figures"][LEARNER], table["figures"][best]
+        n_even += bool(table["differences"]) and ends_of(table, best)[0] <= 0.0
+        # References from results.json have no predictions by row.
+        less = [difference(table, name) if table["differences"] else "not measured" for name in (best, rival)]
+        rows.append([
+            table["table"], table["figure"], str(table["n_test"]), f"{ends[0]:.4f}", f"{best} {theirs:.4f}", f"{mine:.4f}", f"{ends[1]:.4f}", *less,
+        ])
+        if mine < theirs:
+            behind.append(f"{table['table']}: {best} reaches a {table['figure']} of {theirs:.4f}, ours {mine:.4f}; ours less theirs {less[0]}")
+    if n_even:
+        behind.append(f"on {n_even} of {len(tables)} tables ours is not shown to be better than that table's best reference: the interval of the difference reaches zero or below")
+    header = ["table", "figure", "test rows", "best single", "best reference", LEARNER, "oracle", "ours less best reference", f"ours less {rival}"]
     if not any(table["differences"] for table in tables):
-        return notes
+        return (header, rows), behind, notes
     print(f"\n{LEARNER} less {rival}, and less best_single: figure, standard error, 95 % (paired bootstrap over prompts, {N_RESAMPLES} resamples)")
     for table in tables:
         print(f"{table['table']:<20}{difference(table, rival):>44}{difference(table, 'best_single'):>46}")
-        notes.append(f"{table['table']}, less {rival}: {difference(table, rival)}")
-    return notes
+    return (header, rows), behind, notes
 
 
 def difference(table, name):
     found = table["differences"][name]
-    low, high = np.quantile(found, [0.025, 0.975])
+    low, high = ends_of(table, name)
     value = table["figures"][LEARNER] - table["figures"][name]
     return f"{value:+.4f} se {found.std(ddof=1):.4f} [{low:+.4f}, {high:+.4f}]"
+
+
+def ends_of(table, name):
+    return np.quantile(table["differences"][name], [0.025, 0.975])
 
 
 def share(table, name):

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Requests per second and server CPU of `/route` beside those of a bare axum handler that parses and
-# answers as many bytes: the same load tool, in turns, in one run. Needs wrk. Weakness: the load
+# Requests per second and server CPU of `/route`, and of `/escalate` with an answer of 2 KiB, beside those
+# of a bare axum handler that parses the prompt and answers as many bytes as `/route`: the same load tool, in
+# turns, in one run. Needs wrk and curl. Answers belong to decisions that were made before the load begins, each
+# of them to one of DECISIONS in turn, so that no two calls in a row look up the same one. Weakness: the load
 # tool shares the machine's cores; trust the ratio, not the rates.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,6 +10,7 @@ target=${CARGO_TARGET_DIR:-target}
 seconds=${SECONDS_EACH:-5}
 rounds=${ROUNDS:-3}
 connections=${CONNECTIONS:-16}
+decisions=${DECISIONS:-500}
 # One command, so that both are built with the same features; without `learn`, and so without Polars.
 cargo build --release -q -p pointsman-cli -p pointsman-benches --no-default-features \
     --features pointsman-cli/serve --bin pointsman --bin bare-http --bin serve-files
@@ -21,6 +24,21 @@ local file = io.open("$folder/body.json")
 wrk.body = file:read("*a")
 wrk.headers["content-type"] = "application/json"
 LUA
+cat > "$folder/escalate.lua" <<LUA
+local template = io.open("$folder/escalate.json"):read("*a")
+local bodies, at = {}, 0
+function init(args)
+    wrk.init(args)
+    local headers = { ["content-type"] = "application/json" }
+    for id in io.lines("$folder/ids") do
+        bodies[#bodies + 1] = wrk.format("POST", "/escalate", headers, (template:gsub("DECISION_ID", id)))
+    end
+end
+function request()
+    at = at % #bodies + 1
+    return bodies[at]
+end
+LUA
 explore=${EXPLORE:-greedy}
 printf '[explore]\nhow = "%s"\nshare = 1.0\n' "$explore" > "$folder/pointsman.toml"
 "$target/release/pointsman" serve --policy "$folder/policy.safetensors" \
@@ -32,18 +50,26 @@ pids+=("$service")
 until grep -q listening "$folder/serve.log"; do sleep 0.1; done
 at=$(sed -n 's/.*"callers":"\([^"]*\)".*/\1/p' "$folder/serve.log" | head -1)
 size=$(curl -s -d @"$folder/body.json" "http://$at/route" | wc -c)
+for _ in $(seq "$decisions"); do
+    curl -s -d @"$folder/body.json" "http://$at/route" | grep -o '"decision_id":"[^"]*"' | head -1 | cut -d'"' -f4 || true
+done > "$folder/ids"
+n_ids=$(sort -u "$folder/ids" | wc -l)
+if [ "$n_ids" -ne "$decisions" ]; then
+    echo "$n_ids decisions where $decisions were asked for; is the service refusing calls?" >&2
+    exit 1
+fi
 "$target/release/bare-http" "$size" > "$folder/bare.log" &
 bare=$!
 pids+=("$bare")
 until [ -s "$folder/bare.log" ]; do sleep 0.1; done
 bare_at=$(head -1 "$folder/bare.log")
-printf 'a body of %d bytes, a reply of %d, %d connections, %d s each\n' \
-    "$(wc -c < "$folder/body.json")" "$size" "$connections" "$seconds"
+printf 'a body of %d bytes, with an answer %d, a reply of %d, %d connections, %d s each\n' \
+    "$(wc -c < "$folder/body.json")" "$(wc -c < "$folder/escalate.json")" "$size" "$connections" "$seconds"
 ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
 measure() {
-    local name=$1 pid=$2 address=$3 before after out
+    local name=$1 pid=$2 address=$3 script=$4 before after out
     before=$(ticks "$pid")
-    out=$(wrk -t1 -c"$connections" -d"${seconds}s" -s "$folder/post.lua" "http://$address/route")
+    out=$(wrk -t1 -c"$connections" -d"${seconds}s" -s "$folder/$script" "http://$address/route")
     after=$(ticks "$pid")
     awk -v name="$name" -v ticks=$((after - before)) -v hertz="$(getconf CLK_TCK)" '
         /requests in/ { n = $1 } /Requests\/sec/ { rate = $2 } /Non-2xx/ { bad = $NF }
@@ -51,6 +77,7 @@ measure() {
               name, rate, 1e6 * ticks / hertz / n, bad }' <<< "$out"
 }
 for _ in $(seq "$rounds"); do
-    measure bare "$bare" "$bare_at"
-    measure route "$service" "$at"
+    measure bare "$bare" "$bare_at" post.lua
+    measure route "$service" "$at" post.lua
+    measure escalate "$service" "$at" escalate.lua
 done

@@ -27,6 +27,20 @@ pub struct Measured {
     pub notes: Vec<String>,
     /// What could not be measured, and why.
     pub skipped: Vec<String>,
+    /// Figures that are not of runs, such as quality.
+    pub tables: Vec<Table>,
+    /// Where ours is worse by such figures, in sentences; the pairs say it of themselves.
+    pub behind: Vec<String>,
+}
+
+/// Figures that are not of runs, as they are shown.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// Of each column.
+    pub header: Vec<String>,
+    /// Each as long as the header.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// Runs of both sides, made in turns; less is better.

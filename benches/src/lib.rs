@@ -9,6 +9,8 @@ pub mod world;
 
 pub mod allocations;
 
+pub mod batches;
+
 pub mod journal;
 
 pub mod processor;

@@ -76,7 +76,7 @@ async function checkAccess(page, where) {
   for (const { id, impact, help, nodes } of found.violations) {
     const example = nodes.slice(0, 3).map(({ target }) => target.join(" ")).join("; ");
     const text = `axe ${impact} ${id}: ${help} (${nodes.length}; ${example})`;
-    if (["serious", "critical"].includes(impact)) fault(where, text);
+    if (["moderate", "serious", "critical"].includes(impact)) fault(where, text);
     else console.log(`note  ${where}: ${text}`);
   }
 }
@@ -198,6 +198,15 @@ async function checkSecrecy(page, key, where) {
   if (key !== null && [url, local, cookies].some((text) => text.includes(key))) fault(where, "the key is where it should not be");
 }
 
+/** Names in sentences are set as code: no backtick is left, and the point in force is marked. */
+async function checkWording(page, where) {
+  const said = (id) => page.locator(`#${id}`).textContent();
+  for (const id of ["standing", "card", "points"]) {
+    if ((await said(id)).includes("`")) fault(where, `#${id} shows a backtick`);
+  }
+  if (!(await said("points")).includes(", in force")) fault(where, "no operating point is marked as in force");
+}
+
 async function checkConsole(browser, { console: url, key, out }) {
   for (const width of WIDTHS) {
     for (const scheme of SCHEMES) {
@@ -207,6 +216,7 @@ async function checkConsole(browser, { console: url, key, out }) {
       await page.waitForSelector("#content:not([hidden])");
       await checkPlayground(page, expected, where);
       await checkSecrecy(page, key, where);
+      await checkWording(page, where);
       await checkWidth(page, where);
       await checkAccess(page, where);
       await page.screenshot({ path: `${out}/console-${width}-${scheme}.png`, fullPage: true });

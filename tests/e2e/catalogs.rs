@@ -50,7 +50,7 @@ fn a_list_becomes_a_catalog_with_a_history() {
 
     let said = bench.done("catalog import later.json --as-of 2026-05-01 --into catalog.toml");
     assert!(said.contains("another price since then: 1, such as `owl at north`"), "{said}");
-    assert!(said.contains("in the list and not in the catalog: 1 endpoints"), "{said}");
+    assert!(said.contains("in the list and not in the catalog: 1 endpoint;"), "{said}");
     let shown = bench.done("catalog show catalog.toml --models owl");
     assert!(shown.contains("$1.5") && !shown.contains("swift"), "{shown}");
     let shown = bench.done("catalog show catalog.toml --like o* --as-of 2026-04-30");
@@ -117,7 +117,7 @@ fn a_wide_table_becomes_an_outcome_table() {
                 s.1,Hi,chat,1,0.5,0.001,0.01\ns.2,Ho,chat,,1,,0.01\n";
     let bench = Workbench::with(&[("wide.csv", wide.as_bytes())]);
     let said = bench.done("results wide.csv --out table.ndjson");
-    assert!(said.contains("wrote 3 rows of 1 files into table.ndjson"), "{said}");
+    assert!(said.contains("wrote 3 rows of 1 file into table.ndjson"), "{said}");
     assert!(said.contains("no row: 1 (no score)"), "{said}");
     assert_eq!(bench.text("table.ndjson").lines().count(), 3);
     let Finished { code, stdout: _, stderr } = bench.run("results gone.csv --out new.ndjson");

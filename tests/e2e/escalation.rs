@@ -2,6 +2,7 @@
 //! reference; and what is said of flags that do not go together.
 
 use crate::workbench::{command, root};
+use pointsman_testkit::World;
 use serde_json::Value;
 use std::{fs, path::Path};
 
@@ -79,6 +80,132 @@ fn benchmark(shared: &Path, name: &str, models: &[&str]) -> Value {
         .unwrap();
     assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Routing among all models that have answers, with escalation, buys more than routing alone.
+#[test]
+fn escalation_lifts_the_frontier_of_routing() {
+    let shared = root().join("../shared");
+    let file = |name: &str| shared.join(format!("data/{name}.parquet"));
+    let (table, answers) = (file("mmlu_pro"), file("mmlu_pro_answers"));
+    if !table.is_file() || !answers.is_file() {
+        eprintln!("skipped: {} holds no table with answers", shared.display());
+        return;
+    }
+    let found = cascade(&table, &answers, &[]);
+    let found = &found["tables"]["mmlu_pro"]["cascade"];
+    eprintln!("{found}");
+    for policy in ["escalation", "foreseeing"] {
+        let gain = &found["policies"][policy]["over_prompt_routing"];
+        assert!(0.0 < gain["lower"].as_f64().unwrap(), "{policy}: {gain}");
+    }
+}
+
+fn cascade(table: &Path, answers: &Path, more: &[&str]) -> Value {
+    let output = command(["benchmark", "--quiet", "--json", "-", "--cascade", "--answers"])
+        .arg(answers)
+        .args(more)
+        .arg("--")
+        .arg(table)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A table of two models with costs, and answers of both: every third sum of the small one is wrong,
+/// which its request does not show.
+fn write_priced_example(folder: &Path) {
+    let (mut table, mut answers) = (String::new(), String::new());
+    table.push_str("prompt_id,prompt,model,quality,cost_usd\n");
+    answers.push_str("prompt_id,model,answer\n");
+    for row in 0..N_PROMPTS {
+        let (a, b) = (row % 17 + 2, row % 11 + 3);
+        let is_right = row % 3 != 0;
+        let sum = if is_right { a + b } else { a + b + 1 };
+        let prompt = format!("p{row},What is {a} and {b}? Case {row}.");
+        table.push_str(&format!("{prompt},small,{},0.001\n", i32::from(is_right)));
+        table.push_str(&format!("{prompt},large,{},0.01\n", i32::from(row % 7 != 0)));
+        answers.push_str(&format!("p{row},small,{a} + {b} = {sum}\np{row},large,ok\n"));
+    }
+    answers.push_str("p0,stranger,hello\n");
+    fs::write(folder.join("table.csv"), table).unwrap();
+    fs::write(folder.join("answers.csv"), answers).unwrap();
+}
+
+#[test]
+fn a_whole_policy_is_held_against_routing_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    write_priced_example(folder.path());
+    let at = |name: &str| folder.path().join(name);
+    let page = at("page.html");
+    let html = page.to_str().unwrap();
+    let more = ["--learner", "ridge-10", "--escalation", "small", "large", "--html", html];
+    let found = cascade(&at("table.csv"), &at("answers.csv"), &more);
+    let whole = &found["tables"]["table"]["cascade"];
+    assert_eq!(whole["models"], serde_json::json!(["large", "small"]));
+    assert_eq!(whole["n"], found["tables"]["table"]["n_test"]);
+    let policies = &whole["policies"];
+    assert!(policies["prompt_routing"]["over_prompt_routing"].is_null());
+    let gain = &policies["foreseeing"]["over_prompt_routing"];
+    assert!(0.0 < gain["lower"].as_f64().unwrap(), "{policies}");
+    let area = |policy: &str| policies[policy]["area"].as_f64().unwrap();
+    let value = area("foreseeing") - area("prompt_routing");
+    assert!((gain["value"].as_f64().unwrap() - value).abs() < 1e-12, "{policies}");
+    let pair = &found["escalation"]["table"]["small -> large"]["cascade"]["frontiers"];
+    assert!(pair["policies"]["escalation"]["area"].is_number(), "{pair}");
+    let page = fs::read_to_string(&page).unwrap();
+    assert!(
+        page.contains("small → large, table") && page.contains("all models with answers, table")
+    );
+    assert_eq!(cascade(&at("table.csv"), &at("answers.csv"), &more), found);
+}
+
+#[test]
+fn a_cascade_needs_two_models_with_answers_and_their_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    write_priced_example(folder.path());
+    let refused = |arguments: &[&str]| {
+        let output = command(["benchmark", "--quiet"])
+            .args(arguments)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = refused(&["table.csv", "--answers", "answers.csv"]);
+    assert!(said.contains("add --cascade, or --escalation FIRST NEXT"), "{said}");
+    let all = fs::read_to_string(folder.path().join("answers.csv")).unwrap();
+    let of_one: Vec<&str> = all.lines().filter(|line| !line.contains(",large,")).collect();
+    fs::write(folder.path().join("one.csv"), of_one.join("\n")).unwrap();
+    let quick = ["table.csv", "--learner", "ridge-10", "--cascade", "--answers", "one.csv"];
+    let said = refused(&quick);
+    assert!(said.contains("has answers of 1 of the table's models"), "{said}");
+    let table = fs::read_to_string(folder.path().join("table.csv")).unwrap();
+    let unpriced: Vec<&str> =
+        table.lines().map(|line| line.rsplit_once(',').map_or(line, |(start, _)| start)).collect();
+    fs::write(folder.path().join("unpriced.csv"), unpriced.join("\n")).unwrap();
+    let quick = ["unpriced.csv", "--learner", "ridge-10", "--cascade", "--answers", "answers.csv"];
+    let said = refused(&quick);
+    assert!(said.contains("the table has no costs"), "{said}");
+}
+
+/// The sample's answers are those of the world that the sample is from.
+#[test]
+fn the_answers_of_the_sample_are_those_of_its_world() {
+    let world = World::new(20_260_101);
+    let path = root().join("datasets/sample/answers.parquet");
+    let mut n = 0;
+    let counts = pointsman_data::read_answers(&[path], &mut |row| {
+        let request = world.request(n);
+        let answer = world.answer(&request, 0);
+        assert_eq!((row.prompt_id, row.model), (request.id.as_str(), world.models()[0].id));
+        assert_eq!(row.answer, answer.text);
+        assert_eq!(row.finish_reason, Some(answer.finish_reason));
+        n += 1;
+    });
+    assert_eq!((n, counts.unwrap().n_rows_read), (3_000, 3_000));
 }
 
 /// A table of two models, and answers of the first, of which every third has a sum that is wrong.

@@ -4,6 +4,7 @@ use crate::{
     tables::{CATALOG, LOG, POLICY, QUICK},
     workbench::Workbench,
 };
+use polars::prelude::*;
 use serde_json::json;
 
 /// Two calls of one model and one of another, an embedding, and a row of something else.
@@ -57,7 +58,7 @@ fn an_import_says_what_it_found() {
         "nothing from 2026-01-01 01:00 on for 23 hours",
         "no call has a quality",
         "3 do not say how likely their model was",
-        "wrote 1 parts into log",
+        "wrote 1 part into log; read it with --log log",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -85,7 +86,7 @@ fn imports_that_cannot_be_are_one_sentence() {
         ("import calls.ndjson --out o --from helicone", "use --from litellm"),
         ("import none.ndjson --out o", "`none.ndjson` cannot be read"),
         ("import *.moon --out o", "no file matches `*.moon`"),
-        ("import calls.ndjson --out o --map map.toml", "map.toml: the column map: missing field"),
+        ("import calls.ndjson --out o --map map.toml", "missing field `model`"),
         ("import calls.ndjson --out o --quality-rules rules.toml", "rule 1: when = \"moon\""),
         ("import calls.ndjson --out . --score x", "which no import wrote"),
         ("import calls.ndjson --out o --json calls.ndjson", "is named twice"),
@@ -95,4 +96,141 @@ fn imports_that_cannot_be_are_one_sentence() {
         assert!(finished.stderr.contains(expected), "{arguments}: {}", finished.stderr);
         assert_eq!(finished.stderr.trim_end().lines().count(), 1, "{}", finished.stderr);
     }
+}
+
+/// A map of the columns of [`frame`].
+const MAP: &str = r#"[columns]
+id = "ref"
+model = "chosen"
+time = "at"
+prompt = "said"
+cost_usd = "usd"
+input_tokens = "use.in"
+propensity = "p"
+candidates = "pool"
+
+[scores]
+quality = "stars"
+"#;
+
+/// Rows with a time, a conversation, a struct, a list and gaps.
+fn frame(n_rows: i64) -> DataFrame {
+    let ids: Vec<String> = (0..n_rows).map(|n| format!("r-{n}")).collect();
+    let at: Vec<i64> = (0..n_rows).map(|n| 1_767_225_600_000_000 + n * 1_000_000).collect();
+    let at = Series::new("at".into(), at);
+    let at = at.cast(&DataType::Datetime(TimeUnit::Microseconds, None)).unwrap();
+    let said = |n: i64| {
+        let role = Series::new("role".into(), ["user"]);
+        let content = Series::new("content".into(), [format!("Question {n}?")]);
+        StructChunked::from_series("".into(), 1, [role, content].iter()).unwrap().into_series()
+    };
+    let said: Vec<Series> = (0..n_rows).map(said).collect();
+    let counts = Series::new("in".into(), (0..n_rows).map(|n| n + 3).collect::<Vec<i64>>());
+    let used = StructChunked::from_series("use".into(), counts.len(), [counts].iter());
+    let pool = Series::new("".into(), ["wren", "heron"]);
+    let mut frame = df!(
+        "ref" => ids,
+        "chosen" => (0..n_rows).map(|n| ["wren", "heron"][usize::from(n % 3 == 0)]).collect::<Vec<_>>(),
+        "said" => said,
+        "usd" => (0..n_rows).map(|n| (n % 4 != 0).then_some(0.001)).collect::<Vec<Option<f64>>>(),
+        "p" => vec![0.5; counts_of(n_rows)],
+        "pool" => vec![pool; counts_of(n_rows)],
+        "stars" => (0..n_rows).map(|n| n % 2 == 0).collect::<Vec<_>>(),
+    )
+    .unwrap();
+    for column in [at, used.unwrap().into_series()] {
+        frame.with_column(column.into_column()).unwrap();
+    }
+    frame
+}
+
+fn counts_of(n_rows: i64) -> usize {
+    usize::try_from(n_rows).unwrap()
+}
+
+/// The same rows as lines of JSON.
+fn lines(n_rows: i64) -> String {
+    let line = |n: i64| {
+        let mut row = json!({
+            "ref": format!("r-{n}"), "chosen": (if n % 3 == 0 { "heron" } else { "wren" }),
+            "at": 1_767_225_600 + n, "said": [{"role": "user", "content": format!("Question {n}?")}],
+            "use": {"in": n + 3}, "p": 0.5, "pool": ["wren", "heron"], "stars": n % 2 == 0,
+        });
+        if n % 4 != 0 {
+            row["usd"] = json!(0.001);
+        }
+        format!("{row}\n")
+    };
+    (0..n_rows).map(line).collect()
+}
+
+fn parquet(frame: &mut DataFrame) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    ParquetWriter::new(&mut bytes).with_row_group_size(Some(64)).finish(frame).unwrap();
+    bytes
+}
+
+#[test]
+fn columns_of_parquet_are_imported_as_lines_are() {
+    let bench = Workbench::with(&[
+        ("log.parquet", &parquet(&mut frame(200))),
+        ("log.ndjson", lines(200).as_bytes()),
+        ("map.toml", MAP.as_bytes()),
+    ]);
+    let said = bench.done("import log.parquet --map map.toml --out a --json r.json");
+    assert!(said.contains("log.parquet") && said.contains("columns"), "{said}");
+    bench.done("import log.ndjson --from columns --map map.toml --out b");
+    let report = bench.json("r.json");
+    assert_eq!((&report["n_kept"], &report["known"]["n_cost"]), (&json!(200), &json!(150)));
+    assert_eq!(report["n_with_text"], json!(200));
+    assert!(bench.read("a/part-00000.ndjson") == bench.read("b/part-00000.ndjson"));
+    let again = bench.done("import log.parquet --map map.toml --out a");
+    assert!(again.starts_with("nothing to do"), "{again}");
+}
+
+#[test]
+fn parquet_that_cannot_be_imported_is_one_sentence() {
+    let whole = parquet(&mut frame(50));
+    let bench = Workbench::with(&[
+        ("log.parquet", &whole),
+        ("cut.parquet", &whole[..whole.len() - 20]),
+        ("map.toml", MAP.as_bytes()),
+        ("odd.toml", MAP.replace("\"usd\"", "\"price\"").as_bytes()),
+    ]);
+    for (arguments, expected) in [
+        ("log.parquet", "`log.parquet` is Parquet, as its first bytes say"),
+        ("log.parquet --from columns", "needs a map"),
+        ("log.parquet --from litellm", "pass it with --map FILE"),
+        ("cut.parquet --map map.toml", "`cut.parquet` is cut off"),
+        ("log.parquet --map odd.toml", "`log.parquet` has no column `price`"),
+    ] {
+        let finished = bench.run(&format!("import {arguments} --out o"));
+        assert_eq!(finished.code, Some(2), "{arguments}");
+        assert!(finished.stderr.contains(expected), "{arguments}: {}", finished.stderr);
+        assert_eq!(finished.stderr.trim_end().lines().count(), 1, "{}", finished.stderr);
+    }
+}
+
+/// One export of six spans, two of which are calls; a score lies in one of them.
+const SPANS: &str = r#"{"resourceSpans":[{"scopeSpans":[{"spans":[
+{"traceId":"t","spanId":"1","startTimeUnixNano":"1767225600000000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"wren"}}],"events":[{"timeUnixNano":"1767225700000000000","name":"gen_ai.evaluation.result","attributes":[{"key":"gen_ai.evaluation.name","value":{"stringValue":"relevance"}},{"key":"gen_ai.evaluation.score.value","value":{"doubleValue":0.8}}]}]},
+{"traceId":"t","spanId":"2","startTimeUnixNano":"1767225600000000000","attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"gen_ai.request.model","value":{"stringValue":"wren"}}]},
+{"traceId":"t","spanId":"3","startTimeUnixNano":"1767225600000000000","name":"GET /"},
+{"traceId":"t","spanId":"4","startTimeUnixNano":"1767225600000000000","name":"GET /"},
+{"traceId":"t","spanId":"5","startTimeUnixNano":"1767225600000000000","name":"GET /"},
+{"traceId":"t","spanId":"6","startTimeUnixNano":"1767225600000000000","name":"GET /"}
+]}]}]}"#;
+
+/// Where a row holds many calls, shares are of what the rows hold.
+#[test]
+fn no_share_is_above_all() {
+    let bench = Workbench::with(&[("spans.json", SPANS.as_bytes())]);
+    let said = bench.done("import spans.json --out log --json r.json");
+    let report = bench.json("r.json");
+    assert_eq!((&report["n_rows"], &report["n_pieces"]), (&json!(1), &json!(7)));
+    assert_eq!((&report["n_kept"], &report["n_kept_pieces"]), (&json!(1), &json!(3)));
+    let shares = said.split(" %").filter_map(|text| text.rsplit(' ').next()?.parse::<f64>().ok());
+    let shares: Vec<f64> = shares.collect();
+    assert!(shares.contains(&57.1) && shares.contains(&42.9), "{said}");
+    assert!(shares.iter().all(|share| *share <= 100.0), "{said}");
 }

@@ -233,7 +233,7 @@ fn a_damaged_record_is_passed_over_and_said() {
         "compact journal --out flat".to_owned(),
     ] {
         let said = bench.done(&command);
-        assert!(said.contains("passed over in the journal: 1 damaged lines"), "{command}\n{said}");
+        assert!(said.contains("passed over in the journal: 1 damaged line"), "{command}\n{said}");
         let n_read = ["399 decisions", "399 logged decisions"];
         assert!(n_read.iter().any(|n_read| said.contains(n_read)), "{command}\n{said}");
     }

@@ -25,6 +25,8 @@ mod points;
 mod published;
 mod real_data;
 mod replay;
+mod replay_changes;
+mod rewards;
 mod same_bits;
 mod schema;
 mod snapshots;

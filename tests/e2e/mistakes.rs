@@ -41,7 +41,8 @@ fn check_request(arguments: &str, stdin: &[u8], files: &[(&str, &[u8])], expecte
     assert!(before == after, "pointsman {arguments} changed a file");
 }
 
-/// A usage error, which clap words: exit code 2 and nothing written.
+/// A command line that cannot be understood: one line of standard error, exit code 2 and nothing
+/// written.
 #[track_caller]
 fn check_usage(arguments: &str, expected: &str) {
     let csv = plain_csv();
@@ -52,6 +53,8 @@ fn check_usage(arguments: &str, expected: &str) {
         stderr.contains(expected),
         "pointsman {arguments}\nfound    {stderr}expected {expected}"
     );
+    let is_one_line = stderr.starts_with("pointsman: ") && stderr.lines().count() == 1;
+    assert!(is_one_line, "pointsman {arguments}\n{stderr}");
     assert_eq!(bench.files().len(), 2, "pointsman {arguments} left something behind");
 }
 
@@ -93,6 +96,16 @@ fn tables_that_lack_something() {
     ] {
         check("train --table t.csv --out p.safetensors", &[("t.csv", csv.as_bytes())], expected);
     }
+}
+
+#[test]
+fn a_column_that_is_nearly_there_is_named() {
+    check_line(
+        0,
+        "prompt_id,prompt,model,qualty",
+        "has no column `quality`; its columns are prompt_id, prompt, model, qualty; the nearest of them is \
+         `qualty`",
+    );
 }
 
 #[test]
@@ -415,6 +428,19 @@ fn settings_that_have_no_meaning() {
         ),
         ("evaluate --table t.ndjson --policy a.safetensors --confidence 1.5", "--confidence: "),
         (
+            "evaluate --table t.ndjson --policy a.safetensors --reward-model cross-fitted",
+            "--reward-model cross-fitted is for a log",
+        ),
+        (
+            "evaluate --log l.ndjson --policy a.safetensors --reward-model cross-fitted \
+             --reward-folds 1",
+            "--reward-folds: 1 is not from 2 to 50",
+        ),
+        (
+            "evaluate --log l.ndjson --policy a.safetensors --largest-cost-usd 0",
+            "--largest-cost-usd: 0 is not a finite number above 0",
+        ),
+        (
             "evaluate --table t.ndjson --policy t.csv --md e.md",
             "t.csv: this is not a Pointsman policy file",
         ),
@@ -443,13 +469,23 @@ fn flags_that_do_not_exist() {
         ("route --policy a.safetensors --explore thompson", "is no explorer; write greedy"),
         ("route --policy a.safetensors --lambda 1 --min-quality 0.5", "cannot be used with"),
         ("benchmark t.csv --learner forest", "is no learner"),
-        ("simulate --table t.csv --logger thompson --out l.ndjson", "[possible values: softmax"),
+        ("simulate --table t.csv --logger thompson --out l.ndjson", "is none of softmax"),
         ("benchmark", "<TABLE>"),
-        ("teleport", "teleport"),
-        ("", "Usage: pointsman"),
+        ("teleport", "`pointsman` has no command `teleport`"),
+        ("catalog shwo", "did you mean `show`?"),
+        ("route --polcy a.safetensors", "did you mean `--policy`?"),
+        ("route --policy", "`--policy <FILE>` has no value"),
+        ("route --policy a.safetensors --policy a.safetensors", "is given more than once"),
     ] {
         check_usage(arguments, expected);
     }
+}
+
+#[test]
+fn nothing_at_all_shows_the_help() {
+    let Finished { code, stdout, stderr } = Workbench::new().run("");
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("Usage: pointsman"), "{stderr}");
 }
 
 #[test]

@@ -129,7 +129,7 @@ impl Changing {
     }
 }
 
-fn replayed(bench: &Workbench, arguments: &str) -> Value {
+pub(crate) fn replayed(bench: &Workbench, arguments: &str) -> Value {
     bench.done(&format!("{arguments} --json replay.json"));
     let mut replay = bench.json("replay.json");
     replay["generated_by"] = Value::Null;
@@ -148,7 +148,7 @@ fn window(replay: &Value, day: u64) -> &Value {
 fn check_windows(changing: &Changing, days: &[u64]) {
     let log = changing.log_before(N_DAYS);
     let bench = Workbench::with(&[("log.ndjson", log.as_bytes())]);
-    let replay = replayed(&bench, &format!("replay --log log.ndjson {FLAGS}"));
+    let replay = replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --select-every 1"));
     assert_eq!(replay["windows"].as_array().unwrap().len(), 15);
     for &day in days {
         bench.write("before.ndjson", changing.log_before(day).as_bytes());
@@ -257,6 +257,80 @@ fn a_setting_differs_from_itself_by_nothing() {
     }
 }
 
+/// Held-out rows are asked at the first fit and at every fourth after it; a fit that asks them learns
+/// as if all others had.
+#[test]
+fn fits_take_over_what_held_out_rows_decided() {
+    let log = log_before(6);
+    let bench = Workbench::with(&[("log.ndjson", log.as_bytes())]);
+    let of_a_day = format!("replay --log log.ndjson {FLAGS} --memory 200");
+    let each = replayed(&bench, &format!("{of_a_day} --select-every 1"));
+    let some = replayed(&bench, &format!("{of_a_day} --select-every 4"));
+    assert_eq!(each["settings"][0]["n_selections"], 5);
+    assert_eq!(some["settings"][0]["n_selections"], 2);
+    let strengths: Vec<&str> = some["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| policy["strengths"].as_str().unwrap())
+        .collect();
+    assert_eq!(strengths, ["selected", "taken over", "taken over", "taken over", "selected"]);
+    for day in [1, 5] {
+        assert_eq!(window(&each, day)["values"], window(&some, day)["values"], "day {day}");
+    }
+    let notes = some["notes"].to_string();
+    assert!(notes.contains("3 of 5 fits took over how to learn"), "{notes}");
+    assert!(!each["notes"].to_string().contains("took over"), "{each}");
+    // A memory that grows is asked where it has doubled: of 200, 400 and 800 rows, not 600 and 1,000.
+    let growing = replayed(&bench, &format!("replay --log log.ndjson {FLAGS}"));
+    assert_eq!(growing["settings"][0]["n_selections"], 3);
+    let newest = replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --most-rows 300"));
+    let n_learned = |day| window(&newest, day)["n_learned"].as_u64().unwrap();
+    assert_eq!([n_learned(1), n_learned(2), n_learned(5)], [200, 300, 300]);
+    assert!(newest["notes"].to_string().contains("the newest that many are fitted"), "{newest}");
+    // Of a memory of rows, what is left is the same.
+    let last = replayed(&bench, &format!("replay --log log.ndjson {FLAGS} --memory 300"));
+    for (newest, last) in
+        newest["windows"].as_array().unwrap().iter().zip(last["windows"].as_array().unwrap())
+    {
+        assert_eq!(newest["values"], last["values"]);
+    }
+}
+
+/// Running means are those of all rows so far, and their intervals are wider than those of one look.
+#[test]
+fn running_means_end_where_the_whole_does() {
+    let log = log_before(6);
+    let bench = Workbench::with(&[("log.ndjson", log.as_bytes()), ("t.ndjson", TABLE.as_bytes())]);
+    for arguments in [
+        format!("replay --log log.ndjson {FLAGS} --against frozen"),
+        format!("replay --table t.ndjson --window 50 {FLAGS} --against frozen"),
+    ] {
+        let replay = replayed(&bench, &arguments);
+        let last = replay["windows"].as_array().unwrap().last().unwrap();
+        let (so_far, total) = (&last["so_far"], &replay["total"]);
+        assert_eq!(so_far["n_rows"], total["n_rows"]);
+        for key in ["quality", "against_logged", "against_other", "cost_usd"] {
+            let (running, whole) = (&so_far[key], &total[key]);
+            if whole.is_null() {
+                continue;
+            }
+            let of = |estimate: &Value, key: &str| estimate[key].as_f64().unwrap();
+            let gap = of(running, "value") - of(whole, "value");
+            assert!(gap.abs() < 1e-6, "{arguments} {key}: {running} {whole}");
+            assert_eq!(running["interval_kind"], "anytime-valid");
+            let width = |estimate: &Value| of(estimate, "upper") - of(estimate, "lower");
+            assert!(width(whole) <= width(running), "{arguments} {key}: {running} {whole}");
+            assert!(of(running, "lower") <= of(running, "upper"), "{running}");
+        }
+        let regret = |values: &Value| values["regret"]["sum_to_best_single"].as_f64();
+        match (regret(so_far), regret(total)) {
+            (Some(running), Some(whole)) => assert!((running - whole).abs() < 1e-6),
+            (running, whole) => assert_eq!(running, whole),
+        }
+    }
+}
+
 #[test]
 fn the_order_of_the_file_does_not_matter_and_is_said() {
     let in_order = log_before(5);
@@ -288,7 +362,11 @@ fn what_a_replay_says() {
     let said = bench.done(&format!("replay --table t.ndjson --window 100 {FLAGS} --html t.html"));
     check("replay-a-table", &said);
     let finished = bench.run(&format!("replay --log log.ndjson {FLAGS}"));
-    assert!(finished.stderr.contains("fits, each from nothing"), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("fits, held-out rows asked how to learn before 3 of them"),
+        "{}",
+        finished.stderr
+    );
     assert!(!finished.stdout.contains("processor"), "{}", finished.stdout);
 }
 
@@ -398,6 +476,10 @@ fn what_cannot_be_replayed_says_why() {
         (format!("{log} --window 100 --price tern-mini=1/2"), "give one with --catalog"),
         (format!("{log} --window 100 --max-mb 3"), "a replay writes none"),
         (format!("{log} --window 100 --most-rows 0"), "nothing would be learned from"),
+        (
+            format!("{log} --window 100 --select-every 0"),
+            "write 1 to ask held-out rows at each fit",
+        ),
         (format!("{log} --window 100 --largest-cost-usd 0.0000001"), "a decision cost"),
         (format!("{log} --window 100 --min-quality-delta 1"), "is not between -1 and 1"),
         (format!("{log} --window 100 --objective best"), "`best` is no operating point"),

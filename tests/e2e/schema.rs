@@ -101,6 +101,7 @@ fn reports_are_what_their_schema_says() {
     for source in [
         "--table later.ndjson --slices task,language",
         "--log later-log.ndjson --slices task,length,language,tag:task",
+        "--log later-log.ndjson --reward-model cross-fitted --largest-cost-usd 1",
         "--log undrawn.ndjson --include-trained",
     ] {
         bench.done(&format!("evaluate {source} --policy policy.safetensors --json r.json"));

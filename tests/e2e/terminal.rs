@@ -23,7 +23,13 @@ fn every_command_gets_a_manual_page() {
     let mut names: Vec<String> =
         pages.map(|page| page.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    for name in ["pointsman.1", "pointsman-train.1", "pointsman-serve.1"] {
+    for name in [
+        "pointsman.1",
+        "pointsman-train.1",
+        "pointsman-serve.1",
+        "pointsman-catalog.1",
+        "pointsman-catalog-import.1",
+    ] {
         assert!(names.iter().any(|found| found == name), "{name} in {names:?}");
     }
     let text = bench.text("pages/pointsman-train.1");
@@ -73,6 +79,18 @@ fn the_version_names_the_release() {
     };
     let commit = commit.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap();
     assert!(commit.len() == 12 && commit.bytes().all(|byte| byte.is_ascii_hexdigit()), "{said}");
+}
+
+#[test]
+fn tables_fit_the_columns_that_are_asked_for() {
+    let config = |columns: &str| {
+        let output = command(["config"]).env("COLUMNS", columns).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    let wide = config("400");
+    assert!(config("30") <= 30 && 30 < wide, "{wide}");
+    assert_eq!(config("none"), wide, "what is no number asks for nothing");
 }
 
 #[test]

@@ -16,6 +16,10 @@ const N_LATER: i32 = 3000;
 const CHEAP: f64 = 0.001;
 const DEAR: f64 = 0.01;
 
+/// Milliseconds per answer.
+const FAST: f64 = 100.0;
+const SLOW: f64 = 300.0;
+
 fn is_right(row: i32) -> bool {
     row % 3 != 0
 }
@@ -26,12 +30,13 @@ fn quality_of_large(row: i32) -> i32 {
 
 /// A table of two models; of the cheap one's answers every third has a sum that is wrong.
 fn table(rows: Range<i32>) -> String {
-    let mut text = "prompt_id,prompt,model,quality,cost_usd\n".to_owned();
+    let mut text = "prompt_id,prompt,model,quality,cost_usd,latency_ms\n".to_owned();
     for row in rows {
         let (a, b) = (row % 17 + 2, row % 11 + 3);
         let (small, large) = (i32::from(is_right(row)), quality_of_large(row));
-        text.push_str(&format!("p{row},What is {a} and {b}? Case {row}.,small,{small},{CHEAP}\n"));
-        text.push_str(&format!("p{row},What is {a} and {b}? Case {row}.,large,{large},{DEAR}\n"));
+        let asked = format!("p{row},What is {a} and {b}? Case {row}.");
+        text.push_str(&format!("{asked},small,{small},{CHEAP},{FAST}\n"));
+        text.push_str(&format!("{asked},large,{large},{DEAR},{SLOW}\n"));
     }
     text
 }
@@ -64,15 +69,17 @@ fn bench() -> Workbench {
     bench
 }
 
-/// Mean quality and dollars of the cascade that escalates exactly what is wrong.
-fn truth() -> (f64, f64) {
-    let (mut quality, mut cost) = (0.0, 0.0);
+/// Mean quality, dollars and milliseconds of the cascade that escalates exactly what is wrong.
+fn truth() -> (f64, f64, f64) {
+    let (mut quality, mut cost, mut latency) = (0.0, 0.0, 0.0);
     for row in N_TRAINED..N_TRAINED + N_LATER {
         let given = if is_right(row) { 1 } else { quality_of_large(row) };
         quality += f64::from(given);
         cost += if is_right(row) { CHEAP } else { CHEAP + DEAR };
+        latency += if is_right(row) { FAST } else { FAST + SLOW };
     }
-    (quality / f64::from(N_LATER), cost / f64::from(N_LATER))
+    let n = f64::from(N_LATER);
+    (quality / n, cost / n, latency / n)
 }
 
 fn value<'v>(report: &'v Value, policy: &str, estimator: &str) -> &'v Value {
@@ -112,7 +119,7 @@ fn what_a_log_teaches_about_answers_is_worth_what_it_is_valued_at() {
          --json report.json"
     ));
     let report = bench.json("report.json");
-    let (quality, cost) = truth();
+    let (quality, cost, _) = truth();
     for estimator in ["DR", "SNIPS", "DR per step"] {
         check_near(value(&report, "cascade", estimator), quality);
         // Two rows of three are right of those that the cheap model answers.
@@ -125,6 +132,48 @@ fn what_a_log_teaches_about_answers_is_worth_what_it_is_valued_at() {
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("`plain` has no readers of answers"), "{warnings}");
     assert!(report["subtitle"].as_str().unwrap().contains("logged trajectories"));
+}
+
+/// Predictions that the log taught value whole trajectories; so do means of cost and latency, those of
+/// all answers together, with their intervals.
+#[test]
+fn trajectories_have_reward_models_and_intervals_of_cost_and_latency() {
+    let bench = bench();
+    bench.done("train --log early-log.parquet --buckets 10 --out cascade.safetensors");
+    let evaluate = format!(
+        "evaluate --log later-log.ndjson --policy cascade.safetensors {LAMBDA} \
+         --reward-model cross-fitted --largest-cost-usd 0.033 --json report.json \
+         --largest-latency-ms"
+    );
+    bench.done(&format!("{evaluate} {SLOW}"));
+    let report = bench.json("report.json");
+    assert_eq!(report["reward_model"]["kind"], "cross_fitted", "{report}");
+    let calibration = report["calibration"].as_array().unwrap();
+    assert_eq!(calibration.len(), 1, "{report}");
+    assert_eq!(calibration[0]["name"], "reward model, cross-fitted");
+    let (quality, cost, latency) = truth();
+    for estimator in ["DR", "SNIPS", "DR per step"] {
+        check_near(value(&report, "cascade", estimator), quality);
+    }
+    for estimator in ["DR", "SNIPS"] {
+        let row = value(&report, "cascade", estimator);
+        for (mean, interval, truth) in
+            [("cost_usd", "cost_interval", cost), ("latency_ms", "latency_interval", latency)]
+        {
+            let (mean, interval) = (row[mean].as_f64().unwrap(), &row[interval]);
+            let end = |name: &str| interval[name].as_f64().unwrap_or_else(|| panic!("{row}"));
+            let width = end("upper") - end("lower");
+            assert!((mean - truth).abs() <= width && width < truth, "{truth}: {row}");
+        }
+    }
+    // Three answers at most take 300 ms then, and an escalated one took 400.
+    let refused = bench.run(&format!("{evaluate} {FAST}"));
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("took 400 ms, above the stated largest 300"),
+        "{}",
+        refused.stderr
+    );
 }
 
 #[test]
@@ -141,6 +190,11 @@ fn the_gate_decides_on_whole_cascades() {
         assert_eq!(found, Some(code), "{margin}: {stdout}{stderr}");
         assert!(stdout.contains("trajectories with"), "{stdout}");
     }
+    let fitted = bench.run(&format!(
+        "{gate} 0.1 --reward-model cross-fitted --max-cost-delta 0.02 --largest-cost-usd 0.033"
+    ));
+    assert_eq!(fitted.code, Some(0), "{}{}", fitted.stdout, fitted.stderr);
+    assert!(fitted.stdout.contains("reward model: cross-fitted"), "{}", fitted.stdout);
     let refused = bench.run(&format!("{gate} 0.1 --smallest-propensity 0.25"));
     assert_eq!(refused.code, Some(2));
     assert!(

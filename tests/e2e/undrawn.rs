@@ -49,6 +49,8 @@ fn a_deterministic_log_identifies_little() {
     assert!(bench.text("r.html").contains("Not identifiable"));
     let wider = bench.done(&format!("{EVALUATE} --width 0.5"));
     assert!(wider.contains("would tell it to a width of 0.5"), "{wider}");
+    let fitted = bench.done(&format!("{EVALUATE} --reward-model cross-fitted"));
+    assert!(fitted.contains("no reward model was learned"), "{fitted}");
 }
 
 /// What was drawn is evaluated, what was not is counted.

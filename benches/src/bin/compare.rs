@@ -2,7 +2,8 @@
 //! `compare.md`.
 //!
 //! Each is a script beside this crate that installs what it needs into an environment of its own.
-//! One that fails is on the page with what it said last, and the others go on.
+//! One that fails, or takes too long, is on the page with what it said last, and the others go on.
+//! Our side is built once, as a release, unless `--built` says where it is.
 
 use pointsman_benches::compare::{Comparison, Measured, Section, last_line, to_html, to_markdown};
 use std::{
@@ -15,75 +16,84 @@ use std::{
     thread,
 };
 
-/// A script, what it compares, and its arguments but for the number of runs.
+/// A script, and what it compares.
 struct Script {
     name: &'static str,
     title: &'static str,
-    arguments: &'static [&'static str],
+    ours: Ours,
     /// The flag that says how many turns there are; nothing for what is measured once.
     turns: &'static [&'static str],
 }
 
+/// How a script is told of our side.
+#[derive(Clone, Copy)]
+enum Ours {
+    /// It asks for the binary.
+    Binary,
+    /// It asks for the folder of all our programs.
+    Folder,
+}
+
 const SCRIPTS: [Script; 5] = [
-    Script { name: "vw_compare", title: "Vowpal Wabbit", arguments: &[BINARY], turns: &["--runs"] },
+    Script {
+        name: "router_compare",
+        title: "LiteLLM's router and RouteLLM",
+        ours: Ours::Folder,
+        turns: &["--runs"],
+    },
+    Script { name: "vw_compare", title: "Vowpal Wabbit", ours: Ours::Binary, turns: &["--runs"] },
     Script {
         name: "sklearn_compare",
         title: "scikit-learn",
-        arguments: &[BINARY],
+        ours: Ours::Binary,
         turns: &["--runs"],
     },
     Script {
         name: "ope_compare",
         title: "Open Bandit Pipeline",
-        arguments: &[],
-        turns: &["--runs"],
-    },
-    Script {
-        name: "router_compare",
-        title: "LiteLLM's router and RouteLLM",
-        arguments: &[],
+        ours: Ours::Folder,
         turns: &["--runs"],
     },
     Script {
         name: "reference_compare",
         title: "Reference routers",
-        arguments: &[BINARY],
+        ours: Ours::Binary,
         turns: &[],
     },
 ];
 
-/// Stands for the flag that names our binary.
-const BINARY: &str = "--pointsman";
+/// Our programs that the scripts run.
+const PROGRAMS: [&str; 3] = ["pointsman", "ope-speed", "decide-budget"];
 
-const USAGE: &str = "usage: compare [--runs N] [--out FOLDER] [--only SCRIPT]...";
+const USAGE: &str = "usage: compare [--runs N] [--out FOLDER] [--built FOLDER] [--only SCRIPT]...";
 
 struct Options {
     runs: u32,
     out: PathBuf,
+    built: Option<PathBuf>,
     only: Vec<String>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = options(env::args().skip(1))?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
-    say("building pointsman")?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "--locked", "--package=pointsman-cli", "--bin=pointsman"])
-        .current_dir(&root)
-        .status()?;
-    if !built.success() {
-        return Err("pointsman cannot be built".into());
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let target = root.join(target);
+    let built = match &options.built {
+        Some(folder) => root.join(folder),
+        None => build(&root, &target)?,
+    };
+    if let Some(missing) = PROGRAMS.iter().find(|name| !built.join(name).is_file()) {
+        return Err(format!("{} has no {missing}; leave --built out", built.display()).into());
     }
-    let machine = machine();
+    let machine = machine(&built.join("pointsman"));
     let mut sections = Vec::new();
     for script in &SCRIPTS {
         if !options.only.is_empty() && !options.only.iter().any(|name| name == script.name) {
             continue;
         }
         say(&format!("{}: {}", script.name, script.title))?;
-        sections.push(section(script, &options, (&root, &target))?);
+        sections.push(section(script, options.runs, (&root, &target, &built))?);
     }
     let comparison = Comparison { machine, sections };
     let out = root.join(&options.out);
@@ -93,6 +103,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     say(&format!("the page is {}", out.join("index.html").display()))
 }
 
+/// Builds our side; the folder that it is in.
+fn build(root: &Path, target: &Path) -> Result<PathBuf, Box<dyn Error>> {
+    say("building our side")?;
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "--locked"]);
+    command.args(["--package=pointsman-cli", "--package=pointsman-benches"]);
+    for name in PROGRAMS {
+        command.args(["--bin", name]);
+    }
+    if !command.current_dir(root).status()?.success() {
+        return Err("our side cannot be built".into());
+    }
+    Ok(target.join("release"))
+}
+
 fn say(text: &str) -> Result<(), Box<dyn Error>> {
     writeln!(io::stdout().lock(), "{text}")?;
     Ok(())
@@ -100,12 +126,14 @@ fn say(text: &str) -> Result<(), Box<dyn Error>> {
 
 fn options(arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn Error>> {
     let mut arguments = arguments.skip_while(|word| word == "compare");
-    let mut options = Options { runs: 5, out: PathBuf::from("reports/compare"), only: Vec::new() };
+    let out = PathBuf::from("reports/compare");
+    let mut options = Options { runs: 5, out, built: None, only: Vec::new() };
     while let Some(flag) = arguments.next() {
         let value = arguments.next().ok_or(USAGE)?;
         match flag.as_str() {
             "--runs" => options.runs = value.parse().map_err(|_| USAGE)?,
             "--out" => options.out = PathBuf::from(value),
+            "--built" => options.built = Some(PathBuf::from(value)),
             "--only" if SCRIPTS.iter().any(|script| script.name == value) => {
                 options.only.push(value);
             }
@@ -118,40 +146,45 @@ fn options(arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn E
 /// Runs one script and reads what it measured.
 fn section(
     script: &Script,
-    options: &Options,
-    (root, target): (&Path, &Path),
+    runs: u32,
+    (root, target, built): (&Path, &Path, &Path),
 ) -> Result<Section, Box<dyn Error>> {
-    let Script { name, title, arguments, turns } = script;
+    let Script { name, title, ours, turns } = script;
     let results = target.join("compare").join(format!("{name}.json"));
     if results.exists() {
         fs::remove_file(&results)?;
     }
     let mut command = Command::new("python3");
     command.arg(root.join("benches").join(format!("{name}.py"))).arg("--json").arg(&results);
-    for argument in *arguments {
-        command.arg(argument);
-        if *argument == BINARY {
-            command.arg(target.join("release").join("pointsman"));
-        }
-    }
+    match ours {
+        Ours::Binary => command.arg("--pointsman").arg(built.join("pointsman")),
+        Ours::Folder => command.arg("--built").arg(built),
+    };
     for flag in *turns {
-        command.arg(flag).arg(options.runs.to_string());
+        command.arg(flag).arg(runs.to_string());
     }
-    let failed = |why: String| Section::Failed { title: (*title).to_owned(), why };
-    let run = command.current_dir(root).stdin(Stdio::null()).stdout(Stdio::inherit()).output();
+    let failed = |why: String| Ok(Section::Failed { title: (*title).to_owned(), why });
+    command.env("CARGO_TARGET_DIR", target).current_dir(root);
+    let run = command.stdin(Stdio::null()).stdout(Stdio::inherit()).output();
     let output = match run {
         Ok(output) => output,
-        Err(error) => return Ok(failed(format!("python3: {error}"))),
+        Err(error) => return failed(format!("python3: {error}")),
     };
     if !output.status.success() {
-        return Ok(failed(last_line(&String::from_utf8_lossy(&output.stderr))));
+        return failed(last_line(&String::from_utf8_lossy(&output.stderr)));
     }
-    let text = fs::read_to_string(&results)?;
-    Ok(Section::Measured(serde_json::from_str::<Measured>(&text)?))
+    let text = match fs::read_to_string(&results) {
+        Ok(text) => text,
+        Err(error) => return failed(format!("{}: {error}", results.display())),
+    };
+    match serde_json::from_str::<Measured>(&text) {
+        Ok(measured) => Ok(Section::Measured(measured)),
+        Err(error) => failed(format!("{} is not as it should be: {error}", results.display())),
+    }
 }
 
-/// What Linux says of the machine; what it does not say is not shown.
-fn machine() -> Vec<(String, String)> {
+/// What Linux says of the machine, and what was built of itself; what is not said is not shown.
+fn machine(pointsman: &Path) -> Vec<(String, String)> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let of = |text: &str, key: &str| {
         let line = text.lines().find(|line| line.starts_with(key))?;
@@ -160,6 +193,8 @@ fn machine() -> Vec<(String, String)> {
     let processors = thread::available_parallelism().map(|n| n.to_string()).ok();
     let load = read("/proc/loadavg");
     let release = read("/proc/sys/kernel/osrelease");
+    let asked = Command::new(pointsman).arg("--version").output().ok();
+    let version = asked.map(|said| String::from_utf8_lossy(&said.stdout).into_owned());
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     [
         ("processor", of(&read("/proc/cpuinfo"), "model name")),
@@ -167,7 +202,7 @@ fn machine() -> Vec<(String, String)> {
         ("memory", of(&read("/proc/meminfo"), "MemTotal")),
         ("kernel", some(release.trim())),
         ("load before", some(load.trim())),
-        ("pointsman", Some(format!("{}, release profile", env!("CARGO_PKG_VERSION")))),
+        ("built", version.as_deref().map(str::trim).and_then(some)),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))

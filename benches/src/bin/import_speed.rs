@@ -32,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         map: ColumnMap::default(),
         rules: None,
         score: None,
+        open_table: None,
         catalog: None,
         max_row_bytes: Options::MAX_ROW_BYTES,
         part_bytes: Options::PART_BYTES,

@@ -1,16 +1,17 @@
 //! A comparison as Markdown and as HTML, both from the same blocks.
 
-use super::{Comparison, Measured, Pair, Section, Spread};
+use super::{Comparison, Measured, Pair, Section, Spread, Table};
 
 /// A part of the page.
 enum Block {
     Heading(String),
     Text(String),
+    Command(String),
     List(Vec<String>),
-    Table { header: Vec<&'static str>, rows: Vec<Vec<String>> },
+    Table(Table),
 }
 
-const TITLE: &str = "Beside others";
+const TITLE: &str = "Measured beside others";
 
 /// The page in Markdown.
 pub fn to_markdown(comparison: &Comparison) -> String {
@@ -20,22 +21,26 @@ pub fn to_markdown(comparison: &Comparison) -> String {
         match block {
             Block::Heading(text) => out += &format!("## {text}\n"),
             Block::Text(text) => out += &format!("{text}\n"),
+            Block::Command(command) => out += &format!("`{command}`\n"),
             Block::List(items) => {
                 for item in items {
                     out += &format!("* {item}\n");
                 }
             }
-            Block::Table { header, rows } => {
-                out += &format!("| {} |\n|{}\n", header.join(" | "), "---|".repeat(header.len()));
-                for row in rows {
-                    let cells: Vec<String> =
-                        row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-                    out += &format!("| {} |\n", cells.join(" | "));
+            Block::Table(Table { header, rows }) => {
+                out += &format!("{}|{}\n", markdown_row(&header), "---|".repeat(header.len()));
+                for row in &rows {
+                    out += &markdown_row(row);
                 }
             }
         }
     }
     out
+}
+
+fn markdown_row(cells: &[String]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
 }
 
 /// The page in HTML, whole in itself.
@@ -45,10 +50,16 @@ pub fn to_html(comparison: &Comparison) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <title>{TITLE}</title>\n<style>{STYLE}</style>\n<main>\n<h1>{TITLE}</h1>\n"
     );
+    // A table is named by the heading that it stands below.
+    let mut heading = TITLE.to_owned();
     for block in blocks(comparison) {
         match block {
-            Block::Heading(text) => out += &format!("<h2>{}</h2>\n", escaped(&text)),
+            Block::Heading(text) => {
+                out += &format!("<h2>{}</h2>\n", escaped(&text));
+                heading = text;
+            }
             Block::Text(text) => out += &format!("<p>{}</p>\n", escaped(&text)),
+            Block::Command(text) => out += &format!("<p><code>{}</code></p>\n", escaped(&text)),
             Block::List(items) => {
                 out += "<ul>";
                 for item in items {
@@ -56,9 +67,12 @@ pub fn to_html(comparison: &Comparison) -> String {
                 }
                 out += "</ul>\n";
             }
-            Block::Table { header, rows } => {
-                out += "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table\"><table><tr>";
-                for cell in header {
+            Block::Table(Table { header, rows }) => {
+                out += &format!(
+                    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table><tr>",
+                    escaped(&heading)
+                );
+                for cell in &header {
                     out += &format!("<th scope=\"col\">{}</th>", escaped(cell));
                 }
                 out += "</tr>";
@@ -77,13 +91,22 @@ pub fn to_html(comparison: &Comparison) -> String {
     out
 }
 
+/// What holds of every such page, whatever was measured.
+const NOT_SHOWN: [&str; 3] = [
+    "Routers that read embeddings or ask a language model: they need a service or weights from a hub.",
+    "What tuning a peer would give: each runs as its documents have it, ours as it comes.",
+    "Other machines and loads: two runs of this page differ by more than the brackets where \
+     other work was on the machine.",
+];
+
 const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
 main{max-width:64rem;margin:auto;padding:1rem}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
-th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8888}";
+th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8888}\
+td:not(:first-child){white-space:nowrap}";
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 fn blocks(comparison: &Comparison) -> Vec<Block> {
@@ -95,10 +118,10 @@ fn blocks(comparison: &Comparison) -> Vec<Block> {
              Medians, and in brackets the least and the most."
                 .to_owned(),
         ),
-        Block::Table {
-            header: vec!["machine", ""],
+        Block::Table(Table {
+            header: columns(&["machine", "is"]),
             rows: machine.iter().map(|(name, value)| vec![name.clone(), value.clone()]).collect(),
-        },
+        }),
         Block::Heading("Where ours is behind".to_owned()),
         behind(sections),
     ];
@@ -111,15 +134,21 @@ fn blocks(comparison: &Comparison) -> Vec<Block> {
             }
         }
     }
+    all.push(Block::Heading("What this page does not show".to_owned()));
+    all.push(Block::List(NOT_SHOWN.map(str::to_owned).into()));
     all
 }
 
-/// Every pair whose ratio is below 1.
+fn columns(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Every pair whose ratio is below 1, and what the scripts say of figures that are not of runs.
 fn behind(sections: &[Section]) -> Block {
     let mut n_measured = 0_usize;
     let mut items = Vec::new();
     for section in sections {
-        let Section::Measured(Measured { title, pairs, .. }) = section else { continue };
+        let Section::Measured(Measured { title, pairs, behind, .. }) = section else { continue };
         for pair in pairs {
             let Some(ratio) = pair.ratio() else { continue };
             n_measured += 1;
@@ -132,6 +161,7 @@ fn behind(sections: &[Section]) -> Block {
                 ));
             }
         }
+        items.extend(behind.iter().map(|sentence| format!("{title}, {sentence}")));
     }
     if items.is_empty() {
         let text = format!("In none of the {n_measured} pairs that were measured.");
@@ -141,14 +171,15 @@ fn behind(sections: &[Section]) -> Block {
 }
 
 fn of_measured(measured: &Measured) -> Vec<Block> {
-    let Measured { title, command, versions, pairs, notes, skipped } = measured;
-    let mut all = vec![Block::Heading(title.clone()), Block::Text(format!("`{command}`"))];
+    let Measured { title, command, versions, pairs, notes, skipped, tables, behind: _ } = measured;
+    let mut all = vec![Block::Heading(title.clone()), Block::Command(command.clone())];
     if !pairs.is_empty() {
-        all.push(Block::Table {
-            header: vec!["work", "unit", "theirs", "", "ours", "", "ratio"],
+        all.push(Block::Table(Table {
+            header: columns(&["work", "unit", "theirs", "took", "ours", "took", "ratio"]),
             rows: pairs.iter().map(of_pair).collect(),
-        });
+        }));
     }
+    all.extend(tables.iter().cloned().map(Block::Table));
     let skipped = skipped.iter().map(|why| format!("Could not be run: {why}"));
     let items: Vec<String> = notes.iter().cloned().chain(skipped).collect();
     if !items.is_empty() {
@@ -216,6 +247,11 @@ mod tests {
             ],
             notes: vec!["a < b".to_owned()],
             skipped: vec!["another peer".to_owned()],
+            tables: vec![Table {
+                header: columns(&["table", "ours"]),
+                rows: vec![vec!["a|b".to_owned(), "0.70".to_owned()]],
+            }],
+            behind: vec!["t: theirs reaches 0.72, ours 0.70".to_owned()],
         };
         let failed = Section::Failed { title: "Rest".to_owned(), why: "no network".to_owned() };
         Comparison {
@@ -230,9 +266,12 @@ mod tests {
         for expected in [
             "| fast | CPU s | peer | 3.00 [2.00, 4.00] | pointsman | 1.00 [1.00, 1.00] | 3.00 [2.00, 4.00] |",
             "* Learning, slow: ours takes 4.00 times as much as peer",
+            "* Learning, t: theirs reaches 0.72, ours 0.70",
+            "| table | ours |\n|---|---|\n| a\\|b | 0.70 |",
             "* Could not be run: another peer",
             "## Rest\n\nCould not be run: no network",
             "Versions: peer 1.0.",
+            "## What this page does not show\n\n* Routers that read embeddings",
         ] {
             assert!(text.contains(expected), "{expected}\n{text}");
         }
@@ -245,6 +284,8 @@ mod tests {
         for line in text.lines().filter(|line| line.starts_with("* ")) {
             assert!(page.contains(&escaped(&line[2..])), "{line}");
         }
+        assert!(text.contains("`python3 x.py`") && page.contains("<code>python3 x.py</code>"));
+        assert!(page.contains("aria-label=\"Learning\""), "{page}");
         assert!(page.contains("a &lt; b") && !page.contains("a < b"));
     }
 }

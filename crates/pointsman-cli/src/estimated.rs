@@ -8,6 +8,7 @@
 //! such a value stands.
 
 use crate::{
+    cross_fit::{self, Parts},
     load::{check_metric, narrow},
     report::{Diagnostic, Report},
     wording,
@@ -15,7 +16,7 @@ use crate::{
 use anyhow::{Context, Result, anyhow, bail};
 use pointsman_core::{
     features::{Bigrams, FeatureSchema},
-    scorer::{Scorer, Scores},
+    scorer::Scores,
     units::len_as_float,
 };
 use pointsman_data::{Asked, DataError, LogOptions, ModelsInUse, TrafficLog, Unknown, read_log};
@@ -23,7 +24,6 @@ use pointsman_log::record::PropensityKind;
 use pointsman_train::{
     design::{Design, DesignBuilder},
     outcomes::Outcomes,
-    train::{Regularisation, TrainConfig, TrainingSet, train},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -32,12 +32,6 @@ use std::{
 
 /// Groups are divided among so many parts.
 const N_PARTS: u64 = 5;
-
-/// The strength of the regularisation, in the middle of those that learning uses.
-const STRENGTH: f64 = 30.0;
-
-/// The seed of a fit, which holds nothing out.
-const SEED: u64 = 1;
 
 /// The least that an estimated propensity may be where none is given.
 const SMALLEST: f64 = 0.01;
@@ -165,17 +159,17 @@ fn estimate(log: &mut TrafficLog, design: &Design, smallest: f64) -> Result<Opti
     }
     let outcomes = Outcomes::full(n_models, drawn, None, None)?;
     let groups: Vec<u64> = log.rows.iter().map(|row| row.group).collect();
+    let parts = Parts::by_remainder(&groups, N_PARTS);
     let mut n_raised = 0;
     for (rows, others) in by_candidates(log, &unknown) {
         for part in 0..N_PARTS {
-            let is_tested = |row: &usize| groups[*row] % N_PARTS == part;
-            let tested: Vec<usize> = rows.iter().copied().filter(is_tested).collect();
+            let tested = parts.within(part, &rows);
             if tested.is_empty() {
                 continue;
             }
-            let learned: Vec<usize> =
-                others.iter().copied().filter(|row| !is_tested(row)).collect();
-            let scorer = logger((design, &outcomes, &groups[..]), &learned)?;
+            let learned = parts.outside(part, &others);
+            let scorer = cross_fit::fit((design, &outcomes, &groups[..]), &learned)
+                .context("estimating propensities")?;
             let mut scores = Scores::default();
             for row in tested {
                 scorer.score(&design.features(row), &mut scores);
@@ -209,19 +203,6 @@ fn by_candidates(log: &TrafficLog, unknown: &[usize]) -> Vec<(Vec<usize>, Vec<us
         parts.push((rest, unknown.to_vec()));
     }
     parts
-}
-
-/// Learns who was drawn.
-fn logger(
-    (design, outcomes, groups): (&Design, &Outcomes, &[u64]),
-    rows: &[usize],
-) -> Result<Scorer> {
-    let rows: Vec<u32> = rows.iter().map(|&row| u32::try_from(row)).collect::<Result<_, _>>()?;
-    let input_tokens = vec![None; groups.len()];
-    let set = TrainingSet { design, outcomes, groups, input_tokens: &input_tokens, rows: &rows };
-    let config = TrainConfig::new(SEED, Regularisation::Fixed(STRENGTH))?;
-    let trained = train(&set, &config, &|_| ()).context("estimating propensities")?;
-    Ok(Scorer::new(trained.parts)?)
 }
 
 /// Puts one row's estimate in the place of what is there; whether it was raised.

@@ -166,10 +166,10 @@ impl LoadedTable {
     pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
         let Self { table, matrix, design, .. } = self;
         screen.say(&format!(
-            "read {} rows: {} prompts, {} models",
-            wording::count(table.n_rows_read),
-            wording::length(matrix.prompts.len()),
-            matrix.models.len(),
+            "read {}: {}, {}",
+            wording::counted(table.n_rows_read, "row", "rows"),
+            wording::counted_length(matrix.prompts.len(), "prompt", "prompts"),
+            wording::counted_length(matrix.models.len(), "model", "models"),
         ))?;
         if let Some(line) = wording::dropped(&table.dropped) {
             screen.say(&line)?;
@@ -179,12 +179,13 @@ impl LoadedTable {
             screen.say(&format!("left out, with outcomes on 95 % of prompts or fewer: {names}"))?;
         }
         if 0 < matrix.n_prompts_left_out {
-            let n = wording::length(matrix.n_prompts_left_out);
-            screen.say(&format!("left out: {n} prompts that not every model answered"))?;
+            let n = wording::counted_length(matrix.n_prompts_left_out, "prompt", "prompts");
+            screen.say(&format!("left out: {n} that not every model answered"))?;
         }
         if 0 < design.n_requests_cut() {
-            let n = wording::count(design.n_requests_cut());
-            screen.say(&format!("{n} prompts are over 32 KiB and were read head and tail only"))?;
+            let (one, many) = ("prompt is over 32 KiB and was", "prompts are over 32 KiB and were");
+            let n = wording::counted(design.n_requests_cut(), one, many);
+            screen.say(&format!("{n} read head and tail only"))?;
         }
         Ok(())
     }
@@ -296,10 +297,10 @@ impl LoadedLog {
     pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
         let Self { log, design, estimated } = self;
         screen.say(&format!(
-            "read {} decisions: {} usable, among {} models; {} without outcome",
-            wording::count(log.n_decisions_read),
+            "read {}: {} usable, among {}; {} without outcome",
+            wording::counted(log.n_decisions_read, "decision", "decisions"),
             wording::length(log.rows.len()),
-            log.models.len(),
+            wording::counted_length(log.models.len(), "model", "models"),
             wording::count(log.n_without_outcome),
         ))?;
         if let Some(line) = wording::damaged(log.n_damaged_lines, log.n_missing_segments) {
@@ -314,9 +315,10 @@ impl LoadedLog {
             screen.say(&format!("! {line}"))?;
         }
         if 0 < design.n_requests_cut() {
-            let n = wording::count(design.n_requests_cut());
-            screen
-                .say(&format!("{n} requests are over 32 KiB and were read head and tail only"))?;
+            let (one, many) =
+                ("request is over 32 KiB and was", "requests are over 32 KiB and were");
+            let n = wording::counted(design.n_requests_cut(), one, many);
+            screen.say(&format!("{n} read head and tail only"))?;
         }
         Ok(())
     }

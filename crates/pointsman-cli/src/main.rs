@@ -6,6 +6,8 @@
 #[cfg(feature = "learn")]
 mod cold_start;
 mod commands;
+#[cfg(feature = "learn")]
+mod cross_fit;
 mod dictionary;
 #[cfg(feature = "learn")]
 mod estimated;
@@ -30,12 +32,12 @@ mod replay;
 mod report;
 #[cfg(feature = "learn")]
 mod routers;
-#[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod screen;
 #[cfg(feature = "serve")]
 mod settings_flags;
 #[cfg(feature = "learn")]
 mod standing;
+mod usage;
 #[cfg(feature = "learn")]
 mod trajectories;
 #[cfg(feature = "learn")]
@@ -43,11 +45,11 @@ mod what_if;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
 mod wording;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 #[cfg(feature = "learn")]
 use pointsman_eval::gate::Verdict;
 use screen::Screen;
-use std::{panic, process::ExitCode};
+use std::{env, panic, process::ExitCode};
 
 /// Gives memory back to the system seldom: matrices come and go in every step of a fit.
 #[global_allocator]
@@ -118,7 +120,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage::refuse(&error, &Cli::command(), env::args_os()),
+    };
     // A library may panic on a file that is damaged in a way it did not foresee; that too is one
     // sentence and exit code 2.
     panic::set_hook(Box::new(|info| {
@@ -169,10 +174,32 @@ fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if screen::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            screen::error(&format!("{error:#}"));
+            screen::error(&told(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// The sentence of a refusal.
+fn told(error: &anyhow::Error) -> String {
+    format!("{error:#}{}", nearest_column(error))
+}
+
+/// Where a column is not there: the one that is nearest, if one is near.
+#[cfg(feature = "learn")]
+fn nearest_column(error: &anyhow::Error) -> String {
+    let refusal = error.chain().find_map(|cause| cause.downcast_ref::<pointsman_data::DataError>());
+    let Some(pointsman_data::DataError::MissingColumn { column, found, .. }) = refusal else {
+        return String::new();
+    };
+    let near = nearest::nearest(column, found.split(", "));
+    near.map_or_else(String::new, |near| format!("; the nearest of them is `{near}`"))
+}
+
+/// Nothing reads columns in this build.
+#[cfg(not(feature = "learn"))]
+fn nearest_column(_error: &anyhow::Error) -> String {
+    String::new()
 }
 
 /// The verdict as an exit code; only a verdict to ship is 0, whatever becomes of the output.
@@ -182,7 +209,7 @@ fn gate(args: &commands::gate::Args, screen: &Screen) -> ExitCode {
         Ok(Verdict::Ship) => ExitCode::SUCCESS,
         Ok(Verdict::Hold | Verdict::CannotTell) => ExitCode::from(1),
         Err(error) => {
-            screen::error(&format!("{error:#}"));
+            screen::error(&told(&error));
             ExitCode::from(2)
         }
     }

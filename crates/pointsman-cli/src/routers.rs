@@ -2,16 +2,14 @@
 
 use crate::{load::LoadedTable, screen::Screen};
 use anyhow::{Result, bail};
-use pointsman_core::scorer::{Scorer, ScorerParts, Scores};
+use pointsman_core::scorer::Scorer;
 use pointsman_data::{TrainTest, train_test_parts};
 use pointsman_eval::{
-    baselines::{Baseline, MixRival, baselines, figures_of_baseline, judge},
+    baselines::{Baseline, MixRival, figures_of_baseline},
     calibration::{brier, log_loss},
     frontier::{Figures, figures},
-    full::{MeanValue, mean_value, paired_difference},
-    interval::ConfidenceLevel,
-    matrix::{CostQuality, Matrix, Outcomes},
-    published::{PairFigures, aiq, cost_saving, pair_figures, performance_gain},
+    full::MeanValue,
+    published::PairFigures,
     reliability::{Reliability, reliability},
 };
 use pointsman_train::{
@@ -19,6 +17,12 @@ use pointsman_train::{
     outcomes::Outcomes as TrainingOutcomes,
     train::{Regularisation, TrainConfig, Trained, TrainingSet, train},
 };
+
+mod predictions;
+mod test_rows;
+
+pub(crate) use predictions::{Predictions, first_best, training_means};
+pub(crate) use test_rows::TestRows;
 
 /// A point has to cost less than this share of the best single model, with confidence, and lose
 /// at most so much quality against it, to be worth a verdict to route.
@@ -162,117 +166,6 @@ impl TableVerdict {
     }
 }
 
-/// Predictions for the test rows, pooled over parts; row-major.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Predictions {
-    pub(crate) quality: Vec<f64>,
-    /// Empty where costs are not known.
-    pub(crate) cost: Vec<f64>,
-    /// The choice at the policy's default point; empty for what is no policy.
-    pub(crate) picks: Vec<usize>,
-    /// Empty where output tokens are not known.
-    pub(crate) output_tokens: Vec<f64>,
-}
-
-/// What truly came of the test rows, pooled over parts in their order; row-major.
-#[derive(Debug, Clone)]
-pub(crate) struct TestRows {
-    /// Rows of the table's matrix.
-    pub(crate) rows: Vec<u32>,
-    pub(crate) n_models: usize,
-    pub(crate) quality: Vec<f64>,
-    pub(crate) cost: Option<Vec<f64>>,
-    /// Where they were recorded.
-    pub(crate) output_tokens: Vec<Option<u32>>,
-}
-
-impl TestRows {
-    /// The test rows of all parts.
-    pub(crate) fn new(loaded: &LoadedTable, parts: &[TrainTest]) -> Self {
-        let n_models = loaded.matrix.models.len();
-        let test: Vec<u32> = parts.iter().flat_map(|part| part.test.iter().copied()).collect();
-        let quality = rows_of(&loaded.matrix.quality, &test, n_models);
-        let cost = loaded.matrix.cost_usd.as_ref().map(|cost| rows_of(cost, &test, n_models));
-        let output_tokens = rows_of(&loaded.matrix.output_tokens, &test, n_models);
-        Self { rows: test, n_models, quality, cost, output_tokens }
-    }
-
-    /// As the evaluator takes them.
-    pub(crate) fn outcomes(&self) -> Result<Outcomes<'_>> {
-        self.view(&self.quality, self.cost.as_deref())
-    }
-
-    /// The figures of a router that makes these predictions.
-    pub(crate) fn figures_of(&self, predictions: &Predictions) -> Result<Figures> {
-        let cost = self.cost.is_some().then_some(&predictions.cost[..]);
-        let predicted = self.view(&predictions.quality, cost)?;
-        Ok(figures(&predicted, &self.outcomes()?)?)
-    }
-
-    /// What other benchmarks would say of a router with these figures.
-    fn published(&self, figures: &Figures, predictions: Option<&[f64]>) -> Result<Published> {
-        let outcomes = self.outcomes()?;
-        let singles = outcomes.quality().column_means();
-        let best = singles.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let points: Vec<CostQuality> = figures.sweep.iter().map(|it| it.point).collect();
-        Ok(Published {
-            aiq: aiq(&points),
-            performance_gain: performance_gain(figures.quality, best),
-            cost_saving: cost_saving(figures.cost_to_match),
-            pair: predictions.and_then(|predicted| self.pair(&singles, predicted)),
-        })
-    }
-
-    /// The strong model is the one that is better on these rows.
-    fn pair(&self, singles: &[f64], predicted: &[f64]) -> Option<PairFigures> {
-        let [first, second] = *singles else { return None };
-        let (weak, strong) = if first <= second { (0, 1) } else { (1, 0) };
-        let column = |all: &[f64], model: usize| -> Vec<f64> {
-            all.chunks_exact(2).map(|row| row[model]).collect()
-        };
-        let preference: Vec<f64> =
-            predicted.chunks_exact(2).map(|row| row[strong] - row[weak]).collect();
-        // Two models that are equally good have no gap to recover.
-        pair_figures(&preference, &column(&self.quality, weak), &column(&self.quality, strong)).ok()
-    }
-
-    fn verdict(&self, predictions: &Predictions) -> Result<TableVerdict> {
-        let (actual, level) = (self.outcomes()?, ConfidenceLevel::P95);
-        let best_single = baselines(&actual).best_single;
-        let single = actual.of_picks(&vec![best_single.model_index; self.rows.len()])?;
-        let rows = predictions.quality.chunks_exact(self.n_models);
-        let by_quality: Vec<usize> = rows.map(|row| first_best(row.iter().copied())).collect();
-        let by_quality = actual.of_picks(&by_quality)?;
-        let policy = actual.of_picks(&predictions.picks)?;
-        let difference = paired_difference(&policy.quality, &single.quality, level)?;
-        let mut saving = None;
-        if let (Some(costs), Some(single_cost)) = (&policy.cost_usd, best_single.cost_usd) {
-            let (cost, mix) = (mean_value(costs, level)?, judge(&policy, &actual, level)?.mix);
-            let is_worth_having = cost.interval.upper < LESS_COST * single_cost
-                && -MOST_LOSS <= difference.interval.lower
-                && mix.is_none_or(|mix| 0.0 < mix.difference.interval.lower);
-            let cost_share = cost.value / single_cost;
-            saving = is_worth_having.then_some(Saving { cost_share, difference, mix });
-        }
-        Ok(TableVerdict {
-            best_single: best_single.model_index,
-            by_quality: paired_difference(&by_quality.quality, &single.quality, level)?,
-            saving,
-        })
-    }
-
-    fn view<'v>(&self, quality: &'v [f64], cost: Option<&'v [f64]>) -> Result<Outcomes<'v>> {
-        let matrix = |values: &'v [f64]| Matrix::new(values, self.rows.len(), self.n_models);
-        Ok(Outcomes::new(matrix(quality)?, cost.map(matrix).transpose()?)?)
-    }
-}
-
-/// Some rows of a matrix.
-fn rows_of<T: Copy>(all: &[T], rows: &[u32], n_models: usize) -> Vec<T> {
-    let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
-    rows.iter().flat_map(row).collect()
-}
-
 /// Sees every fit of the first learner, with the part that it is from.
 pub(crate) type Watch<'w> = dyn FnMut(&TrainTest, &Trained) -> Result<()> + 'w;
 
@@ -381,75 +274,4 @@ fn default_weight(trained: &Trained) -> f64 {
     let report = trained.held_out.as_ref();
     let point = report.and_then(|report| report.operating_points.first());
     point.map_or(0.0, |value| value.point.per_dollar)
-}
-
-impl Predictions {
-    /// Adds what a scorer that would be exported predicts for some rows of a design.
-    pub(crate) fn extend(&mut self, scorer: &Scorer, design: &Design, rows: &[u32]) {
-        let ScorerParts { cost_usd, output_tokens, .. } = scorer.parts();
-        let mut scores = Scores::default();
-        for &row in rows {
-            scorer.score(&design.features(row as usize), &mut scores);
-            self.quality.extend(scores.quality().iter().map(|quality| f64::from(*quality)));
-            for (lines, values) in
-                [(cost_usd, &mut self.cost), (output_tokens, &mut self.output_tokens)]
-            {
-                values.extend(lines.iter().flatten().map(|line| line.at(scores.length())));
-            }
-        }
-    }
-
-    /// Adds the choices at one weight on cost for the rows that have none yet.
-    fn pick(&mut self, n_models: usize, weight: f64) {
-        let first = self.picks.len() * n_models;
-        for (row, quality) in self.quality[first..].chunks_exact(n_models).enumerate() {
-            let cost = |model: usize| self.cost.get(first + row * n_models + model);
-            let utility = |(model, quality): (usize, &f64)| {
-                quality - weight * cost(model).copied().unwrap_or(0.0)
-            };
-            self.picks.push(first_best(quality.iter().enumerate().map(utility)));
-        }
-    }
-}
-
-/// The place of the largest; ties go to the first.
-pub(crate) fn first_best(values: impl Iterator<Item = f64>) -> usize {
-    let (mut best, mut highest) = (0, f64::NEG_INFINITY);
-    for (place, value) in values.enumerate() {
-        if highest < value {
-            (best, highest) = (place, value);
-        }
-    }
-    best
-}
-
-/// Predicts every test row by the models' means over the training part.
-pub(crate) fn training_means(
-    loaded: &LoadedTable,
-    part: &TrainTest,
-    predictions: &mut Predictions,
-) {
-    let n_models = loaded.matrix.models.len();
-    let means = |known: &dyn Fn(usize) -> Option<f64>| -> Vec<f64> {
-        let mut sums = vec![(0.0, 0.0); n_models];
-        for &row in &part.train {
-            for (model, (sum, n)) in sums.iter_mut().enumerate() {
-                if let Some(value) = known(row as usize * n_models + model) {
-                    *sum += value;
-                    *n += 1.0;
-                }
-            }
-        }
-        sums.iter().map(|(sum, n)| sum / f64::max(*n, 1.0)).collect()
-    };
-    let matrix = &loaded.matrix;
-    let quality = means(&|at| Some(matrix.quality[at]));
-    let cost = matrix.cost_usd.as_ref().map(|cost| means(&|at| Some(cost[at])));
-    let has_tokens = matrix.output_tokens.iter().any(Option::is_some);
-    let tokens = has_tokens.then(|| means(&|at| matrix.output_tokens[at].map(f64::from)));
-    for _ in &part.test {
-        predictions.quality.extend(&quality);
-        predictions.cost.extend(cost.iter().flatten());
-        predictions.output_tokens.extend(tokens.iter().flatten());
-    }
 }

@@ -5,12 +5,16 @@ use comfy_table::{CellAlignment, ContentArrangement, Row, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{
     cell::Cell,
+    env,
     io::{self, IsTerminal, Write},
     path::Path,
 };
 
 /// What could not be done where results cannot go out.
 const STDOUT: &str = "cannot write to standard output";
+
+/// A table that is narrower than this many columns of text is no table.
+const LEAST_WIDTH: u16 = 20;
 
 /// The two streams of one run.
 #[derive(Debug)]
@@ -109,6 +113,9 @@ pub(crate) fn columns(
 ) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if let Some(width) = asked_width() {
+        table.set_width(width);
+    }
     table.set_header(header);
     for row in rows {
         table.add_row(row);
@@ -121,6 +128,12 @@ pub(crate) fn columns(
     }
     let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")
+}
+
+/// The width that `COLUMNS` asks for; none where it says nothing that a table could have.
+fn asked_width() -> Option<u16> {
+    let width = env::var("COLUMNS").ok()?.trim().parse::<u16>().ok()?;
+    (LEAST_WIDTH <= width).then_some(width)
 }
 
 /// Whether a run ended because nobody reads its output any more.

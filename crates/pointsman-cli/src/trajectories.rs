@@ -101,18 +101,30 @@ impl LoadedTrajectories {
         let n_steps: usize = steps.iter().map(Vec::len).sum();
         let n_unasked = steps.iter().filter(|steps| steps.is_empty()).count() as u64;
         let mut sentences = vec![format!(
-            "read {} trajectories with {} steps after an answer",
-            wording::length(log.rows.len()),
-            wording::length(n_steps),
+            "read {} with {}",
+            wording::counted_length(log.rows.len(), "trajectory", "trajectories"),
+            wording::counted_length(n_steps, "step after an answer", "steps after an answer"),
         )];
         sentences.extend(wording::dropped(&log.dropped));
-        for (n, what) in [
-            (n_unasked, "answers were given without a step, and are taken to be so by any policy"),
-            (*n_stray_steps, "steps that no first decision of the log leads to"),
-            (*n_carried_costs, "answers without a reported cost; what their steps carried counts"),
+        for (n, one, many) in [
+            (
+                n_unasked,
+                "answer was given without a step, and is taken to be so by any policy",
+                "answers were given without a step, and are taken to be so by any policy",
+            ),
+            (
+                *n_stray_steps,
+                "step that no first decision of the log leads to",
+                "steps that no first decision of the log leads to",
+            ),
+            (
+                *n_carried_costs,
+                "answer without a reported cost; what its step carried counts",
+                "answers without a reported cost; what their steps carried counts",
+            ),
         ] {
             if 0 < n {
-                sentences.push(format!("{} {what}", wording::count(n)));
+                sentences.push(wording::counted(n, one, many));
             }
         }
         sentences

@@ -17,7 +17,7 @@ pub(crate) use flags::WhatIfFlags;
 use crate::{load, policy_flags::LoadedPolicy, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
-    catalog::{Catalog, Model},
+    catalog::{Catalog, Date, Model},
     objective::Objective,
 };
 use pointsman_data::{OutcomeMatrix, TrafficLog};
@@ -26,7 +26,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use traffic::Mix;
 
 /// Checked changes; none by default.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct WhatIf {
     /// Models whose costs follow from the changed catalog, however they were logged.
     repriced: Vec<String>,
@@ -82,29 +82,44 @@ impl WhatIfFlags {
             for endpoint in &mut model.endpoints {
                 (endpoint.input, endpoint.output) = (flag.input, flag.output);
                 endpoint.cached_input = None;
+                // It holds on every day, whatever was charged before.
+                (endpoint.since, endpoint.history) = (None, Vec::new());
             }
             what_if.repriced.push(flag.model.clone());
         }
-        self.set_latencies(&mut models)?;
+        let without_speed = self.set_latencies(&mut models)?;
         let twins = models.split_off(n_listed);
         let others = self.with.iter().map(|flag| flag.like.clone());
         what_if.twins = twins.into_iter().zip(others).collect();
-        Ok((what_if.noted(self), Some(Catalog::from_models(models, catalog.dated())?)))
+        let mut what_if = what_if.noted(self);
+        what_if.notes.extend(without_speed);
+        Ok((what_if, Some(Catalog::from_models(models, catalog.dated())?)))
     }
 
-    fn set_latencies(&self, models: &mut [Model]) -> Result<()> {
+    /// Sets times to the first token; a sentence about each provider where that changes nothing.
+    fn set_latencies(&self, models: &mut [Model]) -> Result<Vec<String>> {
+        let mut without_speed = Vec::new();
         for flag in &self.latency {
             let endpoints = models.iter_mut().flat_map(|model| &mut model.endpoints);
-            let mut n_found = 0;
+            let (mut n_found, mut n_without_speed) = (0, 0);
             for endpoint in endpoints.filter(|endpoint| endpoint.provider == flag.provider) {
                 endpoint.ttft_ms = Some(flag.ms);
                 n_found += 1;
+                n_without_speed += usize::from(endpoint.tokens_per_second.is_none());
             }
             if n_found == 0 {
                 bail!("--latency {flag}: no endpoint of the catalog is at `{}`", flag.provider);
             }
+            if 0 < n_without_speed {
+                without_speed.push(format!(
+                    "{n_without_speed} of {n_found} endpoints at `{}` have no `tokens_per_second` in \
+                     the catalog: how long they take is not known, and waiting for them counts as \
+                     nothing",
+                    flag.provider
+                ));
+            }
         }
-        Ok(())
+        Ok(without_speed)
     }
 }
 
@@ -158,6 +173,17 @@ impl WhatIf {
     /// What was changed and what cannot be known of it, a sentence each.
     pub(crate) fn notes(&self) -> &[String] {
         &self.notes
+    }
+
+    /// Whether a model that is said to be like another had other prices before.
+    pub(crate) fn has_history(&self) -> bool {
+        self.twins.iter().any(|(model, _)| model.has_history())
+    }
+
+    /// The same changes, with the prices of a day.
+    pub(crate) fn as_of(&self, day: Date) -> Self {
+        let twins = self.twins.iter().map(|(model, like)| (model.as_of(day), like.clone()));
+        Self { twins: twins.collect(), ..self.clone() }
     }
 
     /// The names of the models that are said to be like others.

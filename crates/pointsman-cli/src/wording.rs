@@ -40,6 +40,16 @@ pub(crate) fn grouped(digits: &str) -> String {
     text
 }
 
+/// A number with what it counts: in the words for one, or in those for any other number.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
+/// A length, as [`counted`].
+pub(crate) fn counted_length(number: usize, one: &str, many: &str) -> String {
+    counted(number as u64, one, many)
+}
+
 /// A length, as [`count`].
 pub(crate) fn length(number: usize) -> String {
     count(number as u64)
@@ -57,8 +67,8 @@ pub(crate) fn dropped(reasons: &BTreeMap<String, u64>) -> Option<String> {
 
 /// What a journal's reader passed over, as one line; `None` where that is nothing.
 pub(crate) fn damaged(n_lines: u64, n_missing_segments: u64) -> Option<String> {
-    let lines = format!("{} damaged lines", count(n_lines));
-    let segments = format!("{} missing segments", count(n_missing_segments));
+    let lines = counted(n_lines, "damaged line", "damaged lines");
+    let segments = counted(n_missing_segments, "missing segment", "missing segments");
     match (n_lines, n_missing_segments) {
         (0, 0) => None,
         (_, 0) => Some(format!("passed over in the journal: {lines}")),
@@ -71,9 +81,9 @@ pub(crate) fn damaged(n_lines: u64, n_missing_segments: u64) -> Option<String> {
 pub(crate) fn thinned(n: u64) -> Option<String> {
     (0 < n).then(|| {
         format!(
-            "{} decisions were kept with a probability below 1 (`keep_prob`); each counts as one \
-             row all the same, so that values are those of the kept decisions, not of all traffic",
-            count(n)
+            "{} kept with a probability below 1 (`keep_prob`); each counts as one row all the same, \
+             so that values are those of the kept decisions, not of all traffic",
+            counted(n, "decision was", "decisions were")
         )
     })
 }
@@ -99,6 +109,10 @@ mod tests {
         {
             assert_eq!(count(number), expected);
         }
+        assert_eq!(counted(1, "row", "rows"), "1 row");
+        assert_eq!(counted(0, "row", "rows"), "0 rows");
+        assert_eq!(counted(2_000, "row was", "rows were"), "2,000 rows were");
+        assert_eq!(counted_length(1, "part", "parts"), "1 part");
         assert_eq!(per_thousand(0.0012), "$1.2000");
         assert_eq!(per_thousand(0.000_000_5), "$0.0005");
         assert_eq!(thinned(0), None);

@@ -12,6 +12,7 @@ mod card;
 mod codec;
 mod digest;
 mod point_wire;
+mod told;
 
 pub use card::{Card, Origin, Provenance, Standing};
 pub use codec::GOLDEN_PROMPTS;

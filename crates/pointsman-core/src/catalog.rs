@@ -4,6 +4,27 @@
 //! [`Catalog::from_toml`] and [`Catalog::from_json`] check everything, so that a decision never
 //! meets a model without an endpoint or a price that is not a number. Prices may have a history
 //! ([`Catalog::as_of`]).
+//!
+//! ```
+//! use pointsman_core::catalog::{Catalog, CatalogError};
+//!
+//! let catalog = Catalog::from_toml(
+//!     r#"
+//!     [[models]]
+//!     id = "small"
+//!     context_window = 128000
+//!
+//!     [[models.endpoints]]
+//!     provider = "somebody"
+//!     input_usd_per_million = 0.15
+//!     output_usd_per_million = 0.60
+//!     "#,
+//! )?;
+//! let small = catalog.find("small").unwrap();
+//! assert_eq!(small.endpoints[0].output.dollars_per_million(), 0.6);
+//! assert!(Catalog::from_toml("").is_err()); // no model at all
+//! # Ok::<(), CatalogError>(())
+//! ```
 
 mod date;
 mod history;

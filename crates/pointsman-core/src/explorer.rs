@@ -3,6 +3,21 @@
 //! Off-policy evaluation divides by these probabilities, so they are computed in closed form and
 //! are the very numbers that the draw uses. Explorers without such a form (upper confidence
 //! bounds, Thompson sampling) are left out on purpose.
+//!
+//! ```
+//! use pointsman_core::{explorer::{Explorer, Rule}, units::Probability};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let explorer = Explorer::new(Rule::Greedy, Probability::new(0.1)?)?;
+//! let utilities = [0.7, 0.9, f64::NEG_INFINITY]; // the last may not answer
+//! let mut probabilities = [0.0; 3];
+//! explorer.distribute(&utilities, &mut probabilities);
+//! for (found, expected) in probabilities.iter().zip([0.05, 0.95, 0.0]) {
+//!     assert!((found - expected).abs() < 1e-12);
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::units::{Probability, len_as_float};
 

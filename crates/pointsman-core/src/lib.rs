@@ -6,6 +6,23 @@
 //! Serving, training and evaluation all score through the functions of this crate, so that they
 //! cannot differ.
 //!
+//! | from | by | to |
+//! |---|---|---|
+//! | a file that `pointsman train` wrote | [`artifact`] | a [`scorer`], operating points and readers of answers |
+//! | a list of models and prices | [`catalog`] | endpoints with costs, limits and data policies |
+//! | what a caller sent | [`request`] | messages, needs and constraints |
+//! | a request | [`features`] | buckets of hashed words and eighteen dense numbers |
+//! | features | [`scorer`] | a predicted quality for each model, and one length |
+//! | a request and endpoints | [`eligibility`] | those that may answer, and why others may not |
+//! | qualities, costs, latencies | [`objective`] | a utility for each model |
+//! | utilities | [`explorer`] | a probability for each model |
+//! | a probability for each model and a random number | [`policy`] | a decision with its propensity |
+//! | a model's answer | [`answer`], [`escalation`] | accept it, or call another model |
+//!
+//! [`units`] has the types of money, tokens, prices, probabilities and quality; [`circumstances`] is
+//! what else is in force for one decision, [`newcomers`] what to expect of models that nothing was
+//! learned about, and [`explain`] which terms moved a score.
+//!
 //! ```
 //! use pointsman_core::{artifact::Artifact, catalog::Catalog, explorer::{Explorer, Rule}};
 //! use pointsman_core::{policy::{Policy, Workspace}, request::Request, units::Probability};

@@ -13,6 +13,9 @@
 //! only costs are known. A shared direction is a weakness where one model is terse exactly when
 //! the others ramble; it is what can be learned from few outcomes.
 //!
+//! Source: Weinberger, Dasgupta, Langford, Smola & Attenberg, ICML 2009 (hashed terms); Spärck Jones,
+//! *Journal of Documentation*, 1972 (inverse document frequency).
+//!
 //! Two parts are optional. With a [`Factor`], many models share few columns. With [`Clusters`],
 //! the kind of request shifts each model's quality: what a linear score cannot say.
 

@@ -3,6 +3,16 @@
 //! Money is an integer number of nanodollars, so that the total of a log is exact and does not
 //! depend on the order of its rows. Probabilities have earned their type: dividing by a
 //! [`Propensity`] needs no check at the call site.
+//!
+//! ```
+//! use pointsman_core::units::{OutOfRange, Price, Propensity, Tokens, Usd};
+//!
+//! let price = Price::from_dollars_per_million(2.50)?;
+//! assert_eq!(price.of(Tokens::new(1_000)), Usd::from_dollars(0.0025)?);
+//! assert_eq!(price.of(Tokens::new(1)).nanos(), 2_500);
+//! assert!(Propensity::new(0.0).is_err());
+//! # Ok::<(), OutOfRange>(())
+//! ```
 
 use std::{fmt, iter::Sum, ops::Add};
 

@@ -1,4 +1,5 @@
-//! Writes the sample of `datasets/sample`: an outcome table and a catalog from a simulated world.
+//! Writes the sample of `datasets/sample`: an outcome table, one model's answers and a catalog from a
+//! simulated world.
 //!
 //! Everything in it is invented, prompts and models alike. `expected_quality` is the truth behind
 //! each outcome; nothing that learns reads it. Run from the workspace root:
@@ -11,6 +12,12 @@ use std::{error::Error, fs, path::PathBuf};
 const SEED: u64 = 20_260_101;
 const N_REQUESTS: u64 = 18_000;
 
+/// The model whose answers are in the sample, by its place in the world: a cheap one.
+const ANSWERS_OF: usize = 0;
+
+/// Requests from the first on that have its answer; more would say no more and take room.
+const N_ANSWERS: u64 = 3_000;
+
 /// Conversations never cross a multiple of this, so whole blocks go to one part.
 const BLOCK: u64 = 60;
 
@@ -22,13 +29,34 @@ fn main() -> Result<(), Box<dyn Error>> {
         folder.join("catalog.toml"),
         format!("# Simulated: these models and providers do not exist.\n{}", world.catalog_toml()),
     )?;
-    let mut table = outcome_table(&world)?;
-    let file = fs::File::create(folder.join("outcomes.parquet"))?;
-    ParquetWriter::new(file)
+    write(outcome_table(&world)?, folder.join("outcomes.parquet"))?;
+    write(answers(&world)?, folder.join("answers.parquet"))
+}
+
+fn write(mut table: DataFrame, path: PathBuf) -> Result<(), Box<dyn Error>> {
+    ParquetWriter::new(fs::File::create(path)?)
         .with_compression(ParquetCompression::Zstd(None))
         .with_row_group_size(Some(usize::MAX))
         .finish(&mut table)?;
     Ok(())
+}
+
+fn answers(world: &World) -> Result<DataFrame, Box<dyn Error>> {
+    let (mut ids, mut models, mut texts, mut reasons) = (vec![], vec![], vec![], vec![]);
+    for index in 0..N_ANSWERS {
+        let request = world.request(index);
+        let answer = world.answer(&request, ANSWERS_OF);
+        ids.push(request.id);
+        models.push(world.models()[ANSWERS_OF].id);
+        texts.push(answer.text);
+        reasons.push(answer.finish_reason);
+    }
+    Ok(df!(
+        "prompt_id" => ids,
+        "model" => models,
+        "answer" => texts,
+        "finish_reason" => reasons,
+    )?)
 }
 
 fn outcome_table(world: &World) -> Result<DataFrame, Box<dyn Error>> {

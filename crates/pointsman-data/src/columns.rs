@@ -194,7 +194,8 @@ impl Batch<'_> {
         Some(self.frame.column(name).ok()?.as_materialized_series().rechunk())
     }
 
-    fn texts_of(&self, series: &Series, name: &str) -> Result<TextColumn, DataError> {
+    /// The texts of a column that stands alone in its chunk; `name` is for the refusal.
+    pub(crate) fn texts_of(&self, series: &Series, name: &str) -> Result<TextColumn, DataError> {
         let dtype = series.dtype();
         if dtype.is_null() {
             return Ok(TextColumn(None));
@@ -217,7 +218,12 @@ impl Batch<'_> {
         Ok(TextColumn(only_array(cast.str().map_err(|e| self.damaged(&e))?)))
     }
 
-    fn numbers_of(&self, series: &Series, name: &str) -> Result<NumberColumn, DataError> {
+    /// The numbers of a column that stands alone in its chunk; `name` is for the refusal.
+    pub(crate) fn numbers_of(
+        &self,
+        series: &Series,
+        name: &str,
+    ) -> Result<NumberColumn, DataError> {
         let dtype = series.dtype();
         if dtype.is_null() {
             return Ok(NumberColumn(None));
@@ -255,7 +261,12 @@ impl Batch<'_> {
         ))))
     }
 
-    fn lists_of(&self, series: &Series, name: &str) -> Result<(Lists, Series), DataError> {
+    /// Where the lists of a column begin, and what is in them.
+    pub(crate) fn lists_of(
+        &self,
+        series: &Series,
+        name: &str,
+    ) -> Result<(Lists, Series), DataError> {
         if series.dtype().is_null() {
             let lists =
                 Lists { offsets: vec![0; series.len() + 1], missing: vec![true; series.len()] };
@@ -281,7 +292,13 @@ impl Batch<'_> {
         Ok((Lists { offsets, missing }, chunked.get_inner().rechunk()))
     }
 
-    fn wrong_type(&self, name: &str, series: &Series, expected: &'static str) -> DataError {
+    /// The refusal of a column of another type than `expected`.
+    pub(crate) fn wrong_type(
+        &self,
+        name: &str,
+        series: &Series,
+        expected: &'static str,
+    ) -> DataError {
         DataError::WrongType {
             path: self.path.to_path_buf(),
             column: name.to_owned(),
@@ -296,6 +313,6 @@ impl Batch<'_> {
 }
 
 /// The one array of a rechunked column; `None` where it has no rows.
-fn only_array<T: PolarsDataType>(column: &ChunkedArray<T>) -> Option<T::Array> {
+pub(crate) fn only_array<T: PolarsDataType>(column: &ChunkedArray<T>) -> Option<T::Array> {
     column.downcast_iter().next().cloned()
 }

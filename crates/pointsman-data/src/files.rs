@@ -92,7 +92,7 @@ fn parts_in(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
 }
 
 /// The format by extension, else by the first byte; what can be seen to be wrong is an error.
-fn format_of(path: &Path) -> Result<Format, DataError> {
+pub(crate) fn format_of(path: &Path) -> Result<Format, DataError> {
     let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
     if is_journal(path) {
         return Ok(Format::Journal);

@@ -20,6 +20,7 @@ mod parts;
 mod table;
 
 mod compact;
+mod json_rows;
 mod log;
 mod rounds;
 mod simulate;
@@ -29,6 +30,7 @@ pub use answers::{AnswerCounts, AnswerRow, read_answers};
 pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
 pub use hash::{keyed_draw, prompt_group};
+pub use json_rows::{JsonRows, json_rows};
 pub use log::{
     Asked, LogOptions, LoggedRow, LoggedStep, ModelsInUse, Steps, TrafficLog, TrajectoryLog,
     Undrawn, Unknown, read_log, read_trajectories,

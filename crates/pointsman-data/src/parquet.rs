@@ -3,16 +3,20 @@
 //! Writers put anything from a hundred to a million rows into a row group, and texts repeat or do
 //! not. Batches are therefore cut by what their columns weigh uncompressed, not by row groups.
 
-use std::{fs::File, path::Path, sync::Arc};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use polars::prelude::*;
+use polars::{io::parquet::metadata::FileMetadataRef, prelude::*};
 
 use crate::{columns::Batch, error::DataError};
 
 /// Uncompressed bytes that one batch may hold, about.
 const BATCH_BYTES: usize = 48 << 20;
 /// Rows that one batch may hold.
-const BATCH_ROWS: usize = 1 << 15;
+pub(crate) const BATCH_ROWS: usize = 1 << 15;
 /// Rows that a batch holds however heavy they are.
 const MIN_BATCH_ROWS: usize = 2048;
 
@@ -61,46 +65,82 @@ pub(crate) fn read_parquet_by(
     batch_rows: usize,
     on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    let damaged = |error: PolarsError| DataError::Damaged {
-        path: path.to_path_buf(),
-        reason: error.to_string().lines().next().unwrap_or_default().to_owned(),
-    };
-    let open = || {
-        let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
-        File::open(path).map_err(unreadable).map(ParquetReader::new)
-    };
-    let mut first = open()?;
-    let metadata = Arc::clone(first.get_metadata().map_err(damaged)?);
-    let schema = first.schema().map_err(damaged)?;
-    let found: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
-    wanted.check(path, &found)?;
-    let columns = wanted.present(&found);
-
-    let groups = metadata.row_groups.iter().map(|group| {
-        let is_wanted = |name: &str| columns.iter().any(|column| column == name);
-        let bytes = group
-            .parquet_columns()
-            .iter()
-            .filter(|chunk| {
-                chunk.descriptor().path_in_schema.first().is_some_and(|name| is_wanted(name))
-            })
-            .map(|chunk| usize::try_from(chunk.uncompressed_size()).unwrap_or_default())
-            .sum();
-        (group.num_rows(), bytes)
-    });
-    for (start, n_rows) in batches(groups, batch_rows) {
-        let mut reader = open()?;
-        reader.set_metadata(Arc::clone(&metadata));
-        let frame = reader
-            .with_columns(Some(columns.clone()))
-            .with_slice(Some((start, n_rows)))
-            .read_parallel(ParallelStrategy::RowGroups)
-            .finish()
-            .map_err(damaged)?;
+    let file = ParquetFile::open(path, wanted)?;
+    for (start, n_rows) in file.batches(batch_rows) {
+        let frame = file.read(start, n_rows)?;
         let n_before = u64::try_from(start).unwrap_or(u64::MAX);
         on_batch(&Batch { path, n_before, frame: &frame })?;
     }
     Ok(())
+}
+
+/// A file whose footer was read, and the columns of it that are wanted.
+pub(crate) struct ParquetFile {
+    path: PathBuf,
+    metadata: FileMetadataRef,
+    columns: Vec<String>,
+}
+
+impl ParquetFile {
+    /// Reads the footer, and refuses a file in which what is required is missing.
+    pub(crate) fn open(path: &Path, wanted: &Wanted<'_>) -> Result<Self, DataError> {
+        let mut reader = reader(path)?;
+        let damaged = |error: PolarsError| damaged(path, &error);
+        let metadata = Arc::clone(reader.get_metadata().map_err(damaged)?);
+        let schema = reader.schema().map_err(damaged)?;
+        let found: Vec<&str> = schema.iter_names().map(PlSmallStr::as_str).collect();
+        wanted.check(path, &found)?;
+        Ok(Self { path: path.to_path_buf(), metadata, columns: wanted.present(&found) })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The rows of all batches.
+    pub(crate) fn n_rows(&self) -> usize {
+        self.metadata.num_rows
+    }
+
+    /// The batches that it is read in, as `(first row, rows)`, of at most `batch_rows` rows.
+    pub(crate) fn batches(&self, batch_rows: usize) -> Vec<(usize, usize)> {
+        let is_wanted = |name: &str| self.columns.iter().any(|column| column == name);
+        let groups = self.metadata.row_groups.iter().map(|group| {
+            let bytes = group
+                .parquet_columns()
+                .iter()
+                .filter(|chunk| {
+                    chunk.descriptor().path_in_schema.first().is_some_and(|name| is_wanted(name))
+                })
+                .map(|chunk| usize::try_from(chunk.uncompressed_size()).unwrap_or_default())
+                .sum();
+            (group.num_rows(), bytes)
+        });
+        batches(groups, batch_rows)
+    }
+
+    /// Reads `n_rows` rows from the row `start` on.
+    pub(crate) fn read(&self, start: usize, n_rows: usize) -> Result<DataFrame, DataError> {
+        let mut reader = reader(&self.path)?;
+        reader.set_metadata(Arc::clone(&self.metadata));
+        reader
+            .with_columns(Some(self.columns.clone()))
+            .with_slice(Some((start, n_rows)))
+            .read_parallel(ParallelStrategy::RowGroups)
+            .finish()
+            .map_err(|error| damaged(&self.path, &error))
+    }
+}
+
+fn reader(path: &Path) -> Result<ParquetReader<File>, DataError> {
+    let unreadable = |source| DataError::Unreadable { path: path.to_path_buf(), source };
+    File::open(path).map_err(unreadable).map(ParquetReader::new)
+}
+
+fn damaged(path: &Path, error: &PolarsError) -> DataError {
+    let reason = error.to_string().lines().next().unwrap_or_default().to_owned();
+    DataError::Damaged { path: path.to_path_buf(), reason }
 }
 
 /// Cuts row groups of `(rows, bytes)` into batches of `(first row, rows)`: small groups are read

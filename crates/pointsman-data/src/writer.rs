@@ -5,11 +5,12 @@
 
 mod flat;
 mod predictions;
+mod watched;
 
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io::{BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -20,7 +21,10 @@ use pointsman_log::{
 
 pub use self::predictions::PredictionWriter;
 
-use self::flat::FlatWriter;
+use self::{
+    flat::FlatWriter,
+    watched::{Failure, Watched},
+};
 use crate::error::DataError;
 
 /// Writes decisions with their outcomes as NDJSON records or as flat Parquet.
@@ -32,7 +36,7 @@ pub struct LogWriter {
 }
 
 enum Sink {
-    Ndjson(BufWriter<File>),
+    Ndjson(BufWriter<Watched>),
     Parquet(Box<FlatWriter>),
 }
 
@@ -124,16 +128,22 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
 struct Partial {
     target: PathBuf,
     path: PathBuf,
+    failure: Failure,
 }
 
 impl Partial {
-    fn create(target: &Path) -> Result<(Self, File), DataError> {
+    fn create(target: &Path) -> Result<(Self, Watched), DataError> {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
         name.push(format!(".{}.partial", std::process::id()));
-        let partial = Self { target: target.to_path_buf(), path: target.with_file_name(name) };
-        let file = File::create(&partial.path).map_err(|error| partial.unwritable(&error))?;
-        Ok((partial, file))
+        let path = target.with_file_name(name);
+        let target = target.to_path_buf();
+        let unwritable = |error: io::Error| DataError::Unwritable {
+            path: target.clone(),
+            reason: error.to_string(),
+        };
+        let file = Watched::new(File::create(&path).map_err(unwritable)?);
+        Ok((Self { target, path, failure: file.failure() }, file))
     }
 
     fn rename(self) -> Result<(), DataError> {
@@ -143,8 +153,10 @@ impl Partial {
             .map_err(|error| self.unwritable(&error))
     }
 
+    /// The refusal, with the operating system's reason where it had one, else with `reason`.
     fn unwritable(&self, reason: &dyn std::fmt::Display) -> DataError {
-        DataError::Unwritable { path: self.target.clone(), reason: reason.to_string() }
+        let reason = self.failure.reason().unwrap_or_else(|| reason.to_string());
+        DataError::Unwritable { path: self.target.clone(), reason }
     }
 }
 

@@ -65,7 +65,7 @@ impl Buckets {
             .collect();
         let mut ratios: Vec<f64> = (0..n_resamples)
             .filter_map(|resample| {
-                let key = mix(seed ^ mix(u64::from(resample).wrapping_add(GAMMA)));
+                let key = key_of(resample, seed);
                 let (mut a, mut b) = (0.0, 0.0);
                 for &(bucket, (numerator, denominator)) in &filled {
                     let count = poisson(mix(key.wrapping_add(bucket.wrapping_mul(GAMMA))));
@@ -98,6 +98,17 @@ impl Buckets {
         let (method, kind) = (IntervalMethod::PoissonBootstrap, IntervalKind::Asymptotic);
         Some(Interval { lower, upper, level, method, kind })
     }
+}
+
+/// How often each of so many units of evidence counts in one resample.
+pub(crate) fn counts(n_units: usize, (resample, seed): (u32, u64)) -> impl Iterator<Item = f64> {
+    let key = key_of(resample, seed);
+    let count = move |unit: u64| poisson(mix(key.wrapping_add(unit.wrapping_mul(GAMMA))));
+    (0_u64..).take(n_units).map(count)
+}
+
+fn key_of(resample: u32, seed: u64) -> u64 {
+    mix(seed ^ mix(u64::from(resample).wrapping_add(GAMMA)))
 }
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -139,7 +150,7 @@ fn poisson(bits: u64) -> f64 {
 }
 
 /// Linear interpolation between sorted values, as numpy's default.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
+pub(crate) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
     let place = share * float_of(sorted.len().checked_sub(1)?);
     #[expect(
         clippy::cast_possible_truncation,

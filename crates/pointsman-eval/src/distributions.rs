@@ -7,11 +7,15 @@
 
 use crate::{
     error::RoundsError,
+    moments::ordered_sum_of_pairs,
     rounds::{LoggedRounds, Predictions, RoundColumns},
 };
 
 /// How far a distribution's total may be from one.
 const TOTAL_TOLERANCE: f64 = 1e-5;
+
+/// Sums of a row that are kept side by side.
+const LANES: usize = 4;
 
 /// What is known of the target policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -116,11 +120,7 @@ impl ActionRounds<'_> {
 fn totals(column: &'static str, values: &[f64], n_actions: usize) -> Result<Vec<f64>, RoundsError> {
     let mut totals = Vec::with_capacity(values.len() / n_actions.max(1));
     for (row, entries) in values.chunks_exact(n_actions.max(1)).enumerate() {
-        let (mut total, mut least) = (0.0, f64::INFINITY);
-        for &entry in entries {
-            total += entry;
-            least = least.min(entry);
-        }
+        let (total, least) = total_and_least(entries);
         if least < 0.0 {
             return Err(RoundsError::Share { row, column, found: least });
         }
@@ -132,11 +132,25 @@ fn totals(column: &'static str, values: &[f64], n_actions: usize) -> Result<Vec<
     Ok(totals)
 }
 
+/// The sum of a row, of every fourth entry first, and its least entry.
+fn total_and_least(entries: &[f64]) -> (f64, f64) {
+    let (blocks, rest) = entries.as_chunks::<LANES>();
+    let (mut totals, mut least) = ([0.0; LANES], [f64::INFINITY; LANES]);
+    for block in blocks {
+        for ((total, least), entry) in totals.iter_mut().zip(&mut least).zip(block) {
+            *total += entry;
+            *least = if entry < least { *entry } else { *least };
+        }
+    }
+    let total = totals.iter().sum::<f64>() + rest.iter().sum::<f64>();
+    (total, least.iter().chain(rest).fold(f64::INFINITY, |least, entry| least.min(*entry)))
+}
+
 /// Each row's mean of `values` under the target.
 fn means(values: &[f64], target: &[f64], totals: &[f64], n_actions: usize) -> Vec<f64> {
     let rows = values.chunks_exact(n_actions).zip(target.chunks_exact(n_actions)).zip(totals);
     let mean = |((values, shares), total): ((&[f64], &[f64]), &f64)| {
-        values.iter().zip(shares).map(|(value, share)| value * share).sum::<f64>() / total
+        ordered_sum_of_pairs::<LANES>(values, shares, |value, share| value * share) / total
     };
     rows.map(mean).collect()
 }

@@ -119,17 +119,23 @@ pub fn figures_of_points(quality: f64, sweep: Vec<SweepPoint>, actual: &Outcomes
         return without_costs(quality);
     };
     let singles = single_points(actual.quality(), cost);
-    let costs = singles.iter().map(|single| single.cost_usd);
-    let low = costs.clone().fold(f64::INFINITY, f64::min);
-    let high = costs.fold(f64::NEG_INFINITY, f64::max);
-    let points: Vec<CostQuality> =
-        sweep.iter().map(|it| it.point).chain(singles.iter().copied()).collect();
+    let points: Vec<CostQuality> = sweep.iter().map(|it| it.point).collect();
     Figures {
         quality,
-        frontier_area: Some(area(&hull(&points), low, high)),
+        frontier_area: Some(area_of(&points, &singles)),
         cost_to_match: cost_to_match(&sweep, &singles),
         sweep,
     }
+}
+
+/// The mean height of the hull of a sweep's points and the single models' between the costs of the
+/// cheapest and the dearest single model.
+pub(crate) fn area_of(sweep: &[CostQuality], singles: &[CostQuality]) -> f64 {
+    let costs = singles.iter().map(|single| single.cost_usd);
+    let low = costs.clone().fold(f64::INFINITY, f64::min);
+    let high = costs.fold(f64::NEG_INFINITY, f64::max);
+    let points: Vec<CostQuality> = sweep.iter().chain(singles).copied().collect();
+    area(&hull(&points), low, high)
 }
 
 /// The upper convex hull of `points`, all finite, from the cheapest on: costs ascend, quality

@@ -2,6 +2,21 @@
 //!
 //! Views of slices, so that tables stay in the crate that knows tables. All numbers are checked
 //! to be finite once, here; argmax and sums then need no thought for NaN.
+//!
+//! ```
+//! use pointsman_eval::{baselines::baselines, matrix::{Matrix, Outcomes}};
+//!
+//! # fn main() -> Result<(), pointsman_eval::error::MatrixError> {
+//! // Four prompts, two models; the second is cheaper, and right where the first is not.
+//! let quality = Matrix::new(&[1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0], 4, 2)?;
+//! let dollars = [0.004, 0.001, 0.004, 0.001, 0.004, 0.001, 0.004, 0.001];
+//! let outcomes = Outcomes::new(quality, Some(Matrix::new(&dollars, 4, 2)?))?;
+//! let found = baselines(&outcomes);
+//! assert_eq!((found.best_single.model_index, found.best_single.quality), (0, 0.75));
+//! assert_eq!(found.oracle.quality, 1.0); // the best model of each prompt, known beforehand
+//! # Ok(())
+//! # }
+//! ```
 
 use crate::{error::MatrixError, moments::float_of};
 

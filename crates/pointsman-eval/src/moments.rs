@@ -44,9 +44,9 @@ impl Moments {
         if total_weight == 0.0 {
             return;
         }
-        let mean =
-            ordered_sum_of_pairs(values, weights, |value, weight| value * weight) / total_weight;
-        let squared_deviations = ordered_sum_of_pairs(values, weights, |value, weight| {
+        let mean = ordered_sum_of_pairs::<LANES>(values, weights, |value, weight| value * weight)
+            / total_weight;
+        let squared_deviations = ordered_sum_of_pairs::<LANES>(values, weights, |value, weight| {
             weight * ((value - mean) * (value - mean))
         });
         self.merge(&Self { total_weight, mean, squared_deviations });
@@ -113,8 +113,9 @@ impl CoMoments {
         let n_rows = float_of(left.len());
         let mean = |values: &[f64]| ordered_sum(values, |value| value) / n_rows.max(1.0);
         let means = (mean(left), mean(right));
-        let products =
-            ordered_sum_of_pairs(left, right, |left, right| (left - means.0) * (right - means.1));
+        let products = ordered_sum_of_pairs::<LANES>(left, right, |left, right| {
+            (left - means.0) * (right - means.1)
+        });
         self.merge(&Self { n_rows, means, products });
     }
 
@@ -150,8 +151,12 @@ fn ordered_sum(values: &[f64], term: impl Fn(f64) -> f64) -> f64 {
     lanes.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
 }
 
-/// As [`ordered_sum`], of two columns of one length.
-fn ordered_sum_of_pairs(left: &[f64], right: &[f64], term: impl Fn(f64, f64) -> f64) -> f64 {
+/// As [`ordered_sum`], of two columns of one length and with as many sums side by side as told.
+pub(crate) fn ordered_sum_of_pairs<const LANES: usize>(
+    left: &[f64],
+    right: &[f64],
+    term: impl Fn(f64, f64) -> f64,
+) -> f64 {
     let (left_blocks, left_rest) = left.as_chunks::<LANES>();
     let (right_blocks, right_rest) = right.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];

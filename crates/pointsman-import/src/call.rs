@@ -12,6 +12,7 @@ use pointsman_log::record::{
 
 use crate::{
     chat::Prompt,
+    edits::share_changed,
     item::{Dropped, Item, Reason},
 };
 
@@ -49,6 +50,8 @@ pub(crate) struct Call {
     pub(crate) finish_reason: Option<String>,
     /// Whether the tools that the answer called did what they should.
     pub(crate) tool_success: Option<bool>,
+    /// How much of the answer its reader changed, from nothing, 0, to all of it, 1.
+    pub(crate) share_changed: Option<f64>,
 }
 
 /// A grade and what it is of.
@@ -97,6 +100,10 @@ pub(crate) struct Draft {
     pub(crate) metrics: Vec<MetricRecord>,
     pub(crate) finish_reason: Option<String>,
     pub(crate) tool_success: Option<bool>,
+    /// What was answered.
+    pub(crate) answer: Option<String>,
+    /// What its reader made of it in the end.
+    pub(crate) kept_answer: Option<String>,
     pub(crate) propensity: Option<PropensityRecord>,
     /// What decided, by the source's name for it.
     pub(crate) policy: Option<String>,
@@ -166,7 +173,10 @@ impl Draft {
             metrics: self.metrics,
         };
         let (finish_reason, tool_success) = (self.finish_reason, self.tool_success);
-        Ok(Found::Call(Box::new(Call { decision, outcome, finish_reason, tool_success })))
+        let answers = self.answer.zip(self.kept_answer);
+        let share_changed = answers.map(|(answer, kept)| share_changed(&answer, &kept));
+        let call = Call { decision, outcome, finish_reason, tool_success, share_changed };
+        Ok(Found::Call(Box::new(call)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why an import cannot be: one sentence that says what to do.
 
-use std::{io, path::PathBuf};
+use std::{error::Error, io, path::PathBuf};
 
 /// Why there is no import. Rows that are merely of no use are counted instead.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -14,20 +14,29 @@ pub enum ImportError {
     Unreadable { path: PathBuf, source: io::Error },
     /// Bytes of a compressed file that are missing or wrong.
     #[error(
-        "`{}` is cut off or damaged after {n_rows} rows ({reason}); copy it again, then run the same \
-         command: it goes on from there", path.display()
+        "`{}` is cut off or damaged after {} ({reason}); copy it again, then run the same command: it \
+         goes on from there", path.display(), rows(*n_rows)
     )]
     Damaged { path: PathBuf, n_rows: u64, reason: String },
     /// A file without a row.
     #[error("`{}` is empty; leave it out", path.display())]
     Empty { path: PathBuf },
-    /// Columns in a form that is not read here.
+    /// Columns where they are not read, or by a program that reads none.
     #[error(
-        "`{}` is Parquet, which is not imported; write it as NDJSON first, for example with \
+        "`{}` is Parquet, which cannot be read here; write it as NDJSON first, for example with \
          `duckdb -c \"copy (from '{}') to 'log.ndjson' (format json)\"`",
         path.display(), path.display()
     )]
     Parquet { path: PathBuf },
+    /// Columns of which nobody says what they hold.
+    #[error(
+        "`{}` is Parquet, as its first bytes say, and its columns may hold anything; write a map of \
+         them as docs/import.md shows, and pass it with --map FILE", path.display()
+    )]
+    ParquetWithoutMap { path: PathBuf },
+    /// Whatever whoever reads tables says.
+    #[error(transparent)]
+    Table(Box<dyn Error + Send + Sync>),
     /// A format that nobody knows.
     #[error("`{name}` is not a format; known are {known}")]
     UnknownFormat { name: String, known: String },
@@ -97,6 +106,19 @@ pub enum ImportError {
     )]
     Changed { path: PathBuf },
     /// The caller said stop.
-    #[error("stopped after {n_rows} rows; the same command goes on from there")]
+    #[error("stopped after {}; the same command goes on from there", rows(*n_rows))]
     Stopped { n_rows: u64 },
+}
+
+fn rows(n: u64) -> String {
+    if n == 1 { "1 row".to_owned() } else { format!("{n} rows") }
+}
+
+/// What is wrong with a text of TOML, on one line, after the line where it is.
+pub(crate) fn toml_problem(error: &toml::de::Error, text: &str) -> String {
+    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
 }

@@ -27,6 +27,7 @@ mod call;
 mod cell;
 mod chat;
 mod csv;
+mod edits;
 mod known;
 mod manifest;
 mod messages;
@@ -34,6 +35,7 @@ mod nearest;
 mod open;
 mod rows;
 mod sink;
+mod table;
 mod traces;
 
 #[cfg(test)]
@@ -45,3 +47,4 @@ pub use nearest::{edit_distance, nearest_model};
 pub use rules::Rules;
 pub use run::{FileFound, Imported, Options, Origin, Progress, import};
 pub use survey::{DroppedRows, Gap, Known, Names, Pools, Survey};
+pub use table::{OpenTable, Table};

@@ -155,38 +155,73 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), ImportError> 
         .map_err(|source| ImportError::Unwritable { path: path.to_path_buf(), source })
 }
 
-/// Held for as long as an import runs; the operating system's, so that it goes with the process.
+/// Held for as long as an import runs; the operating system's, so that it goes with the process. Its file
+/// goes with it too, and so does a folder that was made for it and stayed empty.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
+    path: PathBuf,
+    /// The folder, if it was not there before.
+    made: Option<PathBuf>,
 }
 
 impl Lock {
+    /// How often the lock is taken anew because its file was removed meanwhile.
+    const N_TRIES: usize = 100;
+
     /// Makes the folder, if it is not there, and takes its lock at once or not at all.
     pub(crate) fn take(dir: &Path) -> Result<Self, ImportError> {
         let failed = |source| ImportError::Unwritable { path: dir.to_path_buf(), source };
-        fs::create_dir_all(dir).map_err(failed)?;
+        let made = (!dir.is_dir()).then(|| dir.to_path_buf());
         let path = dir.join(LOCK);
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { file }),
-            Err(TryLockError::WouldBlock) => Err(ImportError::Locked { path: dir.to_path_buf() }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+        for _ in 0..Self::N_TRIES {
+            fs::create_dir_all(dir).map_err(failed)?;
+            let file = File::options()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&path)
+                .map_err(failed)?;
+            match file.try_lock() {
+                Ok(()) if is_at(&file, &path).map_err(failed)? => {
+                    return Ok(Self { file, path, made });
+                }
+                Ok(()) => {} // whoever held it has just ended, and removed it
+                Err(TryLockError::WouldBlock) => break,
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
         }
+        Err(ImportError::Locked { path: dir.to_path_buf() })
     }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Whoever cannot unlock cannot say so either.
+        // Whoever cannot remove or unlock cannot say so either; only an empty folder can be removed.
+        drop(fs::remove_file(&self.path));
         drop(self.file.unlock());
+        drop(self.made.as_ref().map(fs::remove_dir));
     }
+}
+
+/// Whether `file` is still what stands at `path`.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (held.dev(), held.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether `file` is still what stands at `path`: a file that is open cannot be removed here.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
 }
 
 /// Refuses a folder that holds anything but an import.

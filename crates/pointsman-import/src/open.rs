@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    fs::File,
+    fs::{self, File},
     io::{self, BufRead, BufReader, Read, Seek as _},
     path::Path,
     rc::Rc,
@@ -59,6 +59,16 @@ pub(crate) fn open(path: &Path) -> Result<Input, ImportError> {
         }
     };
     Ok(Input { bytes, n_read })
+}
+
+/// Whether a file begins as Parquet does.
+pub(crate) fn is_parquet(path: &Path) -> Result<bool, ImportError> {
+    let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+    let mut head = Vec::new();
+    if !fs::metadata(path).map_err(unreadable)?.is_dir() {
+        File::open(path).map_err(unreadable)?.take(4).read_to_end(&mut head).map_err(unreadable)?;
+    }
+    Ok(head == b"PAR1")
 }
 
 /// A reader that says how much was read.

@@ -5,15 +5,19 @@
 //! row beyond the limit is passed over and said. The weakness: a bracket too few in one element of an
 //! array takes the rest of the array with it; lines are independent of each other.
 
+mod scan;
+
 use std::io::{self, BufRead, Read as _};
 
 use crate::{csv, vw::text};
+use scan::Scan;
 
 /// How much of the beginning is looked at to tell the layout.
 const HEAD: u64 = 1 << 16;
 
 /// Keys of objects that wrap an array of rows.
-const ENVELOPES: [&str; 5] = ["data", "records", "rows", "results", "resourceSpans"];
+const ENVELOPES: [&str; 6] =
+    ["data", "records", "rows", "results", "resourceSpans", "resourceLogs"];
 
 /// How the rows of a file are laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub(crate) struct Rows {
     limit: usize,
     /// Depth of brackets around rows: of the array, and of the object around it.
     outer: usize,
+    /// Whether the object around the rows has an array of rows, so far.
+    has_array: bool,
     csv: csv::Table,
     /// Whether the row is a line without its end: the file's last, and perhaps not all of it.
     pub(crate) is_open_end: bool,
@@ -72,9 +78,16 @@ impl Rows {
         }
         let layout = layout(&head);
         let bytes: Box<dyn BufRead> = Box::new(io::Cursor::new(head).chain(bytes));
-        let csv = csv::Table::default();
-        let is_open_end = false;
-        let mut rows = Self { bytes, layout, limit, outer: 0, csv, is_open_end, row: Vec::new() };
+        let mut rows = Self {
+            bytes,
+            layout,
+            limit,
+            outer: 0,
+            has_array: false,
+            csv: csv::Table::default(),
+            is_open_end: false,
+            row: Vec::new(),
+        };
         if layout == Layout::Csv {
             rows.csv.read_header(&mut rows.bytes, limit)?;
         }
@@ -136,7 +149,8 @@ impl Rows {
         }
     }
 
-    /// Between rows, `outer` is 2 within the array and 1 within the object around it.
+    /// Between rows, `outer` is 2 within the array and 1 within the object around it. An object without
+    /// an array of rows is a row without keys, so that it is told.
     fn next_in_envelope(&mut self) -> io::Result<Next> {
         loop {
             let Some(byte) = peek(&mut self.bytes)? else {
@@ -145,8 +159,16 @@ impl Rows {
                 return Ok(if was_open { Next::CutOff } else { Next::End });
             };
             match (self.outer, byte) {
-                (0, b'{') | (2, b']') => self.outer = 1,
-                (1, b'}') => self.outer = 0,
+                (0, b'{') => (self.outer, self.has_array) = (1, false),
+                (2, b']') => self.outer = 1,
+                (1, b'}') => {
+                    self.outer = 0;
+                    if !self.has_array {
+                        self.bytes.consume(1);
+                        self.row.extend_from_slice(b"{}");
+                        return Ok(Next::Row);
+                    }
+                }
                 (1, b'"') => {
                     self.enter_or_pass()?;
                     continue;
@@ -169,7 +191,7 @@ impl Rows {
                 Some(b':' | b' ' | b'\n' | b'\r' | b'\t') => self.bytes.consume(1),
                 Some(b'[') if is_envelope => {
                     self.bytes.consume(1);
-                    self.outer = 2;
+                    (self.outer, self.has_array) = (2, true);
                     break;
                 }
                 Some(b'}' | b',') | None => break,
@@ -272,54 +294,6 @@ fn take_value(bytes: &mut Box<dyn BufRead>, limit: usize, row: &mut Vec<u8>) -> 
         if end.is_some() {
             return Ok(if is_long { Next::TooLong } else { Next::Row });
         }
-    }
-}
-
-/// Where the scan of a value stands.
-#[derive(Debug, Default)]
-struct Scan {
-    depth: usize,
-    in_text: bool,
-    is_escaped: bool,
-    /// A number or a word, which ends before what ends it.
-    in_word: bool,
-}
-
-impl Scan {
-    /// Where the value ends in `chunk`: the index after its last byte.
-    fn end_in(&mut self, chunk: &[u8]) -> Option<usize> {
-        for (at, &byte) in chunk.iter().enumerate() {
-            if self.in_text {
-                match byte {
-                    _ if self.is_escaped => self.is_escaped = false,
-                    b'\\' => self.is_escaped = true,
-                    b'"' => {
-                        self.in_text = false;
-                        if self.depth == 0 {
-                            return Some(at + 1);
-                        }
-                    }
-                    _ => {}
-                }
-                continue;
-            }
-            let is_end = matches!(byte, b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t');
-            if self.in_word && is_end {
-                return Some(at);
-            }
-            match byte {
-                b'"' => self.in_text = true,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => {
-                    self.depth = self.depth.saturating_sub(1);
-                    if self.depth == 0 {
-                        return Some(at + 1);
-                    }
-                }
-                _ => self.in_word = self.depth == 0,
-            }
-        }
-        None
     }
 }
 

@@ -2,24 +2,30 @@
 //!
 //! Rules are tried in their order, and the first that fits gives the quality. What the caller does next
 //! in the same conversation, ask the same again or complain, corrects the call before, if that rule
-//! stands above the one that had fitted. The weakness: such qualities are guesses about satisfaction;
+//! stands above the one that had fitted. Questions are compared as hashes; where a rule allows for small
+//! edits, questions of up to 4 KiB are kept as texts, and longer ones have to be equal. The weakness: such qualities are guesses about satisfaction;
 //! the report says how many calls each rule decided, so that nobody takes them for grades.
+
+mod file;
 
 use std::collections::HashMap;
 
 use pointsman_log::record::{
     DecisionRecord, MetricRecord, OutcomeRecord, RoleRecord, Scope, Status,
 };
-use serde::Deserialize;
 
 use crate::{
     call::{Call, metric},
+    edits::share_changed,
     error::ImportError,
     known::{IdHash, hash},
 };
 
 /// The most conversations that are remembered twice over; the oldest are forgotten first.
 const MAX_CONVERSATIONS: usize = 500_000;
+/// The longest question that is kept as a text, and how much text is remembered twice over, in bytes.
+const MAX_ASKED_BYTES: usize = 4 << 10;
+const MAX_TEXT_BYTES: usize = 64 << 20;
 
 /// The name of the metric that is the quality.
 pub(crate) const QUALITY: &str = "quality";
@@ -48,33 +54,16 @@ enum When {
     ToolSuccess(bool),
     /// A score lies between two numbers, both included.
     Score { name: String, at_least: f64, at_most: f64 },
-    /// The caller asks the same again within so many milliseconds.
-    Regenerated { within_ms: u64 },
+    /// A share of the answer's text that lies between two numbers, both included, was changed by its
+    /// reader.
+    Edited { at_least: f64, at_most: f64 },
+    /// The caller asks the same again within so many milliseconds, or what differs from it by such a
+    /// share of its text at most.
+    Regenerated { within_ms: u64, at_most: f64 },
     /// The caller's next message holds one of these phrases, in lower case.
     Complaint { phrases: Vec<String>, within_ms: u64 },
     /// No rule above fits, and the call succeeded.
     Otherwise,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RulesFile {
-    #[serde(default)]
-    rules: Vec<RuleFile>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RuleFile {
-    when: String,
-    quality: f64,
-    is: Option<Vec<String>>,
-    name: Option<String>,
-    at_least: Option<f64>,
-    at_most: Option<f64>,
-    success: Option<bool>,
-    phrases: Option<Vec<String>>,
-    within_minutes: Option<f64>,
 }
 
 impl Rules {
@@ -83,16 +72,7 @@ impl Rules {
     /// # Errors
     /// [`ImportError::Rules`] where it is not TOML, has no rule, or a rule is not one.
     pub fn from_toml(text: &str) -> Result<Self, ImportError> {
-        let file: RulesFile = toml::from_str(text).map_err(|error| {
-            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-            ImportError::Rules { message }
-        })?;
-        if file.rules.is_empty() {
-            let message = "there is none; add a [[rules]] table".to_owned();
-            return Err(ImportError::Rules { message });
-        }
-        let rules = file.rules.iter().zip(1..).map(|(rule, number)| checked(rule, number));
-        Ok(Self { rules: rules.collect::<Result<_, _>>()? })
+        file::rules(text).map(|rules| Self { rules })
     }
 
     /// How each rule is named in the report, in their order.
@@ -114,6 +94,9 @@ impl Rules {
                 .outcome
                 .metric(name)
                 .is_some_and(|value| (*at_least..=*at_most).contains(&value)),
+            When::Edited { at_least, at_most } => {
+                call.share_changed.is_some_and(|share| (*at_least..=*at_most).contains(&share))
+            }
             When::Regenerated { .. } | When::Complaint { .. } => false,
             When::Otherwise => !is_failed,
         };
@@ -129,6 +112,7 @@ impl Rules {
             When::Error
             | When::FinishReason(_)
             | When::ToolSuccess(_)
+            | When::Edited { .. }
             | When::Regenerated { .. }
             | When::Complaint { .. }
             | When::Otherwise => false,
@@ -140,11 +124,11 @@ impl Rules {
     fn later(&self, last: &Last, next: &Next<'_>) -> Option<MetricRecord> {
         let since_ms = next.ts_ms.checked_sub(last.ts_ms)?;
         let fits = |rule: &Rule| match &rule.when {
-            When::Regenerated { within_ms } => {
-                since_ms <= *within_ms && last.asked == Some(hash(&next.asked))
+            When::Regenerated { within_ms, at_most } => {
+                since_ms <= *within_ms && last.asks(next.asked, *at_most)
             }
             When::Complaint { phrases, within_ms } => {
-                let is_new = last.asked != Some(hash(&next.asked));
+                let is_new = last.asked != Some(hash(next.asked));
                 let complains = phrases.iter().any(|phrase| next.asked.contains(phrase.as_str()));
                 since_ms <= *within_ms && is_new && complains && next.is_follow_up
             }
@@ -152,6 +136,7 @@ impl Rules {
             | When::FinishReason(_)
             | When::ToolSuccess(_)
             | When::Score { .. }
+            | When::Edited { .. }
             | When::Otherwise => false,
         };
         let place = self.rules.iter().position(fits)?;
@@ -159,6 +144,14 @@ impl Rules {
             return None;
         }
         self.metric(place)
+    }
+
+    /// The text of a question that is not too long, where a rule compares it with the next one.
+    fn text_of(&self, asked: String) -> Option<String> {
+        let compares =
+            |rule: &Rule| matches!(rule.when, When::Regenerated { at_most, .. } if 0.0 < at_most);
+        let is_short = !asked.is_empty() && asked.len() <= MAX_ASKED_BYTES;
+        (is_short && self.rules.iter().any(compares)).then_some(asked)
     }
 
     fn metric(&self, place: usize) -> Option<MetricRecord> {
@@ -175,7 +168,9 @@ fn named(rule: &Rule, number: usize) -> String {
         When::ToolSuccess(true) => "tools succeeded".to_owned(),
         When::ToolSuccess(false) => "tools failed".to_owned(),
         When::Score { name, .. } => format!("score {name}"),
-        When::Regenerated { .. } => "asked again".to_owned(),
+        When::Edited { at_least, at_most } => format!("edited by {at_least} to {at_most}"),
+        When::Regenerated { at_most, .. } if *at_most == 0.0 => "asked again".to_owned(),
+        When::Regenerated { at_most, .. } => format!("asked again, edited by up to {at_most}"),
         When::Complaint { .. } => "complaint".to_owned(),
         When::Otherwise => "otherwise".to_owned(),
     };
@@ -186,82 +181,6 @@ fn named(rule: &Rule, number: usize) -> String {
 fn place_of(source: &str) -> Option<usize> {
     let (number, _) = source.strip_prefix("rule ")?.split_once(':')?;
     number.parse::<usize>().ok()?.checked_sub(1)
-}
-
-fn checked(file: &RuleFile, number: usize) -> Result<Rule, ImportError> {
-    let wrong = |what: &str| ImportError::Rules { message: format!("rule {number}: {what}") };
-    if !(0.0..=1.0).contains(&file.quality) {
-        return Err(wrong("`quality` has to be from 0 to 1"));
-    }
-    let (when, allowed) = when_of(file, &wrong)?;
-    let given = [
-        ("is", file.is.is_some()),
-        ("name", file.name.is_some()),
-        ("at_least", file.at_least.is_some()),
-        ("at_most", file.at_most.is_some()),
-        ("success", file.success.is_some()),
-        ("phrases", file.phrases.is_some()),
-        ("within_minutes", file.within_minutes.is_some()),
-    ];
-    let odd = given.iter().find(|(key, is_given)| *is_given && !allowed.contains(key));
-    match odd {
-        Some((key, _)) => Err(wrong(&format!("`{key}` has no meaning here"))),
-        None => Ok(Rule { when, quality: file.quality }),
-    }
-}
-
-/// When a rule fits, and the keys that it may have besides `when` and `quality`.
-fn when_of(
-    file: &RuleFile,
-    wrong: &dyn Fn(&str) -> ImportError,
-) -> Result<(When, &'static [&'static str]), ImportError> {
-    let within_ms = minutes(file.within_minutes.unwrap_or(60.0))
-        .ok_or_else(|| wrong("`within_minutes` has to be from 0 to 1000000"))?;
-    let found: (When, &'static [&'static str]) = match file.when.as_str() {
-        "error" => (When::Error, &[]),
-        "finish_reason" => {
-            let reasons = file.is.clone().filter(|all| !all.is_empty());
-            let reasons = reasons.ok_or_else(|| wrong("`is` has to list reasons"))?;
-            (When::FinishReason(reasons), &["is"])
-        }
-        "tools" => {
-            let success = file.success.ok_or_else(|| wrong("`success` has to be true or false"))?;
-            (When::ToolSuccess(success), &["success"])
-        }
-        "score" => {
-            let name = file.name.clone().ok_or_else(|| wrong("`name` has to name the score"))?;
-            let at_least = file.at_least.unwrap_or(f64::NEG_INFINITY);
-            let at_most = file.at_most.unwrap_or(f64::INFINITY);
-            (When::Score { name, at_least, at_most }, &["name", "at_least", "at_most"])
-        }
-        "regenerated" => (When::Regenerated { within_ms }, &["within_minutes"]),
-        "complaint" => {
-            let are_words = |all: &&Vec<String>| {
-                !all.is_empty() && all.iter().all(|one| !one.trim().is_empty())
-            };
-            let phrases = file.phrases.as_ref().filter(are_words);
-            let phrases = phrases.ok_or_else(|| wrong("`phrases` has to list words"))?;
-            let phrases = phrases.iter().map(|phrase| folded(phrase)).collect();
-            (When::Complaint { phrases, within_ms }, &["phrases", "within_minutes"])
-        }
-        "otherwise" => (When::Otherwise, &[]),
-        other => {
-            return Err(wrong(&format!(
-                "when = \"{other}\" is not known; known are error, finish_reason, tools, score, \
-                 regenerated, complaint, otherwise"
-            )));
-        }
-    };
-    Ok(found)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the minutes are from zero to a million"
-)]
-fn minutes(minutes: f64) -> Option<u64> {
-    (0.0..=1e6).contains(&minutes).then_some((minutes * 60_000.0) as u64)
 }
 
 /// The last call of a conversation.
@@ -275,12 +194,23 @@ struct Last {
     is_graded: bool,
     /// The hash of what was asked.
     asked: Option<IdHash>,
+    /// What was asked, where a rule needs it and it is not too long.
+    text: Option<String>,
+}
+
+impl Last {
+    /// Whether `asked` is what was asked, but for a share of its text.
+    fn asks(&self, asked: &str, at_most: f64) -> bool {
+        let differs_by = |text: &String| share_changed(text, asked);
+        self.asked == Some(hash(asked))
+            || 0.0 < at_most && self.text.as_ref().map(differs_by).is_some_and(|by| by <= at_most)
+    }
 }
 
 /// The call after it.
 struct Next<'a> {
     ts_ms: u64,
-    asked: std::borrow::Cow<'a, str>,
+    asked: &'a str,
     /// Whether it goes on with the conversation, and does not begin it anew.
     is_follow_up: bool,
 }
@@ -291,6 +221,8 @@ pub(crate) struct Correction {
     pub(crate) decision_id: String,
     pub(crate) ts_ms: u64,
     pub(crate) metric: MetricRecord,
+    /// The rule that had decided before, by its name.
+    pub(crate) replaces: Option<String>,
 }
 
 /// Rules at work, with the conversations that they remember.
@@ -299,11 +231,13 @@ pub(crate) struct Judge {
     rules: Rules,
     young: HashMap<IdHash, Last>,
     old: HashMap<IdHash, Last>,
+    /// Texts of `young`, those that were replaced since among them.
+    n_text_bytes: usize,
 }
 
 impl Judge {
     pub(crate) fn new(rules: Rules) -> Self {
-        Self { rules, young: HashMap::new(), old: HashMap::new() }
+        Self { rules, young: HashMap::new(), old: HashMap::new(), n_text_bytes: 0 }
     }
 
     pub(crate) const fn rules(&self) -> &Rules {
@@ -332,11 +266,12 @@ impl Judge {
         let asked = folded(asked.map(|one| one.content.as_str()).unwrap_or_default());
         let is_follow_up = messages.iter().any(|one| one.role == RoleRecord::Assistant);
         let last = self.young.get(&session).or_else(|| self.old.get(&session));
-        let next = Next { ts_ms: decision.ts_ms, asked: asked.as_str().into(), is_follow_up };
+        let next = Next { ts_ms: decision.ts_ms, asked: &asked, is_follow_up };
         let corrected = last.filter(|last| !last.is_graded).and_then(|last| {
             let metric = self.rules.later(last, &next)?;
             let decision_id = last.decision_id.clone();
-            Some(Correction { decision_id, ts_ms: decision.ts_ms, metric })
+            let replaces = last.place.and_then(|place| self.rules.names().nth(place));
+            Some(Correction { decision_id, ts_ms: decision.ts_ms, metric, replaces })
         });
         let quality = outcome
             .and_then(|outcome| outcome.metrics.iter().rev().find(|metric| metric.name == QUALITY));
@@ -347,10 +282,13 @@ impl Judge {
             place,
             is_graded: quality.is_some() && place.is_none(),
             asked: (!asked.is_empty()).then(|| hash(&asked)),
+            text: self.rules.text_of(asked),
         };
-        if MAX_CONVERSATIONS <= self.young.len() {
+        if MAX_CONVERSATIONS <= self.young.len() || MAX_TEXT_BYTES <= self.n_text_bytes {
             self.old = std::mem::take(&mut self.young);
+            self.n_text_bytes = 0;
         }
+        self.n_text_bytes += last.text.as_ref().map_or(0, String::len);
         self.young.insert(session, last);
         corrected
     }

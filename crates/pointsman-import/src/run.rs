@@ -3,6 +3,7 @@
 mod files;
 mod joining;
 mod row;
+mod source;
 
 use std::{
     fs,
@@ -19,6 +20,7 @@ use crate::{
     rules::Rules,
     sink::Sink,
     survey::Survey,
+    table::OpenTable,
 };
 use files::Run;
 pub(crate) use files::damaged;
@@ -40,6 +42,8 @@ pub struct Options {
     pub rules: Option<Rules>,
     /// The score that is the quality.
     pub score: Option<String>,
+    /// Who reads Parquet by the columns of `map`; it is refused where nobody does.
+    pub open_table: Option<OpenTable>,
     /// Prices for calls whose cost the log does not have.
     pub catalog: Option<Catalog>,
     /// The longest row, in bytes.

@@ -207,6 +207,11 @@ impl<'a> Sink<'a> {
         let correction =
             self.judge.as_mut().and_then(|judge| judge.next(&decision, outcome.as_ref()));
         if let Some(correction) = correction {
+            if let Some(rule) = &correction.replaces
+                && let Some(n) = self.manifest.survey.rules.get_mut(rule)
+            {
+                *n = n.saturating_sub(1); // another rule decides, and is counted for it
+            }
             let metrics = vec![correction.metric];
             self.outcome(grade(correction.decision_id, correction.ts_ms, metrics))?;
         }

@@ -29,6 +29,10 @@ pub struct Survey {
     pub n_rows: u64,
     /// Rows that gave something that had not been there before.
     pub n_kept: u64,
+    /// Pieces of rows: the calls and scores of a row that holds several, else the row.
+    pub n_pieces: u64,
+    /// Pieces that gave something that had not been there before.
+    pub n_kept_pieces: u64,
     /// Rows, or parts of them, that gave nothing, by reason.
     pub dropped: BTreeMap<String, DroppedRows>,
     /// Calls whose id had been there before.

@@ -1,5 +1,8 @@
 //! Whole imports: what each fixture becomes, and what becomes of runs that go wrong.
 
+mod odd;
+mod tables;
+
 use super::*;
 use std::{
     fs,
@@ -21,6 +24,7 @@ fn options(inputs: &[PathBuf], out: &Path) -> Options {
         map: ColumnMap::default(),
         rules: None,
         score: None,
+        open_table: None,
         catalog: None,
         max_row_bytes: Options::MAX_ROW_BYTES,
         part_bytes: Options::PART_BYTES,
@@ -185,6 +189,7 @@ fn a_killed_run_loses_and_doubles_nothing() {
                 Err(error) => panic!("{error}"),
             }
             // What a kill may leave behind.
+            fs::create_dir_all(&cut.out).unwrap();
             written(&cut.out, "part-00077.ndjson", b"half a li");
             written(&cut.out, "part-00078.partial", b"");
         };
@@ -246,6 +251,11 @@ fn a_cut_file_is_said_and_gone_on_with() {
     assert!(!message.contains('\n'));
     written(dir.path(), "log.gz", &packed);
     assert_eq!(run(&options).unwrap().survey.known.n_decisions, 3000 - 60);
+    let packed = zstd::stream::encode_all(text.as_bytes(), 1).unwrap();
+    let path = written(dir.path(), "log.zst", &packed[..packed.len() - 100]);
+    let options = Options { inputs: vec![path], out: dir.path().join("other"), ..options };
+    let message = run(&options).unwrap_err().to_string();
+    assert!(message.contains("is cut off or damaged"), "{message}");
 }
 
 #[track_caller]
@@ -266,7 +276,7 @@ fn every_mistake_gets_a_sentence() {
         move |one: &mut Options| one.origin = Origin::Format(find(name).unwrap())
     };
     check_refusal(b"", plain, "is empty; leave it out");
-    check_refusal(b"PAR1....PAR1", plain, "is Parquet, which is not imported");
+    check_refusal(b"PAR1....PAR1", plain, "is Parquet, which cannot be read here");
     check_refusal(b"{\"a\":1}\n", plain, "its first row has `a`");
     check_refusal(b"hello\n", plain, "its first row has no JSON object");
     check_refusal(&[0x1f, 0x8b, 8, 0], plain, "is cut off or damaged");
@@ -312,9 +322,33 @@ fn other_settings_and_a_second_import_are_refused() {
     let other = Options { settings: vec![("--map".to_owned(), String::new())], ..first.clone() };
     let message = run(&other).unwrap_err().to_string();
     assert!(message.contains("was written with other settings (--map)"), "{message}");
-    let _held = manifest::Lock::take(&first.out).unwrap();
+    let held = manifest::Lock::take(&first.out).unwrap();
     let message = run(&first).unwrap_err().to_string();
     assert!(message.contains("another import writes into"), "{message}");
+    drop(held);
+    assert!(run(&first).unwrap().was_done);
+}
+
+/// What is refused, or was killed, leaves nothing behind that keeps another import away.
+#[test]
+fn a_refused_import_leaves_the_folder_as_it_was() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(dir.path(), "log", b"{\"a\":1}\n");
+    let refused = options(&[path], &dir.path().join("out"));
+    run(&refused).unwrap_err();
+    assert!(!refused.out.exists(), "a folder that was made for it");
+    fs::create_dir(&refused.out).unwrap();
+    run(&refused).unwrap_err();
+    assert_eq!(fs::read_dir(&refused.out).unwrap().count(), 0);
+    // The lock of a process that is gone.
+    written(&refused.out, "import.lock", b"");
+    let path = written(dir.path(), "calls", calls(3).as_bytes());
+    run(&options(&[path], &refused.out)).unwrap();
+    let entries = fs::read_dir(&refused.out).unwrap();
+    let name = |path: PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+    let mut names: Vec<String> = entries.map(|entry| name(entry.unwrap().path())).collect();
+    names.sort();
+    assert_eq!(names, ["import.json", "part-00000.ndjson"]);
 }
 
 #[test]
@@ -333,11 +367,15 @@ fn maps_are_checked() {
         ("[columns]\nid = \"a\"", "missing field `model`"),
         (
             "[columns]\nid = \"a\"\nmodel = \"b\"\ntime = \"c\"\nprice = \"d\"",
-            "unknown field `price`",
+            "line 5: unknown field `price`",
         ),
         (
             "[columns]\nid = \"a\"\nmodel = \"b\"\ntime = \"c\"\npropensity = \"d\"",
             "without `candidates`",
+        ),
+        (
+            "[columns]\nid = \"a\"\nmodel = \"b\"\ntime = \"c\"\nkept_answer = \"d\"",
+            "without `answer`",
         ),
     ] {
         let message = ColumnMap::from_toml(text).unwrap_err().to_string();

@@ -27,6 +27,7 @@ fn run(folder: &Path, name: &str, text: &str) -> Imported {
         map: ColumnMap::default(),
         rules: None,
         score: None,
+        open_table: None,
         catalog: None,
         max_row_bytes: Options::MAX_ROW_BYTES,
         part_bytes: Options::PART_BYTES,

@@ -3,9 +3,10 @@
 //! Besides the chat form it takes `{"prompt": "…"}` and the Responses form's `{"input": …}`, the
 //! fields by which OpenRouter's callers narrow the choice, and those of our own: `objective`,
 //! `candidates`, `deny`, `max_cost_usd`, `max_latency_ms`, `input_tokens`, `explore`, `explain`. Keys
-//! that are not known here are for the provider and are passed over. Texts are borrowed from the
-//! body wherever it holds them as they are. Its weakness: OpenRouter's caps on prices per request
-//! and per image are passed over, since catalogs know no such prices.
+//! that are not known here are for the provider: they are passed over and counted, but for those that
+//! are nearly keys of our own, which are refused. Texts are borrowed from the body wherever it holds
+//! them as they are. Its weakness: OpenRouter's caps on prices per request and per image, and its
+//! wish for models whose answers may be trained on, are passed over, since catalogs do not know them.
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/chat/create>,
 //! <https://platform.openai.com/docs/api-reference/responses/create> and
@@ -23,16 +24,19 @@ use pointsman_core::{
 };
 
 mod answer;
+mod keys;
 mod text;
+mod vendors;
 mod wire;
+mod wishes;
 
 pub use answer::AnswerBody;
 
 use crate::record::RoleRecord;
+use keys::Watched;
 use text::{Amount, Text, Typical};
-use wire::{
-    AimFile, BodyFile, DataCollection, InputFile, MessageFile, ObjectiveFile, ProviderFile, SortBy,
-};
+use wire::{BodyFile, InputFile, MessageFile};
+use wishes::{AimFile, MaxPriceFile, ObjectiveFile, SortBy};
 
 /// A chat body that has been read: it holds what a [`Request`] borrows.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +47,7 @@ pub struct ChatBody<'a> {
     max_tokens: Option<Tokens>,
     input_tokens: Option<Tokens>,
     limits: Limits<'a>,
+    n_unknown_keys: u32,
     /// What the caller asks of the router itself.
     pub asks: Asks<'a>,
 }
@@ -158,6 +163,9 @@ pub enum BodyError {
     /// More to write down than a caller may ask for.
     #[error("`{key}` {problem}")]
     TooLong { key: &'static str, problem: &'static str },
+    /// A key that is nearly one of ours, or that stands where only ours may.
+    #[error("`{key}` is not known; {advice}")]
+    UnknownKey { key: String, advice: String },
 }
 
 impl<'a> ChatBody<'a> {
@@ -167,10 +175,11 @@ impl<'a> ChatBody<'a> {
     ///
     /// # Errors
     /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type or twice,
-    /// for a body without a prompt or with an empty conversation, for limits that are no amounts,
-    /// for an objective that is not one, and for tags or a session id that are too long.
+    /// for a key that is nearly one of ours, for a body without a prompt or with an empty
+    /// conversation, for limits that are no amounts, for an objective that is not one, and for tags
+    /// or a session id that are too long.
     pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
-        let file: BodyFile<'a> = wire::read(bytes)?;
+        let file: Watched<'a, BodyFile<'a>> = wire::read(bytes)?;
         Self::try_from(file)
     }
 
@@ -191,16 +200,23 @@ impl<'a> ChatBody<'a> {
         &self.limits.allow_models
     }
 
+    /// How many keys were passed over that neither we nor a vendor that we know of would read.
+    pub fn n_unknown_keys(&self) -> u32 {
+        self.n_unknown_keys
+    }
+
     /// Whether a tool has just answered, so that the model that called it should go on.
     pub fn is_in_tool_loop(&self) -> bool {
         self.messages.last().is_some_and(|last| last.role == Role::Tool)
     }
 }
 
-impl<'a> TryFrom<BodyFile<'a>> for ChatBody<'a> {
+impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
     type Error = BodyError;
 
-    fn try_from(mut file: BodyFile<'a>) -> Result<Self, BodyError> {
+    fn try_from(body: Watched<'a, BodyFile<'a>>) -> Result<Self, BodyError> {
+        let n_unknown_keys = body.n_passed_over()?;
+        let mut file = body.fields;
         let needs = file.needs();
         let n_tools = file.n_tools();
         let max_tokens = [file.max_tokens, file.max_completion_tokens, file.max_output_tokens];
@@ -215,6 +231,7 @@ impl<'a> TryFrom<BodyFile<'a>> for ChatBody<'a> {
             max_tokens: max_tokens.into_iter().flatten().min().map(Tokens::new),
             input_tokens,
             limits,
+            n_unknown_keys,
             asks,
         })
     }
@@ -283,7 +300,7 @@ impl<'a> Aim<'a> {
     fn of(file: ObjectiveFile<'a>) -> Result<Self, BodyError> {
         let AimFile { preset, lambda, min_quality, max_cost_usd } = match file {
             ObjectiveFile::Preset(Text(name)) => return Ok(Self::Point(name)),
-            ObjectiveFile::Object(aims) => aims,
+            ObjectiveFile::Object(aims) => aims.fields,
         };
         let number = |key| move |problem| BodyError::Number { key, problem };
         match (preset, lambda, min_quality, max_cost_usd) {
@@ -311,14 +328,14 @@ fn names<'a>(names: &mut Option<Vec<Text<'a>>>) -> Vec<Cow<'a, str>> {
 
 impl<'a> Limits<'a> {
     fn of(file: &mut BodyFile<'a>) -> Result<Self, BodyError> {
-        let mut provider = file.provider.take().unwrap_or_default();
+        let mut provider = file.provider.take().unwrap_or_default().fields;
         let needs_parameters = provider.require_parameters == Some(true);
         let price = |price: Option<Amount>, key| {
             let price = price.map(|Amount(dollars)| Price::from_dollars_per_million(dollars));
             price.transpose().map_err(|problem| BodyError::Number { key, problem })
         };
-        let (prompt, completion) =
-            provider.max_price.map_or((None, None), |caps| (caps.prompt, caps.completion));
+        let MaxPriceFile { prompt, completion } =
+            provider.max_price.take().unwrap_or_default().fields;
         let max_cost = file.max_cost_usd.map(Usd::from_dollars).transpose();
         let seconds = positive(
             provider.preferred_max_latency.map(|Typical(value)| value),
@@ -346,7 +363,7 @@ impl<'a> Limits<'a> {
             deny_models: names(&mut file.deny),
             allow_providers: names(&mut provider.only),
             deny_providers: names(&mut provider.ignore),
-            data_policy: data_policy(&provider),
+            data_policy: provider.data_policy(),
             max_cost: max_cost
                 .map_err(|problem| BodyError::Number { key: "max_cost_usd", problem })?,
             max_latency_ms: positive(file.max_latency_ms, "max_latency_ms")?,
@@ -377,16 +394,6 @@ impl<'a> Limits<'a> {
                 ..self.endpoints.clone()
             },
         }
-    }
-}
-
-fn data_policy(provider: &ProviderFile<'_>) -> DataPolicy {
-    if provider.zdr == Some(true) {
-        return DataPolicy::ZeroRetention;
-    }
-    match provider.data_collection {
-        Some(DataCollection::Deny) => DataPolicy::NoTraining,
-        Some(DataCollection::Allow) | None => DataPolicy::MayTrain,
     }
 }
 

@@ -107,6 +107,9 @@ impl Service {
     fn answer(&self, bytes: &[u8], caller: Option<&Caller>, keep: Keep) -> Result<Answer, Problem> {
         let started_ns = (self.effects.elapsed_ns)();
         let body = ChatBody::from_json(bytes)?;
+        if keep == Keep::Record {
+            self.metrics.unknown_fields(body.n_unknown_keys());
+        }
         let force = self.force.load();
         let (objective, aim) = force.loaded.objective(body.asks.aim.as_ref())?;
         let request = body.to_request();
@@ -172,7 +175,7 @@ impl Service {
         let candidate = workspace.candidates()[decision.model];
         let turn = conversation.map(|id| (id, made.turn(&candidate, workspace)));
         desk.drawn_endpoint = candidate.endpoint;
-        self.tally.keep(|out| made.write_latest(out, self, (desk, ticket.is_some())));
+        self.tally.keep(made.started_ns, |out| made.write_latest(out, self, (desk, ticket.is_some())));
         let fallbacks = made.fallbacks(desk, workspace, around);
         let explanation = (made.body.asks.explain == Explain::Yes).then(|| {
             let of = (workspace.candidates(), workspace.scores());

@@ -5,6 +5,8 @@ use serde::Serialize;
 
 const NANOS_PER_DOLLAR: u64 = 1_000_000_000;
 
+const DECIMAL: &[u8; 10] = b"0123456789";
+
 /// Appends any value. Numbers that do not exist become `null`.
 pub(crate) fn value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
     let written = serde_json::to_writer(&mut *out, value);
@@ -23,6 +25,7 @@ pub(crate) fn field<T: Serialize + ?Sized>(out: &mut Vec<u8>, key: &str, of: &T)
 }
 
 /// Appends a key that needs no escapes, and a comma before it.
+#[inline]
 pub(crate) fn raw_key(out: &mut Vec<u8>, key: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(key.as_bytes());
@@ -31,14 +34,15 @@ pub(crate) fn raw_key(out: &mut Vec<u8>, key: &str) {
 
 /// Appends an amount in dollars, exactly.
 pub(crate) fn dollars(out: &mut Vec<u8>, amount: Usd) {
-    let (whole, mut rest) = (amount.nanos() / NANOS_PER_DOLLAR, amount.nanos() % NANOS_PER_DOLLAR);
+    let (whole, rest) = (amount.nanos() / NANOS_PER_DOLLAR, amount.nanos() % NANOS_PER_DOLLAR);
     count(out, whole);
     if rest == 0 {
         return;
     }
+    let mut rest = u32::try_from(rest).unwrap_or(0);
     let mut digits = [b'0'; 9];
     for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        *digit = DECIMAL[(rest % 10) as usize];
         rest /= 10;
     }
     let n_digits = digits.iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 1);

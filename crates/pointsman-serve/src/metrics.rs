@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     pub(crate) n_steps: AtomicU64,
     pub(crate) n_escalated: AtomicU64,
     pub(crate) n_unlogged: AtomicU64,
+    pub(crate) n_unknown_fields: AtomicU64,
     pub(crate) n_outcomes: AtomicU64,
     pub(crate) n_outcomes_again: AtomicU64,
     pub(crate) n_outcomes_late: AtomicU64,
@@ -44,6 +45,13 @@ impl Metrics {
     pub(crate) fn problem(&self, problem: &Problem) {
         if let Some(index) = Code::ALL.iter().position(|&code| code == problem.code()) {
             up(&self.problems[index]);
+        }
+    }
+
+    /// Counts keys of a body that were passed over without being known.
+    pub(crate) fn unknown_fields(&self, n: u32) {
+        if 0 < n {
+            self.n_unknown_fields.fetch_add(u64::from(n), Ordering::Relaxed);
         }
     }
 
@@ -95,6 +103,11 @@ impl Metrics {
             ("steps_total", "Decisions after an answer.", &self.n_steps),
             ("escalated_total", "Of these, those that called another model.", &self.n_escalated),
             ("unlogged_total", "Decisions that are not in the journal.", &self.n_unlogged),
+            (
+                "unknown_fields_total",
+                "Keys of calls that nobody here knows, and that were passed over.",
+                &self.n_unknown_fields,
+            ),
             ("outcomes_total", "Outcomes taken.", &self.n_outcomes),
             ("outcomes_again_total", "Outcomes that were known already.", &self.n_outcomes_again),
             ("outcomes_late_total", "Outcomes that came late.", &self.n_outcomes_late),

@@ -197,12 +197,14 @@ impl From<BodyError> for Problem {
             | BodyError::NoRole { .. }
             | BodyError::Objective { .. }
             | BodyError::Weight { .. }
-            | BodyError::TooLong { .. } => Code::InvalidRequest,
+            | BodyError::TooLong { .. }
+            | BodyError::UnknownKey { .. } => Code::InvalidRequest,
         };
         let param = match &error {
             BodyError::Number { key, .. }
             | BodyError::Empty { key }
             | BodyError::TooLong { key, .. } => Some((*key).to_owned()),
+            BodyError::UnknownKey { key, .. } => Some(key.clone()),
             BodyError::NoRole { .. } => Some("messages".to_owned()),
             BodyError::Objective { .. } | BodyError::Weight { .. } => Some("objective".to_owned()),
             BodyError::NoDecision => Some("decision_id".to_owned()),

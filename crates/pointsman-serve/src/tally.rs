@@ -10,6 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// How many decisions are remembered.
 const MOST_LATEST: usize = 50;
 
+/// How long a decision that is remembered keeps the next ones from being it, once there are as many
+/// as that: nobody reads more of them in a second than a few hundred.
+const LATEST_APART_NS: u64 = 5_000_000;
+
 /// What was counted.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
@@ -58,6 +62,8 @@ struct Latest {
     slots: Vec<Vec<u8>>,
     /// Where the next one goes once every slot is taken: the oldest.
     next: usize,
+    /// When the newest came.
+    newest_ns: u64,
 }
 
 fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -99,9 +105,15 @@ impl Tally {
     }
 
     /// Remembers a decision, which `write` puts into an empty buffer as JSON; the oldest makes room.
-    /// One that comes while another is being written is passed over: no call waits for another here.
-    pub(crate) fn keep(&self, write: impl FnOnce(&mut Vec<u8>)) {
+    /// One that comes while another is being written, or close behind one, is passed over: no call
+    /// waits for another here, and a service under load does not write what nobody will see.
+    pub(crate) fn keep(&self, now_ns: u64, write: impl FnOnce(&mut Vec<u8>)) {
         let Ok(mut latest) = self.latest.try_lock() else { return };
+        let is_close = now_ns.saturating_sub(latest.newest_ns) < LATEST_APART_NS;
+        if latest.slots.len() == MOST_LATEST && is_close {
+            return;
+        }
+        latest.newest_ns = now_ns;
         let at = latest.next;
         if latest.slots.len() < MOST_LATEST {
             latest.slots.push(Vec::new());
@@ -142,10 +154,23 @@ mod tests {
         };
         assert_eq!(kept(), [0; 0]);
         for n in 0..=2 * MOST_LATEST {
-            tally.keep(|out| crate::json::value(out, &n));
+            let now_ns = n as u64 * LATEST_APART_NS;
+            tally.keep(now_ns, |out| crate::json::value(out, &n));
             let expected: Vec<usize> = (0..=n).rev().take(MOST_LATEST).collect();
             assert_eq!(kept(), expected);
         }
+    }
+
+    #[test]
+    fn of_many_at_once_some_are_passed_over() {
+        let tally = Tally::new(0);
+        let mut written = 0;
+        for now_ns in 0..2 * MOST_LATEST as u64 {
+            tally.keep(now_ns, |_| written += 1);
+        }
+        assert_eq!(written, MOST_LATEST);
+        tally.keep(LATEST_APART_NS + MOST_LATEST as u64, |_| written += 1);
+        assert_eq!(written, MOST_LATEST + 1);
     }
 
     #[test]

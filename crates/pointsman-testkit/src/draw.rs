@@ -29,6 +29,8 @@ pub enum Stream {
     Outcome,
     /// Which model a logging policy drew.
     Logging,
+    /// The words of one model's answer.
+    Answers,
 }
 
 /// A sequence of draws, fully determined by its key.

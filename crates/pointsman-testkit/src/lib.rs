@@ -9,6 +9,7 @@
 //! formula. A method that works here has passed a test, not proved itself; one that fails here is
 //! wrong. No figure from this crate says anything about a real model.
 
+mod answers;
 mod bandit;
 mod draw;
 mod fuzz;
@@ -17,6 +18,7 @@ mod prompts;
 mod truth;
 mod world;
 
+pub use answers::SimulatedAnswer;
 pub use bandit::{LoggedRound, log_rounds, true_value};
 pub use draw::{Draws, Stream};
 pub use fuzz::{SECONDS, SEED, fuzz};

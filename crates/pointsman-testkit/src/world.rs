@@ -4,6 +4,7 @@
 //! request can be asked for alone. Weakness: the turns of a conversation follow each other without
 //! others in between, and the mix of tasks never drifts.
 
+use crate::answers::{SimulatedAnswer, answer_of};
 use crate::draw::{Draws, Stream};
 use crate::models::{SimulatedModel, catalog_toml, default_models};
 use crate::prompts::{Setting, Task, compose};
@@ -137,6 +138,18 @@ impl World {
             .enumerate()
             .map(|(model, truth)| self.outcome_given(request, model, truth))
             .collect()
+    }
+
+    /// What the model at position `model` said to `request`, in a text that shows signs of how good
+    /// the outcome is; always the same.
+    ///
+    /// # Panics
+    /// If there is no such model.
+    pub fn answer(&self, request: &SimulatedRequest, model: usize) -> SimulatedAnswer {
+        let quality = self.outcome(request, model).quality;
+        let key = [request.index, u64::try_from(model).unwrap_or(u64::MAX)];
+        let draws = Draws::keyed(self.seed, Stream::Answers, &key);
+        answer_of(request.task_kind(), quality, draws)
     }
 
     fn outcome_given(&self, request: &SimulatedRequest, model: usize, truth: Truth) -> Outcome {

@@ -51,6 +51,8 @@ pub(crate) enum Learning {
     Alone(Family),
     /// Everything that may pay for such data; of a log, with these targets.
     Together(LogTargets),
+    /// What was decided before: candidates of one learner and one clip, their strengths ascending.
+    Decided(Vec<Candidate>),
 }
 
 /// What every model is fitted to in a log.
@@ -98,6 +100,21 @@ impl Family {
     /// A learner with weights as they are.
     pub(crate) fn new(learner: Learner, strengths: Vec<f64>) -> Self {
         Self { learner, clip: None, weights: 0, strengths }
+    }
+
+    /// The family of some candidates of one learner and one clip; of weights that are not clipped
+    /// in `n_weights` ways, since they do not vary, it takes those that there are.
+    pub(crate) fn of(candidates: &[Candidate], n_weights: usize) -> Self {
+        let first = candidates.first();
+        let clip = first.and_then(|candidate| candidate.clip);
+        let known = |clip: f64| CLIPS.iter().position(|one| one.to_bits() == clip.to_bits());
+        let weights = clip.and_then(known).map_or(0, |place| place + 1);
+        Self {
+            learner: first.map_or(Learner::Ridge, |candidate| candidate.learner),
+            clip,
+            weights: if weights < n_weights { weights } else { 0 },
+            strengths: candidates.iter().map(|candidate| candidate.strength).collect(),
+        }
     }
 
     /// Its candidates, one per strength.
@@ -182,6 +199,19 @@ mod tests {
             assert!((weights[2] / weights[0] - narrow(clip)).abs() < 1e-3, "{weights:?}");
             assert!((weights[5] - 1.0).abs() < 1e-6, "one outcome has nothing to be clipped to");
         }
+    }
+
+    #[test]
+    fn decided_candidates_find_their_weights_again() {
+        let candidate = |clip, strength| Candidate { learner: Learner::Ridge, clip, strength };
+        let places = |clip: Option<f64>, n_weights| {
+            let family = Family::of(&[candidate(clip, 3.0), candidate(clip, 10.0)], n_weights);
+            assert_eq!(family.strengths, [3.0, 10.0]);
+            family.weights
+        };
+        assert_eq!(places(None, 1 + CLIPS.len()), 0);
+        assert_eq!(places(Some(CLIPS[1]), 1 + CLIPS.len()), 2);
+        assert_eq!(places(Some(CLIPS[1]), 1), 0, "weights that do not vary are not clipped");
     }
 
     #[test]

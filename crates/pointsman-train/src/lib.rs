@@ -23,6 +23,7 @@ mod clusters;
 mod columns;
 mod cost;
 mod covariance;
+mod decided;
 mod factor;
 mod fitted;
 mod fold;

@@ -68,9 +68,9 @@ pub(crate) struct Choice {
     /// The candidate that says how hard a request is for all models alike. No choice depends on
     /// it; predictions do.
     pub(crate) direction: Option<usize>,
-    output_tokens: Option<Vec<LogLine>>,
-    cost_usd: Option<Vec<LogLine>>,
-    length_centre: f64,
+    pub(crate) output_tokens: Option<Vec<LogLine>>,
+    pub(crate) cost_usd: Option<Vec<LogLine>>,
+    pub(crate) length_centre: f64,
     pub(crate) report: Option<HeldOutReport>,
 }
 
@@ -103,6 +103,7 @@ impl<'a> Problem<'a> {
             Learning::Together(targets) => {
                 families(set.outcomes.draws().map(|_| targets), &weights)
             }
+            Learning::Decided(candidates) => vec![Family::of(&candidates, weights.len())],
         };
         let mut problem = Self {
             set: *set,

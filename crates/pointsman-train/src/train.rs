@@ -8,13 +8,14 @@ use crate::{
     fold::{N_FOLDS, fold_of},
     guarantee::Calibration,
     outcomes::Outcomes,
-    problem::Problem,
+    problem::{HeldOutFits, Problem},
 };
 use pointsman_core::scorer::ScorerParts;
 
 pub use crate::{
     blend::{Scale, StackValue},
     candidate::{Candidate, Learner, LogTargets},
+    decided::{Decided, decide, train_as},
     report::{HeldOutReport, MixValue, PointValue, SweepValue},
     select::CandidateValue,
 };
@@ -40,10 +41,10 @@ pub struct TrainingSet<'a> {
 /// How to learn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrainConfig {
-    seed: u64,
-    regularisation: Regularisation,
-    demands: Demands,
-    targets: LogTargets,
+    pub(crate) seed: u64,
+    pub(crate) regularisation: Regularisation,
+    pub(crate) demands: Demands,
+    pub(crate) targets: LogTargets,
 }
 
 /// Where the strength of the regularisation comes from.
@@ -67,6 +68,9 @@ pub enum TrainError {
     /// A strength that is not one.
     #[error("a regularisation of {found}; it must be from 0.001 to 1000000 (10 is usual)")]
     Strength { found: f64 },
+    /// A fit by what was decided for other models.
+    #[error("outcomes of {found} models, where what was decided before is about {expected}")]
+    OtherModels { found: usize, expected: usize },
     /// Columns that are not of one length.
     #[error("`{column}` has {found} rows where the design has {expected}")]
     Length { column: &'static str, found: usize, expected: usize },
@@ -136,6 +140,8 @@ pub struct Trained {
     /// What the policy was worth on held-out rows; `None` with a fixed strength. A point with a
     /// guarantee is valued on the calibration rows, which neither the fit nor the sweep have seen.
     pub held_out: Option<HeldOutReport>,
+    /// What held-out rows decided, for [`train_as`] on other rows; as [`decide`] says it.
+    pub decided: Option<Decided>,
     /// Mean quality of each model in the training rows.
     pub mean_quality: Vec<f64>,
     /// Mean dollars of each model in the training rows; zeros where costs are not known.
@@ -226,10 +232,7 @@ pub fn train(
     let problem = Problem::new(set, learning);
     let fits = match config.regularisation {
         Regularisation::Fixed(_) | Regularisation::Logistic(_) => None,
-        Regularisation::HeldOut => {
-            let fold = |&row: &u32| fold_of(set.groups[row as usize], config.seed);
-            Some(problem.held_out_fits(set.rows.iter().map(fold).collect(), progress))
-        }
+        Regularisation::HeldOut => Some(held_out_fits(&problem, config.seed, progress)),
     };
     progress(Progress::Comparing);
     let choice = match &fits {
@@ -243,6 +246,7 @@ pub fn train(
     let (parts, exact_terms) = problem.parts(fitted, &choice);
     let mut trained = Trained {
         parts,
+        decided: config.decides_once().then(|| Decided::of(&problem, &choice)).flatten(),
         candidates: choice.candidates,
         stacks: choice.kinds.tried,
         held_out: choice.report,
@@ -258,7 +262,19 @@ pub fn train(
     Ok(trained)
 }
 
-fn check(set: &TrainingSet<'_>) -> Result<(), TrainError> {
+/// Fits with one fold held out each.
+pub(crate) fn held_out_fits(
+    problem: &Problem<'_>,
+    seed: u64,
+    progress: &dyn Fn(Progress),
+) -> HeldOutFits {
+    let set = &problem.set;
+    let fold = |&row: &u32| fold_of(set.groups[row as usize], seed);
+    problem.held_out_fits(set.rows.iter().map(fold).collect(), progress)
+}
+
+/// Refuses a set that nothing can be learned from.
+pub(crate) fn check(set: &TrainingSet<'_>) -> Result<(), TrainError> {
     let expected = set.design.n_rows();
     let lengths = [
         ("outcomes", set.outcomes.n_rows()),

@@ -63,7 +63,7 @@ pub(crate) struct Args {
     /// Also write what every router predicts for every test row (`.parquet` or `.ndjson`).
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
-    /// Also write reliability diagrams as one HTML page.
+    /// Also write reliability diagrams, and frontiers of escalation, as one HTML page.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
     /// Also write the figures as JSON; `-` is standard output.
@@ -81,12 +81,13 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         args.tables.iter().chain(&args.escalation.answers).map(PathBuf::as_path).collect();
     let outputs = [args.json.as_deref(), args.predictions.as_deref(), args.html.as_deref()];
     files::check_apart(&inputs, &outputs)?;
+    args.escalation.check()?;
     if args.from_logs == 1 {
         bail!("--from-logs 1: one log has no interval; ask for 2 or more (20 is usual)");
     }
     let mut predictions = predictions::begin(args.predictions.as_deref())?;
     let (mut tables, mut escalation) = (Map::new(), Map::new());
-    let mut diagrams = Vec::new();
+    let (mut diagrams, mut plots) = (Vec::new(), Vec::new());
     for path in &args.tables {
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let stem = stem.with_context(|| format!("{} names no file", path.display()))?;
@@ -94,11 +95,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
             bail!("two tables are called `{stem}`; results are named by file, so rename one");
         }
         screen.say(&format!("{stem}:"))?;
-        let (result, mut value) = measure(args, (path, &stem), &mut predictions, screen)
+        let (result, value, found) = measure(args, (path, &stem), &mut predictions, screen)
             .with_context(|| path.display().to_string())?;
-        if let Some(found) = value.as_object_mut().and_then(|value| value.remove("escalation")) {
-            escalation.insert(stem.clone(), found);
+        if let Some(pairs) = found.pairs {
+            escalation.insert(stem.clone(), pairs);
         }
+        plots.extend(found.plots);
         diagrams.extend(page::diagrams(&stem, &result));
         tables.insert(stem, value);
         screen.say("")?;
@@ -107,7 +109,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         predictions.finish()?;
     }
     if let Some(path) = &args.html {
-        files::write(path, page::render(&diagrams)?.as_bytes())?;
+        files::write(path, page::render(&diagrams, &plots)?.as_bytes())?;
         screen.say(&format!("wrote {}", path.display()))?;
     }
     let mut all = json!({ "tables": tables });
@@ -123,7 +125,7 @@ fn measure(
     (path, stem): (&PathBuf, &str),
     predictions: &mut Option<PredictionWriter>,
     screen: &Screen,
-) -> Result<(TableResult, Value)> {
+) -> Result<(TableResult, Value, escalation::Reported)> {
     let options = load::read_options(args.quality_range);
     let paths = std::slice::from_ref(path);
     let loaded = load::load_table(paths, &options, FeatureSchema::default(), screen)?;
@@ -165,13 +167,14 @@ fn measure(
         curve.describe(screen)?;
         value["log_curve"] = curve.json();
     }
-    if let Some(found) = escalation::report(&args.escalation, &again, args.seed)? {
-        value["escalation"] = found;
+    let mut found = escalation::report(&args.escalation, &again, (stem, &result), args.seed)?;
+    if let Some(cascade) = found.cascade.take() {
+        value["cascade"] = cascade;
     }
     if let Some(out) = predictions {
         predictions::write((stem, &loaded), &result, out)?;
     }
-    Ok((result, value))
+    Ok((result, value, found))
 }
 
 /// What it takes to read a table's prompts a second time.

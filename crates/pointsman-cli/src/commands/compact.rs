@@ -56,10 +56,10 @@ fn milliseconds(hours: f64) -> Result<u64> {
 fn describe(summary: &CompactSummary, args: &Args, screen: &Screen) -> Result<()> {
     let CompactSummary { outcomes, .. } = summary;
     screen.say(&format!(
-        "read {} decisions in {} segments; {} have an outcome",
-        wording::count(summary.n_decisions),
-        wording::count(summary.n_segments),
-        wording::count(summary.n_with_outcome),
+        "read {} in {}; {} an outcome",
+        wording::counted(summary.n_decisions, "decision", "decisions"),
+        wording::counted(summary.n_segments, "segment", "segments"),
+        wording::counted(summary.n_with_outcome, "has", "have"),
     ))?;
     let kinds = [
         (outcomes.n_unknown, "left out, since their decision is not in the journal"),
@@ -70,8 +70,8 @@ fn describe(summary: &CompactSummary, args: &Args, screen: &Screen) -> Result<()
         (outcomes.n_late, "came late"),
     ];
     screen.say(&format!(
-        "read {} outcomes: {} joined",
-        wording::count(outcomes.n_read),
+        "read {}: {} joined",
+        wording::counted(outcomes.n_read, "outcome", "outcomes"),
         wording::count(outcomes.n_joined)
     ))?;
     for (n, what) in kinds.iter().filter(|(n, _)| 0 < *n) {
@@ -81,10 +81,10 @@ fn describe(summary: &CompactSummary, args: &Args, screen: &Screen) -> Result<()
         screen.say(&line)?;
     }
     screen.say(&format!(
-        "wrote {} files into {}, left {} as they were",
-        wording::count(summary.n_written),
+        "wrote {} into {}, left {}",
+        wording::counted(summary.n_written, "file", "files"),
         args.out.display(),
-        wording::count(summary.n_unchanged),
+        wording::counted(summary.n_unchanged, "as it was", "as they were"),
     ))
 }
 

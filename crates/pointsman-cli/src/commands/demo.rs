@@ -1,13 +1,15 @@
-//! `pointsman demo`: everything once, on the sample: learn, evaluate, report, decide.
+//! `pointsman demo`: everything once, on the sample: learn, evaluate, report, decide, escalate.
 //!
 //! The sample is simulated, so what a policy would have done is known for every model and the
 //! estimate from the log can be held against it.
+
+mod escalation;
 
 use super::train;
 use crate::{
     dictionary::DictionaryFlags,
     estimated::EstimateFlags,
-    evaluation::{self, Settings},
+    evaluation::{self, Largest, RewardModel, Settings},
     files,
     point_flags::PointFlags,
     policy_flags::{LoadedPolicy, PolicyFlags},
@@ -34,7 +36,8 @@ use std::path::{Path, PathBuf};
 /// Flags of `demo`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder with `outcomes.parquet` and `catalog.toml`; the project's own where not given.
+    /// The folder with `outcomes.parquet`, `catalog.toml` and perhaps `answers.parquet`; the
+    /// project's own where not given.
     #[arg(long, value_name = "FOLDER")]
     sample: Option<PathBuf>,
     /// Where everything goes.
@@ -85,9 +88,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     for decision in &report.decisions {
         screen.say(&format!("  {}\n    → {}", decision.prompt_excerpt, decision.reason))?;
     }
+    screen.say("\n5. After an answer: accept it, or call another model")?;
+    let places = escalation::Places { sample: &sample, catalog: &catalog_path, out: &args.out };
+    escalation::show(&places, &catalog, screen)?;
     screen.say(&format!(
-        "\nThe report is {}; beside it lie the logs, the truth that was kept aside, the policy\n\
-         and report.json. Next: pointsman inspect {}",
+        "\nThe report is {}; beside it lie the logs, the truth that was kept aside, the\n\
+         policies, report.json and escalation.json. Next: pointsman inspect {}",
         at("report.html").display(),
         policy.display(),
     ))
@@ -197,6 +203,8 @@ fn evaluate(
         include_trained: false,
         width: evaluation::WIDTH,
         estimating: None,
+        reward_model: RewardModel::Policy,
+        largest: Largest::default(),
         slices: Vec::new(),
         what_if: WhatIf::default(),
         catalog: None,

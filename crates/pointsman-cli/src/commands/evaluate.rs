@@ -2,11 +2,13 @@
 
 use crate::{
     estimated::EstimateFlags,
-    evaluation::{self, Settings},
+    evaluation::{self, Largest, RewardFlags, RewardModel, Settings},
     files,
     load::{self, QualityRange},
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
-    report::{Diagnostic, Gain, MoveRow, Moves, Report, SliceRow, ValueRow, render_html},
+    report::{
+        Diagnostic, Gain, MeanInterval, MoveRow, Moves, Report, SliceRow, ValueRow, render_html,
+    },
     screen::{self, Screen},
     what_if::WhatIfFlags,
     wording,
@@ -50,6 +52,15 @@ pub(crate) struct Args {
     slices: Vec<evaluation::SliceBy>,
     #[command(flatten)]
     estimates: EstimateFlags,
+    #[command(flatten)]
+    rewards: RewardFlags,
+    /// The most that one request of a log can cost, for intervals of costs that hold at every number
+    /// of rows.
+    #[arg(long, value_name = "USD", conflicts_with = "table")]
+    largest_cost_usd: Option<f64>,
+    /// The most that one answer of a log can take: the timeout, say.
+    #[arg(long, value_name = "MS", conflicts_with = "table")]
+    largest_latency_ms: Option<f64>,
     /// Also use rows that a policy was trained on, which flatters it.
     #[arg(long)]
     include_trained: bool,
@@ -95,6 +106,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         include_trained: args.include_trained,
         width: width(args)?,
         estimating: args.estimates.checked()?,
+        reward_model: reward_model(args)?,
+        largest: Largest::new(args.largest_cost_usd, args.largest_latency_ms)?,
         slices: args.slices.clone(),
         what_if,
         catalog,
@@ -118,6 +131,17 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         screen.say(&format!("wrote {}", path.display()))?;
     }
     screen::json(args.json.as_deref(), &serde_json::to_value(&report)?)
+}
+
+fn reward_model(args: &Args) -> Result<RewardModel> {
+    let reward_model = args.rewards.checked()?;
+    if args.log.is_empty() && reward_model != RewardModel::Policy {
+        bail!(
+            "--reward-model cross-fitted is for a log; a table knows what every model would have \
+             answered"
+        );
+    }
+    Ok(reward_model)
 }
 
 fn width(args: &Args) -> Result<f64> {
@@ -163,13 +187,35 @@ pub(crate) fn text(report: &Report) -> String {
 
 /// Verdict and values, without the diagnostics.
 pub(crate) fn text_of_values(report: &Report) -> String {
-    let table = screen::table(HEADER, report.values.iter().map(cells));
+    let latency = Latency::of(report);
+    let rows = report.values.iter().map(|row| cells(row, latency));
+    let table = screen::columns(header(latency), rows);
     format!("{}\n\n{}:\n{table}", report.verdict.sentence, report.subtitle)
 }
 
+/// Whether the value table has a column of latencies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Latency {
+    Shown,
+    Unknown,
+}
+
+impl Latency {
+    fn of(report: &Report) -> Self {
+        let is_known = report.values.iter().any(|row| row.latency_ms.is_some());
+        if is_known { Self::Shown } else { Self::Unknown }
+    }
+}
+
 /// The columns of the value table.
-const HEADER: [&str; 5] =
-    ["policy", "estimator", "quality", "per 1,000 requests", "effective rows"];
+fn header(latency: Latency) -> Vec<&'static str> {
+    let mut header = vec!["policy", "estimator", "quality", "per 1,000 requests"];
+    if latency == Latency::Shown {
+        header.push("latency in ms");
+    }
+    header.push("effective rows");
+    header
+}
 
 /// The columns of the table of slices.
 const SLICE_HEADER: [&str; 5] = ["kind", "policy", "requests", "against", "difference"];
@@ -234,28 +280,52 @@ fn sentence(diagnostic: &Diagnostic) -> String {
     format!("{}: {} ({})", diagnostic.name, diagnostic.value, diagnostic.meaning)
 }
 
-fn cells(row: &ValueRow) -> [String; 5] {
+fn cells(row: &ValueRow, latency: Latency) -> Vec<String> {
     let value = match (row.value, row.lower, row.upper) {
         (Some(value), Some(lower), Some(upper)) => wording::with_interval(value, lower, upper),
         (None, Some(lower), Some(upper)) => format!("[{lower:.4}, {upper:.4}]"),
         (Some(_) | None, Some(_) | None, Some(_) | None) => "no value".to_owned(),
     };
-    [
-        row.policy.clone(),
-        row.estimator.clone(),
-        value,
-        row.cost_usd.map_or_else(|| "-".to_owned(), wording::per_thousand),
-        row.effective_n.map_or_else(|| "-".to_owned(), |n| format!("{n:.0}")),
-    ]
+    let cost = row.cost_usd.map_or_else(
+        || "-".to_owned(),
+        |cost| {
+            let ends = ends(row.cost_interval.as_ref());
+            let per_thousand = |(lower, upper): (f64, f64)| (1000.0 * lower, 1000.0 * upper);
+            format!("{}{}", wording::per_thousand(cost), between(ends.map(per_thousand), 4))
+        },
+    );
+    let mut cells = vec![row.policy.clone(), row.estimator.clone(), value, cost];
+    if latency == Latency::Shown {
+        let interval = between(ends(row.latency_interval.as_ref()), 1);
+        cells
+            .push(row.latency_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.1}{interval}")));
+    }
+    cells.push(row.effective_n.map_or_else(|| "-".to_owned(), |n| format!("{n:.0}")));
+    cells
+}
+
+/// Both ends of an interval that has them.
+fn ends(interval: Option<&MeanInterval>) -> Option<(f64, f64)> {
+    let interval = interval?;
+    interval.lower.zip(interval.upper)
+}
+
+/// An interval behind its value; nothing where there is none.
+fn between(ends: Option<(f64, f64)>, decimals: usize) -> String {
+    ends.map_or_else(String::new, |(lower, upper)| {
+        format!(" [{lower:.decimals$}, {upper:.decimals$}]")
+    })
 }
 
 /// The report as Markdown, for a pull request.
 fn markdown(report: &Report) -> String {
     let mut text =
         format!("## {}\n\n**{}**\n\n{}\n", report.title, report.verdict.sentence, report.subtitle);
-    text.push_str(&format!("\n| {} |\n{}|\n", HEADER.join(" | "), "|---".repeat(HEADER.len())));
+    let latency = Latency::of(report);
+    let header = header(latency);
+    text.push_str(&format!("\n| {} |\n{}|\n", header.join(" | "), "|---".repeat(header.len())));
     for row in &report.values {
-        text.push_str(&format!("| {} |\n", cells(row).join(" | ")));
+        text.push_str(&format!("| {} |\n", cells(row, latency).join(" | ")));
     }
     if !report.slices.is_empty() {
         text.push_str(&format!("\n{}\n\n", slices_title(report)));

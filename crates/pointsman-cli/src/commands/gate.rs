@@ -2,7 +2,10 @@
 
 use crate::{
     estimated::Estimating,
-    evaluation::gated::{self, Inexact, Margins, Question, Stated},
+    evaluation::{
+        RewardFlags,
+        gated::{self, Inexact, Margins, Question, Stated},
+    },
     files,
     load::{self, QualityRange},
     policy_flags::{PolicyFlags, optional_catalog},
@@ -60,6 +63,8 @@ pub(crate) struct Args {
     #[arg(long)]
     accept_estimated: bool,
     #[command(flatten)]
+    rewards: RewardFlags,
+    #[command(flatten)]
     flags: PolicyFlags,
     /// The scale that quality is given in; `0..1` where not given.
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
@@ -95,6 +100,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<Verdict> {
         margins: margins(args)?,
         stated: stated(args)?,
         estimating: estimating(args)?,
+        reward_model: args.rewards.checked()?,
         inexact: if args.accept_estimated { Inexact::Accepted } else { Inexact::Doubted },
         catalog,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,

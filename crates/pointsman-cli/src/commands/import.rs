@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod columns;
 mod findings;
 mod numbers;
 mod page;
@@ -30,7 +31,7 @@ const ROWS_PER_LOOK: u64 = 512;
 /// Flags of `import`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The files of the log, plain or packed with gzip or Zstandard; or quoted patterns.
+    /// The files of the log, plain, packed (gzip, Zstandard) or Parquet; or quoted patterns.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// What wrote them: auto, columns, helicone, langfuse, litellm, open-bandit, openai, openrouter,
@@ -122,6 +123,7 @@ fn options(args: &Args, catalog: Option<Catalog>) -> Result<Options> {
         map,
         rules,
         score: args.score.clone(),
+        open_table: Some(columns::open),
         catalog,
         max_row_bytes: usize::from(args.max_row_mb) << 20,
         part_bytes: Options::PART_BYTES,
@@ -160,9 +162,10 @@ fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
 fn show(bar: &ProgressBar, progress: &Progress<'_>) -> ControlFlow<()> {
     if progress.n_rows.is_multiple_of(ROWS_PER_LOOK) {
         bar.set_position(progress.n_bytes);
-        let (rows, megabytes) = (wording::count(progress.n_rows), bar.per_sec() / 1e6);
+        let rows = wording::counted(progress.n_rows, "row", "rows");
+        let megabytes = bar.per_sec() / 1e6;
         let path = progress.path.display();
-        bar.set_message(format!("{path}: {rows} rows, {megabytes:.0} MB/s, bytes"));
+        bar.set_message(format!("{path}: {rows}, {megabytes:.0} MB/s, bytes"));
     }
     ControlFlow::Continue(())
 }
@@ -176,8 +179,8 @@ fn describe(
     if imported.was_done {
         screen.say("nothing to do: every file was imported before; this is what was found")?;
     } else if imported.was_begun {
-        let n = wording::count(imported.n_new_rows);
-        screen.say(&format!("went on where an earlier run had stopped: {n} rows more"))?;
+        let n = wording::counted(imported.n_new_rows, "row", "rows");
+        screen.say(&format!("went on where an earlier run had stopped: {n} more"))?;
     }
     let findings = Findings::of(imported, catalog);
     findings.say(screen)?;
@@ -187,8 +190,9 @@ fn describe(
         screen.say(&format!("! the log has no score `{score}`, which --score names"))?;
     }
     screen.say(&format!(
-        "\nwrote {} parts into {out}; read them with --log {out}",
-        wording::count(imported.n_parts),
+        "\nwrote {} into {out}; read {} with --log {out}",
+        wording::counted(imported.n_parts, "part", "parts"),
+        if imported.n_parts == 1 { "it" } else { "them" },
         out = args.out.display()
     ))?;
     if let Some(next) = worth::next(&imported.survey, &args.out.display().to_string()) {

@@ -77,9 +77,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         (
             "trained on",
             format!(
-                "{} requests, {} outcomes ({})",
-                wording::count(provenance.n_requests),
-                wording::count(provenance.n_outcomes),
+                "{}, {} ({})",
+                wording::counted(provenance.n_requests, "request", "requests"),
+                wording::counted(provenance.n_outcomes, "outcome", "outcomes"),
                 match provenance.origin {
                     pointsman_core::artifact::Origin::OutcomeTable => "outcome table",
                     pointsman_core::artifact::Origin::TrafficLog => "traffic log",
@@ -252,66 +252,19 @@ fn describe_terms(all: &[OfModel], dictionary: Option<&Dictionary>, screen: &Scr
     })
 }
 
-/// The card as JSON.
+/// The card as JSON, with what else is in the file.
 pub(crate) fn card_json(artifact: &Artifact) -> Value {
-    let Card { name, schema, models, mean_quality, operating_points, standing, provenance } =
-        artifact.card();
-    let band = |band: &Band| json!({"value": band.value, "lower": band.lower, "upper": band.upper, "level": band.level.get()});
-    let points: Vec<Value> = operating_points
-        .iter()
-        .map(|point| {
-            json!({
-                "name": point.name,
-                "quality_points_per_usd": point.per_dollar,
-                "favour": point.favour.map(|favour| json!({
-                    "model": models.get(favour.model),
-                    "quality_points": favour.quality_points,
-                })),
-                "quality": band(&point.quality),
-                "cost_usd": band(&point.cost_usd),
-                "cost_share": point.cost_share.as_ref().map(band),
-                "strong_share": point.strong_share.as_ref().map(|strong| json!({
-                    "model": models.get(strong.model),
-                    "share": band(&strong.share),
-                })),
-                "guarantee": point.guarantee.as_ref().map(|guarantee| json!({
-                    "max_quality_loss": guarantee.max_quality_loss,
-                    "against": models.get(guarantee.against),
-                    "confidence": guarantee.confidence.get(),
-                    "n_groups": guarantee.n_groups,
-                    "n_requests": guarantee.n_requests,
-                    "is_single": guarantee.is_single,
-                    "sentence": guarantee.sentence(models),
-                })),
-            })
-        })
-        .collect();
-    let readers: Vec<Value> = readers(artifact)
-        .into_iter()
-        .map(|(model, next)| json!({"model": model, "next": next}))
-        .collect();
-    let mut value = json!({
-        "name": name,
-        "sha256": artifact.digest(),
-        "feature_schema": {
-            "version": SCHEMA_VERSION,
-            "log2_buckets": schema.log2_buckets(),
-            "bigrams": schema.bigrams() == Bigrams::With,
-        },
-        "models": models,
-        "mean_quality": mean_quality,
-        "operating_points": points,
-        "standing": {"best_single": standing.best_single, "sentence": standing.sentence},
-        "provenance": {
-            "origin": provenance.origin,
-            "data_sha256": provenance.data_digest,
-            "n_requests": provenance.n_requests,
-            "n_outcomes": provenance.n_outcomes,
-            "seed": provenance.seed,
-            "version": provenance.version,
-            "settings": provenance.settings,
-        },
+    let card = artifact.card();
+    let mut value = card.told();
+    value["sha256"] = json!(artifact.digest());
+    value["feature_schema"] = json!({
+        "version": SCHEMA_VERSION,
+        "log2_buckets": card.schema.log2_buckets(),
+        "bigrams": card.schema.bigrams() == Bigrams::With,
     });
+    let readers = readers(artifact).into_iter();
+    let readers: Vec<Value> =
+        readers.map(|(model, next)| json!({"model": model, "next": next})).collect();
     if !readers.is_empty() {
         value["readers"] = Value::Array(readers);
     }

@@ -1,4 +1,4 @@
-//! `pointsman man`: a manual page for the program and for each command.
+//! `pointsman man`: a manual page for the program and for each command, down to those inside commands.
 
 use crate::{Cli, files, screen::Screen};
 use anyhow::Result;
@@ -18,8 +18,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
-    let commands = program.get_subcommands().cloned();
-    let all: Vec<clap::Command> = std::iter::once(program.clone()).chain(commands).collect();
+    let mut all = Vec::new();
+    collect(&program, &mut all);
     let n_pages = all.len();
     for command in all {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
@@ -28,4 +28,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         files::write(&args.out.join(format!("{name}.1")), &page)?;
     }
     screen.say(&format!("{n_pages} pages in {}", args.out.display()))
+}
+
+/// A command and the commands in it; that each has a `help` is said on its own page.
+fn collect(command: &clap::Command, all: &mut Vec<clap::Command>) {
+    all.push(command.clone());
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+        collect(inner, all);
+    }
 }

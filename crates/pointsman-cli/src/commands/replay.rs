@@ -43,9 +43,13 @@ pub(crate) struct Args {
     /// What of the past is learned from: `all`, the last `30d`, or so many rows.
     #[arg(long, default_value = "all", value_name = "SPAN")]
     memory: Memory,
-    /// A fit takes at most so many rows of what is remembered, drawn evenly.
-    #[arg(long, default_value_t = 400_000, value_name = "ROWS")]
+    /// A fit takes at most so many rows of what is remembered, the newest.
+    #[arg(long, default_value_t = 150_000, value_name = "ROWS")]
     most_rows: usize,
+    /// Ask held-out rows how to learn at every so many fits, and where rows have doubled; fits in
+    /// between take it over. `1` asks at each, as `train` does.
+    #[arg(long, default_value_t = 10, value_name = "FITS")]
+    select_every: usize,
     /// Another setting on the same rows, by what is other about it: `frozen`,
     /// `objective=economy,memory=7d`, `doubly-robust`.
     #[arg(long, value_name = "CHANGE,…")]
@@ -111,6 +115,9 @@ fn question(args: &Args) -> Result<Question> {
     if args.most_rows == 0 {
         bail!("--most-rows 0: nothing would be learned from");
     }
+    if args.select_every == 0 {
+        bail!("--select-every 0: write 1 to ask held-out rows at each fit, or a larger number");
+    }
     let (what_if, catalog) = args.what_if.checked(optional_catalog(args.catalog.as_deref())?)?;
     let own = Setting {
         name: "replayed".to_owned(),
@@ -125,6 +132,7 @@ fn question(args: &Args) -> Result<Question> {
         window: args.window,
         settings: std::iter::once(own).chain(other).collect(),
         most_rows: args.most_rows,
+        select_every: args.select_every,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
         gate: gate(args)?,
         catalog,

@@ -41,7 +41,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let mut beside = args.out.clone().into_os_string();
     beside.push(format!(".{}.partial", std::process::id()));
     let beside = PathBuf::from(beside);
-    let written = write(&args.files, &beside).and_then(|counts| {
+    let written = write(&args.files, &beside, screen).and_then(|counts| {
         fs::rename(&beside, &args.out)
             .with_context(|| format!("cannot write {}", args.out.display()))?;
         Ok(counts)
@@ -54,9 +54,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let dropped: BTreeMap<String, u64> =
         dropped.into_iter().map(|(reason, n)| (reason.0.to_owned(), n)).collect();
     screen.say(&format!(
-        "wrote {} rows of {} files into {}",
-        wording::count(n_written),
-        wording::length(args.files.len()),
+        "wrote {} of {} into {}",
+        wording::counted(n_written, "row", "rows"),
+        wording::counted_length(args.files.len(), "file", "files"),
         args.out.display()
     ))?;
     for (reason, n) in &dropped {
@@ -66,10 +66,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
 }
 
 /// Writes the rows of all files into `path`, one after the other.
-fn write(files: &[PathBuf], path: &Path) -> Result<ResultCounts> {
+fn write(files: &[PathBuf], path: &Path, screen: &Screen) -> Result<ResultCounts> {
     let cannot = || format!("cannot write {}", path.display());
     let mut out = BufWriter::new(File::create(path).with_context(cannot)?);
     let mut all = ResultCounts::default();
+    let bar = screen.progress("reading files", files.len() as u64);
     for file in files {
         let mut row = |row: &TableRow<'_>| -> io::Result<()> {
             serde_json::to_writer(&mut out, row)?;
@@ -81,7 +82,9 @@ fn write(files: &[PathBuf], path: &Path) -> Result<ResultCounts> {
         for (reason, n) in dropped {
             *all.dropped.entry(reason).or_insert(0) += n;
         }
+        bar.inc(1);
     }
+    bar.finish_and_clear();
     if all.n_written == 0 {
         bail!("no file has a row that an outcome table could hold");
     }

@@ -2,6 +2,9 @@
 
 mod answer;
 
+#[cfg(feature = "learn")]
+pub(crate) use answer::{Asked, Given};
+
 use super::inspect::prior_json;
 use crate::{
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
@@ -67,6 +70,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let body;
     let request = if bytes.trim_ascii_start().starts_with(b"{") {
         body = ChatBody::from_json(bytes).context("standard input")?;
+        let n_unknown = body.n_unknown_keys();
+        if 0 < n_unknown {
+            screen.aside(&format!(
+                "keys of the request that nobody here knows, and that were passed over: {n_unknown}"
+            ))?;
+        }
         if let Some(aim) = &body.asks.aim {
             loaded = loaded.striving_for(aim)?;
         }

@@ -108,9 +108,9 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
 
 fn describe(summary: &SimulationSummary, args: &Args, screen: &Screen) -> Result<()> {
     screen.say(&format!(
-        "simulated {} decisions among {} models with exact propensities",
-        wording::length(summary.n_prompts),
-        summary.models.len(),
+        "simulated {} among {} with exact propensities",
+        wording::counted_length(summary.n_prompts, "decision", "decisions"),
+        wording::counted_length(summary.models.len(), "model", "models"),
     ))?;
     let rows = summary.models.iter().map(|model| {
         [

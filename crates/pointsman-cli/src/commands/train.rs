@@ -111,7 +111,8 @@ pub(crate) struct Source<'a> {
     pub(crate) origin: Origin,
     pub(crate) data_digest: &'a str,
     pub(crate) seed: u64,
-    /// The ids of the rows of the design.
+    /// The ids of the rows of the design; none where the policy goes into no file, so that nobody
+    /// asks it what it was trained on.
     pub(crate) row_ids: Vec<&'a str>,
     pub(crate) models: &'a [String],
     /// What of the propensities is estimated.
@@ -268,10 +269,19 @@ pub(crate) fn learn(
         }
         Progress::Done => bar.finish_and_clear(),
     })?;
+    Ok((artifact_of(&trained, set, source)?, trained))
+}
+
+/// Puts what was learned into an artifact.
+pub(crate) fn artifact_of(
+    trained: &Trained,
+    set: &TrainingSet<'_>,
+    source: Source<'_>,
+) -> Result<Artifact> {
     let Source { name, origin, data_digest, seed, row_ids, models, estimated } = source;
-    let mut settings = settings(&trained);
+    let mut settings = settings(trained);
     settings.extend(estimated.map(|it| ("propensities".to_owned(), it.setting())));
-    let mut standing = standing(models, &trained);
+    let mut standing = standing(models, trained);
     standing.sentence.push_str(estimated.map_or("", |_| Estimated::MARK));
     let operating_points = trained.held_out.as_ref().map_or_else(Vec::new, points);
     let card = Card {
@@ -291,18 +301,16 @@ pub(crate) fn learn(
             settings,
         },
     };
-    let mut ids: Vec<u64> = set
-        .rows
-        .iter()
-        .flat_map(|&row| {
+    let named = set.rows.iter().filter_map(|&row| Some((row, row_ids.get(row as usize)?)));
+    let mut ids: Vec<u64> = named
+        .flat_map(|(row, id)| {
             let group = load::group_id(set.groups[row as usize]);
-            [card.row_id(row_ids[row as usize]), card.row_id(&group)]
+            [card.row_id(id), card.row_id(&group)]
         })
         .collect();
     ids.sort_unstable();
     ids.dedup();
-    let artifact = Artifact::new(&card, &Scorer::new(trained.parts.clone())?, &ids)?;
-    Ok((artifact, trained))
+    Ok(Artifact::new(&card, &Scorer::new(trained.parts.clone())?, &ids)?)
 }
 
 fn points(report: &HeldOutReport) -> Vec<OperatingPoint> {

@@ -27,8 +27,10 @@ use pointsman_core::{
 use pointsman_data::{Asked, LogOptions, LoggedStep, TrafficLog};
 use pointsman_eval::{
     interval::ConfidenceLevel,
+    rounds::Predictions,
     trajectory::{self, StepPredictions, Trajectories, TrajectoryEstimator},
 };
+use pointsman_train::design::Design;
 use std::path::PathBuf;
 
 /// What a policy would have done about one answer of a trajectory.
@@ -49,6 +51,8 @@ pub(super) struct ReadTrajectories {
     pub(super) log: TrafficLog,
     /// Of each row.
     pub(super) languages: Vec<&'static str>,
+    /// Of the request of each row.
+    pub(super) design: Design,
     pub(super) notes: Vec<String>,
 }
 
@@ -93,6 +97,13 @@ pub(super) fn unread_answers(recorders: &[Recorder<'_>]) -> Vec<String> {
     readers.map(sentence).collect()
 }
 
+/// Answers that one request may ask for, by the policies or in the log.
+pub(super) fn most_answers(recorders: &[Recorder<'_>], log: &TrafficLog) -> u32 {
+    let reads = |recorder: &Recorder<'_>| !recorder.artifact.readers().is_empty();
+    let of_policies = if recorders.iter().any(reads) { MOST_ANSWERS } else { 1 };
+    log.rows.iter().map(|row| row.n_answers).fold(of_policies, u32::max)
+}
+
 /// Reads a log's trajectories, every recorder deciding all of their steps.
 pub(super) fn read(
     paths: &[PathBuf],
@@ -120,7 +131,8 @@ pub(super) fn read(
         notes.extend(Cascade::new(recorder, &loaded)?.decide());
     }
     let languages = loaded.found.requests.iter().map(|&row| languages[row]).collect();
-    Ok(ReadTrajectories { log: loaded.found.log, languages, notes })
+    let (log, design) = (loaded.found.log, loaded.prompts);
+    Ok(ReadTrajectories { log, languages, design, notes })
 }
 
 impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
@@ -287,9 +299,10 @@ pub(super) fn per_step(
     target: &Target,
     level: ConfidenceLevel,
 ) -> Result<Option<ValueRow>> {
-    let (Some(later), Some((taken, expected))) = (&recorder.later, &target.predictions) else {
+    let (Some(later), Some(predictions)) = (&recorder.later, &target.predictions) else {
         return Ok(None);
     };
+    let Predictions { taken, expected } = predictions;
     let places = recorder.places(&log.models);
     let of_row = |&row: &usize| -> Vec<trajectory::Step> {
         let logged = &log.rows[row];

@@ -7,32 +7,27 @@ use super::{
     check_what_if, decide_all, generated_by, joined,
     language::language,
     logged_diagnostics,
-    logged_interval::{self, With},
+    logged_values::{self, OnLog},
     logged_verdict::{self, PolicyOnLog, SingleOnLog},
-    moves, overlap, provenance, shared_schema,
+    measures::Measures,
+    moves, overlap, provenance,
+    rewards::{self, CrossFitted, FeatureReader, Predictor},
+    shared_schema,
     slices::{self, Slice},
     target::{Reward, Target, rounds},
-    undrawn, used_rows, value_row,
+    undrawn, used_rows,
 };
 use crate::{
     estimated::{self, Estimated},
-    policy_flags::LoadedPolicy,
-    report::{Calibration, Report, ValueRow},
+    report::{Calibration, Diagnostic, Overlap, Report, SliceRow, ValueRow, Verdict},
     screen::Screen,
     trajectories, wording,
 };
 use anyhow::{Result, bail};
-use pointsman_core::units::len_as_float;
 use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
-use pointsman_eval::{
-    bounds::Rival,
-    diagnostics::{Diagnostics, diagnose},
-    estimators::{Estimator, estimate},
-    full::mean_value,
-    reliability::reliability,
-    rounds::LoggedRounds,
-};
+use pointsman_eval::{diagnostics::diagnose, reliability::reliability};
 use pointsman_log::record::PropensityKind;
+use pointsman_train::design::Design;
 use std::path::PathBuf;
 
 /// Evaluates policies on a log.
@@ -56,7 +51,7 @@ pub(crate) fn evaluate(
             (report, _) => return report,
         },
     };
-    let (ReadLog { log, languages, estimated }, used, mut asked) =
+    let (ReadLog { log, languages, estimated, design }, used, mut asked) =
         in_use(found, &recorders, settings)?;
     match unused_steps {
         Some(sentence) => asked.push(sentence),
@@ -65,13 +60,17 @@ pub(crate) fn evaluate(
     asked.extend(estimated::in_use(&log.in_use));
     asked.extend(wording::thinned(log.n_thinned));
     if undrawn::is_undrawn(&log) {
+        asked.extend(rewards::unlearned(settings.reward_model));
         let mut report = undrawn::report(paths, &log, &used, &recorders, settings)?;
         report.warnings.splice(0..0, asked);
         return Ok(report);
     }
     let (log, used) = drawn_only(log, used)?;
     let kinds = slices::of_log(&log, &used, &languages, settings);
-    let mut report = report(paths, (&log, &used), &kinds, &recorders, settings)?;
+    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log)?;
+    let measures = Measures::of(&log, &used, settings.largest)?;
+    let on_log = OnLog { log: &log, used: &used, fitted: fitted.as_ref(), measures: &measures };
+    let mut report = report(paths, &on_log, &kinds, &recorders, settings)?;
     report.warnings.splice(0..0, asked);
     if let Some(estimated) = estimated {
         estimated.mark(&mut report);
@@ -88,14 +87,19 @@ fn evaluate_trajectories(
 ) -> Result<Report> {
     cascades::check_estimating(settings.estimating.as_ref())?;
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
-    let ReadTrajectories { log, languages, notes } =
+    let ReadTrajectories { log, languages, design, notes } =
         cascades::read(paths, options, &mut recorders, screen)?;
-    let found = ReadLog { log, languages, estimated: None };
-    let (ReadLog { log, languages, .. }, used, mut asked) = in_use(found, &recorders, settings)?;
+    let found = ReadLog { log, languages, estimated: None, design: Some(design) };
+    let (ReadLog { log, languages, design, .. }, used, mut asked) =
+        in_use(found, &recorders, settings)?;
     asked.extend(notes);
     asked.extend(wording::thinned(log.n_thinned));
     let kinds = slices::of_log(&log, &used, &languages, settings);
-    let mut report = report(paths, (&log, &used), &kinds, &recorders, settings)?;
+    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log)?;
+    let largest = settings.largest.of_answers(cascades::most_answers(&recorders, &log));
+    let measures = Measures::of(&log, &used, largest)?;
+    let on_log = OnLog { log: &log, used: &used, fitted: fitted.as_ref(), measures: &measures };
+    let mut report = report(paths, &on_log, &kinds, &recorders, settings)?;
     report.subtitle = format!(
         "{} logged trajectories, estimated off-policy by the weights of all their steps",
         wording::length(used.rows.len())
@@ -110,52 +114,33 @@ struct ReadLog {
     /// Of each row.
     languages: Vec<&'static str>,
     estimated: Option<Estimated>,
+    /// Where a reward model is to be learned.
+    design: Option<Design>,
 }
 
 fn report(
     paths: &[PathBuf],
-    (log, used): (&TrafficLog, &Used),
+    on_log: &OnLog<'_>,
     kinds: &[Slice],
     recorders: &[Recorder<'_>],
     settings: &Settings,
 ) -> Result<Report> {
-    let logged = logged_row(log, used, settings)?;
-    let (single_rows, singles) = singles(log, used, settings)?;
-    let mut values = Vec::new();
-    let (mut diagnostics, mut warnings) = (logged_diagnostics::of_log(log, used), used.sentences());
+    let OnLog { log, used, fitted, measures } = *on_log;
+    let logged = logged_values::as_logged(on_log, settings)?;
+    let (single_rows, singles) = logged_values::singles(on_log, settings)?;
+    let rivals = (logged.cost_usd, &singles[..]);
+    let mut found = of_policies(on_log, kinds, recorders, rivals, settings)?;
+    let mut diagnostics = logged_diagnostics::of_log(log, used);
+    diagnostics.extend(measures.diagnostics());
+    diagnostics.push(rewards::diagnostic(fitted));
+    diagnostics.append(&mut found.diagnostics);
+    let mut warnings = used.sentences();
     warnings.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
-    let (mut verdict, mut slices) = (None, Vec::new());
-    let (mut calibration, mut overlap) = (Vec::new(), Vec::new());
-    for (index, (loaded, recorder)) in settings.policies.iter().zip(recorders).enumerate() {
-        let target = Target::of_policy(recorder, log);
-        let rounds = rounds(log, used, &target, Reward::Quality)?;
-        let found = diagnose(&rounds, None);
-        warnings.extend(found.warnings.iter().map(|w| format!("`{}`: {w}", loaded.name)));
-        diagnostics.extend(logged_diagnostics::of_policy(&loaded.name, &found));
-        let cost = mean_cost(log, used, &target, settings);
-        let mut rows = estimates(loaded, &rounds, &found, cost, settings)?;
-        rows.extend(cascades::per_step(recorder, (log, &used.rows), &target, settings.level)?);
-        diagnostics
-            .extend(rows.first().map(|row| logged_diagnostics::of_interval(&loaded.name, row)));
-        values.append(&mut rows);
-        calibration.extend(calibrated(recorder, &rounds)?);
-        overlap.push(overlap::overlap(&loaded.name, &rounds));
-        let name = (loaded.name.as_str(), &target);
-        slices.append(&mut slices::on_log(name, kinds, (log, used), settings)?);
-        if index == 0 {
-            let policy = PolicyOnLog {
-                name: &loaded.name,
-                rounds: &rounds,
-                found: &found,
-                cost_usd: cost,
-                logged_cost_usd: logged.cost_usd,
-            };
-            verdict = Some(logged_verdict::verdict(&policy, &singles, settings)?);
-        }
-    }
-    values.extend(std::iter::once(logged).chain(single_rows));
-    let Some(verdict) = verdict else { bail!("no policy to evaluate") };
+    warnings.append(&mut found.warnings);
     warnings.extend(settings.shared_words());
+    found.values.extend(std::iter::once(logged).chain(single_rows));
+    found.calibration.extend(calibrated_rewards(fitted, (log, used))?);
+    let Some(verdict) = found.verdict else { bail!("no policy to evaluate") };
     Ok(Report {
         title: "What the policy would have done".to_owned(),
         subtitle: format!(
@@ -168,11 +153,12 @@ fn report(
         warnings,
         frontier: None,
         confidence: settings.level.get(),
-        values,
-        calibration,
-        overlap,
-        slices,
-        moves: moves::of_log(log, used, recorders, settings)?,
+        reward_model: Some(rewards::used(fitted)),
+        values: found.values,
+        calibration: found.calibration,
+        overlap: found.overlap,
+        slices: found.slices,
+        moves: moves::of_log(on_log, recorders, settings)?,
         diagnostics,
         decisions: Vec::new(),
         provenance: provenance(
@@ -182,19 +168,99 @@ fn report(
     })
 }
 
+/// What a report says of its policies; the verdict is about the first.
+#[derive(Default)]
+struct OfPolicies {
+    verdict: Option<Verdict>,
+    values: Vec<ValueRow>,
+    diagnostics: Vec<Diagnostic>,
+    warnings: Vec<String>,
+    calibration: Vec<Calibration>,
+    overlap: Vec<Overlap>,
+    slices: Vec<SliceRow>,
+}
+
+fn of_policies(
+    on_log: &OnLog<'_>,
+    kinds: &[Slice],
+    recorders: &[Recorder<'_>],
+    (logged_cost_usd, singles): (Option<f64>, &[SingleOnLog]),
+    settings: &Settings,
+) -> Result<OfPolicies> {
+    let OnLog { log, used, fitted, .. } = *on_log;
+    let mut all = OfPolicies::default();
+    for (loaded, recorder) in settings.policies.iter().zip(recorders) {
+        let name = loaded.name.as_str();
+        let predictor = Predictor::of_quality(fitted, recorder);
+        let target = Target::of_policy(recorder, log).predicted_by(&predictor, recorder, log);
+        let rounds = rounds(log, used, &target, Reward::Quality)?;
+        let found = diagnose(&rounds, None);
+        all.warnings.extend(found.warnings.iter().map(|it| format!("`{name}`: {it}")));
+        let mut rows =
+            logged_values::estimates((loaded, recorder), (&rounds, &found), on_log, settings)?;
+        all.diagnostics.extend(logged_values::diagnostics(name, &found, &rows));
+        if all.verdict.is_none() {
+            // Of weights alone, as the costs of single models are.
+            let cost_usd = rows.last().and_then(|row| row.cost_usd);
+            let policy =
+                PolicyOnLog { name, rounds: &rounds, found: &found, cost_usd, logged_cost_usd };
+            all.verdict = Some(logged_verdict::verdict(&policy, singles, settings)?);
+        }
+        let rows_of = (log, &used.rows[..]);
+        rows.extend(cascades::per_step(recorder, rows_of, &target, settings.level)?);
+        all.values.append(&mut rows);
+        all.calibration.extend(calibrated(name, recorder, (log, used))?);
+        all.overlap.push(overlap::overlap(name, &rounds));
+        let slices = slices::on_log((name, &target), kinds, (log, used), settings)?;
+        all.slices.extend(slices);
+    }
+    Ok(all)
+}
+
 /// The most rows that calibration is measured on; its noise is simulated many times over.
 const MOST_CALIBRATED: usize = 200_000;
 
-/// How far a policy's predictions of what was logged may be taken at their word, by rows spread
-/// evenly where there are too many; `None` where it does not know every model of the log.
-fn calibrated(recorder: &Recorder<'_>, rounds: &LoggedRounds) -> Result<Option<Calibration>> {
+/// How far a policy's predictions of what was logged may be taken at their word; `None` where it does
+/// not know every model of the log, and of trajectories.
+fn calibrated(
+    name: &str,
+    recorder: &Recorder<'_>,
+    (log, used): (&TrafficLog, &Used),
+) -> Result<Option<Calibration>> {
     // What is predicted of a first answer is not what the last one of a trajectory earned.
-    let of_decisions = rounds.predictions().filter(|_| recorder.later.is_none());
-    let Some(predictions) = of_decisions else { return Ok(None) };
-    let step = rounds.n_rows().div_ceil(MOST_CALIBRATED).max(1);
-    let spread = |all: &[f64]| -> Vec<f64> { all.iter().copied().step_by(step).collect() };
-    let found = reliability(&spread(&predictions.taken), &spread(rounds.reward()), 0)?;
-    Ok(Some(Calibration::of(recorder.name, &found)))
+    if recorder.later.is_some() {
+        return Ok(None);
+    }
+    let places: Option<Vec<usize>> = recorder.places(&log.models).into_iter().collect();
+    let Some(places) = places else { return Ok(None) };
+    let predicted = |row: usize| {
+        let quality = &recorder.quality[recorder.span(row)];
+        quality[places[usize::from(log.rows[row].taken)]]
+    };
+    calibration(name, &predicted, (log, used)).map(Some)
+}
+
+/// The same of a reward model that was learned from the log.
+fn calibrated_rewards(
+    fitted: Option<&CrossFitted>,
+    (log, used): (&TrafficLog, &Used),
+) -> Result<Option<Calibration>> {
+    let Some(fitted) = fitted else { return Ok(None) };
+    let predicted = |row: usize| fitted.of_drawn(row, &log.rows[row]);
+    calibration("reward model, cross-fitted", &predicted, (log, used)).map(Some)
+}
+
+/// Predictions against what was logged, by rows spread evenly where there are too many.
+fn calibration(
+    name: &str,
+    predicted: &dyn Fn(usize) -> f64,
+    (log, used): (&TrafficLog, &Used),
+) -> Result<Calibration> {
+    let step = used.rows.len().div_ceil(MOST_CALIBRATED).max(1);
+    let rows = || used.rows.iter().copied().step_by(step);
+    let quality: Vec<f64> = rows().map(|row| log.rows[row].quality).collect();
+    let predicted: Vec<f64> = rows().map(predicted).collect();
+    Ok(Calibration::of(name, &reliability(&predicted, &quality, 0)?))
 }
 
 /// The rows of a log that take part, and what was asked beside what was.
@@ -234,13 +300,15 @@ fn read(
     let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let estimating = settings.estimating.as_ref();
     let mut languages = Vec::new();
+    let mut features = FeatureReader::new(settings.reward_model, recorders);
     let (log, estimated) = decide_all(recorders, screen, |decide| {
         estimated::read(paths, &options, estimating, &mut |asked| {
             languages.push(asked.text().map_or("(no text)", language));
+            features.push(asked);
             decide(asked);
         })
     })?;
-    Ok(ReadLog { log, languages, estimated })
+    Ok(ReadLog { log, languages, estimated, design: features.finish() })
 }
 
 /// Counts costs at changed prices; says where tokens are missing to do so.
@@ -248,7 +316,8 @@ fn reprice(log: &mut TrafficLog, settings: &Settings) -> Option<String> {
     let n = settings.what_if.reprice_log(log, settings.catalog.as_ref());
     (0 < n).then(|| {
         format!(
-            "{} decisions have a changed price and no logged tokens, so their cost is unknown, and              with it every mean cost",
+            "{} decisions have a changed price and no logged tokens, so their cost is unknown, and \
+             with it every mean cost",
             wording::count(n)
         )
     })
@@ -266,97 +335,4 @@ fn drawn_only(mut log: TrafficLog, mut used: Used) -> Result<(TrafficLog, Used)>
         bail!("{} decisions that were drawn are left to evaluate on", used.rows.len());
     }
     Ok((log, used))
-}
-
-/// The policy's mean cost by SNIPS, where every row has one.
-fn mean_cost(log: &TrafficLog, used: &Used, target: &Target, settings: &Settings) -> Option<f64> {
-    let is_known = used.rows.iter().all(|&row| log.rows[row].cost_usd.is_some());
-    let rounds = is_known.then(|| rounds(log, used, target, Reward::CostUsd))?.ok()?;
-    estimate(&rounds, Estimator::Snips, settings.level).ok().map(|estimate| estimate.value)
-}
-
-/// Doubly robust first, since it is the tightest where predictions are any good. It and the
-/// self-normalised value have the default interval, at a level that all policies share.
-fn estimates(
-    loaded: &LoadedPolicy,
-    rounds: &LoggedRounds,
-    found: &Diagnostics,
-    cost_usd: Option<f64>,
-    settings: &Settings,
-) -> Result<Vec<ValueRow>> {
-    let (name, shared) = (&loaded.name, settings.shared());
-    let missing = found.unsupported_mass_share;
-    let plain = [
-        (Estimator::Dr { clip: None }, Some(With::Predictions)),
-        (Estimator::Snips, Some(With::WeightsAlone)),
-        (Estimator::Ips { clip: None }, None),
-    ];
-    let mut rows = Vec::with_capacity(plain.len());
-    for (estimator, with) in plain {
-        rows.push(match (estimate(rounds, estimator, settings.level), with) {
-            (Ok(found), None) => {
-                value_row(name, &estimator.to_string(), (found.value, &found.interval), None)
-            }
-            (Ok(plain), Some(with)) => {
-                let chosen =
-                    logged_interval::of_quality(rounds, missing, Rival::Nothing, with, shared)?;
-                let value = (chosen.value.unwrap_or(plain.value), &chosen.interval);
-                let mut row = value_row(name, &estimator.to_string(), value, None);
-                row.note = logged_interval::described(&chosen);
-                row
-            }
-            (Err(reason), _) => ValueRow {
-                policy: name.clone(),
-                estimator: estimator.to_string(),
-                value: None,
-                lower: None,
-                upper: None,
-                interval_kind: crate::report::IntervalKind::Absent,
-                interval_method: String::new(),
-                cost_usd: None,
-                effective_n: None,
-                note: reason.to_string(),
-            },
-        });
-    }
-    for row in &mut rows {
-        row.effective_n = Some(found.effective_n);
-        row.cost_usd = row.value.and(cost_usd);
-        let notes = [loaded.objective.as_str(), row.note.as_str()];
-        row.note = notes.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
-    }
-    Ok(rows)
-}
-
-/// The value that the log itself realised.
-fn logged_row(log: &TrafficLog, used: &Used, settings: &Settings) -> Result<ValueRow> {
-    let quality: Vec<f64> = used.rows.iter().map(|&row| log.rows[row].quality).collect();
-    let value = mean_value(&quality, settings.level)?;
-    let costs: Option<Vec<f64>> = used.rows.iter().map(|&row| log.rows[row].cost_usd).collect();
-    let cost = costs.map(|costs| costs.iter().sum::<f64>() / len_as_float(costs.len()));
-    Ok(value_row("as logged", "mean", (value.value, &value.interval), cost))
-}
-
-/// Each single model of which the log knows enough for a value.
-fn singles(
-    log: &TrafficLog,
-    used: &Used,
-    settings: &Settings,
-) -> Result<(Vec<ValueRow>, Vec<SingleOnLog>)> {
-    let (mut rows, mut singles) = (Vec::new(), Vec::new());
-    for (model, name) in log.models.iter().enumerate() {
-        let target = Target::of_model(log, model);
-        let rounds = rounds(log, used, &target, Reward::Quality)?;
-        let Ok(found) = estimate(&rounds, Estimator::Snips, settings.level) else { continue };
-        let cost_usd = mean_cost(log, used, &target, settings);
-        let (label, value) = (format!("always {name}"), (found.value, &found.interval));
-        let mut row = value_row(&label, "SNIPS", value, cost_usd);
-        let diagnostics = diagnose(&rounds, None);
-        row.effective_n = Some(diagnostics.effective_n);
-        let unsupported_share = diagnostics.unsupported_mass_share;
-        rows.push(row);
-        let (model, quality, weight) = (name.clone(), found.value, rounds.weight().to_vec());
-        singles.push(SingleOnLog { model, quality, cost_usd, weight, unsupported_share });
-    }
-    Ok((rows, singles))
 }

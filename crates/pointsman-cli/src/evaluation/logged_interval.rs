@@ -1,7 +1,8 @@
 //! The interval that a quality estimated from a log deserves, with its kind and its reasons.
 //!
 //! Support is never stated here, since nothing but the log says what the logger can draw; mass
-//! that it could not draw counts at its worst.
+//! that it could not draw counts at its worst. So no bound that holds at every number of rows rests
+//! on predictions, whoever made them.
 
 use anyhow::Result;
 use pointsman_eval::{
@@ -42,16 +43,37 @@ pub(super) fn of_quality(
     let evidence = Evidence::new(rounds.weight(), rounds.reward(), ValueRange::QUALITY)?;
     let mut evidence = evidence.against(rival)?;
     let predictions = rounds.predictions().filter(|_| with == With::Predictions);
-    // A prediction beyond the scale of quality is only a worse one; the estimate stays right.
+    // Each prediction is on the scale of quality; shares may add up to a little more than one.
     let within = |all: &[f64]| -> Vec<f64> { all.iter().map(|it| it.clamp(0.0, 1.0)).collect() };
     let columns = predictions.map(|it| (within(&it.taken), within(&it.expected)));
     if let Some((taken, expected)) = &columns {
         let predicted = Predicted { taken, expected, expected_by_rival: &[] };
         evidence = evidence.with_predictions(predicted)?;
     }
-    let share = unsupported_share.filter(|share| ROUNDING < *share).unwrap_or(0.0);
-    let evidence = evidence.with_unsupported_share(share)?;
+    let evidence = evidence.with_unsupported_share(beyond_rounding(unsupported_share))?;
     Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
+}
+
+/// The default interval of what two ways to choose differ by in quality on the same rows, doubly
+/// robust with predictions that the log itself taught, if there are any.
+pub(super) fn of_move(
+    (to, from): (&LoggedRounds, &LoggedRounds),
+    unsupported_share: Option<f64>,
+    predicted: Option<Predicted<'_>>,
+    shared: Shared,
+) -> Result<Chosen> {
+    let evidence = Evidence::new(to.weight(), to.reward(), ValueRange::QUALITY)?;
+    let mut evidence = evidence.against(Rival::Policy(from.weight()))?;
+    if let Some(predicted) = predicted {
+        evidence = evidence.with_cross_fitted_predictions(predicted)?;
+    }
+    let evidence = evidence.with_unsupported_share(beyond_rounding(unsupported_share))?;
+    Ok(default_interval(&evidence, shared.level, shared.n_candidates)?)
+}
+
+/// A share of models that could not be drawn, without what is rounding.
+pub(super) fn beyond_rounding(unsupported_share: Option<f64>) -> f64 {
+    unsupported_share.filter(|share| ROUNDING < *share).unwrap_or(0.0)
 }
 
 /// The default interval of the mean of differences in quality that are all known.

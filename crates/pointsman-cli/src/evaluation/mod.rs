@@ -1,14 +1,20 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
 mod cascades;
+#[cfg(test)]
+mod fixtures;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;
 mod logged_diagnostics;
 mod logged_interval;
+mod logged_values;
 mod logged_verdict;
+mod measures;
 mod moves;
 mod overlap;
+mod reward_flags;
+mod rewards;
 mod slices;
 pub(crate) mod table;
 mod table_differences;
@@ -40,7 +46,11 @@ use pointsman_data::Asked;
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::{borrow::Cow, path::PathBuf};
 
-pub(crate) use self::slices::{SliceBy, tags};
+pub(crate) use self::{
+    measures::Largest,
+    reward_flags::{RewardFlags, RewardModel},
+    slices::{SliceBy, tags},
+};
 
 /// A quality that is known to this width answers most questions.
 pub(crate) const WIDTH: f64 = 0.02;
@@ -59,6 +69,10 @@ pub(crate) struct Settings {
     pub(crate) width: f64,
     /// How unknown propensities are estimated, if they are.
     pub(crate) estimating: Option<Estimating>,
+    /// Who predicts quality for doubly robust values from a log.
+    pub(crate) reward_model: RewardModel,
+    /// The most that one request of a log can cost or take.
+    pub(crate) largest: Largest,
     /// What requests are told apart by.
     pub(crate) slices: Vec<SliceBy>,
     /// What is other than it was.
@@ -280,15 +294,17 @@ impl Used {
             ));
         }
         if 0 < self.n_trained_on {
-            let n = wording::count(self.n_trained_on);
-            sentences.push(format!(
-                "{n} requests were set aside: a policy was trained on them, or on an equal prompt"
+            sentences.push(wording::counted(
+                self.n_trained_on,
+                "request was set aside: a policy was trained on it, or on an equal prompt",
+                "requests were set aside: a policy was trained on them, or on an equal prompt",
             ));
         }
         if 0 < self.n_unanswerable {
-            let n = wording::count(self.n_unanswerable);
-            sentences.push(format!(
-                "{n} requests were set aside: a policy has no eligible model for them"
+            sentences.push(wording::counted(
+                self.n_unanswerable,
+                "request was set aside: a policy has no eligible model for it",
+                "requests were set aside: a policy has no eligible model for them",
             ));
         }
         sentences
@@ -311,6 +327,9 @@ fn value_row(
         interval_kind: IntervalKind::of(interval.kind),
         interval_method: interval.method.name().to_owned(),
         cost_usd,
+        cost_interval: None,
+        latency_ms: None,
+        latency_interval: None,
         effective_n: None,
         note: String::new(),
     }

@@ -5,12 +5,15 @@
 //! in proportion, to the models that the other gives more. The value of a pair of models is what
 //! it adds to the mean of all requests; all pairs together add up to the whole difference. Pairs
 //! are shown by the share of requests that they move, never by outcomes, and all intervals hold
-//! together. Weakness: on a log a pair of few requests has a wide interval, since nothing but those
-//! requests tells of it.
+//! together. On a log, quality is doubly robust where a reward model was learned from it, else by
+//! weights alone. Weakness: on a log a pair of few requests has a wide interval, since nothing but
+//! those requests tells of it.
 
 use super::{
     Recorder, Settings, Used,
-    logged_interval::{self, Shared, With},
+    logged_interval::{self, Shared},
+    logged_values::OnLog,
+    rewards::{CrossFitted, PredictedMove},
     target::Reward,
 };
 use crate::{
@@ -21,7 +24,6 @@ use anyhow::Result;
 use pointsman_core::units::len_as_float;
 use pointsman_data::{LoggedRow, TrafficLog};
 use pointsman_eval::{
-    bounds::Rival,
     choice::Chosen,
     estimators::{Estimator, influence_values},
     full::{MeanValue, mean_value, paired_difference},
@@ -66,8 +68,8 @@ struct Change<'a> {
 pub(super) enum Outcomes<'a> {
     /// Of every model, row after row.
     Known { quality: &'a [f64], cost_usd: Option<&'a [f64]> },
-    /// Of the model that was drawn.
-    Logged { log: &'a TrafficLog, used: &'a Used },
+    /// Of the model that was drawn; and what was learned of the others, if anything was.
+    Logged { log: &'a TrafficLog, used: &'a Used, fitted: Option<&'a CrossFitted> },
 }
 
 /// One pair of models, and the mean share of a request that moves.
@@ -80,8 +82,7 @@ struct Pair {
 
 /// What moves on a log: from what was logged, or from the policy that it is held against.
 pub(super) fn of_log(
-    log: &TrafficLog,
-    used: &Used,
+    on_log: &OnLog<'_>,
     recorders: &[Recorder<'_>],
     settings: &Settings,
 ) -> Result<Vec<Moves>> {
@@ -89,6 +90,7 @@ pub(super) fn of_log(
     if recorders.iter().any(|recorder| recorder.later.is_some()) {
         return Ok(Vec::new());
     }
+    let OnLog { log, used, fitted, .. } = *on_log;
     let mut models = log.models.clone();
     for recorder in recorders {
         for name in recorder.policy.models() {
@@ -99,7 +101,7 @@ pub(super) fn of_log(
     }
     let logger = || ("what was logged".to_owned(), Chooser::Logger(log));
     let changes = changes(recorders, settings, (&models[..], &used.rows[..]), &logger);
-    moves(&changes, &Outcomes::Logged { log, used }, settings)
+    moves(&changes, &Outcomes::Logged { log, used, fitted }, settings)
 }
 
 /// What moves on a table: from its best single model, or from the policy that it is held against.
@@ -268,7 +270,7 @@ impl Outcomes<'_> {
     fn has_costs(&self) -> bool {
         match self {
             Self::Known { quality: _, cost_usd } => cost_usd.is_some(),
-            Self::Logged { log, used } => {
+            Self::Logged { log, used, fitted: _ } => {
                 used.rows.iter().all(|&row| log.rows[row].cost_usd.is_some())
             }
         }
@@ -294,15 +296,18 @@ impl Outcomes<'_> {
                 let quality = logged_interval::of_known(&added(quality), shared)?;
                 Ok((gain(&quality), cost.map(|cost| normal_gain(&cost))))
             }
-            Self::Logged { log, used } => {
+            Self::Logged { log, used, fitted } => {
                 let missing = change.unsupported(pair, &shares, log);
                 let rounds =
                     |model: usize, reward| rounds_with(log, used, (model, &shares[..]), reward);
                 let quality = Reward::Quality;
                 let (to, from) = (rounds(pair.to, quality)?, rounds(pair.from, quality)?);
-                let rival = Rival::Policy(from.weight());
-                let (missing_share, with) = (Some(missing), With::WeightsAlone);
-                let quality = logged_interval::of_quality(&to, missing_share, rival, with, shared)?;
+                let models = (pair.from, pair.to);
+                let predicted = fitted.map(|it| it.of_move(log, &used.rows, models, &shares));
+                let predicted = predicted.as_ref().map(PredictedMove::columns);
+                let missing_share = Some(missing);
+                let quality =
+                    logged_interval::of_move((&to, &from), missing_share, predicted, shared)?;
                 let cost = if self.has_costs() && missing < ROUNDING {
                     let cost = Reward::CostUsd;
                     let (to, from) = (rounds(pair.to, cost)?, rounds(pair.from, cost)?);

@@ -86,6 +86,7 @@ pub(crate) fn evaluate(
         warnings: notes(settings, kept, used.sentences()),
         frontier,
         confidence: settings.level.get(),
+        reward_model: None,
         values,
         calibration: calibrations(&on_rows, &rows.quality, settings)?,
         overlap: Vec::new(),

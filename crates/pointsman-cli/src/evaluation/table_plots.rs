@@ -57,6 +57,7 @@ pub(super) fn frontier(
         oracle: known.oracle.cost_usd.map(|cost| point(cost, known.oracle.quality)),
         operating_points: policies.iter().filter_map(point_of).collect(),
         truth: None,
+        by_request: None,
     }))
 }
 

@@ -86,6 +86,7 @@ pub(super) fn report(
         calibration: Vec::new(),
         overlap: Vec::new(),
         confidence: settings.level.get(),
+        reward_model: None,
         values: shares.into_iter().map(|shared| shared.row).collect(),
         slices: Vec::new(),
         moves: Vec::new(),
@@ -124,6 +125,9 @@ fn shared<'a>(
         interval_kind: IntervalKind::of(chosen.interval.kind),
         interval_method: chosen.interval.method.name().to_owned(),
         cost_usd: None,
+        cost_interval: None,
+        latency_ms: None,
+        latency_interval: None,
         effective_n: Some(found.effective_n),
         note: format!("{}; {}", loaded.objective, logged_interval::described(&chosen)),
     };

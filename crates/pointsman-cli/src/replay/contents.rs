@@ -1,8 +1,15 @@
 //! What a replay says, as data: in JSON as it stands, on a terminal and a page in words.
 
 use crate::report::GeneratedBy;
-use pointsman_eval::{choice::Chosen, full::MeanValue, interval::Interval};
+use pointsman_eval::{
+    choice::Chosen,
+    full::MeanValue,
+    interval::{Interval, IntervalMethod},
+};
 use serde::Serialize;
+
+/// What intervals of running means promise: the level after all windows at once.
+const ANYTIME_VALID: &str = "anytime-valid";
 
 /// A whole replay.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +29,8 @@ pub(crate) struct Replay {
     /// Windows that were only learned from, before there was a policy.
     pub(crate) n_warm_up: usize,
     pub(crate) windows: Vec<WindowRow>,
+    /// The policies of the first setting, one for each fit.
+    pub(crate) policies: Vec<PolicyRow>,
     /// Over all windows that were decided.
     pub(crate) total: Values,
 }
@@ -45,6 +54,8 @@ pub(crate) struct SettingRow {
     pub(crate) memory: String,
     /// Fits that were made.
     pub(crate) n_fits: usize,
+    /// Those of them before which held-out rows were asked how to learn.
+    pub(crate) n_selections: usize,
     /// Fits that were due and could not be made; the policy before went on.
     pub(crate) n_fits_missed: usize,
 }
@@ -63,10 +74,28 @@ pub(crate) struct WindowRow {
     pub(crate) n_learned: usize,
     pub(crate) learned_before: usize,
     pub(crate) values: Option<Values>,
-    /// Over this window and all before it.
+    /// Over this window and all before it, with intervals that are good for all windows at once.
     pub(crate) so_far: Option<Values>,
     pub(crate) gate: Option<GateRow>,
     pub(crate) models: ModelsRow,
+}
+
+/// One policy, and all that it decided.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct PolicyRow {
+    /// The window before which it was learned, and when that begins.
+    pub(crate) learned_before: usize,
+    pub(crate) begins: String,
+    /// From how many rows.
+    pub(crate) n_learned: usize,
+    /// `selected` where held-out rows were asked how to learn, `taken over` where they had been
+    /// asked before another fit, `given` where a flag says it.
+    pub(crate) strengths: &'static str,
+    /// Windows, and requests of them, that it decided.
+    pub(crate) n_windows: usize,
+    pub(crate) n_decided: usize,
+    /// What a gate would have said on these requests; `None` for a table.
+    pub(crate) gate: Option<GateRow>,
 }
 
 /// Who came, who went, and who was not ready.
@@ -82,7 +111,7 @@ pub(crate) struct ModelsRow {
     pub(crate) not_learned: Vec<String>,
 }
 
-/// What a gate would have said on the rows of one window.
+/// What a gate would have said on some rows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct GateRow {
     pub(crate) verdict: &'static str,
@@ -146,6 +175,14 @@ impl Estimate {
 
     pub(super) fn mean(mean: &MeanValue) -> Self {
         Self::of(Some(mean.value), &mean.interval, Vec::new())
+    }
+
+    /// Of a running mean: with the chance of the level, it misses after no window at all.
+    pub(super) fn anytime(value: Option<f64>, interval: &Interval) -> Self {
+        let contradicted = (interval.method == IntervalMethod::WholeRange)
+            .then(|| "the rows contradict what was stated of them".to_owned());
+        let reasons = contradicted.into_iter().collect();
+        Self { interval_kind: ANYTIME_VALID, ..Self::of(value, interval, reasons) }
     }
 
     fn of(value: Option<f64>, interval: &Interval, reasons: Vec<String>) -> Self {

@@ -1,6 +1,9 @@
 //! A policy's choices in one window, over the models that the stream knows.
 
-use super::stream::{Ask, Known, Stream};
+use super::{
+    contents::ModelsRow,
+    stream::{Ask, Known, Stream},
+};
 use crate::policy_flags::LoadedPolicy;
 use pointsman_core::{
     circumstances::Circumstances,
@@ -107,7 +110,7 @@ impl<'p> Decider<'p> {
             Constraints { deny_models: Cow::Borrowed(&denied[..]), ..Constraints::default() };
         let request =
             Request { needs, n_tools, max_tokens, input_tokens, constraints, ..Request::default() };
-        let features = stream.design.features(row);
+        let features = stream.pieces.features(row);
         if policy.distribute_read(circumstances, (&request, &features), workspace).is_err() {
             return false;
         }
@@ -147,4 +150,36 @@ impl Choice {
         let missing: f64 = pairs.filter(|(_, p)| **p <= 0.0).map(|(share, _)| share).sum();
         (missing + self.outside).clamp(0.0, 1.0)
     }
+}
+
+/// Who came, who went, and who was not ready.
+pub(super) fn models_row(
+    stream: &Stream,
+    loaded: &LoadedPolicy,
+    there: &Attendance,
+    (seen, last): (&BTreeSet<usize>, &BTreeSet<usize>),
+) -> ModelsRow {
+    let learned = &loaded.artifact.card().models;
+    let present = &there.present;
+    let mut row = ModelsRow {
+        arrived: names(stream, present.difference(seen)),
+        left: names(stream, last.difference(present)),
+        ..ModelsRow::default()
+    };
+    for &place in present {
+        let name = &stream.models[place];
+        if learned.contains(name) {
+            continue;
+        }
+        if loaded.policy.models().any(|known| known == name) {
+            row.newcomers.push(name.clone());
+        } else {
+            row.not_learned.push(name.clone());
+        }
+    }
+    row
+}
+
+fn names<'p>(stream: &Stream, places: impl Iterator<Item = &'p usize>) -> Vec<String> {
+    places.map(|&place| stream.models[place].clone()).collect()
 }

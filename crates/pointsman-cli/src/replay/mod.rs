@@ -2,16 +2,22 @@
 //! its rows say what that was worth.
 //!
 //! Every request is read into features once; a window is a range of rows. The policy of a window is
-//! learned from rows before it alone, by the same steps as `train` takes, so that every value is
-//! one that could have been had (progressive validation; Blum, Kalai & Langford, COLT 1999).
+//! learned from rows before it alone, by the same steps as `train` takes or with what held-out rows
+//! decided at an earlier fit, so that every value is one that could have been had (progressive
+//! validation; Blum, Kalai & Langford, COLT 1999).
 //! Repetitions of prompts and turns of conversations that began before count as they came, since
-//! they would have come to the policy as well. Weakness: fits start from nothing each time, and
-//! what people ask does not change with what they were answered.
+//! they would have come to the policy as well. Weakness: what people ask does not change with what
+//! they were answered.
 
 mod arrivals;
 pub(crate) mod contents;
 mod decide;
 mod learn;
+mod mind;
+mod pieces;
+mod policies;
+mod prices;
+mod running;
 pub(crate) mod setting;
 pub(crate) mod stream;
 mod value;
@@ -33,8 +39,11 @@ pub(crate) struct Question {
     pub(crate) window: Span,
     /// The setting that is asked about, and perhaps another that it is held against.
     pub(crate) settings: Vec<Setting>,
-    /// At most so many rows of what is remembered are fitted at a time.
+    /// At most so many rows of what is remembered are fitted at a time, the newest.
     pub(crate) most_rows: usize,
+    /// Held-out rows are asked how to learn at the first fit, at every so many after it, and where
+    /// rows have doubled since.
+    pub(crate) select_every: usize,
     pub(crate) level: ConfidenceLevel,
     pub(crate) gate: Gate,
     pub(crate) catalog: Option<Catalog>,

@@ -1,6 +1,10 @@
 //! What is walked through: requests as features, in time order, with what is known of them.
 
-use super::arrivals;
+use super::{
+    arrivals,
+    pieces::{Pieces, PiecesBuilder},
+    prices,
+};
 use crate::{
     load::{self, LoadedTable},
     screen::Screen,
@@ -9,7 +13,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use pointsman_core::{
-    catalog::Catalog,
+    catalog::{Catalog, Date},
     features::FeatureSchema,
     request::{Capabilities, Request},
     units::Tokens,
@@ -17,12 +21,14 @@ use pointsman_core::{
 use pointsman_data::{
     Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log,
 };
-use pointsman_train::design::{Design, DesignBuilder};
-use std::path::{Path, PathBuf};
+use std::{
+    mem,
+    path::{Path, PathBuf},
+};
 
 /// Requests in time order; every column has a row for each.
 pub(crate) struct Stream {
-    pub(crate) design: Design,
+    pub(super) pieces: Pieces,
     pub(super) asks: Vec<Ask>,
     /// Ascending; `None` where not every row has one.
     pub(crate) times: Option<Vec<u64>>,
@@ -82,7 +88,12 @@ impl Ask {
 
 impl Stream {
     pub(crate) fn n_rows(&self) -> usize {
-        self.design.n_rows()
+        self.pieces.n_rows()
+    }
+
+    /// The day of a row; `None` where not every row says when it came.
+    pub(super) fn day(&self, row: usize) -> Option<Date> {
+        self.times.as_deref().and_then(|times| times.get(row)).map(|&time| Date::of_ms(time))
     }
 
     pub(crate) fn id(&self, row: usize) -> &str {
@@ -122,16 +133,16 @@ pub(crate) fn of_log(
     screen: &Screen,
 ) -> Result<Stream> {
     let bar = screen.progress("reading requests", 0);
-    let (mut builder, mut asks) = (DesignBuilder::new(schema), Vec::new());
+    let (mut builder, mut asks) = (PiecesBuilder::new(schema), Vec::new());
     let options = LogOptions { features: Some(schema), ..options.clone() };
     let log = read_log(paths, &options, &mut |_, asked| {
         match asked {
             Asked::Text(request) => {
-                builder.push(request);
+                builder.push(|into| into.push(request));
                 asks.push(Ask::of(request));
             }
             Asked::Features(request, features) => {
-                builder.push_read(&features);
+                builder.push(|into| into.push_read(&features));
                 asks.push(Ask::of(request));
             }
         }
@@ -143,11 +154,12 @@ pub(crate) fn of_log(
     let mut notes = notes_of(&log);
     let n_unknown = what_if.reprice_log(&mut log, catalog);
     if 0 < n_unknown {
-        let n = wording::count(n_unknown);
-        notes.push(format!("{n} decisions have a changed price and no logged tokens: no cost"));
+        let n = wording::counted(n_unknown, "decision has", "decisions have");
+        notes.push(format!("{n} a changed price and no logged tokens: no cost"));
     }
+    notes.extend(prices::fill(&mut log, catalog));
     let mut stream = Stream {
-        design: builder.finish(),
+        pieces: builder.finish(),
         asks,
         times: None,
         models: log.models.clone(),
@@ -161,10 +173,10 @@ pub(crate) fn of_log(
 
 fn notes_of(log: &TrafficLog) -> Vec<String> {
     let mut notes = vec![format!(
-        "read {} decisions: {} usable, among {} models; {} without outcome",
-        wording::count(log.n_decisions_read),
+        "read {}: {} usable, among {}; {} without outcome",
+        wording::counted(log.n_decisions_read, "decision", "decisions"),
         wording::length(log.rows.len()),
-        log.models.len(),
+        wording::counted_length(log.models.len(), "model", "models"),
         wording::count(log.n_without_outcome),
     )];
     notes.extend(wording::damaged(log.n_damaged_lines, log.n_missing_segments));
@@ -189,8 +201,8 @@ impl Stream {
         }
         let n_late = n_out_of_order(log.rows.iter().map(|row| row.ts_ms));
         if 0 < n_late {
-            let n = wording::length(n_late);
-            self.notes.push(format!("{n} decisions were out of the order of time; sorted"));
+            let n = wording::counted_length(n_late, "decision was", "decisions were");
+            self.notes.push(format!("{n} out of the order of time; sorted"));
             let mut order: Vec<u32> = (0..u32::try_from(log.rows.len())?).collect();
             order.sort_by_key(|&row| log.rows[row as usize].ts_ms);
             let n_models = log.models.len();
@@ -199,7 +211,8 @@ impl Stream {
             let chances = |&row: &u32| &log.probabilities[row as usize * n_models..][..n_models];
             let probabilities: Vec<f32> = order.iter().flat_map(chances).copied().collect();
             (log.rows, log.probabilities) = (rows, probabilities);
-            self.design = self.design.select(&order);
+            let empty = PiecesBuilder::new(self.pieces.schema()).finish();
+            self.pieces = mem::replace(&mut self.pieces, empty).sorted(&order);
             self.asks = order.iter().map(|&row| self.asks[row as usize]).collect();
         }
         self.times = Some(log.rows.iter().map(|row: &LoggedRow| row.ts_ms).collect());
@@ -236,8 +249,8 @@ pub(crate) fn of_table(
     }
     let mut notes = notes_of_table(&loaded);
     what_if.reprice_table(&mut loaded.matrix, catalog)?;
-    let costs = loaded.costs(catalog)?;
     let (places, times) = arranged(&loaded, order, &mut notes)?;
+    let cost_usd = costs_of_table(&loaded, catalog, (&places, times.as_deref()))?;
     let LoadedTable { table, matrix, design, groups: _, input_tokens } = loaded;
     let n_models = matrix.models.len();
     let prompt = |&place: &u32| table.prompts[matrix.prompts[place as usize] as usize].clone();
@@ -246,12 +259,12 @@ pub(crate) fn of_table(
     let known = Table {
         prompts: places.iter().map(prompt).collect(),
         quality: gathered(&matrix.quality, &places, n_models),
-        cost_usd: costs.as_deref().map(|costs| gathered(costs, &places, n_models)),
+        cost_usd,
         output_tokens: gathered(&matrix.output_tokens, &places, n_models),
         input_tokens: gathered(&input_tokens, &places, 1),
     };
     Ok(Stream {
-        design: design.select(&places),
+        pieces: Pieces::of(&design, &places),
         asks: vec![nothing; places.len()],
         times,
         models: matrix.models,
@@ -261,13 +274,29 @@ pub(crate) fn of_table(
     })
 }
 
+/// Costs in the order in which prompts come: as recorded, else counted from tokens, where the catalog
+/// knows prices of other days at those of each prompt's own.
+fn costs_of_table(
+    loaded: &LoadedTable,
+    catalog: Option<&Catalog>,
+    (places, times): (&[u32], Option<&[u64]>),
+) -> Result<Option<Vec<f64>>> {
+    let is_none = loaded.matrix.cost_usd.is_none();
+    let dated = catalog.filter(|catalog| is_none && catalog.has_history());
+    if let (Some(catalog), Some(times)) = (dated, times) {
+        return prices::of_table(&loaded.matrix, catalog, (places, times));
+    }
+    let costs = loaded.costs(catalog)?;
+    Ok(costs.map(|costs| gathered(&costs, places, loaded.matrix.models.len())))
+}
+
 fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
     let LoadedTable { table, matrix, .. } = loaded;
     let mut notes = vec![format!(
-        "read {} rows: {} prompts, {} models",
-        wording::count(table.n_rows_read),
-        wording::length(matrix.prompts.len()),
-        matrix.models.len(),
+        "read {}: {}, {}",
+        wording::counted(table.n_rows_read, "row", "rows"),
+        wording::counted_length(matrix.prompts.len(), "prompt", "prompts"),
+        wording::counted_length(matrix.models.len(), "model", "models"),
     )];
     notes.extend(wording::dropped(&table.dropped));
     if !matrix.models_left_out.is_empty() {
@@ -275,8 +304,8 @@ fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
         notes.push(format!("left out, with outcomes on 95 % of prompts or fewer: {names}"));
     }
     if 0 < matrix.n_prompts_left_out {
-        let n = wording::length(matrix.n_prompts_left_out);
-        notes.push(format!("left out: {n} prompts that not every model answered"));
+        let n = wording::counted_length(matrix.n_prompts_left_out, "prompt", "prompts");
+        notes.push(format!("left out: {n} that not every model answered"));
     }
     notes
 }
@@ -296,8 +325,9 @@ fn arranged(
     if let Some(path) = order.arrivals {
         let mut times = arrivals::read(path)?;
         if times.len() < places.len() {
-            let n = wording::length(places.len() - times.len());
-            notes.push(format!("left out: {n} prompts, for which the trace has no arrival"));
+            let n_without = places.len() - times.len();
+            let n = wording::counted_length(n_without, "prompt", "prompts");
+            notes.push(format!("left out: {n}, for which the trace has no arrival"));
             places.truncate(times.len());
         }
         times.truncate(places.len());
@@ -313,8 +343,8 @@ fn arranged(
     };
     let n_late = n_out_of_order(own.iter().copied());
     if 0 < n_late {
-        let n = wording::length(n_late);
-        notes.push(format!("{n} prompts were out of the order of time; sorted"));
+        let n = wording::counted_length(n_late, "prompt was", "prompts were");
+        notes.push(format!("{n} out of the order of time; sorted"));
     }
     places.sort_by_key(|&row| own[row as usize]);
     let times = places.iter().map(|&row| own[row as usize]).collect();

@@ -30,29 +30,29 @@ const ROUNDING: f64 = 1e-9;
 #[derive(Debug)]
 pub(super) struct Ledger {
     /// Places in the stream.
-    rows: Vec<usize>,
+    pub(super) rows: Vec<usize>,
     /// What was logged; empty for a table.
-    quality: Vec<f64>,
+    pub(super) quality: Vec<f64>,
     /// NaN where it is not known.
-    cost_usd: Vec<f64>,
+    pub(super) cost_usd: Vec<f64>,
     /// The most that one request can cost.
     largest_cost_usd: f64,
-    settings: Vec<Columns>,
+    pub(super) settings: Vec<Columns>,
     /// The first setting's predictions, averaged over the second's choices.
-    expected_by_other: Vec<f64>,
+    pub(super) expected_by_other: Vec<f64>,
 }
 
 /// What one setting did.
 #[derive(Debug, Default)]
-struct Columns {
+pub(super) struct Columns {
     /// Of a log: importance weight, mass on models that could not be drawn, and predictions.
-    weight: Vec<f64>,
-    unsupported: Vec<f64>,
-    taken: Vec<f64>,
-    expected: Vec<f64>,
+    pub(super) weight: Vec<f64>,
+    pub(super) unsupported: Vec<f64>,
+    pub(super) taken: Vec<f64>,
+    pub(super) expected: Vec<f64>,
     /// Of a table: what its choices were worth.
-    quality: Vec<f64>,
-    cost_usd: Vec<f64>,
+    pub(super) quality: Vec<f64>,
+    pub(super) cost_usd: Vec<f64>,
 }
 
 impl Ledger {
@@ -63,7 +63,10 @@ impl Ledger {
     pub(super) fn new(stream: &Stream, question: &Question) -> Result<Self> {
         let seen = match &stream.known {
             Known::Log(log) => log.rows.iter().filter_map(|row| row.cost_usd).fold(0.0, f64::max),
-            Known::Table(_) => 0.0,
+            Known::Table(table) => {
+                let costs = table.cost_usd.iter().flatten().copied();
+                costs.filter(|cost| cost.is_finite()).fold(0.0, f64::max)
+            }
         };
         let stated = question.gate.largest_cost_usd;
         if let Some(stated) = stated.filter(|stated| *stated < seen) {
@@ -138,21 +141,26 @@ impl Columns {
 
     fn unsupported_share(&self, range: &Range<usize>) -> f64 {
         let some = &self.unsupported[range.clone()];
-        let share = some.iter().sum::<f64>() / len_as_float(some.len().max(1));
-        if share <= ROUNDING { 0.0 } else { share.min(1.0) }
+        mean_share(some.iter().sum(), some.len())
     }
+}
+
+/// The mean of some shares from their sum.
+pub(super) fn mean_share(total: f64, n_rows: usize) -> f64 {
+    let share = total / len_as_float(n_rows.max(1));
+    if share <= ROUNDING { 0.0 } else { share.min(1.0) }
 }
 
 /// Which column of a log is averaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reward {
+pub(super) enum Reward {
     Quality,
     CostUsd,
 }
 
 /// Against what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Against {
+pub(super) enum Against {
     Nothing,
     Logged,
     Other,
@@ -203,21 +211,14 @@ fn of_log(ledger: &Ledger, range: &Range<usize>, level: ConfidenceLevel) -> Resu
 impl Ledger {
     /// The rows of a stretch with everything that is known of them; `None` where a cost is missing,
     /// all are free, or there is no other setting.
-    fn evidence(
+    pub(super) fn evidence(
         &self,
         range: &Range<usize>,
         reward: Reward,
         against: Against,
     ) -> Result<Option<Evidence<'_>>> {
         let own = &self.settings[0];
-        let (values, largest) = match reward {
-            Reward::Quality => (&self.quality[range.clone()], 1.0),
-            Reward::CostUsd => (&self.cost_usd[range.clone()], self.largest_cost_usd),
-        };
-        if largest <= 0.0 || values.iter().any(|value| value.is_nan()) {
-            return Ok(None);
-        }
-        let value_range = ValueRange::new(0.0, largest)?;
+        let Some((values, value_range)) = self.outcomes(range, reward)? else { return Ok(None) };
         let (rival, missing) = match (against, self.settings.get(1)) {
             (Against::Other, None) => return Ok(None),
             (Against::Other, Some(other)) => {
@@ -238,6 +239,35 @@ impl Ledger {
         }
         let share = own.unsupported_share(range).max(missing);
         Ok(Some(evidence.with_unsupported_share(share)?))
+    }
+
+    /// The same of the other setting's own value, without predictions.
+    pub(super) fn evidence_of_other(
+        &self,
+        range: &Range<usize>,
+        reward: Reward,
+    ) -> Result<Option<Evidence<'_>>> {
+        let Some(other) = self.settings.get(1) else { return Ok(None) };
+        let Some((values, value_range)) = self.outcomes(range, reward)? else { return Ok(None) };
+        let evidence = Evidence::new(&other.weight[range.clone()], values, value_range)?;
+        Ok(Some(evidence.with_unsupported_share(other.unsupported_share(range))?))
+    }
+
+    /// What was logged, and the range it is known to keep; `None` where a cost is missing, or all
+    /// are free.
+    fn outcomes(
+        &self,
+        range: &Range<usize>,
+        reward: Reward,
+    ) -> Result<Option<(&[f64], ValueRange)>> {
+        let (values, largest) = match reward {
+            Reward::Quality => (&self.quality[range.clone()], 1.0),
+            Reward::CostUsd => (&self.cost_usd[range.clone()], self.largest_cost_usd),
+        };
+        if largest <= 0.0 || values.iter().any(|value| value.is_nan()) {
+            return Ok(None);
+        }
+        Ok(Some((values, ValueRange::new(0.0, largest)?)))
     }
 }
 

@@ -2,9 +2,14 @@
 
 use super::{
     Question,
-    contents::{ModelsRow, Replay, SettingRow, SourceKind, WindowRow},
-    decide::{Attendance, Choice, Decider},
-    learn::{With, learned, remembered},
+    contents::{Replay, SettingRow, SourceKind, WindowRow},
+    decide::{Attendance, Choice, Decider, models_row},
+    learn::{How, Learned, With, learned, remembered},
+    mind::{Mind, is_asked, work},
+    policies::Policies,
+    prices::DayPrices,
+    running::Running,
+    setting::{Retrain, Setting},
     stream::{Known, Stream},
     value::{self, Ledger},
     windows::{Memory, Span, Windows, cut, utc},
@@ -13,31 +18,20 @@ use super::{
 use crate::{policy_flags::LoadedPolicy, report::GeneratedBy, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::catalog::Catalog;
-use pointsman_data::keyed_draw;
 use std::{collections::BTreeSet, fs, ops::Range};
-
-/// What learning from a row takes, against deciding it; for the estimate of what is left.
-const LEARNING_ROWS: u64 = 8;
-
-/// What one setting knows at a time.
-struct Mind {
-    loaded: Option<LoadedPolicy>,
-    /// The window before which it was learned, and from how many rows.
-    learned_before: usize,
-    n_learned: usize,
-    n_fits: usize,
-    n_missed: usize,
-}
 
 /// The walk, where it is.
 struct Walk<'q> {
     stream: Stream,
     question: &'q Question,
     windows: Windows,
-    /// For each row a number in `[0, 1)`; empty where no memory is too large.
-    draws: Vec<f64>,
+    /// Whether a fit left out old rows of its memory.
+    is_memory_cut: bool,
+    prices: DayPrices<'q>,
     minds: Vec<Mind>,
     ledger: Ledger,
+    running: Running,
+    policies: Policies,
     rows: Vec<WindowRow>,
     /// Models that were there in an earlier window, and in the last.
     seen: BTreeSet<usize>,
@@ -57,9 +51,10 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
     for number in 0..walk.windows.ranges.len() {
         let range = walk.windows.ranges[number].clone();
         let there = Attendance::of(&walk.stream, range.clone());
+        walk.turn_to_day(range.start)?;
         if 0 < number {
-            let n_fitted = walk.learn(number, range.start)?;
-            bar.inc(LEARNING_ROWS * n_fitted);
+            bar.inc(walk.learn(number, range.start)?);
+            walk.let_go(range.start);
             walk.decide(number, &range, &there)?;
         }
         bar.inc(range.len() as u64);
@@ -67,7 +62,9 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
         walk.last = there.present;
     }
     bar.finish_and_clear();
-    screen.aside(&words::fits(walk.minds.iter().map(|mind| mind.n_fits).sum(), walk.seconds()))?;
+    let n_fits = walk.minds.iter().map(|mind| mind.n_fits).sum();
+    let n_selections = walk.minds.iter().map(|mind| mind.n_selections).sum();
+    screen.aside(&words::fits(n_fits, n_selections, walk.seconds()))?;
     walk.finish()
 }
 
@@ -90,19 +87,16 @@ fn check(stream: &Stream, question: &Question) -> Result<()> {
 
 impl<'q> Walk<'q> {
     fn new(stream: Stream, question: &'q Question, windows: Windows) -> Result<Self> {
-        let seed = question.settings[0].learning.seed;
-        let needs_draws = question.most_rows < stream.n_rows();
-        let draw = |row: usize| keyed_draw(seed, stream.id(row));
-        let draws = if needs_draws { (0..stream.n_rows()).map(draw).collect() } else { Vec::new() };
-        let mind =
-            || Mind { loaded: None, learned_before: 0, n_learned: 0, n_fits: 0, n_missed: 0 };
         Ok(Self {
-            minds: question.settings.iter().map(|_| mind()).collect(),
+            is_memory_cut: false,
+            prices: DayPrices::new(question.catalog.as_ref(), &question.what_if),
+            minds: question.settings.iter().map(|_| Mind::default()).collect(),
             ledger: Ledger::new(&stream, question)?,
+            running: Running::new(question.level),
+            policies: Policies::default(),
             stream,
             question,
             windows,
-            draws,
             rows: Vec::new(),
             seen: BTreeSet::new(),
             last: BTreeSet::new(),
@@ -113,58 +107,102 @@ impl<'q> Walk<'q> {
         })
     }
 
-    /// What there is to do, in rows decided; a guess where fits may fail.
+    /// What there is to do, in rows decided; a guess where fits may fail, or models come and go.
     fn effort(&self) -> u64 {
         let mut effort = self.stream.n_rows() as u64;
         for setting in &self.question.settings {
-            let mut last = None;
+            let mut last: Option<usize> = None;
+            let mut asked: Option<(usize, usize)> = None;
             for (number, range) in self.windows.ranges.iter().enumerate().skip(1) {
                 if last.is_none_or(|last| setting.retrain.is_due(number - last)) {
-                    let start = setting.memory.start(self.stream.times.as_deref(), range.start);
-                    let n = (range.start - start).min(self.question.most_rows);
-                    effort += LEARNING_ROWS * n as u64;
+                    let n_rows = self.memory(setting, range.start).len();
+                    let is_due = asked.is_none_or(|(n_taken_over, then)| {
+                        is_asked(n_taken_over, (then, n_rows), self.question.select_every)
+                    });
+                    effort += work(n_rows, is_due);
                     last = Some(number);
+                    asked = match asked {
+                        Some((n_taken_over, then)) if !is_due => Some((n_taken_over + 1, then)),
+                        Some(_) | None => Some((0, n_rows)),
+                    };
                 }
             }
         }
         effort
     }
 
-    /// Learns anew where that is due; returns how many rows were fitted.
+    /// The rows that a fit before row `now` is made from.
+    fn memory(&self, setting: &Setting, now: usize) -> Range<usize> {
+        let start = setting.memory.start(self.stream.times.as_deref(), now);
+        remembered(start..now, self.question.most_rows)
+    }
+
+    /// Turns to the prices of a row's day, and puts what was learned to work at them.
+    fn turn_to_day(&mut self, row: usize) -> Result<()> {
+        if !self.prices.turn_to(self.stream.day(row)) {
+            return Ok(());
+        }
+        for (mind, setting) in self.minds.iter_mut().zip(&self.question.settings) {
+            let Some(LoadedPolicy { artifact, name, .. }) = mind.loaded.take() else { continue };
+            let loaded = setting.flags.apply(artifact, name, self.prices.catalog())?;
+            mind.loaded = Some(self.prices.what_if().apply(loaded)?);
+        }
+        Ok(())
+    }
+
+    /// Lets go the features of rows that are neither decided from row `now` on nor learned from.
+    fn let_go(&mut self, now: usize) {
+        let starts = self.minds.iter().zip(&self.question.settings).map(|(mind, setting)| {
+            match (setting.retrain, &mind.loaded) {
+                (Retrain::Never, Some(_)) => now,
+                (Retrain::Never | Retrain::Every(_), _) => self.memory(setting, now).start,
+            }
+        });
+        let start = starts.min().unwrap_or(now);
+        self.stream.pieces.let_go_before(start);
+    }
+
+    /// Learns anew where that is due; returns what it took, in rows decided.
     fn learn(&mut self, number: usize, now: usize) -> Result<u64> {
         let question = self.question;
-        let mut n_fitted = 0;
-        for (mind, setting) in self.minds.iter_mut().zip(&question.settings) {
+        let mut effort = 0;
+        for (place, setting) in question.settings.iter().enumerate() {
+            let rows = self.memory(setting, now);
+            let mind = &mut self.minds[place];
             let is_due = setting.retrain.is_due(number - mind.learned_before);
             if mind.loaded.is_some() && !is_due {
                 continue;
             }
-            let start = setting.memory.start(self.stream.times.as_deref(), now);
-            let rows = remembered(start..now, question.most_rows, &self.draws);
-            let (catalog, what_if) = (question.catalog.as_ref(), &question.what_if);
+            let with = With {
+                setting,
+                catalog: self.prices.catalog(),
+                what_if: self.prices.what_if(),
+                selection: mind.to_take_over(rows.len(), question.select_every),
+            };
             let before = processor_seconds();
-            let found = learned(&self.stream, &rows, With { setting, catalog, what_if })
+            let found = learned(&self.stream, rows.clone(), with)
                 .with_context(|| format!("before window {}", number + 1))?;
             if let (Some(before), Some(after)) = (before, processor_seconds()) {
                 self.processor_seconds += after - before;
             }
-            match found {
-                Some(loaded) => {
-                    mind.loaded = Some(loaded);
-                    mind.learned_before = number;
-                    mind.n_learned = rows.len();
-                    mind.n_fits += 1;
-                    n_fitted += rows.len() as u64;
-                }
-                None if mind.loaded.is_some() => mind.n_missed += 1,
-                None => {}
+            let Some(Learned { loaded, how }) = found else {
+                mind.n_missed += usize::from(mind.loaded.is_some());
+                continue;
+            };
+            effort += work(rows.len(), matches!(how, How::Selected(_)));
+            self.is_memory_cut |=
+                setting.memory.start(self.stream.times.as_deref(), now) < rows.start;
+            if place == 0 {
+                let window = (number + 1, begins(&self.stream, now));
+                self.policies.push(&self.ledger, window, (rows.len(), &how));
             }
+            mind.took(loaded, how, (number, rows.len()));
         }
-        Ok(n_fitted)
+        Ok(effort)
     }
 
     fn decide(&mut self, number: usize, range: &Range<usize>, there: &Attendance) -> Result<()> {
-        let Self { stream, question, minds, ledger, .. } = self;
+        let Self { stream, question, minds, ledger, running, .. } = self;
         let ready: Option<Vec<&LoadedPolicy>> =
             minds.iter().map(|mind| mind.loaded.as_ref()).collect();
         let Some(ready) = ready else {
@@ -189,7 +227,6 @@ impl<'q> Walk<'q> {
             ledger.push(stream, row, &choices);
         }
         let own = start..ledger.n_rows();
-        let so_far = 0..ledger.n_rows();
         let mut models = models_row(stream, ready[0], there, (&self.seen, &self.last));
         let twins = question.what_if.twins();
         let absent = twins.filter(|twin| !ready[0].policy.models().any(|known| known == *twin));
@@ -202,7 +239,7 @@ impl<'q> Walk<'q> {
             n_learned: minds[0].n_learned,
             learned_before: minds[0].learned_before + 1,
             values: value::values(ledger, stream, &own, question.level)?,
-            so_far: value::values(ledger, stream, &so_far, question.level)?,
+            so_far: running.extend(ledger, stream, &own)?,
             gate: value::gate(ledger, stream, &own, question)?,
             models,
         });
@@ -215,7 +252,9 @@ impl<'q> Walk<'q> {
     }
 
     fn finish(self) -> Result<Replay> {
-        let Some(total) = self.rows.last().and_then(|row| row.so_far.clone()) else {
+        let all = 0..self.ledger.n_rows();
+        let total = value::values(&self.ledger, &self.stream, &all, self.question.level)?;
+        let Some(total) = total else {
             bail!(
                 "no window of {} could be decided: before the last one there are too few rows, groups \
                  of rows or models with outcomes to learn from; take shorter windows, or more data",
@@ -234,6 +273,7 @@ impl<'q> Walk<'q> {
                 retrain: setting.retrain.to_string(),
                 memory: setting.memory.to_string(),
                 n_fits: mind.n_fits,
+                n_selections: mind.n_selections,
                 n_fits_missed: mind.n_missed,
             })
             .collect();
@@ -241,6 +281,8 @@ impl<'q> Walk<'q> {
             Known::Log(_) => SourceKind::Log,
             Known::Table(_) => SourceKind::Table,
         };
+        let seen = (&self.ledger, &self.stream);
+        let policies = self.policies.judged(seen, &self.rows, self.question)?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(Replay {
             generated_by: GeneratedBy { command: self.question.command.clone(), version },
@@ -253,6 +295,7 @@ impl<'q> Walk<'q> {
             notes,
             n_warm_up: self.n_warm_up + 1,
             windows: self.rows,
+            policies,
             total,
         })
     }
@@ -260,17 +303,21 @@ impl<'q> Walk<'q> {
     /// What was left out, put in order or assumed.
     fn notes(&self) -> Vec<String> {
         let mut notes = self.stream.notes.clone();
+        notes.extend(self.prices.notes(self.stream.day(0)));
         notes.extend(self.question.what_if.notes().iter().cloned());
         let n_asked = self.ledger.n_rows() + self.n_unanswered;
         notes.extend(self.question.what_if.kept(n_asked, n_asked + self.n_passed_over));
         if 0 < self.windows.n_empty {
-            let n = wording::count(self.windows.n_empty);
-            notes.push(format!("{n} windows in which nothing came were passed over"));
+            let (one, many) =
+                ("window in which nothing came was", "windows in which nothing came were");
+            let n = wording::counted(self.windows.n_empty, one, many);
+            notes.push(format!("{n} passed over"));
         }
         if 0 < self.n_unanswered {
-            let n = wording::length(self.n_unanswered);
-            notes.push(format!(
-                "{n} requests were set aside: a policy had no eligible model for them"
+            notes.push(wording::counted_length(
+                self.n_unanswered,
+                "request was set aside: a policy had no eligible model for it",
+                "requests were set aside: a policy had no eligible model for them",
             ));
         }
         let n_missed: usize = self.minds.iter().map(|mind| mind.n_missed).sum();
@@ -279,11 +326,31 @@ impl<'q> Walk<'q> {
                 "{n_missed} fits that were due had too little to learn from; the policy before went on"
             ));
         }
-        if !self.draws.is_empty() {
+        if self.is_memory_cut {
             notes.push(format!(
-                "of a memory above {} rows, that many are fitted, drawn evenly",
+                "of a memory above {} rows, the newest that many are fitted; --most-rows takes more",
                 wording::length(self.question.most_rows)
             ));
+        }
+        let settings = self.question.settings.iter();
+        let not_given =
+            self.minds.iter().zip(settings).filter(|(_, it)| it.learning.penalty.is_none());
+        let (n_fits, n_selections) = not_given.fold((0, 0), |(n_fits, n_selections), (mind, _)| {
+            (n_fits + mind.n_fits, n_selections + mind.n_selections)
+        });
+        if n_selections < n_fits {
+            notes.push(format!(
+                "{} of {n_fits} fits took over how to learn from an earlier one, where held-out rows \
+                 had been asked; --select-every 1 asks them at each",
+                n_fits - n_selections
+            ));
+        }
+        if self.question.what_if.changes_traffic() {
+            notes.push(
+                "the policies were learned from the traffic as it was logged, and decided the \
+                 traffic that is asked about"
+                    .to_owned(),
+            );
         }
         let is_stated = self.question.gate.largest_cost_usd.is_some();
         if matches!(self.stream.known, Known::Log(_)) && !is_stated {
@@ -297,38 +364,6 @@ impl<'q> Walk<'q> {
         }
         notes
     }
-}
-
-/// Who came, who went, and who was not ready.
-fn models_row(
-    stream: &Stream,
-    loaded: &LoadedPolicy,
-    there: &Attendance,
-    (seen, last): (&BTreeSet<usize>, &BTreeSet<usize>),
-) -> ModelsRow {
-    let learned = &loaded.artifact.card().models;
-    let present = &there.present;
-    let mut row = ModelsRow {
-        arrived: names(stream, present.difference(seen)),
-        left: names(stream, last.difference(present)),
-        ..ModelsRow::default()
-    };
-    for &place in present {
-        let name = &stream.models[place];
-        if learned.contains(name) {
-            continue;
-        }
-        if loaded.policy.models().any(|known| known == name) {
-            row.newcomers.push(name.clone());
-        } else {
-            row.not_learned.push(name.clone());
-        }
-    }
-    row
-}
-
-fn names<'p>(stream: &Stream, places: impl Iterator<Item = &'p usize>) -> Vec<String> {
-    places.map(|&place| stream.models[place].clone()).collect()
 }
 
 fn begins(stream: &Stream, row: usize) -> String {

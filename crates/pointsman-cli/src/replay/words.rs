@@ -1,6 +1,8 @@
 //! A replay for people, on a terminal.
 
-use super::contents::{Estimate, ModelsRow, Replay, SettingRow, SourceKind, Values, WindowRow};
+use super::contents::{
+    Estimate, GateRow, ModelsRow, PolicyRow, Replay, SettingRow, SourceKind, Values, WindowRow,
+};
 use crate::{screen, wording};
 
 /// Eighths of a line's height, from the lowest.
@@ -30,9 +32,20 @@ pub(crate) fn text(replay: &Replay) -> String {
             text.push_str(&format!("\n  window {} ({}): {words}", row.number, row.begins));
         }
     }
+    if let Some(words) = so_far_words(replay) {
+        text.push_str(&format!("\n  {words}"));
+    }
+    if has_policies_of_several_windows(replay) {
+        let rows = replay.policies.iter().map(policy_cells);
+        let title = "by policy, on all requests that each decided:";
+        text.push_str(&format!("\n{title}\n{}\n", screen::columns(policy_header(), rows)));
+    }
+    for line in gate_words(replay) {
+        text.push_str(&format!("\n  {line}"));
+    }
     let level = 100.0 * replay.confidence;
     text.push_str(&format!(
-        "\n  {} only learned from; every interval stands alone, at {level} %",
+        "\n  {} only learned from; every interval of a window stands alone, at {level} %; {SO_FAR}",
         match replay.n_warm_up {
             1 => "1 window was".to_owned(),
             n => format!("{} windows were", wording::length(n)),
@@ -43,6 +56,11 @@ pub(crate) fn text(replay: &Replay) -> String {
     }
     text
 }
+
+/// What is to be known of intervals of all windows so far.
+pub(crate) const SO_FAR: &str = "those of all windows so far are anytime-valid: each holds its running \
+                                 mean after all windows at once, if propensities are right and no \
+                                 outcome leaves its range";
 
 /// What it comes to, in a sentence.
 pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRow]) -> String {
@@ -86,18 +104,90 @@ pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRo
 }
 
 /// What fits took, for standard error.
-pub(super) fn fits(n_fits: usize, seconds: Option<f64>) -> String {
+pub(super) fn fits(n_fits: usize, n_selections: usize, seconds: Option<f64>) -> String {
     let took = seconds.map_or_else(
         || "the system does not say how long they took".to_owned(),
         |seconds| format!("{seconds:.1} seconds of processor time"),
     );
-    format!("{n_fits} fits, each from nothing (the solver takes no warm start): {took}")
+    format!("{n_fits} fits, held-out rows asked how to learn before {n_selections} of them: {took}")
+}
+
+/// The running means after the last window, with intervals that are good for all windows at once.
+pub(crate) fn so_far_words(replay: &Replay) -> Option<String> {
+    let so_far = replay.windows.last()?.so_far.as_ref()?;
+    let mut parts = vec![format!("quality {}", plain(&so_far.quality))];
+    parts.extend(so_far.against_logged.as_ref().map(|it| format!("{} against logged", signed(it))));
+    if let (Some(difference), Some(other)) = (&so_far.against_other, replay.settings.get(1)) {
+        parts.push(format!("{} against `{}`", signed(difference), other.name));
+    }
+    if let Some(regret) = &so_far.regret {
+        parts.push(format!("regret {}", signed(&regret.to_best_single)));
+    }
+    Some(format!("so far, anytime-valid: {}", parts.join(", ")))
+}
+
+/// Whether the verdicts on policies say more than those on windows.
+fn has_policies_of_several_windows(replay: &Replay) -> bool {
+    replay.policies.iter().any(|row| 1 < row.n_windows)
+}
+
+/// The titles of the table of policies.
+pub(crate) fn policy_header() -> Vec<String> {
+    let titles = ["learned before", "learned on", "strengths", "windows", "requests", "gate"];
+    Vec::from(titles.map(str::to_owned))
+}
+
+/// One policy's cells under [`policy_header`].
+pub(crate) fn policy_cells(row: &PolicyRow) -> Vec<String> {
+    vec![
+        format!("window {} ({})", row.learned_before, row.begins),
+        wording::length(row.n_learned),
+        row.strengths.to_owned(),
+        wording::length(row.n_windows),
+        wording::length(row.n_decided),
+        row.gate.as_ref().map_or_else(|| "-".to_owned(), |gate| gate.verdict.replace('_', " ")),
+    ]
+}
+
+/// Which policies a gate would have held, and why it could not tell of others, a line each; nothing
+/// where there was no gate.
+pub(crate) fn gate_words(replay: &Replay) -> Vec<String> {
+    let judged: Vec<(&PolicyRow, &GateRow)> =
+        replay.policies.iter().filter_map(|row| Some((row, row.gate.as_ref()?))).collect();
+    if judged.is_empty() {
+        return Vec::new();
+    }
+    let named = |verdict: &str| -> Vec<String> {
+        let found = judged.iter().filter(|(_, gate)| gate.verdict == verdict);
+        found.map(|(row, _)| format!("{} ({})", row.learned_before, row.begins)).collect()
+    };
+    let held = named("hold");
+    let n = judged.len();
+    let mut lines = vec![match held.len() {
+        0 => format!("on all that each decided, a gate would have held none of {n} policies"),
+        n_held => format!(
+            "on all that each decided, a gate would have held {n_held} of {n} policies, those that \
+             were learned before windows {}",
+            held.join(", ")
+        ),
+    }];
+    let doubtful: Vec<&String> =
+        judged.iter().filter_map(|(_, gate)| gate.doubts.first()).collect();
+    if let Some(doubt) = doubtful.last() {
+        let n_doubtful = doubtful.len();
+        lines.push(format!("{n_doubtful} of {n} may not ship on their rows; of the last: {doubt}"));
+    }
+    lines
 }
 
 /// What a setting is, on one line.
 pub(crate) fn setting_words(setting: &SettingRow) -> String {
-    let SettingRow { name, objective, retrain, memory, n_fits, n_fits_missed: _ } = setting;
-    format!("`{name}`: {objective}; learned {retrain}, {n_fits} fits; memory {memory}")
+    let SettingRow { name, objective, retrain, memory, n_fits, n_selections, n_fits_missed: _ } =
+        setting;
+    format!(
+        "`{name}`: {objective}; learned {retrain}, {n_fits} fits, {n_selections} of them with a \
+         selection of strengths; memory {memory}"
+    )
 }
 
 /// The title of each column that has something to show.
@@ -178,6 +268,8 @@ fn lines(replay: &Replay) -> Vec<(&'static str, String)> {
         ("logged", windows(|it| it.logged_quality)),
         ("so far, against logged", so_far(|it| it.against_logged.as_ref()?.value)),
         ("so far, against other", so_far(|it| it.against_other.as_ref()?.value)),
+        ("quality so far, at least", so_far(|it| Some(it.quality.lower))),
+        ("quality so far, at most", so_far(|it| Some(it.quality.upper))),
         ("regret, summed", so_far(|it| Some(it.regret.as_ref()?.sum_to_best_single))),
         ("cost of a request", windows(|it| it.cost_usd.as_ref()?.value)),
     ];

@@ -32,6 +32,8 @@ pub(crate) struct Report {
     pub(crate) frontier: Option<Frontier>,
     /// The level of every interval on the page, in `(0, 1)`.
     pub(crate) confidence: f64,
+    /// Who predicted quality for doubly robust values; `None` where nothing is predicted.
+    pub(crate) reward_model: Option<RewardModelUsed>,
     /// The value of each policy, the most interesting first.
     pub(crate) values: Vec<ValueRow>,
     /// How far predicted quality may be taken at its word, by policy; empty where one outcome for
@@ -107,6 +109,21 @@ pub(crate) struct Frontier {
     pub(crate) operating_points: Vec<OperatingPoint>,
     /// What the sweep is in truth; known in simulated worlds only.
     pub(crate) truth: Option<Vec<CostQuality>>,
+    /// What the policy would be without reading answers, from cheap to good; an evaluation reads none,
+    /// and its JSON does not speak of it.
+    #[serde(skip)]
+    pub(crate) by_request: Option<Vec<CostQuality>>,
+}
+
+/// What quality each amount of money buys with answers that are read, and without; all answers paid.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct EscalationFrontier {
+    /// Which models, on which data.
+    pub(crate) name: String,
+    /// How far the two lie apart; may be empty.
+    pub(crate) sentence: String,
+    /// The sweep reads answers.
+    pub(crate) frontier: Frontier,
 }
 
 /// Sending every request to one model.
@@ -152,12 +169,54 @@ pub(crate) struct ValueRow {
     pub(crate) interval_kind: IntervalKind,
     /// How the interval was computed; empty where there is none.
     pub(crate) interval_method: String,
-    /// US dollars for one request, mean.
+    /// US dollars for one request, mean; `None` where a request lacks one.
     pub(crate) cost_usd: Option<f64>,
+    /// The interval of `cost_usd`; `None` where there is no cost, and on a table.
+    pub(crate) cost_interval: Option<MeanInterval>,
+    /// Milliseconds for one answer, mean; `None` where a request lacks them, and on a table.
+    pub(crate) latency_ms: Option<f64>,
+    /// The interval of `latency_ms`.
+    pub(crate) latency_interval: Option<MeanInterval>,
     /// Kish effective sample size, in rows.
     pub(crate) effective_n: Option<f64>,
     /// What a reader has to know about this row; may be empty.
     pub(crate) note: String,
+}
+
+/// The interval of a mean cost or a mean latency, in its unit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(crate) struct MeanInterval {
+    /// The lower end; `None` where there is no interval.
+    pub(crate) lower: Option<f64>,
+    /// The upper end; `None` where there is no interval.
+    pub(crate) upper: Option<f64>,
+    /// What the interval promises.
+    pub(crate) interval_kind: IntervalKind,
+    /// How the interval was computed; empty where there is none.
+    pub(crate) interval_method: String,
+    /// Which interval it is and why it is not narrower, or why there is none.
+    pub(crate) note: String,
+}
+
+/// Who predicted quality for doubly robust values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct RewardModelUsed {
+    /// Whose predictions they are.
+    pub(crate) kind: RewardModelKind,
+    /// The parts of the log that predicted one another; `None` for a policy's own predictions.
+    pub(crate) n_folds: Option<u64>,
+    /// What drew the parts; `None` for a policy's own predictions.
+    pub(crate) seed: Option<u64>,
+}
+
+/// Whose predictions doubly robust values rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RewardModelKind {
+    /// Each policy's own.
+    Policy,
+    /// Those of a model that was learned from the log, each part predicted by the others.
+    CrossFitted,
 }
 
 /// What an interval promises.

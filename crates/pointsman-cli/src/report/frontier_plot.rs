@@ -102,6 +102,7 @@ pub(super) struct FrontierPlot {
     mix: String,
     sweep: String,
     truth: String,
+    by_request: String,
     sweep_dots: Vec<Spot>,
     singles: Vec<Spot>,
     oracle: Option<Spot>,
@@ -130,8 +131,8 @@ pub(super) fn drawable(frontier: &Frontier) -> (Frontier, usize) {
     kept.singles.retain(|single| single.spot().is_drawable());
     kept.oracle = kept.oracle.filter(CostQuality::is_drawable);
     kept.operating_points.retain(|point| point.spot().is_drawable());
-    if let Some(truth) = &mut kept.truth {
-        truth.retain(CostQuality::is_drawable);
+    for line in [&mut kept.truth, &mut kept.by_request].into_iter().flatten() {
+        line.retain(CostQuality::is_drawable);
     }
     let n_left_out = frontier.points().count() - kept.points().count();
     (kept, n_left_out)
@@ -180,10 +181,13 @@ impl Canvas {
         let mix = self.places(&self.mix_line(&frontier.singles));
         let sweep = self.places(&frontier.sweep);
         let truth = self.places(frontier.truth.as_deref().unwrap_or_default());
+        let by_request = self.places(frontier.by_request.as_deref().unwrap_or_default());
         let bars: Vec<IntervalBar> =
             frontier.operating_points.iter().map(|point| self.bar(point)).collect();
-        let mut busy: Vec<Spot> =
-            [&mix, &sweep, &truth].into_iter().flat_map(|line| spots_on(line)).collect();
+        let mut busy: Vec<Spot> = [&mix, &sweep, &truth, &by_request]
+            .into_iter()
+            .flat_map(|line| spots_on(line))
+            .collect();
         busy.extend(bars.iter().flat_map(|bar| {
             let end = |y| Spot { x: bar.at.x, y };
             labels::along(end(bar.upper_y), end(bar.lower_y))
@@ -206,6 +210,7 @@ impl Canvas {
             mix: points_attribute(&mix),
             sweep: points_attribute(&sweep),
             truth: points_attribute(&truth),
+            by_request: points_attribute(&by_request),
             sweep_dots: sweep,
             singles: frontier.singles.iter().map(|single| self.place(single.spot())).collect(),
             oracle: frontier.oracle.map(|oracle| self.place(oracle)),
@@ -348,7 +353,7 @@ impl Frontier {
             .chain(self.singles.iter().map(SingleModel::spot))
             .chain(self.oracle)
             .chain(self.operating_points.iter().map(OperatingPoint::spot))
-            .chain(self.truth.iter().flatten().copied())
+            .chain([&self.truth, &self.by_request].into_iter().flatten().flatten().copied())
     }
 }
 

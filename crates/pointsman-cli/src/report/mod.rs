@@ -8,6 +8,7 @@ mod axis;
 mod comparisons;
 mod contents;
 mod convex_mix;
+mod escalations;
 mod frontier_plot;
 mod labels;
 mod number;
@@ -28,9 +29,9 @@ use minijinja::{
 
 pub(crate) use comparisons::{Gain, MoveRow, Moves, Overlap, ProbabilityCell, SliceRow, WeightBin};
 pub(crate) use contents::{
-    Calibration, Candidate, CostQuality, Diagnostic, Frontier, GeneratedBy, IntervalKind,
-    OperatingPoint, ProvenanceEntry, Report, SampleDecision, SingleModel, TermContribution,
-    ValueRow, Verdict, VerdictKind,
+    Calibration, Candidate, CostQuality, Diagnostic, EscalationFrontier, Frontier, GeneratedBy,
+    IntervalKind, MeanInterval, OperatingPoint, ProvenanceEntry, Report, RewardModelKind,
+    RewardModelUsed, SampleDecision, SingleModel, TermContribution, ValueRow, Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";
@@ -43,23 +44,30 @@ pub(crate) fn render_html(report: &Report) -> Result<String, Error> {
     let mut environment = environment()?;
     environment.add_global("diagrams", diagrams(&environment, &report.calibration)?);
     environment.add_global("overlaps", overlaps(&environment, &report.overlap)?);
-    environment.add_template(PAGE, include_str!("page.html"))?;
+    let title = format!("{} – Pointsman report", report.title);
+    add_head(&mut environment, &title, &report.generated_by.version)?;
+    environment
+        .add_template(PAGE, concat!(include_str!("drawing.html"), include_str!("page.html")))?;
     environment.get_template(PAGE)?.render(Serde(view::of(report)))
 }
 
-/// Renders the reliability diagrams of a benchmark as one self-contained HTML page.
+/// Renders the reliability diagrams and the frontiers of escalation of a benchmark as one
+/// self-contained HTML page.
 ///
 /// # Errors
 /// As [`render_html`].
 pub(crate) fn render_benchmark(
     calibration: &[Calibration],
+    escalations: &[EscalationFrontier],
     command: &str,
 ) -> Result<String, Error> {
     let mut environment = environment()?;
     let diagrams = diagrams(&environment, calibration)?;
-    environment.add_template(PAGE, include_str!("benchmark.html"))?;
+    let escalations = escalations::render(&mut environment, escalations)?;
     let version = env!("CARGO_PKG_VERSION");
-    environment.get_template(PAGE)?.render(context! { diagrams, command, version })
+    add_head(&mut environment, "Calibration of routers – Pointsman benchmark", version)?;
+    environment.add_template(PAGE, include_str!("benchmark.html"))?;
+    environment.get_template(PAGE)?.render(context! { diagrams, escalations, command, version })
 }
 
 /// Renders what an import found as one self-contained HTML page.
@@ -71,8 +79,9 @@ pub(crate) fn render_import<T: serde::Serialize>(
     command: &str,
 ) -> Result<String, Error> {
     let mut environment = environment()?;
-    environment.add_template(PAGE, include_str!("import.html"))?;
     let version = env!("CARGO_PKG_VERSION");
+    add_head(&mut environment, "What an import found – Pointsman", version)?;
+    environment.add_template(PAGE, include_str!("import.html"))?;
     environment.get_template(PAGE)?.render(Serde(ImportPage { findings, command, version }))
 }
 
@@ -89,6 +98,7 @@ struct ImportPage<'a, T> {
 /// As [`render_html`].
 pub(crate) fn render_replay(replay: &Replay) -> Result<String, Error> {
     let mut environment = environment()?;
+    add_head(&mut environment, "Replay – Pointsman", &replay.generated_by.version)?;
     environment.add_template(PAGE, include_str!("replay.html"))?;
     environment.get_template(PAGE)?.render(Serde(replayed::of(replay)))
 }
@@ -106,9 +116,17 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.add_filter("percent", number::percent);
     environment.add_filter("named", named);
     environment.add_global("style", Value::from_safe_string(include_str!("page.css").to_owned()));
+    environment.add_template("head.html", include_str!("head.html"))?;
     environment.add_template("reliability.html", include_str!("reliability.html"))?;
     environment.add_template("overlap.html", include_str!("overlap.html"))?;
     Ok(environment)
+}
+
+/// Gives a page its first lines, up to the body: its title, its style, and what holds it to itself.
+fn add_head(environment: &mut Environment<'_>, title: &str, version: &str) -> Result<(), Error> {
+    let head = environment.get_template("head.html")?.render(context! { title, version })?;
+    environment.add_global("head", Value::from_safe_string(head));
+    Ok(())
 }
 
 /// A sentence of the terminal, escaped, with what stands between backticks set as code.

@@ -16,6 +16,11 @@ pub(super) struct View<'a> {
     header: Vec<String>,
     rows: Vec<Vec<String>>,
     models: Vec<String>,
+    policy_header: Vec<String>,
+    policies: Vec<Vec<String>>,
+    gate: Vec<String>,
+    so_far: Option<String>,
+    assumed_so_far: &'static str,
 }
 
 pub(super) fn of(replay: &Replay) -> View<'_> {
@@ -30,6 +35,11 @@ pub(super) fn of(replay: &Replay) -> View<'_> {
         header: words::header(replay),
         rows: replay.windows.iter().map(|row| words::cells(replay, row)).collect(),
         models: replay.windows.iter().filter_map(models).collect(),
+        policy_header: words::policy_header(),
+        policies: replay.policies.iter().map(words::policy_cells).collect(),
+        gate: words::gate_words(replay),
+        so_far: words::so_far_words(replay),
+        assumed_so_far: words::SO_FAR,
     }
 }
 
@@ -54,8 +64,12 @@ fn plots(replay: &Replay) -> Vec<TimelinePlot> {
             windows(|it| Some(Point { value: it.logged_quality?, ends: None })),
         ),
     ];
-    let drawings: [(&str, Vec<Line>); 5] = [
+    let drawings: [(&str, Vec<Line>); 6] = [
         ("Quality (points)", Vec::from(quality)),
+        (
+            "Quality, so far",
+            vec![line("running mean", Style::Band, so_far(|it| point(&it.quality)))],
+        ),
         (
             "Quality against what was logged, so far",
             vec![line("difference", Style::Band, so_far(|it| point(it.against_logged.as_ref()?)))],

@@ -23,6 +23,7 @@ fn empty_report() -> Report {
         warnings: Vec::new(),
         frontier: None,
         confidence: 0.95,
+        reward_model: None,
         values: Vec::new(),
         calibration: Vec::new(),
         overlap: Vec::new(),
@@ -48,6 +49,7 @@ fn frontier() -> Frontier {
             quality_upper: 0.76,
         }],
         truth: None,
+        by_request: None,
     }
 }
 
@@ -61,6 +63,21 @@ fn value_row() -> ValueRow {
         interval_kind: IntervalKind::Asymptotic,
         interval_method: "normal mean".to_owned(),
         cost_usd: Some(0.002_96),
+        cost_interval: Some(MeanInterval {
+            lower: Some(0.002_71),
+            upper: Some(0.003_19),
+            interval_kind: IntervalKind::Asymptotic,
+            interval_method: "skew-corrected t".to_owned(),
+            note: String::new(),
+        }),
+        latency_ms: Some(412.0),
+        latency_interval: Some(MeanInterval {
+            lower: None,
+            upper: None,
+            interval_kind: IntervalKind::Absent,
+            interval_method: String::new(),
+            note: "too few rows".to_owned(),
+        }),
         effective_n: Some(1_310.4),
         note: String::new(),
     }
@@ -360,4 +377,22 @@ fn values_may_be_missing() {
     let page = rendered(&Report { values: vec![row], ..empty_report() });
     check_has(&page, &["no value"]);
     check_lacks(&page, &["NaN", "inf<"]);
+}
+
+/// Costs and latencies stand with their intervals; one that is withheld leaves its value alone.
+#[test]
+fn costs_and_latencies_have_their_intervals() {
+    let mut row = value_row();
+    let page = rendered(&Report { values: vec![row.clone()], ..empty_report() });
+    check_has(&page, &["95% interval </span>$2.71 – $3.19", ">Latency</th>", ">412</td>"]);
+    row.latency_interval = row.cost_interval.clone().map(|it| MeanInterval {
+        lower: Some(398.0),
+        upper: Some(431.0),
+        ..it
+    });
+    let page = rendered(&Report { values: vec![row.clone()], ..empty_report() });
+    check_has(&page, &["412<br>", "398 – 431"]);
+    (row.cost_interval, row.latency_ms, row.latency_interval) = (None, None, None);
+    let page = rendered(&Report { values: vec![row], ..empty_report() });
+    check_lacks(&page, &["$2.71", ">Latency</th>", "each with its interval below"]);
 }

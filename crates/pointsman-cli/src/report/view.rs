@@ -23,6 +23,10 @@ pub(super) struct PageView<'a> {
     /// The qualities at the two ends of every strip.
     strip_ends: (f64, f64),
     cost_decimals: usize,
+    /// Whether any value has a latency beside it.
+    has_latency: bool,
+    /// Whether any cost or latency has an interval.
+    has_mean_intervals: bool,
     decisions: Vec<DecisionView<'a>>,
 }
 
@@ -68,11 +72,19 @@ pub(super) fn of(report: &Report) -> PageView<'_> {
         strips: strips(&report.values, ends),
         strip_ends: ends,
         cost_decimals: number::cost_decimals(row_costs.chain(frontier_costs)),
+        has_latency: report.values.iter().any(|row| row.latency_ms.is_some()),
+        has_mean_intervals: report.values.iter().any(has_mean_interval),
         decisions: report.decisions.iter().map(decision_view).collect(),
     }
 }
 
-fn draw(frontier: Option<&Frontier>) -> (Result<Vec<FrontierPlot>, NoPlot>, usize) {
+fn has_mean_interval(row: &ValueRow) -> bool {
+    let intervals = [&row.cost_interval, &row.latency_interval];
+    intervals.into_iter().flatten().any(|it| it.lower.is_some() && it.upper.is_some())
+}
+
+/// Both sheets of a frontier, or why there are none; and how many points are left out.
+pub(super) fn draw(frontier: Option<&Frontier>) -> (Result<Vec<FrontierPlot>, NoPlot>, usize) {
     let Some(frontier) = frontier else { return (Err(NoPlot::NoCosts), 0) };
     let (kept, n_left_out) = frontier_plot::drawable(frontier);
     let plots = [WIDE, NARROW].iter().map(|sheet| frontier_plot::lay_out(&kept, sheet));

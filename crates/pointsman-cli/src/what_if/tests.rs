@@ -86,6 +86,30 @@ fn catalogs_change_as_the_flags_say() {
     assert_eq!(twin.endpoints[0].output.dollars_per_million(), 0.25);
     assert!(what_if.notes().iter().any(|note| note.contains("counts at its worst")));
     assert!(what_if.notes().iter().any(|note| note.contains("--per-second")));
+    // Without a speed nobody knows how long an answer takes, whatever its first token does.
+    assert!(what_if.notes().iter().any(|note| note.contains("2 of 2 endpoints at `fjord`")));
+}
+
+#[test]
+fn a_price_that_is_asked_about_holds_on_every_day() {
+    let dated = CATALOG.replace(
+        "cached_input_usd_per_million = 0.5",
+        "since = \"2026-02-01\"\n[[models.endpoints.history]]\n\
+         input_usd_per_million = 5.0\noutput_usd_per_million = 5.0",
+    );
+    let catalog = Catalog::from_toml(&dated).unwrap();
+    let (what_if, changed) = parsed("--price small=3/4 --with new:like=small")
+        .unwrap()
+        .checked(Some(catalog.clone()))
+        .unwrap();
+    let on = Date::new(2026, 1, 1).unwrap();
+    let of_small = |catalog: &Catalog| {
+        catalog.as_of(on).find("small").unwrap().endpoints[0].input.dollars_per_million()
+    };
+    assert_eq!((of_small(&catalog), of_small(&changed.unwrap())), (5.0, 3.0));
+    assert!(what_if.has_history(), "a twin has the history of the model that it is like");
+    let (twin, _) = &what_if.as_of(on).twins[0];
+    assert_eq!(twin.endpoints[0].input.dollars_per_million(), 5.0);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 const SEED: u64 = 0x6d69_7865_6421;
 
 /// How often requests of each task come, against how often they came; those not named weigh one.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Mix {
     weights: Vec<(String, f64)>,
 }

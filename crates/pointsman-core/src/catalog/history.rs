@@ -45,11 +45,13 @@ impl Catalog {
     /// [`Catalog::not_priced_on`] names those.
     #[must_use]
     pub fn as_of(&self, day: Date) -> Self {
-        let mut catalog = self.clone();
-        for endpoint in catalog.models.iter_mut().flat_map(|model| &mut model.endpoints) {
-            endpoint.go_back_to(day);
-        }
-        catalog
+        let models = self.models.iter().map(|model| model.as_of(day)).collect();
+        Self { models, as_of: self.as_of }
+    }
+
+    /// Whether any endpoint had other prices before.
+    pub fn has_history(&self) -> bool {
+        self.models.iter().any(Model::has_history)
     }
 
     /// The endpoints whose prices on `day` are not known, in the order of the file.
@@ -58,6 +60,23 @@ impl Catalog {
             let late = model.endpoints.iter().filter(move |endpoint| !endpoint.is_priced_on(day));
             late.map(move |endpoint| (model, endpoint))
         })
+    }
+}
+
+impl Model {
+    /// The same model with the prices of `day`, as [`Catalog::as_of`].
+    #[must_use]
+    pub fn as_of(&self, day: Date) -> Self {
+        let mut model = self.clone();
+        for endpoint in &mut model.endpoints {
+            endpoint.go_back_to(day);
+        }
+        model
+    }
+
+    /// Whether any of its endpoints had other prices before.
+    pub fn has_history(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| !endpoint.history.is_empty())
     }
 }
 
@@ -176,6 +195,18 @@ mod tests {
         let cached = |on| catalog.as_of(day(on)).models()[0].endpoints[0].cached_input;
         assert_eq!(cached("2026-03-01"), Some(Price::from_nanos_per_million(500_000_000)));
         assert_eq!(cached("2026-05-01"), None);
+    }
+
+    #[test]
+    fn models_go_back_as_their_catalog_does() {
+        let catalog = Catalog::from_toml(DATED).unwrap();
+        assert!(catalog.has_history());
+        for on in ["2026-01-01", "2026-03-31", "2026-05-01"] {
+            let then = catalog.as_of(day(on));
+            assert_eq!(catalog.models()[0].as_of(day(on)), then.models()[0], "{on}");
+            assert_eq!(then.dated(), catalog.dated());
+        }
+        assert!(!catalog.as_of(day("2026-01-01")).has_history());
     }
 
     #[test]

@@ -7,6 +7,17 @@
 //! Trivial edits should not move a decision far, so text is folded while it is read: case, the
 //! digits of numbers, white space and how often a term occurs do not count. What is lost that way
 //! and matters (how much code, how many digits) is in the dense features.
+//!
+//! ```
+//! use pointsman_core::features::{Bigrams, BucketCountError, Extractor, FeatureSchema};
+//! use pointsman_core::request::Request;
+//!
+//! let mut extractor = Extractor::new(FeatureSchema::new(18, Bigrams::With)?);
+//! let first = extractor.extract(&Request::from_prompt("Add 12 and 34")).terms.to_vec();
+//! let second = extractor.extract(&Request::from_prompt("add  56 AND 78")).terms.to_vec();
+//! assert_eq!(first, second);
+//! # Ok::<(), BucketCountError>(())
+//! ```
 
 mod answers;
 mod terms;

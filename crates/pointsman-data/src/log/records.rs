@@ -41,7 +41,9 @@ pub(super) fn index_outcomes<'a>(
         each_record(source, &mut |_, record| {
             if let Record::Outcome(outcome) = record {
                 let joined = Joined::of(&outcome, quality_metric);
-                let known = outcomes.entry(outcome.decision_id).or_default();
+                // Most have one; a vector that grows by itself would have room for four.
+                let one = || Vec::with_capacity(1);
+                let known = outcomes.entry(outcome.decision_id).or_insert_with(one);
                 let place = known.partition_point(|earlier| earlier.ts_ms <= joined.ts_ms);
                 known.insert(place, joined);
             }

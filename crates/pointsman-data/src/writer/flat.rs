@@ -1,20 +1,20 @@
 //! The flat Parquet form of a log: one row per decision, in row groups of 20,000.
 
-use std::fs::File;
-
 use pointsman_log::record::{
     CandidateRecord, DecisionRecord, MessageRecord, OutcomeRecord, PropensityKind, RoleRecord,
     Status,
 };
 use polars::{io::parquet::write::BatchedWriter, prelude::*};
 
+use super::watched::Watched;
+
 /// Rows in a row group.
 const GROUP_ROWS: usize = 20_000;
 
 /// Collects rows and writes them a row group at a time.
 pub(super) struct FlatWriter {
-    file: Option<File>,
-    writer: Option<BatchedWriter<File>>,
+    file: Option<Watched>,
+    writer: Option<BatchedWriter<Watched>>,
     rows: Vec<Row>,
 }
 
@@ -30,7 +30,7 @@ struct Row {
 }
 
 impl FlatWriter {
-    pub(super) const fn new(file: File) -> Self {
+    pub(super) const fn new(file: Watched) -> Self {
         Self { file: Some(file), writer: None, rows: Vec::new() }
     }
 

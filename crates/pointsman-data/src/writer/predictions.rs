@@ -1,7 +1,6 @@
 //! Predicted quality and cost, one row for each table, router, prompt and model.
 
 use std::{
-    fs::File,
     io::{BufWriter, Write as _},
     path::Path,
 };
@@ -9,7 +8,7 @@ use std::{
 use polars::{io::parquet::write::BatchedWriter, prelude::*};
 use serde::Serialize;
 
-use super::{Partial, is_parquet};
+use super::{Partial, is_parquet, watched::Watched};
 use crate::error::DataError;
 
 /// Rows in a row group.
@@ -24,14 +23,14 @@ pub struct PredictionWriter {
 }
 
 enum Sink {
-    Ndjson(BufWriter<File>),
+    Ndjson(BufWriter<Watched>),
     Parquet(Box<Groups>),
 }
 
 /// Rows that wait for their row group.
 struct Groups {
-    file: Option<File>,
-    writer: Option<BatchedWriter<File>>,
+    file: Option<Watched>,
+    writer: Option<BatchedWriter<Watched>>,
     texts: [Vec<String>; 4],
     quality: Vec<f64>,
     cost_usd: Vec<Option<f64>>,

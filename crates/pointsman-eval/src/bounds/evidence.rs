@@ -83,6 +83,7 @@ pub struct Evidence<'a> {
     pub(crate) range: ValueRange,
     pub(crate) rival: Rival<'a>,
     pub(crate) predicted: Option<Predicted<'a>>,
+    pub(crate) is_cross_fitted: bool,
     pub(crate) largest_weight: Option<f64>,
     pub(crate) unsupported_share: f64,
 }
@@ -107,6 +108,7 @@ impl<'a> Evidence<'a> {
             range,
             rival: Rival::Nothing,
             predicted: None,
+            is_cross_fitted: false,
             largest_weight: None,
             unsupported_share: 0.0,
         })
@@ -141,6 +143,19 @@ impl<'a> Evidence<'a> {
         }
         self.predicted = Some(predicted);
         Ok(self)
+    }
+
+    /// Adds predictions that were learned from the other rows of the same log. Each is right for its
+    /// own row, but together they depend on all outcomes: estimates and asymptotic intervals rest on
+    /// them, bounds that hold at every number of rows do not. Call after [`Evidence::against`].
+    ///
+    /// # Errors
+    /// As [`Evidence::with_predictions`].
+    pub fn with_cross_fitted_predictions(
+        self,
+        predicted: Predicted<'a>,
+    ) -> Result<Self, BoundError> {
+        Ok(Self { is_cross_fitted: true, ..self.with_predictions(predicted)? })
     }
 
     /// States that the logger could take whatever the policies would, and that no weight of

@@ -12,6 +12,19 @@
 //! | [`Method::LogSmoothing`] | one rate, fixed by `n` and the level | wide for rare or heavy rows |
 //! | [`Method::EmpiricalBernstein`] | the stated largest weight | very wide for large ones |
 //!
+//! ```
+//! use pointsman_eval::bounds::{BoundError, Evidence, Method, Side, ValueRange, bound};
+//! use pointsman_eval::interval::ConfidenceLevel;
+//!
+//! let weights = [2.0, 0.0, 2.0, 0.0, 2.0, 0.0];
+//! let quality = [1.0, 0.0, 1.0, 1.0, 1.0, 0.0];
+//! let evidence = Evidence::new(&weights, &quality, ValueRange::QUALITY)?;
+//! let (method, level) = (Method::BettingMixture, ConfidenceLevel::P95);
+//! let worst = bound(&evidence, Side::Lower, method, level)?;
+//! assert!(worst.bound < 0.9); // six rows show little, however good they look
+//! # Ok::<(), BoundError>(())
+//! ```
+//!
 //! Source: Waudby-Smith & Ramdas, JRSSB 2024 (betting); Sakhi et al., `NeurIPS` 2024, arXiv
 //! 2405.14335 (logarithmic smoothing); Maurer & Pontil, COLT 2009 (empirical Bernstein).
 

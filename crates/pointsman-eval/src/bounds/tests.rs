@@ -50,6 +50,27 @@ fn what_is_stated_is_held_against_the_rows() {
     check_refusal(rows.with_predictions(predicted), "row 1: taken prediction 2 is outside");
 }
 
+/// What was learned from the rows moves estimates, and no bound that holds at every number of rows.
+#[test]
+fn nothing_is_wagered_on_what_the_rows_taught() {
+    let weights: Vec<f64> = (0..400).map(|row| f64::from(row % 3) * 0.5 + 0.5).collect();
+    let values: Vec<f64> = (0..400).map(|row| f64::from(row / 7 % 2)).collect();
+    let taken: Vec<f64> = values.iter().map(|value| 0.8 * value + 0.1).collect();
+    let expected = vec![0.5; 400];
+    let predicted = Predicted { taken: &taken, expected: &expected, expected_by_rival: &[] };
+    let ends = |evidence: Evidence<'_>| {
+        let stated = evidence.with_full_support(2.0).unwrap();
+        let found = interval(&stated, Method::BettingMixture, P95).unwrap();
+        (found.lower, found.upper)
+    };
+    let rows = evidence(&weights, &values);
+    let learned = rows.with_cross_fitted_predictions(predicted).unwrap();
+    assert_eq!(ends(learned), ends(rows));
+    let fixed = rows.with_predictions(predicted).unwrap();
+    assert_ne!(ends(fixed), ends(rows));
+    assert_eq!(doubly_robust_values(&learned), doubly_robust_values(&fixed));
+}
+
 #[test]
 fn what_a_method_needs_is_said() {
     let rows = evidence(&[1.0, 1.0], &[0.0, 1.0]);

@@ -11,7 +11,8 @@
 //! | `(w - v) (r - c)` | `-W max(c, 1 - c)` | the same |
 //! | `E q + w (r - q)`, or its difference | `-W`, or `-1 - W` | the same, and predictions `q` in `[0, 1]` |
 //!
-//! The centred ones vary less, as a self-normalised estimate does, and the purse is divided among
+//! Predictions that were learned from other rows of the same log are not bet on: a wager must know
+//! nothing of what it is held against. The centred ones vary less, as a self-normalised estimate does, and the purse is divided among
 //! several centres since the best is not known beforehand. Without full support the difference of
 //! two policies has no such variable: then each is bounded at half the error rate.
 //!
@@ -37,7 +38,8 @@ pub(crate) fn wealths(evidence: &Evidence<'_>, side: Side, rates: &Rates) -> Vec
             found.push(wealth);
         }
     }
-    if let (Some(predicted), Some(largest)) = (evidence.predicted, evidence.largest_weight) {
+    let fixed = evidence.predicted.filter(|_| !evidence.is_cross_fitted);
+    if let (Some(predicted), Some(largest)) = (fixed, evidence.largest_weight) {
         let depth = match evidence.rival {
             Rival::Nothing => largest,
             Rival::Logged | Rival::Policy(_) => 1.0 + largest,

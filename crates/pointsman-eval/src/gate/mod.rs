@@ -6,6 +6,28 @@
 //! interval cannot know of ([`Doubt`]) never ships, whatever the bounds say. Weakness: how many
 //! rows would settle an open question is read off the present width, which shrinks faster where a
 //! finite-sample bound gives way to an asymptotic one.
+//!
+//! ```
+//! use pointsman_eval::bounds::{BoundError, Evidence, Rival, ValueRange};
+//! use pointsman_eval::{gate::{Condition, Verdict, Wanted, decide}, interval::ConfidenceLevel};
+//!
+//! // A logger that takes either of two models alike. The policy always takes the second, which
+//! // is right eight times in ten; the first is right five times in ten.
+//! let weights: Vec<f64> = (0..4_000).map(|row| if row % 2 == 0 { 0.0 } else { 2.0 }).collect();
+//! let quality_of = |row: usize| {
+//!     let n_right_of_ten = if row % 2 == 0 { 5 } else { 8 };
+//!     if row / 2 % 10 < n_right_of_ten { 1.0 } else { 0.0 }
+//! };
+//! let quality: Vec<f64> = (0..4_000).map(quality_of).collect();
+//! let evidence = Evidence::new(&weights, &quality, ValueRange::QUALITY)?
+//!     .against(Rival::Logged)?
+//!     .with_full_support(2.0)?; // no weight of such a logger can be larger
+//! let wanted = Wanted::AtLeast(-0.01); // may lose a hundredth
+//! let condition = Condition { wanted, evidence: Some(evidence) };
+//! let decision = decide(&[condition], 0, ConfidenceLevel::P95)?;
+//! assert_eq!(decision.verdict, Verdict::Ship);
+//! # Ok::<(), BoundError>(())
+//! ```
 
 mod doubt;
 

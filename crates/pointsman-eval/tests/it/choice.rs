@@ -147,6 +147,43 @@ fn a_sequence_holds_at_every_look() {
     assert!(0.92 < held, "{held}");
 }
 
+/// Where success falls with time, and the target turns to the other model half way, all looks hold
+/// the mean over the rows so far of what each row was worth in expectation.
+#[test]
+fn a_sequence_holds_running_means_that_drift() {
+    let mut draws = Draws::new(11);
+    let (n_logs, n_rows) = (200, 1000);
+    let mut n_held = 0;
+    for _ in 0..n_logs {
+        let (mut weights, mut values, mut total) = (Vec::new(), Vec::new(), 0.0);
+        let mut sequence: Option<Sequence> = None;
+        let mut holds = true;
+        for row in 0..n_rows {
+            let falls = 0.6 * f64::from(row) / f64::from(n_rows);
+            let success = [0.9 - falls, 0.3 + falls];
+            let wanted = usize::from(n_rows / 2 <= row);
+            let taken = usize::from(draws.next() < 0.3);
+            let propensity = [0.7, 0.3][taken];
+            weights.push(if taken == wanted { 1.0 / propensity } else { 0.0 });
+            values.push(if draws.next() < success[taken] { 1.0 } else { 0.0 });
+            total += success[wanted];
+            if weights.len() < 50 {
+                continue;
+            }
+            let part = Evidence::new(&weights, &values, ValueRange::QUALITY).unwrap();
+            match &mut sequence {
+                Some(sequence) => sequence.extend(&part).unwrap(),
+                None => sequence = Some(Sequence::start(&part).unwrap()),
+            }
+            let found = sequence.as_ref().unwrap().interval(P95).unwrap();
+            holds &= found.contains(total / f64::from(row + 1));
+            (weights, values) = (Vec::new(), Vec::new());
+        }
+        n_held += u32::from(holds);
+    }
+    assert!(0.92 < f64::from(n_held) / f64::from(n_logs), "{n_held}");
+}
+
 fn evidence_parts<'a>(evidence: &Evidence<'a>, n_rows: usize) -> (&'a [f64], &'a [f64]) {
     (&evidence.weights()[..n_rows], &evidence.values()[..n_rows])
 }

@@ -107,7 +107,9 @@ fn request(row: Row) -> Result<Found, Dropped> {
     let body = row.request_body.0;
     let answer = row.response_body.0;
     let finish_reason = answer.choices.0.first().and_then(|one| one.finish_reason.text());
-    let is_ok = row.response_status.count().is_none_or(|status| (200..300).contains(&status));
+    // Below zero stands what never got an answer: cancelled, or still under way.
+    let status = row.response_status.number();
+    let is_ok = status.is_none_or(|status| (200.0..300.0).contains(&status));
     let mut metrics: Vec<MetricRecord> = row.scores.0.0.iter().filter_map(score).collect();
     let rating = first(&[&row.feedback.0.rating, &row.feedback_rating], Cell::number);
     let source = || Some("user".to_owned());

@@ -1,20 +1,20 @@
-//! Any NDJSON or CSV whose columns the user names in a file of TOML.
+//! Any NDJSON, CSV or Parquet whose columns the user names in a file of TOML.
 //!
 //! A column is a key of the row's object; a dot goes into an object. What is not named is not known.
-//! With `propensity` and `candidates` the rows are what off-policy evaluation needs. Parquet is not read
-//! here: every tool that writes it writes NDJSON too.
+//! With `propensity` and `candidates` the rows are what off-policy evaluation needs. Rows of Parquet
+//! come as objects from whoever reads tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pointsman_log::record::{PropensityKind, PropensityRecord, Scope, UsageRecord};
+use pointsman_log::record::{DecisionRecord, PropensityKind, PropensityRecord, Scope, UsageRecord};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{fixed_model, parse};
 use crate::{
-    call::{Draft, Found, TRACE_TAG, candidate, metric},
+    call::{Call, Draft, Found, TRACE_TAG, candidate, metric},
     cell::Cell,
-    error::ImportError,
+    error::{ImportError, toml_problem},
     item::{Dropped, Reason},
 };
 
@@ -68,6 +68,8 @@ pub struct Columns {
     pub error: Option<String>,
     pub finish_reason: Option<String>,
     pub tool_success: Option<String>,
+    pub answer: Option<String>,
+    pub kept_answer: Option<String>,
     pub policy: Option<String>,
     pub propensity: Option<String>,
     pub candidates: Option<String>,
@@ -81,12 +83,11 @@ impl ColumnMap {
     ///
     /// # Errors
     /// [`ImportError::Map`] where it is not TOML, holds an unknown key, lacks one of the three columns
-    /// that every call needs, or names a propensity without its candidates.
+    /// that every call needs, or names a propensity without its candidates or an answer that was kept
+    /// without the one that was given.
     pub fn from_toml(text: &str) -> Result<Self, ImportError> {
-        let map: Self = toml::from_str(text).map_err(|error| {
-            let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-            ImportError::Map { message }
-        })?;
+        let map: Self = toml::from_str(text)
+            .map_err(|error| ImportError::Map { message: toml_problem(&error, text) })?;
         let wrong = |message: &str| Err(ImportError::Map { message: message.to_owned() });
         if let Some(columns) = &map.columns {
             if columns.propensity.is_some() && columns.candidates.is_none() {
@@ -95,11 +96,69 @@ impl ColumnMap {
                      that could have been drawn",
                 );
             }
+            if columns.kept_answer.is_some() && columns.answer.is_none() {
+                return wrong(
+                    "`kept_answer` stands without `answer`: name the column that holds what was answered",
+                );
+            }
             if columns.latency_ms.is_some() && columns.latency_s.is_some() {
                 return wrong("`latency_ms` and `latency_s` are the same in two units; name one");
             }
         }
         Ok(map)
+    }
+
+    /// Every column that is named, each once and in alphabetical order.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let of_call = self.columns.iter().flat_map(Columns::names);
+        let of_maps = self.scores.values().chain(self.tags.values());
+        let names: BTreeSet<&String> = of_call.chain(of_maps).collect();
+        names.into_iter().cloned().collect()
+    }
+}
+
+impl Columns {
+    fn names(&self) -> impl Iterator<Item = &String> {
+        let Self {
+            id,
+            model,
+            time,
+            prompt,
+            system,
+            served_model,
+            provider,
+            end_time,
+            session,
+            trace,
+            tenant,
+            task,
+            max_tokens,
+            input_tokens,
+            output_tokens,
+            cached_tokens,
+            reasoning_tokens,
+            cost_usd,
+            latency_ms,
+            latency_s,
+            ttft_ms,
+            status,
+            error,
+            finish_reason,
+            tool_success,
+            answer,
+            kept_answer,
+            policy,
+            propensity,
+            candidates,
+            model_was_fixed: _,
+        } = self;
+        let texts = [prompt, system, session, trace, tenant, task, answer, kept_answer];
+        let answered = [served_model, provider, status, error, finish_reason, tool_success];
+        let counts = [max_tokens, input_tokens, output_tokens, cached_tokens, reasoning_tokens];
+        let amounts = [end_time, cost_usd, latency_ms, latency_s, ttft_ms];
+        let choice = [policy, propensity, candidates];
+        let maybe = texts.into_iter().chain(answered).chain(counts).chain(amounts).chain(choice);
+        [id, model, time].into_iter().chain(maybe.flatten())
     }
 }
 
@@ -198,6 +257,8 @@ impl Row<'_> {
             ttft_ms: amount(columns.ttft_ms.as_ref(), "ttft_ms")?,
             finish_reason: text(columns.finish_reason.as_ref()),
             tool_success: self.maybe(columns.tool_success.as_ref()).truth(),
+            answer: text(columns.answer.as_ref()),
+            kept_answer: text(columns.kept_answer.as_ref()),
             propensity: self.propensity(columns),
             policy: text(columns.policy.as_ref()),
             ..Draft::default()
@@ -214,59 +275,90 @@ impl Row<'_> {
         }
     }
 
-    /// The candidates: an object from names to probabilities, which makes the propensity exact, or an
-    /// array of names, of which those that were not drawn share what is left equally.
-    fn candidates(&self, column: &str, call: &mut crate::call::Call) -> Result<(), Dropped> {
+    /// The candidates: names with probabilities, which make the propensity exact, or an array of names,
+    /// of which those that were not drawn share what is left equally.
+    fn candidates(&self, column: &str, call: &mut Call) -> Result<(), Dropped> {
         let found = self.value(column);
         let of_text = found.as_str().and_then(|text| serde_json::from_str(text).ok());
         let value: &Value = of_text.as_ref().unwrap_or(found);
-        let decision = &mut call.decision;
+        let detail = || format!("id `{}`", call.decision.id);
         match value {
-            Value::Object(entries) => {
-                let found = entries.iter().map(|(model, p)| Some(candidate(model, p.as_f64()?)));
-                let Some(found) = found.collect::<Option<Vec<_>>>() else {
-                    let detail = format!("id `{}`", decision.id);
-                    return Err(Dropped::new(Reason("a candidate without a probability"), detail));
-                };
-                decision.candidates = found;
-                let drawn = decision.candidates.iter().find(|one| one.model == decision.drawn);
-                let value = drawn.map(|one| one.probability);
-                if let (Some(written), Some(value)) = (decision.propensity.value, value)
-                    && TOLERANCE < (written - value).abs()
-                {
-                    let reason = Reason("a propensity that is not the drawn model's probability");
-                    let detail = format!("id `{}`, {written} and {value}", decision.id);
-                    return Err(Dropped::new(reason, detail));
-                }
-                if decision.propensity.kind != PropensityKind::Deterministic {
-                    decision.propensity = PropensityRecord { value, kind: PropensityKind::Exact };
-                }
+            Value::Array(names) if names.iter().all(Value::is_string) => {
+                draw_among(&mut call.decision, names.iter().filter_map(Value::as_str));
+                Ok(())
             }
-            Value::Array(names) => {
-                let others: Vec<&str> = names
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .filter(|name| *name != decision.drawn)
-                    .collect();
-                let own = decision.propensity.value.unwrap_or(1.0);
-                let each = if others.is_empty() {
-                    0.0
-                } else {
-                    (1.0 - own) / pointsman_core::units::len_as_float(others.len())
+            Value::Object(_) | Value::Array(_) => {
+                let Some(entries) = entries(value) else {
+                    let reason = Reason("candidates that are neither names nor probabilities");
+                    return Err(Dropped::new(reason, detail()));
                 };
-                let drawn = decision.drawn.clone();
-                decision.candidates = vec![candidate(&drawn, own)];
-                decision.candidates.extend(others.into_iter().map(|name| candidate(name, each)));
+                give_probabilities(&mut call.decision, &entries)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                if decision.propensity.value.is_some() {
-                    let detail = format!("id `{}`", decision.id);
-                    return Err(Dropped::new(Reason("a propensity without candidates"), detail));
+                let reason = Reason("a propensity without candidates");
+                match call.decision.propensity.value {
+                    Some(_) => Err(Dropped::new(reason, detail())),
+                    None => Ok(()),
                 }
             }
         }
-        Ok(())
     }
+}
+
+/// The models of an object with what stands under them; also of an array of objects with a `key` and a
+/// `value`, as columns of maps come. `None` where an element is anything else.
+fn entries(value: &Value) -> Option<Vec<(&str, &Value)>> {
+    match value {
+        Value::Object(entries) => {
+            Some(entries.iter().map(|(model, p)| (model.as_str(), p)).collect())
+        }
+        Value::Array(pairs) => pairs.iter().map(pair).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+    }
+}
+
+fn pair(one: &Value) -> Option<(&str, &Value)> {
+    Some((one.get("key")?.as_str()?, one.get("value")?))
+}
+
+/// Makes models with their probabilities the candidates of a decision.
+fn give_probabilities(
+    decision: &mut DecisionRecord,
+    entries: &[(&str, &Value)],
+) -> Result<(), Dropped> {
+    let found = entries.iter().map(|(model, p)| Some(candidate(model, p.as_f64()?)));
+    let Some(found) = found.collect::<Option<Vec<_>>>() else {
+        let detail = format!("id `{}`", decision.id);
+        return Err(Dropped::new(Reason("a candidate without a probability"), detail));
+    };
+    decision.candidates = found;
+    let drawn = decision.candidates.iter().find(|one| one.model == decision.drawn);
+    let value = drawn.map(|one| one.probability);
+    if let (Some(written), Some(value)) = (decision.propensity.value, value)
+        && TOLERANCE < (written - value).abs()
+    {
+        let reason = Reason("a propensity that is not the drawn model's probability");
+        let detail = format!("id `{}`, {written} and {value}", decision.id);
+        return Err(Dropped::new(reason, detail));
+    }
+    if decision.propensity.kind != PropensityKind::Deterministic {
+        decision.propensity = PropensityRecord { value, kind: PropensityKind::Exact };
+    }
+    Ok(())
+}
+
+/// Makes models the candidates of a decision; those that were not drawn are equally likely.
+fn draw_among<'n>(decision: &mut DecisionRecord, names: impl Iterator<Item = &'n str>) {
+    let others: Vec<&str> = names.filter(|name| *name != decision.drawn).collect();
+    let own = decision.propensity.value.unwrap_or(1.0);
+    let each = if others.is_empty() {
+        0.0
+    } else {
+        (1.0 - own) / pointsman_core::units::len_as_float(others.len())
+    };
+    let drawn = candidate(&decision.drawn, own);
+    decision.candidates = vec![drawn];
+    decision.candidates.extend(others.into_iter().map(|name| candidate(name, each)));
 }
 
 /// Whether a status, a word or a number of HTTP, says that there was no answer.

@@ -163,13 +163,17 @@ fn read_trace(row: Row, out: &mut Vec<Found>) -> Result<(), Dropped> {
     let trace = row.id.text();
     let session = row.trace_session_id.text().or_else(|| trace.clone());
     let tenant = row.user_id.text();
-    let n_before = out.len();
+    let mut has_generation = false;
     for one in row.observations.0 {
-        let is_generation =
-            one.r#type.text().is_some_and(|kind| kind.eq_ignore_ascii_case("generation"));
-        if !is_generation {
+        let kind = one.r#type.text().unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("generation") {
+            let embeds = kind.eq_ignore_ascii_case("embedding");
+            let reason =
+                if embeds { Reason::NOT_CHAT } else { Reason("a step that called no model") };
+            out.push(Found::Dropped(Dropped::new(reason, format!("type `{kind}`"))));
             continue;
         }
+        has_generation = true;
         let draft = Draft {
             session: session.clone(),
             tenant: tenant.clone(),
@@ -178,7 +182,8 @@ fn read_trace(row: Row, out: &mut Vec<Found>) -> Result<(), Dropped> {
         };
         out.push(draft.finish().unwrap_or_else(Found::Dropped));
     }
-    if out.len() == n_before {
+    if !has_generation {
+        out.clear();
         let detail = format!("trace `{}`", trace.unwrap_or_default());
         return Err(Dropped::new(Reason("a trace without a generation"), detail));
     }

@@ -90,6 +90,7 @@ pub(super) const MARKS: &[&[&str]] = &[
     &["scopeSpans"],
     &["traceId", "spanId", "startTimeUnixNano"],
     &["resourceLogs"],
+    &["scopeLogs"],
 ];
 
 const EVALUATION: &str = "gen_ai.evaluation.result";
@@ -106,7 +107,8 @@ pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
 }
 
 fn walk(row: Row, out: &mut Vec<Found>) {
-    if row.span_id != Cell::None || row.event_name != Cell::None {
+    let marks = [&row.span_id, &row.event_name, &row.start_time_unix_nano, &row.time_unix_nano];
+    if marks.iter().any(|cell| **cell != Cell::None) {
         leaf(&row, out);
         return;
     }
@@ -123,9 +125,11 @@ fn walk(row: Row, out: &mut Vec<Found>) {
 fn leaf(row: &Row, out: &mut Vec<Found>) {
     let span = span_id(row);
     if row.start_time_unix_nano == Cell::None {
-        if let Some(score) = evaluation(row, span.as_deref()) {
-            out.push(score.unwrap_or_else(Found::Dropped));
-        }
+        let score = evaluation(row, span.as_deref()).unwrap_or_else(|| {
+            let name = row.event_name.text().unwrap_or_default();
+            Err(Dropped::new(Reason("a log record that is no score"), format!("event `{name}`")))
+        });
+        out.push(score.unwrap_or_else(Found::Dropped));
         return;
     }
     for event in &row.events.0 {

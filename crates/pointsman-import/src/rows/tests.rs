@@ -36,6 +36,7 @@ fn rows_are_found_in_every_layout() {
     );
     check("{\"data\":[{\"a\":1}]}\n{\"data\":[{\"a\":2}]}\n", &["{\"a\":1}", "{\"a\":2}"]);
     check("{\"data\":{\"a\":1}}\n", &["{\"data\":{\"a\":1}}"]);
+    check("{\"data\":[]}\n{\"data\":null}\n{\"data\":[{\"a\":2}]}", &["{}", "{\"a\":2}"]);
     check("\u{feff}{\"a\":1}\n", &["{\"a\":1}"]);
     check(
         "a,b\n1,\"x, \"\"y\"\"\nz\"\n,\n",
@@ -56,6 +57,30 @@ fn what_is_cut_off_or_too_long_is_told() {
     assert_eq!(rows_of(long.as_bytes(), 100), ["{\"a\":1}", "<too long>", "{\"a\":2}"]);
     let long = format!("a,b\n1,{}\n2,3\n", "x".repeat(5000));
     assert_eq!(rows_of(long.as_bytes(), 100), ["<too long>", "{\"a\":\"2\",\"b\":\"3\"}"]);
+}
+
+/// A line, an element or a cell of a gigabyte is told and takes no memory.
+#[test]
+fn a_gigabyte_without_an_end_takes_no_memory() {
+    let around = |head: &'static str, tail: &'static str| {
+        let bytes =
+            Cursor::new(head).chain(io::repeat(b'x').take(1 << 30)).chain(Cursor::new(tail));
+        let bytes = io::BufReader::with_capacity(1 << 18, bytes);
+        let mut rows = Rows::new(Box::new(bytes), 1000).unwrap();
+        let mut found = Vec::new();
+        loop {
+            let next = rows.next().unwrap();
+            assert!(rows.row.capacity() < 1 << 20, "{}", rows.row.capacity());
+            if next == Next::End {
+                return found;
+            }
+            found.push(next);
+        }
+    };
+    let told = [Next::Row, Next::TooLong, Next::Row];
+    assert_eq!(around("{\"a\":1}\n{\"a\":\"", "\"}\n{\"a\":2}\n"), told);
+    assert_eq!(around("[{\"a\":1},{\"a\":\"", "\"},{\"a\":2}]"), told);
+    assert_eq!(around("a,b\n1,2\n1,", "\n2,3\n"), told);
 }
 
 #[test]

@@ -61,6 +61,8 @@ fn check_next(first: Call, second: Call, expected: Option<f64>) {
     assert_eq!(next(first), None);
     let correction = next(second);
     assert_eq!(correction.as_ref().map(|one| one.metric.value), expected);
+    let replaced = correction.as_ref().and_then(|one| one.replaces.as_deref());
+    assert_eq!(replaced, expected.map(|_| "rule 6: otherwise"));
     assert!(correction.is_none_or(|one| one.decision_id == "a"));
 }
 
@@ -83,6 +85,60 @@ fn what_callers_do_next_corrects_the_call_before() {
     check_next(plain("a", 5, "How far?"), plain("b", 2, "How far?"), None);
 }
 
+/// Of an answer that its reader changed, the share of it that was changed decides.
+#[test]
+fn edits_of_an_answer_are_a_quality() {
+    let rules = "[[rules]]\nwhen = \"edited\"\nat_most = 0.0\nquality = 1.0\n\
+                 [[rules]]\nwhen = \"edited\"\nat_most = 0.25\nquality = 0.7\n\
+                 [[rules]]\nwhen = \"edited\"\nquality = 0.2";
+    let judge = Judge::new(Rules::from_toml(rules).unwrap());
+    for (answer, kept, expected) in [
+        (Some("two wrens"), Some("two wrens"), Some(1.0)),
+        (Some("two wrens"), Some("ten wrens"), Some(0.7)),
+        (Some("two wrens"), Some("two wrens!"), Some(0.7)),
+        (Some("two wrens"), Some("a heron, and no wren at all"), Some(0.2)),
+        (Some("two wrens"), None, None),
+        (None, Some("two wrens"), None),
+    ] {
+        let call = call("a", 1, "Hi", |one| {
+            one.answer = answer.map(str::to_owned);
+            one.kept_answer = kept.map(str::to_owned);
+        });
+        assert_eq!(quality(&judge, call), expected, "{answer:?} {kept:?}");
+    }
+    let names: Vec<String> = judge.rules().names().collect();
+    assert_eq!(names[1], "rule 2: edited by 0 to 0.25");
+}
+
+/// A question that is asked again in nearly the same words corrects the call before.
+#[test]
+fn a_question_is_asked_again_with_small_edits() {
+    let rules = |at_most: &str| {
+        let text = format!("[[rules]]\nwhen = \"regenerated\"\n{at_most}\nquality = 0.2");
+        Rules::from_toml(&text).unwrap()
+    };
+    let asked_again = |at_most: &str, first: &str, second: &str| {
+        let mut judge = Judge::new(rules(at_most));
+        let mut next = |id: &str, ts_ms: u64, says: &str| {
+            let call = call(id, ts_ms, says, |_| {});
+            judge.next(&call.decision, Some(&call.outcome))
+        };
+        assert_eq!(next("a", 1, first), None);
+        next("b", 2, second).is_some()
+    };
+    let (first, second) = ("How far is the moon?", "How far is the Moon, then?");
+    assert!(asked_again("at_most = 0.3", first, second));
+    assert!(!asked_again("at_most = 0.1", first, second));
+    assert!(!asked_again("", first, second));
+    assert!(!asked_again("at_most = 0.3", first, "Thank you."));
+    // What is too long to be kept has to be the same.
+    let long = "word ".repeat(1_000);
+    assert!(asked_again("at_most = 0.3", &long, &long));
+    assert!(!asked_again("at_most = 0.3", &long, &format!("{long} more")));
+    let name = rules("at_most = 0.3").names().next();
+    assert_eq!(name.as_deref(), Some("rule 1: asked again, edited by up to 0.3"));
+}
+
 #[track_caller]
 fn check_refusal(text: &str, expected: &str) {
     let message = Rules::from_toml(text).unwrap_err().to_string();
@@ -98,5 +154,17 @@ fn every_mistake_gets_a_sentence() {
     check_refusal("[[rules]]\nwhen = \"error\"\nquality = 0\nis = []", "`is` has no meaning");
     check_refusal("[[rules]]\nwhen = \"finish_reason\"\nquality = 0", "`is` has to list");
     check_refusal("[[rules]]\nwhen = \"complaint\"\nquality = 0\nphrases = [\"\"]", "`phrases`");
-    check_refusal("[[rules]]\nwhen = \"error\"\nqualty = 0", "unknown field");
+    check_refusal("[[rules]]\nwhen = \"error\"\nqualty = 0", "line 3: unknown field");
+    check_refusal(
+        "[[rules]]\nwhen = \"edited\"\nquality = 0\nat_most = 20",
+        "`at_least` and `at_most` have to be shares",
+    );
+    check_refusal(
+        "[[rules]]\nwhen = \"edited\"\nquality = 0\nat_least = 0.5\nat_most = 0.2",
+        "the first not above the second",
+    );
+    check_refusal(
+        "[[rules]]\nwhen = \"regenerated\"\nquality = 0\nat_least = 0.5",
+        "`at_least` has no meaning",
+    );
 }

@@ -9,12 +9,13 @@ use std::{
 use super::{
     Options, Origin, Progress,
     row::{Reader, Row, Tally},
+    source::Source,
 };
 use crate::{
     error::ImportError,
     formats::{Format, find, keys_of, recognise},
     manifest::InputState,
-    open::open,
+    open::{is_parquet, open},
     rows::{Next, Rows},
     sink::Sink,
 };
@@ -45,13 +46,11 @@ impl<'a> Run<'a, '_> {
             return Ok(Vec::new());
         }
         let (reader, marks) = self.reader(path, &state)?;
-        let input = open(path)?;
-        let mut rows = Rows::new(input.bytes, self.options.max_row_bytes)
-            .map_err(|error| damaged(path, 0, &error))?;
+        let mut rows = Source::open(self.options, path, &state, reader)?;
         edit(sink, place, |state| reader.name().clone_into(&mut state.format));
         let mut tally = Tally::default();
         let mut found = Vec::new();
-        let mut n = 0;
+        let mut n = rows.n_passed;
         loop {
             let next = match rows.next() {
                 Ok(Next::End) => break,
@@ -68,13 +67,13 @@ impl<'a> Run<'a, '_> {
                 continue;
             }
             self.n_rows += 1;
-            let row = Row { path, n, next: &next, bytes: &rows.row, reader };
+            let row = Row { path, n, next: &next, bytes: rows.row(), reader };
             let left = row.take(sink, &mut found, &mut tally);
             if next == Next::CutOff {
                 break;
             }
             // A last line that is not whole yet is read again when the file has grown.
-            let is_torn = rows.is_open_end && !left.gave_any;
+            let is_torn = rows.is_open_end() && !left.gave_any;
             edit(sink, place, |state| {
                 state.has_trace_scores |= left.has_trace_scores;
                 state.has_links |= left.has_links;
@@ -83,7 +82,7 @@ impl<'a> Run<'a, '_> {
             if sink.is_full() {
                 sink.commit()?;
             }
-            self.report(path, input.n_read.get())?;
+            self.report(path, rows.n_read())?;
         }
         tally.check(path, &state, reader)?;
         edit(sink, place, |state| {
@@ -118,6 +117,13 @@ impl<'a> Run<'a, '_> {
         }
         if let Some(known) = find(&state.format) {
             return Ok((Reader::Format(known), Vec::new()));
+        }
+        if is_parquet(path)? {
+            let path = path.to_path_buf();
+            return Err(match options.open_table {
+                Some(_) => ImportError::ParquetWithoutMap { path },
+                None => ImportError::Parquet { path },
+            });
         }
         let (keys, fits) = sniff(path, options.max_row_bytes)?;
         let quoted =

@@ -83,11 +83,13 @@ impl Row<'_> {
         let mut left = Left::default();
         if let Err(dropped) = read {
             tally.add(&dropped, self.bytes);
+            sink.manifest.survey.n_pieces += 1;
             sink.manifest.survey.drop_row(&dropped, &place());
             return left;
         }
         let mut duplicate: Option<String> = None;
         let mut gave_new = false;
+        let (mut n_pieces, mut n_kept_pieces) = (0_u64, 0_u64);
         for mut one in found.drain(..) {
             if let Found::Item(item) = &mut one {
                 name_by_place(item, &self.path.display().to_string(), self.n);
@@ -108,6 +110,7 @@ impl Row<'_> {
             if let Found::Dropped(dropped) = &one {
                 tally.add(dropped, self.bytes);
             }
+            let is_piece = is_piece(&one);
             let kept = sink.take(one, &place);
             if kept == Kept::Duplicate {
                 duplicate = id;
@@ -115,11 +118,25 @@ impl Row<'_> {
             left.has_trace_scores |= kept == Kept::TraceScore;
             left.has_links |= kept == Kept::Link;
             left.gave_any |= kept != Kept::Nothing;
-            gave_new |= kept != Kept::Nothing && kept != Kept::Duplicate;
+            let is_new = kept != Kept::Nothing && kept != Kept::Duplicate;
+            gave_new |= is_new;
+            n_pieces += u64::from(is_piece);
+            n_kept_pieces += u64::from(is_piece && is_new);
         }
         tally.n_kept += u64::from(left.gave_any);
-        sink.manifest.survey.n_kept += u64::from(gave_new);
+        let survey = &mut sink.manifest.survey;
+        survey.n_kept += u64::from(gave_new);
+        survey.n_pieces += n_pieces.max(1);
+        survey.n_kept_pieces += if n_pieces == 0 { u64::from(gave_new) } else { n_kept_pieces };
         left
+    }
+}
+
+/// Whether this is a call or a score of its own, and not a record or a link that the row is read into.
+const fn is_piece(one: &Found) -> bool {
+    match one {
+        Found::Call(_) | Found::Score(_) | Found::Dropped(_) => true,
+        Found::Item(_) | Found::Link { .. } => false,
     }
 }
 

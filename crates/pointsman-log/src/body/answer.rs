@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::{
     BodyError,
+    keys::{Keyed, Rule, Watched},
     text::Text,
     wire::{ContentFile, read},
 };
@@ -62,6 +63,22 @@ struct AnswerFile<'a> {
     functions: Option<Vec<ToolFile<'a>>>,
     #[serde(borrow)]
     response_format: Option<FormatFile<'a>>,
+}
+
+impl Keyed for AnswerFile<'_> {
+    /// What is not near one of these belongs to the call, which is read from the same object.
+    const RULE: Rule = Rule::Counted {
+        own: &[
+            "decision_id",
+            "served_model",
+            "answer",
+            "choices",
+            "finish_reason",
+            "usage",
+            "cost_usd",
+        ],
+        foreign: &[],
+    };
 }
 
 #[derive(Deserialize)]
@@ -174,9 +191,11 @@ impl<'a> AnswerBody<'a> {
     ///
     /// # Errors
     /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type or twice,
-    /// for a body without a decision or an answer, and for a cost that is no amount.
+    /// for a key that is nearly one of ours, for a body without a decision or an answer, and for a cost that is no amount.
     pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
-        let file: AnswerFile<'a> = read(bytes)?;
+        let Watched { fields: file, strangers }: Watched<'a, AnswerFile<'a>> = read(bytes)?;
+        // Those that are passed over are counted with the call's.
+        strangers.passed_over("")?;
         let Some(Text(decision_id)) = file.decision_id.filter(|id| !id.0.is_empty()) else {
             return Err(BodyError::NoDecision);
         };
@@ -310,6 +329,11 @@ mod tests {
             (r#"{"decision_id":"","answer":"a"}"#, "no `decision_id`"),
             (r#"{"decision_id":"d"}"#, "no `answer` or `choices`"),
             (r#"{"decision_id":"d","choices":[]}"#, "no `answer` or `choices`"),
+            (r#"{"decison_id":"d","answer":"a"}"#, "did you mean `decision_id`?"),
+            (
+                r#"{"decision_id":"d","answer":"a","served_modle":"m"}"#,
+                "did you mean `served_model`?",
+            ),
             (r#"{"decision_id":"d","answer":7}"#, "a text"),
             (r#"{"decision_id":"d","answer":"\ud83e"}"#, "not JSON"),
             (r#"{"decision_id":"d","answer":"a","cost_usd":-1}"#, "cost_usd"),

@@ -284,7 +284,7 @@ fn what_cannot_be_asked_is_refused() {
         "`messages[1]` has no `role`; say system, user, assistant or tool",
     );
     for (rest, fragment) in [
-        (r#""objective":7"#, "`objective` is neither the name of an operating point nor an object"),
+        (r#""objective":7"#, "expected the name of an operating point or an object as `objective`"),
         (
             r#""provider":{"sort":"beauty"}"#,
             "`provider.sort` is neither price, throughput nor latency",
@@ -300,6 +300,71 @@ fn what_cannot_be_asked_is_refused() {
         let json = prompt(rest);
         let message = ChatBody::from_json(json.as_bytes()).unwrap_err().to_string();
         assert!(message.contains(fragment), "{rest}: {message}");
+    }
+}
+
+#[test]
+fn keys_that_are_nearly_ours_are_refused() {
+    for (rest, problem) in [
+        (r#""candidate":["a"]"#, "`candidate` is not known; did you mean `candidates`?"),
+        (r#""objectives":"economy""#, "`objectives` is not known; did you mean `objective`?"),
+        (r#""sesion_id":"s""#, "`sesion_id` is not known; did you mean `session_id`?"),
+        (r#""explian":true"#, "`explian` is not known; did you mean `explain`?"),
+        (r#""ma\u0078cost_usd":1"#, "`maxcost_usd` is not known; did you mean `max_cost_usd`?"),
+        (
+            r#""provider":{"onyl":["a"]}"#,
+            "`provider.onyl` is not known; did you mean `provider.only`?",
+        ),
+        (
+            r#""provider":{"max_price":{"promt":1}}"#,
+            "`provider.max_price.promt` is not known; did you mean `provider.max_price.prompt`?",
+        ),
+        (
+            r#""objective":{"lamda":1}"#,
+            "`objective.lamda` is not known; did you mean `objective.lambda`?",
+        ),
+        (
+            r#""objective":{"lambda":1,"speed":2}"#,
+            "`objective.speed` is not known; leave it out, or send one of preset, lambda, min_quality, max_cost_usd",
+        ),
+        (
+            r#""objective":{"a\nb":1}"#,
+            "`objective.a\\nb` is not known; leave it out, or send one of preset, lambda, min_quality, max_cost_usd",
+        ),
+    ] {
+        check_refused(&format!(r#"{{"prompt":"Hi",{rest}}}"#), problem);
+    }
+    let long = format!(r#"{{"prompt":"Hi","objective":{{"{}":1}}}}"#, "é".repeat(10_000));
+    let message = ChatBody::from_json(long.as_bytes()).unwrap_err().to_string();
+    assert!(message.len() < 300, "{message}");
+}
+
+#[track_caller]
+fn check_unknown(rest: &str, expected: u32) {
+    let json = format!(r#"{{"prompt":"Hi",{rest}}}"#);
+    assert_eq!(body(&json).n_unknown_keys(), expected, "{rest}");
+}
+
+#[test]
+fn keys_that_are_the_providers_are_passed_over() {
+    check_unknown(r#""model":"auto","stream":true,"user":"u","temperature":0.2,"n":1"#, 0);
+    check_unknown(r#""candidates":["a"],"deny":["b"],"provider":{"only":["c"]}"#, 0);
+    check_unknown(r#""objective":{"lambda":1},"metadata":{"anything":"x"}"#, 0);
+    check_unknown(r#""decision_id":"d","answer":"a","usage":{"prompt_tokens":1}"#, 0);
+    check_unknown(r#""sparkle":{"objectives":1},"glitter":[[]]"#, 2);
+    check_unknown(
+        r#""provider":{"enforce_distillable_text":true,"max_price":{"request":1,"prompt":2}}"#,
+        2,
+    );
+}
+
+#[test]
+fn keys_of_our_own_and_of_vendors_are_known_apart() {
+    for key in wishes::OWN {
+        assert!(!vendors::KEYS.contains(key), "{key}");
+        // Known to the shape as well: it is read, and so neither counted nor refused for its name.
+        let json = format!(r#"{{"prompt":"Hi","{key}":null}}"#);
+        assert_eq!(body(&json).n_unknown_keys(), 0, "{key}");
     }
 }
 

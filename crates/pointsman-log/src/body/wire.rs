@@ -13,7 +13,9 @@ use serde::{
 
 use super::{
     BodyError,
-    text::{Amount, Count, Tag, Text, Typical},
+    keys::{Keyed, Rule, Watched},
+    text::{Count, Tag, Text},
+    wishes::{OWN, ObjectiveFile, ProviderFile},
 };
 use crate::record::RoleRecord;
 
@@ -54,7 +56,7 @@ pub(super) struct BodyFile<'a> {
     #[serde(borrow)]
     pub(super) deny: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
-    pub(super) provider: Option<ProviderFile<'a>>,
+    pub(super) provider: Option<Watched<'a, ProviderFile<'a>>>,
     pub(super) max_cost_usd: Option<f64>,
     pub(super) max_latency_ms: Option<f64>,
     #[serde(borrow)]
@@ -84,83 +86,28 @@ pub(super) struct BodyFile<'a> {
     verbosity: Option<IgnoredAny>,
 }
 
-#[derive(Deserialize, Default)]
-pub(super) struct ProviderFile<'a> {
-    #[serde(borrow)]
-    pub(super) order: Option<Vec<Text<'a>>>,
-    #[serde(borrow)]
-    pub(super) only: Option<Vec<Text<'a>>>,
-    #[serde(borrow)]
-    pub(super) ignore: Option<Vec<Text<'a>>>,
-    pub(super) allow_fallbacks: Option<bool>,
-    pub(super) require_parameters: Option<bool>,
-    pub(super) data_collection: Option<DataCollection>,
-    pub(super) zdr: Option<bool>,
-    #[serde(borrow)]
-    pub(super) quantizations: Option<Vec<Text<'a>>>,
-    pub(super) sort: Option<SortFile>,
-    pub(super) max_price: Option<MaxPriceFile>,
-    pub(super) preferred_min_throughput: Option<Typical>,
-    pub(super) preferred_max_latency: Option<Typical>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum DataCollection {
-    Allow,
-    Deny,
-}
-
-/// `"price"`, or an object with that under `by`.
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`provider.sort` is neither price, throughput nor latency")]
-pub(super) enum SortFile {
-    Plain(SortBy),
-    Object { by: SortBy },
-}
-
-#[derive(Deserialize, Clone, Copy)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum SortBy {
-    Price,
-    Throughput,
-    Latency,
-}
-
-impl SortFile {
-    pub(super) fn by(&self) -> SortBy {
-        match self {
-            Self::Plain(by) | Self::Object { by } => *by,
+impl Watched<'_, BodyFile<'_>> {
+    /// How many keys are passed over, here and in what a caller wishes.
+    ///
+    /// # Errors
+    /// [`BodyError::UnknownKey`] where one of them must not be.
+    pub(super) fn n_passed_over(&self) -> Result<u32, BodyError> {
+        let mut n = self.strangers.passed_over("")?;
+        if let Some(ObjectiveFile::Object(aims)) = &self.fields.objective {
+            n = n.saturating_add(aims.strangers.passed_over("objective")?);
         }
+        if let Some(provider) = &self.fields.provider {
+            n = n.saturating_add(provider.strangers.passed_over("provider")?);
+            if let Some(caps) = &provider.fields.max_price {
+                n = n.saturating_add(caps.strangers.passed_over("provider.max_price")?);
+            }
+        }
+        Ok(n)
     }
 }
 
-/// Dollars per million tokens; a price per request or image is not known of any endpoint.
-#[derive(Deserialize, Clone, Copy)]
-pub(super) struct MaxPriceFile {
-    pub(super) prompt: Option<Amount>,
-    pub(super) completion: Option<Amount>,
-}
-
-/// The name of an operating point, or an object that holds one aim.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "`objective` is neither the name of an operating point nor an object"
-)]
-pub(super) enum ObjectiveFile<'a> {
-    Preset(#[serde(borrow)] Text<'a>),
-    Object(#[serde(borrow)] AimFile<'a>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct AimFile<'a> {
-    #[serde(borrow)]
-    pub(super) preset: Option<Text<'a>>,
-    pub(super) lambda: Option<f64>,
-    pub(super) min_quality: Option<f64>,
-    pub(super) max_cost_usd: Option<f64>,
+impl Keyed for BodyFile<'_> {
+    const RULE: Rule = Rule::Counted { own: OWN, foreign: super::vendors::KEYS };
 }
 
 #[derive(Deserialize)]

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
-use super::crc::crc32;
+use crc32fast::hash as crc32;
 
 /// What an index file begins with; the last byte is the version of its layout.
 const MAGIC: [u8; 8] = *b"PTSMIDX1";

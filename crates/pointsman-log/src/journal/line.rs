@@ -5,7 +5,7 @@
 //! reads it, and what was checked is the bytes themselves, so that no reader has to agree on how a
 //! number is printed.
 
-use super::crc::crc32;
+use crc32fast::hash as crc32;
 
 /// What stands between the record and its checksum.
 const KEY: &[u8] = br#","crc":""#;

@@ -11,7 +11,6 @@
 //! arguments. The format stands in `docs/journal-v1.md`.
 
 mod commit;
-mod crc;
 mod error;
 mod gather;
 mod index;

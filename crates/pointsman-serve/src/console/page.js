@@ -6,7 +6,7 @@
   const MOST_SAMPLES = 150;
   const SVG = "http://www.w3.org/2000/svg";
   const at = (id) => document.getElementById(id);
-  const state = { samples: [], digest: null, timer: 0, isPaused: false, isOpen: false, card: null, trying: null };
+  const state = { samples: [], inForce: null, timer: 0, isPaused: false, isOpen: false, card: null, trying: null, said: null };
 
   const whole = (x) => x.toLocaleString("en");
   const upTo = (x, digits) => x.toLocaleString("en", { maximumFractionDigits: digits });
@@ -28,6 +28,18 @@
     const made = document.createElement(name);
     if (text !== undefined) made.textContent = text;
     if (className) made.className = className;
+    return made;
+  }
+
+  /** A sentence of the service: what stands between backticks is set as code, one that is alone stays. */
+  function said(sentence) {
+    const made = document.createDocumentFragment();
+    const parts = sentence.split("`");
+    parts.forEach((part, i) => {
+      if (i % 2 === 0) made.append(part);
+      else if (i + 1 < parts.length) made.append(element("code", part));
+      else made.append(`\`${part}`);
+    });
     return made;
   }
 
@@ -71,7 +83,8 @@
   function facts(id, pairs, wrap) {
     const made = [];
     for (const [name, text, className] of pairs) {
-      const parts = [element("dt", name), element("dd", text, className)];
+      const parts = [element("dt", name), element("dd", undefined, className)];
+      parts[1].append(text);
       if (wrap) {
         const box = element("div");
         box.append(...parts);
@@ -86,7 +99,8 @@
   /** Said once, so that a screen reader is not told the same thing every two seconds. */
   function say(text, className) {
     const line = at("state");
-    if (line.textContent !== text) line.textContent = text;
+    if (state.said !== text) line.replaceChildren(said(text));
+    state.said = text;
     line.className = `state ${className || ""}`;
   }
 
@@ -111,7 +125,7 @@
     at("content").hidden = true;
     at("actions").hidden = true;
     at("login").hidden = false;
-    at("login-error").textContent = message;
+    at("login-error").replaceChildren(said(message));
     at("policy-line").textContent = "No policy is shown yet.";
     say("The console is closed.");
     at("key").focus();
@@ -170,8 +184,9 @@
     showEndpoints(status.endpoints);
     showShadows(status.shadows);
     showJournal(status.journal);
-    if (state.digest !== card.digest) {
-      state.digest = card.digest;
+    const inForce = `${card.digest} ${card.objective}`;
+    if (state.inForce !== inForce) {
+      state.inForce = inForce;
       state.card = card;
       state.isFresh = true;
       showCard(card);
@@ -216,7 +231,8 @@
       `${dollars(money.best_single_cost_usd)}, over ${whole(money.n_compared)} calls that both might have answered` +
       `${money.n_not_compared > 0 ? `; ${whole(money.n_not_compared)} calls cannot be compared` : ""}. ` +
       `Explorer ${exploration.how}, at most ${percent(exploration.most_share)} of decisions.` +
-      `${codes.length > 0 ? ` Refused: ${codes.join(", ")}.` : ""}`;
+      `${codes.length > 0 ? ` Refused: ${codes.join(", ")}.` : ""}` +
+      `${decisions.unknown_fields > 0 ? ` Keys of calls that nobody here knows: ${whole(decisions.unknown_fields)}.` : ""}`;
     drawRate();
   }
 
@@ -288,7 +304,7 @@
       return;
     }
     facts("journal", [
-      ["State", journal.degraded || !journal.logging ? `takes no records${journal.last_error ? `: ${journal.last_error}` : ""}` : "takes records",
+      ["State", journal.degraded || !journal.logging ? said(`takes no records${journal.last_error ? `: ${journal.last_error}` : ""}`) : "takes records",
         journal.degraded || !journal.logging ? "bad" : "good"],
       ["Records", `${whole(journal.records)} in ${whole(journal.segments)} segments, ${bytes(journal.bytes)}`],
       ["Since the start", `${whole(journal.appended)} written, ${whole(journal.refused)} refused`],
@@ -299,7 +315,7 @@
 
   function showCard(card) {
     const { provenance, standing } = card;
-    at("standing").textContent = standing.sentence;
+    at("standing").replaceChildren(said(standing.sentence));
     const origin = { outcome_table: "an outcome table", traffic_log: "a traffic log" }[provenance.origin];
     facts("card", [
       ["Name", card.name],
@@ -310,7 +326,7 @@
       ["Learned from", `${origin || provenance.origin}: ${whole(provenance.n_requests)} requests, ${whole(provenance.n_outcomes)} outcomes`],
       ["Data SHA-256", provenance.data_sha256],
       ["Seed and version", `${provenance.seed}, ${provenance.version}`],
-      ...Object.entries(provenance.settings).map(([name, text]) => [name, text]),
+      ...Object.entries(provenance.settings).map(([name, text]) => [name, said(text)]),
     ]);
   }
 
@@ -331,9 +347,10 @@
 
   function showFrontier(card) {
     const points = [...card.operating_points].sort((a, b) => a.cost_usd.value - b.cost_usd.value);
+    const named = (one) => (one.name === card.objective ? `${one.name}, in force` : one.name);
     fill("points", points.map((one) => row([
-      one.name, [`${quality(one.quality.value)} (${quality(one.quality.lower)} to ${quality(one.quality.upper)})`, "n"],
-      [dollars(one.cost_usd.value), "n"], [upTo(one.quality_points_per_usd, 2), "n"], one.guarantee || "–",
+      named(one), [`${quality(one.quality.value)} (${quality(one.quality.lower)} to ${quality(one.quality.upper)})`, "n"],
+      [dollars(one.cost_usd.value), "n"], [upTo(one.quality_points_per_usd, 2), "n"], said(one.guarantee || "–"),
     ])), "The policy has none.");
     const svg = at("frontier");
     svg.replaceChildren();
@@ -354,14 +371,15 @@
     svg.append(shape("path", { class: "axis", d: `M${x0} ${y1}V${y0}H${x1}` }));
     svg.append(shape("text", { class: "tick", x: (x0 + x1) / 2, y: 352, "text-anchor": "middle" }, "dollars per request"));
     svg.append(shape("text", { class: "tick", x: x0, y: 12 }, "quality"));
-    points.forEach(({ name, quality: q, cost_usd: cost }, index) => {
+    points.forEach((point, index) => {
+      const { name, quality: q, cost_usd: cost } = point;
       const [px, py] = [x(cost.value), y(q.value)];
       svg.append(shape("line", { class: "band", x1: px, x2: px, y1: y(q.lower), y2: y(q.upper) }));
       svg.append(shape("line", { class: "band", x1: x(cost.lower), x2: x(cost.upper), y1: py, y2: py }));
-      svg.append(shape("circle", { class: "dot", cx: px, cy: py, r: 5 }));
+      svg.append(shape("circle", name === card.objective ? { class: "dot now", cx: px, cy: py, r: 7 } : { class: "dot", cx: px, cy: py, r: 5 }));
       const isRight = px > (x0 + x1) / 2;
       const dy = index % 2 === 0 ? -10 : 20;
-      svg.append(shape("text", { x: px + (isRight ? -9 : 9), y: py + dy, "text-anchor": isRight ? "end" : "start" }, name));
+      svg.append(shape("text", { x: px + (isRight ? -9 : 9), y: py + dy, "text-anchor": isRight ? "end" : "start" }, named(point)));
     });
   }
 
@@ -438,7 +456,7 @@
       const name = one.provider ? `${one.model} (${one.provider})` : one.model;
       return row([
         name, [percent(one.probability || 0), "n"], [orNothing(one.quality, predicted), "n"], [orNothing(one.cost_usd, dollars), "n"],
-        [orNothing(one.latency_ms, (x) => `${upTo(x, 0)} ms`), "n"], one.excluded_by || "",
+        [orNothing(one.latency_ms, (x) => `${upTo(x, 0)} ms`), "n"], said(one.excluded_by || ""),
       ], isOut ? "out" : one.model === best ? "best" : "");
     }), "No model.");
   }
@@ -466,7 +484,7 @@
         return;
       }
       const { message, excluded } = await refusal(response);
-      at("verdict").textContent = `Refused: ${message}.`;
+      at("verdict").replaceChildren(said(`Refused: ${message}.`));
       showCandidates((excluded || []).map(({ model, reason }) => ({ model, excluded_by: reason })), null);
       showEffects(null);
     } catch (error) {

@@ -10,17 +10,21 @@ use pointsman_core::{
 };
 use std::borrow::Cow;
 
+/// About as many bytes as a candidate takes.
+const N_CANDIDATE_BYTES: usize = 160;
+
 impl Made<'_, '_> {
     /// What the reply and the record say of every candidate.
     pub(super) fn write_candidates(&self, desk: &mut Desk, workspace: &Workspace) {
         let out = &mut desk.candidates;
         out.clear();
+        out.reserve(N_CANDIDATE_BYTES * workspace.candidates().len());
         for (model, candidate) in self.force.loaded.models.iter().zip(workspace.candidates()) {
             let start: &[u8] = if out.is_empty() { b"[{\"model\":" } else { b",{\"model\":" };
             out.extend_from_slice(start);
             out.extend_from_slice(&model.json);
             if let Some(endpoint) = candidate.endpoint {
-                json::raw_key(out, "provider");
+                out.extend_from_slice(b",\"provider\":");
                 out.extend_from_slice(&model.providers[endpoint]);
             }
             write_chances(out, candidate);
@@ -223,11 +227,12 @@ pub(super) fn write_chances(out: &mut Vec<u8>, candidate: &Candidate) {
     #[expect(clippy::cast_possible_truncation, reason = "it was widened from single precision")]
     json::value(out, &(candidate.expected.quality as f32));
     if let Some(cost) = candidate.expected.cost {
-        json::raw_key(out, "cost_usd");
+        out.extend_from_slice(b",\"cost_usd\":");
         json::dollars(out, cost);
     }
     if let Some(latency_ms) = candidate.expected.latency_ms {
-        json::field(out, "latency_ms", &latency_ms);
+        out.extend_from_slice(b",\"latency_ms\":");
+        json::value(out, &latency_ms);
     }
     if let Some(reason) = candidate.excluded_by {
         json::field(out, "excluded_by", &reason.to_string());

@@ -24,7 +24,7 @@ impl Made<'_, '_> {
         out.extend_from_slice(b"\",\"model\":");
         out.extend_from_slice(&models[decision.model].json);
         let name_endpoint = |out: &mut Vec<u8>, model: usize, endpoint: Option<usize>| {
-            json::raw_key(out, "provider");
+            out.extend_from_slice(b",\"provider\":");
             let provider = endpoint.map_or(&b"null"[..], |at| &models[model].providers[at]);
             out.extend_from_slice(provider);
         };

@@ -126,6 +126,9 @@ impl Service {
     ) -> Result<Taken, Problem> {
         let body = ChatBody::from_json(bytes)?;
         let given = AnswerBody::from_json(bytes)?;
+        if keep == Keep::Record {
+            self.metrics.unknown_fields(body.n_unknown_keys());
+        }
         let force = self.force.load();
         let loaded: &Loaded = &force.loaded;
         let Some(escalation) = &loaded.escalation else {

@@ -8,11 +8,7 @@ use axum::{
     http::{HeaderMap, Request},
     response::{IntoResponse, Response},
 };
-use pointsman_core::{
-    artifact::Card,
-    circumstances::Health,
-    objective::{Band, OperatingPoint},
-};
+use pointsman_core::circumstances::Health;
 use serde_json::{Value, json};
 use std::sync::{
     Arc,
@@ -73,6 +69,7 @@ fn decisions(service: &Service) -> Value {
         "total_ns": metrics.all_decision_ns(),
         "in_flight": of(&metrics.in_flight),
         "refused": refused,
+        "unknown_fields": of(&metrics.n_unknown_fields),
         "outcomes": of(&metrics.n_outcomes),
         "outcomes_again": of(&metrics.n_outcomes_again),
         "outcomes_late": of(&metrics.n_outcomes_late),
@@ -177,63 +174,15 @@ fn shadows(service: &Service) -> Value {
     all.collect()
 }
 
+/// The card of the policy in force; of a guarantee only its sentence.
 fn card(service: &Service) -> Value {
     let force = service.force.load();
     let artifact = &force.loaded.artifact;
-    let Card { name, schema: _, models, mean_quality, operating_points, standing, provenance } =
-        artifact.card();
-    let points: Vec<Value> = operating_points.iter().map(|one| point(one, models)).collect();
-    json!({
-        "name": name,
-        "digest": artifact.digest(),
-        "objective": force.loaded.objective.0,
-        "models": models,
-        "mean_quality": mean_quality,
-        "operating_points": points,
-        "standing": {"best_single": standing.best_single, "sentence": standing.sentence},
-        "provenance": {
-            "origin": provenance.origin,
-            "data_sha256": provenance.data_digest,
-            "n_requests": provenance.n_requests,
-            "n_outcomes": provenance.n_outcomes,
-            "seed": provenance.seed,
-            "version": provenance.version,
-            "settings": provenance.settings,
-        },
-    })
-}
-
-fn point(point: &OperatingPoint, models: &[String]) -> Value {
-    let band = |band: &Band| {
-        json!({
-            "value": band.value, "lower": band.lower, "upper": band.upper,
-            "level": band.level.get(),
-        })
-    };
-    let OperatingPoint {
-        name,
-        per_dollar,
-        favour,
-        quality,
-        cost_usd,
-        cost_share,
-        strong_share,
-        guarantee,
-    } = point;
-    json!({
-        "name": name,
-        "quality_points_per_usd": per_dollar,
-        "favour": favour.map(|favour| json!({
-            "model": models.get(favour.model),
-            "quality_points": favour.quality_points,
-        })),
-        "quality": band(quality),
-        "cost_usd": band(cost_usd),
-        "cost_share": cost_share.as_ref().map(band),
-        "strong_share": strong_share.as_ref().map(|strong| json!({
-            "model": models.get(strong.model),
-            "share": band(&strong.share),
-        })),
-        "guarantee": guarantee.as_ref().map(|guarantee| guarantee.sentence(models)),
-    })
+    let mut card = artifact.card().told();
+    card["digest"] = json!(artifact.digest());
+    card["objective"] = json!(force.loaded.objective.0);
+    for point in card["operating_points"].as_array_mut().into_iter().flatten() {
+        point["guarantee"] = point["guarantee"]["sentence"].take();
+    }
+    card
 }

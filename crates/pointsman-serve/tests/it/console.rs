@@ -39,6 +39,7 @@ fn the_status_counts_what_happened() {
     let status = status(&bench);
     assert_eq!(status["decisions"]["made"], 2);
     assert_eq!(status["decisions"]["refused"]["invalid_json"], 1);
+    assert_eq!(status["decisions"]["unknown_fields"], 0);
     assert_eq!(status["drawn"][0]["model"], "large");
     assert_eq!(status["drawn"][0]["decisions"], 1);
     // The second call was not for the best single model, which is `large`.
@@ -56,6 +57,9 @@ fn the_status_counts_what_happened() {
     assert_eq!(status["shadows"][0]["same"], 2);
     assert_eq!(status["shadows"][0]["own"], status["shadows"][0]["drawn"]);
     assert_eq!(status["card"]["operating_points"][1]["name"], "economy");
+    assert_eq!(status["card"]["operating_points"][1]["guarantee"], Value::Null);
+    assert_eq!(status["card"]["objective"], "quality");
+    assert_eq!(status["card"]["digest"].as_str().unwrap().len(), 64);
 }
 
 #[test]

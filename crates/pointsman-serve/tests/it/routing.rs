@@ -178,3 +178,39 @@ fn a_service_says_what_it_is() {
     assert_eq!(bench.get("/readyz").status, 503);
     assert_eq!(bench.get("/healthz").status, 200);
 }
+
+#[track_caller]
+fn check_refused(rest: &str, param: &str, meant: &str) {
+    let bench = Bench::new("");
+    let answer = bench.post("/route", format!(r#"{{"prompt":"Hello",{rest}}}"#));
+    assert_eq!(answer.problem(), (400, "invalid_request".to_owned()), "{}", answer.text);
+    let json = answer.json();
+    assert_eq!(json["error"]["param"], param);
+    let message = json["error"]["message"].as_str().unwrap();
+    assert!(message.ends_with(&format!("did you mean `{meant}`?")), "{message}");
+    assert_eq!(bench.lines(), Vec::<Value>::new(), "a refusal is no decision");
+}
+
+#[test]
+fn a_misspelt_key_of_ours_is_refused() {
+    check_refused(r#""candidate":["small"]"#, "candidate", "candidates");
+    check_refused(r#""objectives":"economy""#, "objectives", "objective");
+    check_refused(r#""objective":{"lambada":1}"#, "objective.lambada", "objective.lambda");
+    check_refused(r#""provider":{"onyl":["harbour"]}"#, "provider.onyl", "provider.only");
+}
+
+#[test]
+fn keys_that_nobody_knows_are_counted() {
+    let bench = Bench::new("");
+    let counted = || {
+        let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty());
+        let metrics = bench.operate(request.unwrap()).text;
+        let name = "pointsman_unknown_fields_total ";
+        let n = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        n.parse::<u64>().unwrap()
+    };
+    bench.route(r#"{"prompt":"Hello","model":"auto","stream":true,"user":"u"}"#);
+    assert_eq!(counted(), 0);
+    bench.route(r#"{"prompt":"Hello","sparkle":1,"glitter":{"objectives":2}}"#);
+    assert_eq!(counted(), 2);
+}

@@ -210,6 +210,71 @@ fn lengths_make_costs_per_request_and_keep_their_mean() {
     }
 }
 
+/// What the first third of the rows decided serves the first two thirds; valued on the last.
+#[track_caller]
+fn check_taken_over(seen: &Seen, loss: f64) {
+    let sample = sample(3000, seen);
+    let tokens = vec![None; sample.groups.len()];
+    let all: Vec<u32> = (0..3000).collect();
+    let set = |n: usize| TrainingSet {
+        design: &sample.design,
+        outcomes: &sample.outcomes,
+        groups: &sample.groups,
+        input_tokens: &tokens,
+        rows: &all[..n],
+    };
+    let config = TrainConfig::new(1, Regularisation::HeldOut).unwrap();
+    let decided = decide(&set(1000), &config, &|_| ()).unwrap().unwrap();
+    let trained = train_as(&set(2000), &decided, &|_| ()).unwrap();
+    let anew = train(&set(2000), &config, &|_| ()).unwrap();
+    assert_eq!(trained.n_unconverged, 0);
+    assert!(3 * trained.n_iterations < anew.n_iterations);
+    let (routed, best_single) = test_values(&sample, &trained, 2000);
+    let (routed_anew, _) = test_values(&sample, &anew, 2000);
+    assert!(routed_anew - loss < routed, "{routed} against {routed_anew}");
+    assert!(best_single - loss < routed, "{routed} against {best_single}");
+    let points = |trained: &Trained| trained.held_out.clone().unwrap().operating_points;
+    let then = train(&set(1000), &config, &|_| ()).unwrap();
+    assert_eq!(then.decided.as_ref(), Some(&decided));
+    assert_eq!(points(&trained), points(&then));
+    assert_eq!(trained.decided, Some(decided));
+}
+
+#[test]
+fn what_was_decided_serves_later_rows() {
+    check_taken_over(&Seen::All, 0.01);
+    check_taken_over(&Seen::OnePerRowUnevenly, 0.02);
+}
+
+#[test]
+fn what_was_decided_is_about_its_own_models() {
+    let sample = sample(60, &Seen::All);
+    let rows: Vec<u32> = (0..60).collect();
+    let set = TrainingSet {
+        design: &sample.design,
+        outcomes: &sample.outcomes,
+        groups: &sample.groups,
+        input_tokens: &[None; 60],
+        rows: &rows,
+    };
+    let config = TrainConfig::new(1, Regularisation::HeldOut).unwrap();
+    let decided = decide(&set, &config, &|_| ()).unwrap().unwrap();
+    let n_models = sample.outcomes.n_models();
+    let two = Outcomes::full(2, vec![0.5; 120], None, None).unwrap();
+    let others = TrainingSet { outcomes: &two, ..set };
+    assert_eq!(
+        train_as(&others, &decided, &|_| ()).unwrap_err(),
+        TrainError::OtherModels { found: 2, expected: n_models }
+    );
+    for regularisation in [Regularisation::Fixed(3.0), Regularisation::Logistic(3.0)] {
+        let fixed = TrainConfig::new(1, regularisation).unwrap();
+        assert_eq!(decide(&set, &fixed, &|_| ()), Ok(None));
+        assert_eq!(train(&set, &fixed, &|_| ()).unwrap().decided, None);
+    }
+    let robust = config.with_targets(LogTargets::DoublyRobust);
+    assert_eq!(decide(&set, &robust, &|_| ()), Ok(None));
+}
+
 #[test]
 fn sets_that_cannot_teach_are_refused() {
     let sample = sample(60, &Seen::All);

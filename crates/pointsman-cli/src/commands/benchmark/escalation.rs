@@ -5,9 +5,13 @@
 //! in falling order of the predicted gain.
 
 mod cascades;
+mod frontiers;
+mod whole;
 
 use super::Again;
-use crate::{load::narrow, screen::Screen, wording};
+use crate::{
+    load::narrow, report::EscalationFrontier, routers::TableResult, screen::Screen, wording,
+};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     answer::{Answer, FinishReason},
@@ -19,6 +23,7 @@ use pointsman_eval::{
     cascade::{Cascade, CascadeRows, cascade},
     escalation::{EscalationFigures, escalation_figures},
     interval::ConfidenceLevel,
+    whole::WholeValue,
 };
 use pointsman_train::{
     design::{Design, DesignBuilder},
@@ -35,12 +40,26 @@ use std::{
 #[derive(Debug, clap::Args)]
 pub(super) struct EscalationFlags {
     /// What the models answered: `prompt_id`, `model`, `answer` (Parquet, CSV or NDJSON); needs
-    /// --escalation.
-    #[arg(long, value_name = "FILE", requires = "escalation")]
+    /// --escalation or --cascade.
+    #[arg(long, value_name = "FILE")]
     pub(super) answers: Option<PathBuf>,
     /// Also learn, from the answer of FIRST, when to call NEXT; pairs of models.
     #[arg(long, num_args = 2.., value_names = ["FIRST", "NEXT"], requires = "answers")]
     escalation: Vec<String>,
+    /// Also route among all models that have answers and escalate from each to any other, against
+    /// routing among them alone.
+    #[arg(long, requires = "answers")]
+    cascade: bool,
+}
+
+/// What was found on one table.
+#[derive(Default)]
+pub(super) struct Reported {
+    /// Of each pair, by its name.
+    pub(super) pairs: Option<Value>,
+    /// Of all models that have answers.
+    pub(super) cascade: Option<Value>,
+    pub(super) plots: Vec<EscalationFrontier>,
 }
 
 /// One pair of models, and the figures of each scorer.
@@ -52,7 +71,7 @@ struct PairResult {
     next: f64,
     scorers: [(&'static str, EscalationFigures); 2],
     /// Where costs are known.
-    cascade: Option<Cascade>,
+    cascade: Option<(Cascade, WholeValue)>,
 }
 
 /// Prompts that both models answered, by their ids in order, with what is read of them.
@@ -71,12 +90,24 @@ struct Pair {
 type Pairs<'a> = Vec<[&'a str; 2]>;
 
 impl EscalationFlags {
+    /// Refuses flags that do not go together, before anything is read.
+    ///
+    /// # Errors
+    /// As [`Self::pairs`].
+    pub(super) fn check(&self) -> Result<()> {
+        self.pairs().map(drop)
+    }
+
     /// The file of answers and the pairs, where they were asked for.
     ///
     /// # Errors
-    /// For a model without a partner, and one that is to be escalated to itself.
+    /// For a model without a partner, one that is to be escalated to itself, and answers that
+    /// nothing is asked of.
     fn pairs(&self) -> Result<Option<(&Path, Pairs<'_>)>> {
         let Some(path) = &self.answers else { return Ok(None) };
+        if self.escalation.is_empty() && !self.cascade {
+            bail!("--answers: nothing is asked of them; add --cascade, or --escalation FIRST NEXT");
+        }
         let (pairs, rest) = self.escalation.as_chunks::<2>();
         if let [alone] = rest {
             bail!("--escalation: `{alone}` has no next model; name pairs, as FIRST NEXT");
@@ -89,20 +120,32 @@ impl EscalationFlags {
     }
 }
 
-/// Measures every pair on one table; `None` where none was asked for.
+/// Measures what was asked for on one table, which is called `stem`.
 pub(super) fn report(
     flags: &EscalationFlags,
     again: &Again<'_>,
+    (stem, result): (&str, &TableResult),
     seed: u64,
-) -> Result<Option<Value>> {
-    let Some((path, pairs)) = flags.pairs()? else { return Ok(None) };
+) -> Result<Reported> {
+    let mut reported = Reported::default();
+    let Some((path, pairs)) = flags.pairs()? else { return Ok(reported) };
     let mut all = Map::new();
-    for [first, next] in pairs {
-        let result = measure(again, path, ([first, next], seed))?;
-        all.insert(result.name.clone(), result.json());
-        result.describe(again.screen)?;
+    for models in pairs {
+        let pair = measure(again, path, (models, seed))?;
+        all.insert(pair.name.clone(), pair.json());
+        pair.describe(again.screen)?;
+        if let Some((_, value)) = &pair.cascade {
+            let name = format!("{} → {}, {stem}", models[0], models[1]);
+            reported.plots.push(frontiers::plot(&name, &models, value));
+        }
     }
-    Ok(Some(Value::Object(all)))
+    reported.pairs = (!all.is_empty()).then_some(Value::Object(all));
+    if flags.cascade {
+        let (found, plot) = whole::report((again, path), (stem, result), seed)?;
+        reported.cascade = Some(found);
+        reported.plots.push(plot);
+    }
+    Ok(reported)
 }
 
 fn measure(
@@ -155,7 +198,9 @@ fn measure(
             from_prompt: slices(&from_prompt),
             from_answer: slices(&from_answer),
         };
-        cascade(&rows, ConfidenceLevel::P95)
+        let groups: Vec<u64> = tested.iter().map(|&row| groups[row as usize]).collect();
+        let value = cascade(&rows, ConfidenceLevel::P95)?;
+        Ok::<_, anyhow::Error>((value, frontiers::of_pair(&rows, &groups)?))
     };
     Ok(PairResult {
         name: format!("{} -> {}", models[0], models[1]),
@@ -300,7 +345,9 @@ impl PairResult {
             ]
         });
         screen.table(header, rows)?;
-        cascade.as_ref().map_or(Ok(()), |cascade| cascades::describe(cascade, screen))
+        let Some((cascade, value)) = cascade else { return Ok(()) };
+        cascades::describe(cascade, screen)?;
+        frontiers::describe(value, screen)
     }
 
     fn json(&self) -> Value {
@@ -319,8 +366,9 @@ impl PairResult {
             })
             .collect();
         let mut value = json!({"n": n_rows, "first": first, "next": next, "scorers": scorers});
-        if let Some(cascade) = cascade {
+        if let Some((cascade, found)) = cascade {
             value["cascade"] = cascades::json(cascade);
+            value["cascade"]["frontiers"] = frontiers::json(found);
         }
         value
     }
@@ -335,6 +383,7 @@ mod tests {
         let flags = EscalationFlags {
             answers: Some(PathBuf::from("answers.csv")),
             escalation: models.iter().map(|&model| model.to_owned()).collect(),
+            cascade: false,
         };
         let found = flags.pairs().map(|pairs| pairs.map_or(0, |(_, pairs)| pairs.len()));
         assert_eq!(found.map_err(|error| error.to_string()), expected.map_err(str::to_owned));
@@ -347,6 +396,10 @@ mod tests {
         check(
             &["a", "b", "c"],
             Err("--escalation: `c` has no next model; name pairs, as FIRST NEXT"),
+        );
+        check(
+            &[],
+            Err("--answers: nothing is asked of them; add --cascade, or --escalation FIRST NEXT"),
         );
         check(&["a", "a"], Err("--escalation: `a` cannot be escalated to itself"));
     }

@@ -1,7 +1,7 @@
-//! Reliability diagrams of all learned routers on all tables.
+//! Reliability diagrams of all learned routers on all tables, and frontiers of escalation.
 
 use crate::{
-    report::{Calibration, render_benchmark},
+    report::{Calibration, EscalationFrontier, render_benchmark},
     routers::TableResult,
 };
 use anyhow::Result;
@@ -16,7 +16,7 @@ pub(super) fn diagrams(table: &str, result: &TableResult) -> Vec<Calibration> {
 }
 
 /// The page.
-pub(super) fn render(diagrams: &[Calibration]) -> Result<String> {
+pub(super) fn render(diagrams: &[Calibration], plots: &[EscalationFrontier]) -> Result<String> {
     let command = std::env::args().collect::<Vec<_>>().join(" ");
-    Ok(render_benchmark(diagrams, &command)?)
+    Ok(render_benchmark(diagrams, plots, &command)?)
 }

@@ -161,10 +161,10 @@ impl Found {
     fn describe(&self, screen: &Screen) -> Result<()> {
         let Self { format, n_offers, n_not_meant, list } = self;
         screen.say(&format!(
-            "read a list of {format}: {} entries; {} models with {} endpoints",
-            wording::length(*n_offers),
-            wording::length(list.models.len()),
-            wording::length(self.n_endpoints()),
+            "read a list of {format}: {}; {} with {}",
+            wording::counted_length(*n_offers, "entry", "entries"),
+            wording::counted_length(list.models.len(), "model", "models"),
+            wording::counted_length(self.n_endpoints(), "endpoint", "endpoints"),
         ))?;
         if 0 < *n_not_meant {
             let n = wording::length(*n_not_meant);
@@ -221,8 +221,8 @@ fn describe_written(args: &Args, merged: Option<&Merged>, screen: &Screen) -> Re
     screen.say(&format!("  the same price: {}", wording::count(*n_unchanged)))?;
     if 0 < *n_passed_over {
         screen.say(&format!(
-            "  in the list and not in the catalog: {} endpoints; --models or --like adds them",
-            wording::count(*n_passed_over)
+            "  in the list and not in the catalog: {}; --models or --like adds them",
+            wording::counted(*n_passed_over, "endpoint", "endpoints")
         ))?;
     }
     Ok(())

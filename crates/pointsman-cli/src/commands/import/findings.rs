@@ -87,8 +87,16 @@ fn files(imported: &Imported) -> Section {
 }
 
 fn rows(survey: &Survey) -> Section {
-    let line = |what: &str, n: u64| [what.to_owned(), wording::count(n), share(n, survey.n_rows)];
-    let mut rows = vec![line("read", survey.n_rows), line("kept", survey.n_kept)];
+    // A folder of an earlier release may have rows whose pieces were not counted.
+    let n_pieces = survey.n_pieces.max(survey.n_rows);
+    let line = |what: &str, n: u64| [what.to_owned(), wording::count(n), share(n, n_pieces)];
+    let mut rows = if n_pieces == survey.n_rows {
+        vec![line("read", survey.n_rows), line("kept", survey.n_kept)]
+    } else {
+        let read = ["read".to_owned(), wording::count(survey.n_rows), String::new()];
+        let pieces = line("pieces of them: calls, scores, spans", n_pieces);
+        vec![read, pieces, line("kept pieces", survey.n_kept_pieces)]
+    };
     if 0 < survey.n_duplicates {
         rows.push(line("duplicates, left out", survey.n_duplicates));
     }
@@ -101,8 +109,8 @@ fn rows(survey: &Survey) -> Section {
         );
     }
     if 0 < survey.known.n_unchecked {
-        let n = wording::count(survey.known.n_unchecked);
-        notes.push(format!("{n} ids were not looked up, since the table of known ids was full"));
+        let n = wording::counted(survey.known.n_unchecked, "id was", "ids were");
+        notes.push(format!("{n} not looked up, since the table of known ids was full"));
     }
     Section { title: "Rows", header: ["rows", "number", "share"], rows, notes }
 }
@@ -131,20 +139,26 @@ fn known(survey: &Survey) -> Section {
         notes.push(format!("cost by {source}: {}", wording::count(*n)));
     }
     if 0 < known.n_orphans {
-        let n = wording::count(known.n_orphans);
-        notes.push(format!("{n} scores or outcomes are of calls that are not in the log"));
+        let n = wording::counted(
+            known.n_orphans,
+            "score or outcome is of a call that is",
+            "scores or outcomes are of calls that are",
+        );
+        notes.push(format!("{n} not in the log"));
     }
     if 0 < survey.n_unjoined {
-        let n = wording::count(survey.n_unjoined);
-        notes.push(format!("{n} scores are of traces without a call in the log"));
+        let (one, many) = ("score is of a trace", "scores are of traces");
+        let n = wording::counted(survey.n_unjoined, one, many);
+        notes.push(format!("{n} without a call in the log"));
     }
     if 0 < survey.n_left_out_messages {
-        let n = wording::count(survey.n_left_out_messages);
-        notes.push(format!("{n} messages of --messages had no id, no text or no room"));
+        let n = wording::counted(survey.n_left_out_messages, "message", "messages");
+        notes.push(format!("{n} of --messages had no id, no text or no room"));
     }
     if 0 < survey.n_left_out_of_traces {
-        let n = wording::count(survey.n_left_out_of_traces);
-        notes.push(format!("{n} calls got no score of their trace, since there were too many"));
+        let (one, many) = ("call got no score of its", "calls got no score of their");
+        let n = wording::counted(survey.n_left_out_of_traces, one, many);
+        notes.push(format!("{n} trace, since there were too many"));
     }
     Section { title: "Decisions", header: ["decisions", "number", "share"], rows, notes }
 }
@@ -155,10 +169,11 @@ fn names(names: &Names, about: &dyn Fn(&str) -> String) -> (Vec<[String; 3]>, Ve
     sorted.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
     let rows = sorted.iter().take(N_NAMES);
     let rows = rows.map(|(name, n)| [(*name).clone(), wording::count(*n), about(name)]).collect();
-    let n_more = wording::length(sorted.len().saturating_sub(N_NAMES));
+    let n_more = sorted.len().saturating_sub(N_NAMES);
+    let n_more = wording::counted_length(n_more, "more name", "more names");
     let mut notes = Vec::new();
     if N_NAMES < sorted.len() {
-        notes.push(format!("and {n_more} more names, which --json lists"));
+        notes.push(format!("and {n_more}, which --json lists"));
     }
     if 0 < names.n_others {
         notes.push(format!("{} have names that had no room", wording::count(names.n_others)));
@@ -182,9 +197,9 @@ fn models(survey: &Survey, catalog: Option<&Catalog>) -> Section {
         let is_unknown = |name: &&String| known.find(name).is_none();
         let n = survey.models.counts.keys().filter(is_unknown).count();
         if 0 < n {
+            let n = wording::counted_length(n, "name is", "names are");
             notes.push(format!(
-                "{} names are not in the catalog; add them, or name their entries under [models] in --map",
-                wording::length(n)
+                "{n} not in the catalog; add them, or name their entries under [models] in --map"
             ));
         }
     }
@@ -228,16 +243,21 @@ fn times(survey: &Survey) -> Section {
         notes.push(format!("from {} to {} UTC", time::minute(first), time::minute(last)));
     }
     for gap in survey.gaps(GAP_HOURS, N_GAPS) {
-        let (from, hours) = (time::minute(gap.from_ms), wording::count(gap.n_hours));
-        notes.push(format!("nothing from {from} on for {hours} hours"));
+        let from = time::minute(gap.from_ms);
+        let hours = wording::counted(gap.n_hours, "hour", "hours");
+        notes.push(format!("nothing from {from} on for {hours}"));
     }
     if 0 < survey.n_backwards {
-        let n = wording::count(survey.n_backwards);
-        notes.push(format!("{n} decisions are older than the one before them in the files"));
+        let n = wording::counted(
+            survey.n_backwards,
+            "decision is older than the one before it",
+            "decisions are older than the one before them",
+        );
+        notes.push(format!("{n} in the files"));
     }
     if 0 < survey.n_in_other_hours {
-        let n = wording::count(survey.n_in_other_hours);
-        notes.push(format!("{n} decisions lie in hours that had no room; gaps may be missing"));
+        let n = wording::counted(survey.n_in_other_hours, "decision lies", "decisions lie");
+        notes.push(format!("{n} in hours that had no room; gaps may be missing"));
     }
     let header = ["", "", ""];
     Section { title: "Time", header, rows: Vec::new(), notes }

@@ -33,7 +33,8 @@ pub(super) fn as_json(imported: &Imported, findings: &Findings) -> Value {
     json!({
         "files": files, "was_done": was_done, "was_begun": was_begun,
         "n_new_rows": n_new_rows, "n_parts": n_parts,
-        "n_rows": survey.n_rows, "n_kept": survey.n_kept, "n_dropped": survey.n_dropped(),
+        "n_rows": survey.n_rows, "n_kept": survey.n_kept, "n_pieces": survey.n_pieces,
+        "n_kept_pieces": survey.n_kept_pieces, "n_dropped": survey.n_dropped(),
         "dropped": dropped, "n_duplicates": survey.n_duplicates, "formats": survey.formats,
         "known": survey.known, "n_with_text": survey.n_with_text, "n_failed": survey.n_failed,
         "n_served_otherwise": survey.n_served_otherwise, "n_cached": survey.n_cached,

@@ -28,8 +28,12 @@ fn quality(survey: &Survey) -> String {
         return "every call has a quality.".to_owned();
     }
     if 0 < n_quality {
-        let missing = wording::count(n - n_quality);
-        return format!("{missing} calls have no quality; unless they failed, they are left out.");
+        let missing = wording::counted(
+            n - n_quality,
+            "call has no quality; unless it failed, it is",
+            "calls have no quality; unless they failed, they are",
+        );
+        return format!("{missing} left out.");
     }
     let names: Vec<&str> = survey.scores.counts.keys().map(String::as_str).take(5).collect();
     let advice = if names.is_empty() {
@@ -45,13 +49,10 @@ fn quality(survey: &Survey) -> String {
 
 fn text(survey: &Survey) -> Option<String> {
     let n_without = survey.known.n_decisions.saturating_sub(survey.n_with_text);
-    let n_without_text = wording::count(n_without);
-    (0 < n_without).then(|| {
-        format!(
-            "{n_without_text} calls have no prompt: they tell of cost and latency, not of which \
-             prompts are hard."
-        )
-    })
+    let (one, many) = ("call has no prompt: it tells", "calls have no prompt: they tell");
+    let without_text = wording::counted(n_without, one, many);
+    (0 < n_without)
+        .then(|| format!("{without_text} of cost and latency, not of which prompts are hard."))
 }
 
 fn propensities(survey: &Survey) -> String {
@@ -59,10 +60,9 @@ fn propensities(survey: &Survey) -> String {
     let drawn = of("exact") + of("estimated");
     let mut sentences = Vec::new();
     if 0 < drawn {
-        let n = wording::count(drawn);
-        sentences.push(format!(
-            "{n} decisions have a propensity: `train`, `evaluate --log` and `gate` can use them."
-        ));
+        let n = wording::counted(drawn, "decision has", "decisions have");
+        sentences
+            .push(format!("{n} a propensity: `train`, `evaluate --log` and `gate` can use them."));
     }
     if 0 < of("deterministic") {
         let n = wording::count(of("deterministic"));
@@ -72,7 +72,8 @@ fn propensities(survey: &Survey) -> String {
         ));
     }
     if 0 < of("unknown") {
-        let n = wording::count(of("unknown"));
+        let (one, many) = ("does not say how likely its", "do not say how likely their");
+        let n = wording::counted(of("unknown"), one, many);
         let use_of_them = match choice(survey) {
             Choice::Shown => {
                 "`train`, `evaluate` and `gate` leave them out, unless --estimate-propensities has \
@@ -90,7 +91,7 @@ fn propensities(survey: &Survey) -> String {
             }
         };
         sentences.push(format!(
-            "{n} do not say how likely their model was: {use_of_them} A log that answers comes from \
+            "{n} model was: {use_of_them} A log that answers comes from \
              choices that are drawn, as `serve` draws them."
         ));
     }

@@ -40,11 +40,19 @@ pub(super) struct AnswerFlags {
 
 /// What was asked, of which policy.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a, 'r> {
-    pub(super) loaded: &'a LoadedPolicy,
-    pub(super) request: &'a Request<'r>,
-    pub(super) draw: Probability,
-    pub(super) is_explained: bool,
+pub(crate) struct Asked<'a, 'r> {
+    pub(crate) loaded: &'a LoadedPolicy,
+    pub(crate) request: &'a Request<'r>,
+    pub(crate) draw: Probability,
+    pub(crate) is_explained: bool,
+}
+
+/// An answer, who gave it, and what was spent until then.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a, 't> {
+    pub(crate) answer: &'a Answer<'t>,
+    pub(crate) answered_by: &'a str,
+    pub(crate) spent: Usd,
 }
 
 /// A step, with everything that might have been done.
@@ -63,16 +71,8 @@ impl AnswerFlags {
         asked: Asked<'_, '_>,
         screen: &Screen,
     ) -> Result<Value> {
-        let Asked { loaded, request, draw, is_explained } = asked;
-        let readers = loaded.artifact.readers();
-        if readers.is_empty() {
-            bail!("the policy `{}` reads no answers; train it with --answers", loaded.name);
-        }
-        let name = self.answered_by.as_deref().unwrap_or_default();
-        let Some(model) = loaded.policy.models().position(|known| known == name) else {
-            let question = did_you_mean(name, loaded.policy.models());
-            bail!("--answered-by: the policy has no model `{name}`{question}");
-        };
+        let answered_by = self.answered_by.as_deref().unwrap_or_default();
+        asked.check(answered_by)?;
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let text = String::from_utf8(bytes)
             .with_context(|| format!("--answer {}: it is not UTF-8 text", path.display()))?;
@@ -80,15 +80,34 @@ impl AnswerFlags {
             self.finish_reason.as_deref().map_or(FinishReason::Unknown, FinishReason::named);
         let answer = Answer { text: Cow::Borrowed(&text), finish, ..Answer::default() };
         let spent = self.spent_usd.map(Usd::from_dollars).transpose().context("--spent-usd")?;
-        let circumstances = loaded.policy.circumstances();
-        let in_hand = InHand {
-            request,
-            circumstances: &circumstances,
-            answer: &answer,
-            model,
-            n_answers: 1,
-            spent: spent.unwrap_or(Usd::ZERO),
+        let spent = spent.unwrap_or(Usd::ZERO);
+        asked.after(&Given { answer: &answer, answered_by, spent }, screen)
+    }
+}
+
+impl Asked<'_, '_> {
+    /// The place in the policy of who answered.
+    fn check(&self, answered_by: &str) -> Result<usize> {
+        let loaded = self.loaded;
+        if loaded.artifact.readers().is_empty() {
+            bail!("the policy `{}` reads no answers; train it with --answers", loaded.name);
+        }
+        let Some(model) = loaded.policy.models().position(|known| known == answered_by) else {
+            let question = did_you_mean(answered_by, loaded.policy.models());
+            bail!("--answered-by: the policy has no model `{answered_by}`{question}");
         };
+        Ok(model)
+    }
+
+    /// Decides after an answer, says so, and gives it as JSON.
+    pub(crate) fn after(&self, given: &Given<'_, '_>, screen: &Screen) -> Result<Value> {
+        let Self { loaded, request, draw, is_explained } = *self;
+        let Given { answer, answered_by: name, spent } = *given;
+        let model = self.check(name)?;
+        let readers = loaded.artifact.readers();
+        let circumstances = loaded.policy.circumstances();
+        let in_hand =
+            InHand { request, circumstances: &circumstances, answer, model, n_answers: 1, spent };
         // One answer is in hand, and one more may be asked for.
         let escalation = EscalationPolicy::new(readers.to_vec(), &loaded.policy, 2)?;
         let mut first = Workspace::new(&loaded.policy);

@@ -1,7 +1,12 @@
 //! One column of outcomes for each condition, with the weights they share.
 
 use super::{
-    super::{Recorder, Used, target::Target},
+    super::{
+        Recorder, Used,
+        measures::{check_largest, complete},
+        rewards::{CrossFitted, Predictor},
+        target::{Target, expected, predictions},
+    },
     Question, stated,
 };
 use crate::load;
@@ -11,6 +16,7 @@ use pointsman_data::{LoggedRow, TrafficLog};
 use pointsman_eval::{
     bounds::{Evidence, Predicted, Rival, ValueRange},
     gate::Wanted,
+    rounds::Predictions,
 };
 
 /// Mass on models that could not be drawn below this is rounding.
@@ -32,6 +38,19 @@ pub(super) struct Measured {
     pub(super) wanted: Wanted,
     /// The outcomes of the used rows, and the largest there can be.
     pub(super) values: Result<(Vec<f64>, f64), String>,
+    /// What is predicted of them, where there is a prediction for every model of the log.
+    pub(super) predicted: Option<PredictedOutcomes>,
+}
+
+/// What is predicted on the used rows.
+#[derive(Debug)]
+pub(super) struct PredictedOutcomes {
+    taken: Vec<f64>,
+    expected: Vec<f64>,
+    /// Empty against what was logged.
+    expected_by_rival: Vec<f64>,
+    /// Whether they were learned from other rows of the log.
+    is_cross_fitted: bool,
 }
 
 /// What all conditions share, a row for each used row of the log.
@@ -41,22 +60,13 @@ pub(super) struct Columns {
     pub(super) rival_weights: Option<Vec<f64>>,
     /// The larger of both policies' mean mass on models that could not be drawn.
     pub(super) unsupported_share: f64,
-    predictions: Option<PredictedQuality>,
-}
-
-#[derive(Debug)]
-struct PredictedQuality {
-    taken: Vec<f64>,
-    expected: Vec<f64>,
-    expected_by_rival: Vec<f64>,
 }
 
 impl Columns {
     pub(super) fn of(log: &TrafficLog, used: &Used, recorders: &[Recorder<'_>]) -> Result<Self> {
         let [policy, rivals @ ..] = recorders else { bail!("no policy to judge") };
         let own = Target::of_policy(policy, log);
-        let rival = rivals.first().map(|rival| (rival, Target::of_policy(rival, log)));
-        let gather = |all: &[f64]| -> Vec<f64> { used.rows.iter().map(|&row| all[row]).collect() };
+        let rival = rivals.first().map(|rival| Target::of_policy(rival, log));
         let weights = |target: &Target| -> Vec<f64> {
             let weight = |&row: &usize| target.of_drawn[row] / log.rows[row].propensity;
             used.rows.iter().map(weight).collect()
@@ -65,20 +75,11 @@ impl Columns {
             let sum: f64 = used.rows.iter().map(|&row| target.unsupported[row]).sum();
             sum / len_as_float(used.rows.len())
         };
-        let share = rival.as_ref().map_or(0.0, |(_, target)| missing(target)).max(missing(&own));
-        let predictions = own.predictions.as_ref().map(|(taken, expected)| {
-            let by_rival = rival.as_ref().map(|(rival, _)| expected_by(rival, policy, used));
-            PredictedQuality {
-                taken: within(gather(taken)),
-                expected: within(gather(expected)),
-                expected_by_rival: within(by_rival.unwrap_or_default()),
-            }
-        });
+        let share = rival.as_ref().map_or(0.0, missing).max(missing(&own));
         Ok(Self {
             weights: weights(&own),
-            rival_weights: rival.as_ref().map(|(_, target)| weights(target)),
+            rival_weights: rival.as_ref().map(weights),
             unsupported_share: if share <= ROUNDING { 0.0 } else { share },
-            predictions,
         })
     }
 
@@ -92,12 +93,15 @@ impl Columns {
         let range = ValueRange::new(0.0, *largest)?;
         let rival = self.rival_weights.as_deref().map_or(Rival::Logged, Rival::Policy);
         let mut evidence = Evidence::new(&self.weights, values, range)?.against(rival)?;
-        if let Some(predicted) = self.predictions.as_ref()
-            && measured.metric == Metric::Quality
-        {
-            let PredictedQuality { taken, expected, expected_by_rival } = predicted;
-            evidence =
-                evidence.with_predictions(Predicted { taken, expected, expected_by_rival })?;
+        if let Some(predicted) = &measured.predicted {
+            let PredictedOutcomes { taken, expected, expected_by_rival, is_cross_fitted } =
+                predicted;
+            let columns = Predicted { taken, expected, expected_by_rival };
+            evidence = if *is_cross_fitted {
+                evidence.with_cross_fitted_predictions(columns)?
+            } else {
+                evidence.with_predictions(columns)?
+            };
         }
         evidence = evidence.with_unsupported_share(self.unsupported_share)?;
         if let Some(smallest) = smallest_propensity {
@@ -108,21 +112,46 @@ impl Columns {
     }
 }
 
-/// The policy's predictions, averaged over the rival's distribution.
-fn expected_by(rival: &Recorder<'_>, policy: &Recorder<'_>, used: &Used) -> Vec<f64> {
-    let names: Vec<String> = rival.policy.models().map(str::to_owned).collect();
-    let places = policy.places(&names);
-    let of_row = |&row: &usize| {
-        let quality = &policy.quality[policy.span(row)];
-        let shares = rival.probability[rival.span(row)].iter().zip(&places);
-        shares.map(|(share, place)| place.map_or(0.0, |place| share * quality[place])).sum()
-    };
-    used.rows.iter().map(of_row).collect()
+impl Measured {
+    fn new(metric: Metric, wanted: Wanted, values: Result<(Vec<f64>, f64), String>) -> Self {
+        Self { metric, wanted, values, predicted: None }
+    }
+
+    /// Adds what is predicted, by one predictor for the policy and its rival: quality by the reward
+    /// model that was learned or else by the policy, cost and latency by what was learned alone.
+    pub(super) fn predict(
+        &mut self,
+        (log, used): (&TrafficLog, &Used),
+        recorders: &[Recorder<'_>],
+        fitted: Option<&CrossFitted>,
+    ) -> Result<()> {
+        let [policy, rivals @ ..] = recorders else { bail!("no policy to judge") };
+        let Ok((values, largest)) = &self.values else { return Ok(()) };
+        let levels;
+        let predictor = match (self.metric, fitted) {
+            (Metric::Quality, _) => Predictor::of_quality(fitted, policy),
+            (Metric::CostUsd | Metric::LatencyMs, Some(fitted)) => {
+                levels = fitted.levels(log, (&used.rows[..], &values[..]), *largest);
+                Predictor::Levels(&levels)
+            }
+            (Metric::CostUsd | Metric::LatencyMs, None) => return Ok(()),
+        };
+        let rival = rivals.first().map(|rival| expected(&predictor, rival, &used.rows));
+        let found = predictions(&predictor, policy, log, &used.rows);
+        let largest = *largest;
+        self.predicted = found.map(|Predictions { taken, expected }| PredictedOutcomes {
+            taken: within(taken, largest),
+            expected: within(expected, largest),
+            expected_by_rival: within(rival.unwrap_or_default(), largest),
+            is_cross_fitted: fitted.is_some(),
+        });
+        Ok(())
+    }
 }
 
-/// A prediction beyond the scale of quality is only a worse one; the estimate stays right.
-fn within(predictions: Vec<f64>) -> Vec<f64> {
-    predictions.into_iter().map(|quality| quality.clamp(0.0, 1.0)).collect()
+/// Each prediction is within its range; shares may add up to a little more than one.
+fn within(predicted: Vec<f64>, largest: f64) -> Vec<f64> {
+    predicted.into_iter().map(|it| it.clamp(0.0, largest)).collect()
 }
 
 /// The conditions that were asked, quality first; of requests that may ask for so many answers.
@@ -135,14 +164,11 @@ pub(super) fn measure(
     let rows = || used.rows.iter().map(|&row| &log.rows[row]);
     let margins = question.margins;
     let quality = rows().map(|row| row.quality).collect();
-    let mut all = vec![Measured {
-        metric: Metric::Quality,
-        wanted: Wanted::AtLeast(margins.quality),
-        values: Ok((quality, 1.0)),
-    }];
+    let wanted = Wanted::AtLeast(margins.quality);
+    let mut all = vec![Measured::new(Metric::Quality, wanted, Ok((quality, 1.0)))];
     if let Some(margin) = margins.cost_usd {
         let values = costs(log, used, question, most_answers)?;
-        all.push(Measured { metric: Metric::CostUsd, wanted: Wanted::AtMost(margin), values });
+        all.push(Measured::new(Metric::CostUsd, Wanted::AtMost(margin), values));
     }
     if let Some(margin) = margins.latency_ms {
         let column: Vec<Option<f64>> = rows().map(|row| row.latency_ms).collect();
@@ -162,7 +188,7 @@ pub(super) fn measure(
                 Ok((values, largest))
             }
         };
-        all.push(Measured { metric: Metric::LatencyMs, wanted: Wanted::AtMost(margin), values });
+        all.push(Measured::new(Metric::LatencyMs, Wanted::AtMost(margin), values));
     }
     Ok(all)
 }
@@ -202,28 +228,4 @@ fn costs(
         check_largest(log, used, &values, ("dollars", *largest))?;
     }
     Ok(largest.map(|largest| (values, largest)))
-}
-
-/// All values, or how many are missing.
-fn complete(column: &[Option<f64>]) -> Result<Vec<f64>, usize> {
-    let all: Option<Vec<f64>> = column.iter().copied().collect();
-    all.ok_or_else(|| column.iter().filter(|value| value.is_none()).count())
-}
-
-/// Refuses a stated largest value that a row exceeds.
-fn check_largest(
-    log: &TrafficLog,
-    used: &Used,
-    values: &[f64],
-    (unit, largest): (&str, f64),
-) -> Result<()> {
-    if let Some(at) = values.iter().position(|&value| largest < value) {
-        bail!(
-            "decision `{}` took {} {unit}, above the stated largest {largest}; state what one \
-             request can take, not what it did",
-            log.rows[used.rows[at]].id,
-            values[at]
-        );
-    }
-    Ok(())
 }

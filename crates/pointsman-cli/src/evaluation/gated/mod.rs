@@ -2,9 +2,10 @@
 //! gate's conditions are tested on, and what is said about them.
 //!
 //! Differences are paired: the policy and what it is held against are valued on the same rows.
-//! Quality takes the policy's own predictions where it knows every model of the log. Weakness:
-//! what a log says of costs and latency ends at the largest that is stated, and turns of one
-//! conversation count as independent.
+//! Quality takes the policy's own predictions where it knows every model of the log, or those of a
+//! reward model that is learned from the log where one is asked for; both of two policies are then
+//! valued with the same. Weakness: what a log says of costs and latency ends at the largest that is
+//! stated, and turns of one conversation count as independent.
 
 mod condition;
 mod evidence;
@@ -17,7 +18,13 @@ pub(crate) use self::{
 };
 
 use self::evidence::{Columns, Measured};
-use super::{Recorder, Used, cascades, decide_all, shared_schema, used_rows};
+use super::{
+    Recorder, RewardModel, Used,
+    cascades::{self, ReadTrajectories},
+    decide_all,
+    rewards::{self, CrossFitted, FeatureReader},
+    shared_schema, used_rows,
+};
 use crate::{
     estimated::{self, Estimated, Estimating},
     policy_flags::LoadedPolicy,
@@ -27,7 +34,6 @@ use crate::{
 use anyhow::{Result, bail};
 use pointsman_core::{
     catalog::Catalog,
-    escalation::MOST_ANSWERS,
     units::{as_float, len_as_float},
 };
 use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
@@ -36,6 +42,7 @@ use pointsman_eval::{
     interval::ConfidenceLevel,
 };
 use pointsman_log::record::PropensityKind;
+use pointsman_train::design::Design;
 use std::path::PathBuf;
 
 /// Milliseconds of the mean month.
@@ -55,6 +62,8 @@ pub(crate) struct Question {
     /// How unknown propensities are estimated, if they are.
     pub(crate) estimating: Option<Estimating>,
     pub(crate) inexact: Inexact,
+    /// Who predicts quality.
+    pub(crate) reward_model: RewardModel,
     pub(crate) catalog: Option<Catalog>,
     pub(crate) level: ConfidenceLevel,
 }
@@ -78,6 +87,8 @@ struct Judged<'a> {
     measured: &'a [Measured],
     decision: &'a Decision,
     estimated: Option<Estimated>,
+    /// The reward model that was learned from the log, if one was.
+    fitted: Option<&'a CrossFitted>,
     /// What is to be said of steps after answers; empty where the log has none.
     steps: Vec<String>,
     /// By the timestamps; `None` where the log has none.
@@ -88,6 +99,8 @@ struct Judged<'a> {
 struct ReadLog<'q> {
     recorders: Vec<Recorder<'q>>,
     log: TrafficLog,
+    /// Where a reward model is to be learned.
+    design: Option<Design>,
     estimated: Option<Estimated>,
     /// What is to be said of steps after answers; empty where the log has none.
     steps: Vec<String>,
@@ -100,7 +113,8 @@ pub(crate) fn judge(
     question: &Question,
     screen: &Screen,
 ) -> Result<GateReport> {
-    let ReadLog { recorders, mut log, estimated, steps } = read(paths, options, question, screen)?;
+    let ReadLog { recorders, mut log, design, estimated, steps } =
+        read(paths, options, question, screen)?;
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let mut used = used_rows(&recorders, ids, false);
     leave_out_without_choice(&mut log, &mut used);
@@ -115,8 +129,13 @@ pub(crate) fn judge(
         );
     }
     check_smallest(&log, &used, question.stated.smallest_propensity)?;
+    let fitted = rewards::learn(question.reward_model, design.as_ref(), &log)?;
     let columns = Columns::of(&log, &used, &recorders)?;
-    let measured = evidence::measure(&log, &used, question, most_answers(&recorders, &log))?;
+    let most_answers = cascades::most_answers(&recorders, &log);
+    let mut measured = evidence::measure(&log, &used, question, most_answers)?;
+    for one in &mut measured {
+        one.predict((&log, &used), &recorders, fitted.as_ref())?;
+    }
     let mut conditions = Vec::with_capacity(measured.len());
     for one in &measured {
         let evidence = columns.evidence(one, question.stated.smallest_propensity)?;
@@ -132,6 +151,7 @@ pub(crate) fn judge(
         measured: &measured,
         decision: &decision,
         estimated,
+        fitted: fitted.as_ref(),
         steps,
         requests_per_month: requests_per_month(&log),
     }))
@@ -148,15 +168,20 @@ fn read<'q>(
     let mut recorders: Vec<Recorder<'q>> = policies(question).map(Recorder::new).collect();
     let features = shared_schema(&recorders);
     let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
+    let mut reader = FeatureReader::new(question.reward_model, &recorders);
     let found = decide_all(&mut recorders, screen, |decide| {
-        estimated::read(paths, &options, question.estimating.as_ref(), decide)
+        estimated::read(paths, &options, question.estimating.as_ref(), &mut |asked| {
+            reader.push(asked);
+            decide(asked);
+        })
     });
     match found {
         Ok((log, estimated)) if !trajectories::are_in(&log) => {
             if let Some(sentence) = cascades::unread_answers(&recorders).first() {
                 bail!("{sentence}; log steps after answers, or judge a policy without readers");
             }
-            Ok(ReadLog { recorders, log, estimated, steps: Vec::new() })
+            let design = reader.finish();
+            Ok(ReadLog { recorders, log, design, estimated, steps: Vec::new() })
         }
         Err(error) if !trajectories::may_help(&error) => Err(error),
         Ok(_) | Err(_) => {
@@ -169,8 +194,10 @@ fn read<'q>(
                 );
             }
             let mut recorders: Vec<Recorder<'q>> = policies(question).map(Recorder::new).collect();
-            let found = cascades::read(paths, &options, &mut recorders, screen)?;
-            Ok(ReadLog { recorders, log: found.log, estimated: None, steps: found.notes })
+            let ReadTrajectories { log, design, notes, languages: _ } =
+                cascades::read(paths, &options, &mut recorders, screen)?;
+            let design = Some(design);
+            Ok(ReadLog { recorders, log, design, estimated: None, steps: notes })
         }
     }
 }
@@ -178,13 +205,6 @@ fn read<'q>(
 /// The policy, and the one that it is held against.
 fn policies(question: &Question) -> impl Iterator<Item = &LoadedPolicy> {
     std::iter::once(&question.policy).chain(&question.rival)
-}
-
-/// Answers that one request may ask for, by the policies or in the log.
-fn most_answers(recorders: &[Recorder<'_>], log: &TrafficLog) -> u32 {
-    let reads = |recorder: &Recorder<'_>| !recorder.artifact.readers().is_empty();
-    let of_policies = if recorders.iter().any(reads) { MOST_ANSWERS } else { 1 };
-    log.rows.iter().map(|row| row.n_answers).fold(of_policies, u32::max)
 }
 
 /// Leaves out decisions for which the log shows one model in use alone, where others had a choice.

@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     estimated::{self, Estimated},
-    evaluation::joined,
+    evaluation::{joined, rewards},
     policy_flags::LoadedPolicy,
-    report::GeneratedBy,
+    report::{GeneratedBy, RewardModelUsed},
     screen, wording,
 };
 use pointsman_core::units::len_as_float;
@@ -36,6 +36,8 @@ pub(crate) struct GateReport {
     /// The level of each bound alone.
     confidence_each: f64,
     conditions: Vec<ConditionRow>,
+    /// Whose predictions the difference in quality rests on; `None` where it rests on none.
+    reward_model: Option<RewardModelUsed>,
     /// Why nothing may ship on these rows.
     doubts: Vec<String>,
     /// What candidates, propensities and weights rest on that nobody wrote down.
@@ -55,6 +57,9 @@ pub(crate) struct GateReport {
     generated_by: GeneratedBy,
     /// Whether the bounds rest on a stated least probability.
     is_support_stated: bool,
+    /// The reward model in words.
+    #[serde(skip)]
+    reward_model_words: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -117,6 +122,9 @@ impl GateReport {
             objective: loaded.objective.clone(),
         };
         let effective_n = pairs().find_map(|(_, it)| it.bounds.as_ref()).map(|it| it.0.effective_n);
+        let quality = measured.iter().find(|it| it.metric == Metric::Quality);
+        let predicted = quality.and_then(|it| it.predicted.as_ref());
+        let reward_model = predicted.map(|_| rewards::used(judged.fitted));
         let mut report = Self {
             format_version: FORMAT_VERSION,
             verdict: decision.verdict,
@@ -127,6 +135,7 @@ impl GateReport {
             confidence: question.level.get(),
             confidence_each: decision.each_level.get(),
             conditions,
+            reward_model,
             doubts: decision.doubts.iter().map(ToString::to_string).collect(),
             estimates: estimates(judged),
             steps: judged.steps.clone(),
@@ -158,6 +167,7 @@ impl GateReport {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             is_support_stated: question.stated.smallest_propensity.is_some(),
+            reward_model_words: rewards::sentence(judged.fitted, reward_model),
         };
         report.sentence = report.said();
         report
@@ -267,6 +277,7 @@ impl GateReport {
             )
         }];
         notes.extend(self.conditions.iter().map(ConditionRow::note));
+        notes.push(self.reward_model_words.clone());
         let is_open = self.verdict == Verdict::CannotTell && self.rows.n_estimated == 0;
         if !self.is_support_stated && is_open && self.steps.is_empty() {
             notes.push(
