@@ -138,6 +138,9 @@ impl Policy {
         asked: Asked<'_, '_>,
         candidate: &mut Candidate,
     ) -> Result<(), Exclusion> {
+        if asked.is_plain && self.offers.take(place, asked, candidate) {
+            return Ok(());
+        }
         let model = &self.models[place];
         eligibility::check_name(&model.id, &asked.request.constraints)?;
         if let Some(held) = asked.circumstances.held
