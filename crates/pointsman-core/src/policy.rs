@@ -371,7 +371,8 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
-        let features = workspace.extractor.extract(request);
+        let announce = |term| self.scorer.announce(term);
+        let features = workspace.extractor.extract_announcing(request, announce);
         let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
         self.weigh(circumstances, (request, n_bytes), workspace)?;

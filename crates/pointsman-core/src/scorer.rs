@@ -160,6 +160,13 @@ impl Scorer {
         simd::at_best(Scoring { scorer: self, features, scores });
     }
 
+    /// Says that the row of a term will be needed to score a request that is being read, so that
+    /// it comes out of memory while the rest of the request is read.
+    #[inline]
+    pub(crate) fn announce(&self, term: u32) {
+        self.table.announce(term);
+    }
+
     /// What each of a term's weights adds to the columns of a request whose scores are these;
     /// shape `(n_columns,)`.
     pub(crate) fn term_effects(&self, term: u32, scores: &Scores) -> Vec<f64> {
