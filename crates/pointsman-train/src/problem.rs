@@ -5,7 +5,7 @@ use crate::{
     candidate::{Candidate, Family, Learner, Learning, clipped, families},
     clusters::{ClusterSums, Grouping, sizes},
     columns::{Columns, Effort},
-    cost::{Length, length_target},
+    cost::{Length, Lines, length_target},
     demands::Demands,
     factor::MOST_COLUMNS,
     fitted::Fitted,
@@ -18,11 +18,7 @@ use crate::{
     select::{CandidateValue, HeldOut, Yardstick, gain, shares},
     train::{ExactTerms, Progress, TrainError, TrainingSet},
 };
-use pointsman_core::{
-    features::N_DENSE,
-    scorer::{LogLine, ScorerParts},
-    units::len_as_float,
-};
+use pointsman_core::{features::N_DENSE, scorer::ScorerParts, units::len_as_float};
 use rayon::prelude::*;
 
 /// What is assumed where no row tells its input tokens.
@@ -68,8 +64,8 @@ pub(crate) struct Choice {
     /// The candidate that says how hard a request is for all models alike. No choice depends on
     /// it; predictions do.
     pub(crate) direction: Option<usize>,
-    output_tokens: Option<Vec<LogLine>>,
-    cost_usd: Option<Vec<LogLine>>,
+    pub(crate) output_tokens: Option<Lines>,
+    pub(crate) cost_usd: Option<Lines>,
     length_centre: f64,
     pub(crate) report: Option<HeldOutReport>,
 }
@@ -253,14 +249,15 @@ impl<'a> Problem<'a> {
             None => Length::none(self.set.rows.len()),
         };
         let lines = |values: &Option<Vec<f64>>| {
-            values.as_ref().and_then(|values| length.lines(values, self.n_models))
+            let folds = Some(&fits.folds[..]);
+            values.as_ref().and_then(|values| length.lines(values, self.n_models, folds))
         };
         let (output_tokens, cost_usd) = (lines(&self.tokens), lines(&self.costs));
         let cost = |index: usize, out: &mut [f64]| {
             for (model, out) in out.iter_mut().enumerate() {
                 *out = cost_usd
                     .as_ref()
-                    .map_or(0.0, |lines| lines[model].at(narrow(length.values[index])));
+                    .map_or(0.0, |found| found.lines[model].at(narrow(length.values[index])));
             }
         };
         let means = (self.mean_quality.clone(), self.mean_cost.clone());
@@ -360,7 +357,7 @@ impl<'a> Problem<'a> {
     pub(crate) fn without_choice(&self) -> Choice {
         let length = Length::none(self.set.rows.len());
         let lines = |values: &Option<Vec<f64>>| {
-            values.as_ref().and_then(|values| length.lines(values, self.n_models))
+            values.as_ref().and_then(|values| length.lines(values, self.n_models, None))
         };
         let mut shares = vec![1.0; self.n_models];
         shares.push(0.0);
@@ -394,6 +391,7 @@ impl<'a> Problem<'a> {
         if let (Some(_), Some(projection)) = (&clusters, &choice.kinds.projection) {
             fitted.append(&self.kernel, &projection.weights);
         }
+        let lines = |found: Option<&Lines>| found.map(|found| found.lines.clone());
         let n_columns = fitted.offsets.len();
         let (term_weights, scales) = fitted.in_bytes(self.set.design.schema().n_buckets());
         debug_assert_eq!(fitted.dense.len(), N_DENSE * n_columns);
@@ -408,8 +406,8 @@ impl<'a> Problem<'a> {
             dense_scaling: self.kernel.dense_scaling.clone(),
             factor,
             clusters,
-            output_tokens: choice.output_tokens.clone(),
-            cost_usd: choice.cost_usd.clone(),
+            output_tokens: lines(choice.output_tokens.as_ref()),
+            cost_usd: lines(choice.cost_usd.as_ref()),
             input_tokens_per_byte: self.input_tokens_per_byte(),
         };
         (parts, ExactTerms { buckets: fitted.buckets, weights: fitted.terms })

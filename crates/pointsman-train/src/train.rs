@@ -15,6 +15,7 @@ use pointsman_core::scorer::ScorerParts;
 pub use crate::{
     blend::{Scale, StackValue},
     candidate::{Candidate, Learner, LogTargets},
+    cost::SlopeValue,
     report::{HeldOutReport, MixValue, PointValue, SweepValue},
     select::CandidateValue,
 };
@@ -133,6 +134,11 @@ pub struct Trained {
     pub candidates: Vec<CandidateValue>,
     /// The stacks that were tried; at most one was kept.
     pub stacks: Vec<StackValue>,
+    /// What each model's own slope of output tokens on the length is worth on held-out rows; `None`
+    /// where no length was learned, or where output tokens are not known.
+    pub output_token_slopes: Option<SlopeValue>,
+    /// The same of costs.
+    pub cost_slopes: Option<SlopeValue>,
     /// What the policy was worth on held-out rows; `None` with a fixed strength. A point with a
     /// guarantee is valued on the calibration rows, which neither the fit nor the sweep have seen.
     pub held_out: Option<HeldOutReport>,
@@ -245,6 +251,8 @@ pub fn train(
         parts,
         candidates: choice.candidates,
         stacks: choice.kinds.tried,
+        output_token_slopes: choice.output_tokens.and_then(|found| found.value),
+        cost_slopes: choice.cost_usd.and_then(|found| found.value),
         held_out: choice.report,
         mean_quality: problem.mean_quality.clone(),
         mean_cost: problem.mean_cost.clone(),

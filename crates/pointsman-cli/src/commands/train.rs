@@ -26,7 +26,7 @@ use pointsman_core::{
     scorer::Scorer,
 };
 use pointsman_train::train::{
-    HeldOutReport, Progress, StackValue, TrainConfig, Trained, TrainingSet, train,
+    HeldOutReport, Progress, SlopeValue, StackValue, TrainConfig, Trained, TrainingSet, train,
 };
 use serde_json::{Value, json};
 use std::{
@@ -318,6 +318,12 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
         };
         settings.insert(name, format!("{:.4}", value.share));
     }
+    for (name, slopes) in [
+        ("slopes.output_tokens", trained.output_token_slopes),
+        ("slopes.cost", trained.cost_slopes),
+    ] {
+        settings.extend(slopes.map(|slopes| (name.to_owned(), slopes_setting(slopes))));
+    }
     for stack in &trained.stacks {
         let StackValue { n_clusters, gain, std_error, linear, clusters, is_kept } = stack;
         let name = match n_clusters {
@@ -338,6 +344,16 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
         );
     }
     settings
+}
+
+/// What slopes of their own are worth to the models, for the card.
+fn slopes_setting(slopes: SlopeValue) -> String {
+    let SlopeValue { common, own } = slopes;
+    let verdict = if slopes.is_kept() { "kept" } else { "left out" };
+    format!(
+        "own slopes {verdict}; squared error of held-out logarithms {own:.5}, with one slope for \
+         all {common:.5}"
+    )
 }
 
 fn describe(artifact: &Artifact, trained: &Trained, out: &Path, screen: &Screen) -> Result<()> {
