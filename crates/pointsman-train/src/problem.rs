@@ -212,7 +212,7 @@ impl<'a> Problem<'a> {
                     }
                     _ => self.columns(&mean, family, is_used),
                 };
-                let (of_family, took) = self.predictions(family, &columns);
+                let (of_family, took) = self.predictions(family, &columns, &mean);
                 predicted.extend(of_family);
                 effort.add(took);
             }

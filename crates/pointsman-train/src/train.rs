@@ -23,6 +23,9 @@ pub use crate::{
 /// The strengths of regularisation that share the weights.
 pub const STRENGTHS: [f64; 6] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
 
+/// Those of logistic regression, which hold back more at the same number.
+pub const LOGISTIC_STRENGTHS: [f64; 6] = [0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
+
 /// What to learn from. All slices are indexed by row of the design.
 #[derive(Debug, Clone, Copy)]
 pub struct TrainingSet<'a> {
@@ -54,7 +57,9 @@ pub enum Regularisation {
     HeldOut,
     /// Given; no data are held out, and nothing is said about what the policy is worth.
     Fixed(f64),
-    /// The same, for logistic regression.
+    /// As [`Self::HeldOut`], by logistic regression at [`LOGISTIC_STRENGTHS`].
+    HeldOutLogistic,
+    /// As [`Self::Fixed`], by logistic regression.
     Logistic(f64),
 }
 
@@ -178,7 +183,10 @@ impl TrainConfig {
             {
                 Err(TrainError::Strength { found })
             }
-            Regularisation::Fixed(_) | Regularisation::Logistic(_) | Regularisation::HeldOut => {
+            Regularisation::Fixed(_)
+            | Regularisation::Logistic(_)
+            | Regularisation::HeldOut
+            | Regularisation::HeldOutLogistic => {
                 let demands = Demands::default();
                 Ok(Self { seed, regularisation, demands, targets: LogTargets::Seen })
             }
@@ -194,9 +202,10 @@ impl TrainConfig {
             Regularisation::Fixed(_) | Regularisation::Logistic(_) if !demands.is_none() => {
                 Err(TrainError::NothingHeldOut)
             }
-            Regularisation::Fixed(_) | Regularisation::Logistic(_) | Regularisation::HeldOut => {
-                Ok(Self { demands, ..self })
-            }
+            Regularisation::Fixed(_)
+            | Regularisation::Logistic(_)
+            | Regularisation::HeldOut
+            | Regularisation::HeldOutLogistic => Ok(Self { demands, ..self }),
         }
     }
 
@@ -228,11 +237,14 @@ pub fn train(
             Learning::Alone(Family::new(Learner::Logistic, vec![strength]))
         }
         Regularisation::HeldOut => Learning::Together(config.targets),
+        Regularisation::HeldOutLogistic => {
+            Learning::Alone(Family::new(Learner::Logistic, LOGISTIC_STRENGTHS.to_vec()))
+        }
     };
     let problem = Problem::new(set, learning);
     let fits = match config.regularisation {
         Regularisation::Fixed(_) | Regularisation::Logistic(_) => None,
-        Regularisation::HeldOut => {
+        Regularisation::HeldOut | Regularisation::HeldOutLogistic => {
             let fold = |&row: &u32| fold_of(set.groups[row as usize], config.seed);
             Some(problem.held_out_fits(set.rows.iter().map(fold).collect(), progress))
         }

@@ -31,7 +31,8 @@ pub(crate) struct Args {
     /// Outcome tables (Parquet, CSV or NDJSON), each on its own.
     #[arg(required = true, value_name = "TABLE")]
     tables: Vec<PathBuf>,
-    /// Routers to learn: `pointsman`, or `ridge-10` or `logistic-10` for one fixed strength.
+    /// Routers to learn: `pointsman`, `logistic` for the same by logistic regression, or `ridge-10` or
+    /// `logistic-10` for one fixed strength.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "pointsman")]
     learner: Vec<Learner>,
     /// Also learn from this many simulated logs: one outcome per training prompt, drawn by softmax
