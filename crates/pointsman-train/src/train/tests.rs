@@ -159,6 +159,22 @@ fn logistic_regression_routes_too() {
 }
 
 #[test]
+fn held_out_value_shares_the_weights_among_logistic_strengths() {
+    let sample = sample(1500, &Seen::All);
+    let rows: Vec<u32> = (0..1000).collect();
+    let trained = fit(&sample, &rows, Regularisation::HeldOutLogistic);
+    assert_eq!(trained.n_unconverged, 0);
+    assert_eq!(trained.candidates.len(), LOGISTIC_STRENGTHS.len() + 1);
+    assert!((trained.candidates.iter().map(|one| one.share).sum::<f64>() - 1.0).abs() < 1e-9);
+    let is_logistic = |candidate: Candidate| candidate.learner == Learner::Logistic;
+    assert!(trained.candidates.iter().filter_map(|one| one.candidate).all(is_logistic));
+    let lines = trained.parts.cost_usd.as_ref().unwrap();
+    assert!(lines.iter().any(|line| 0.0 < line.slope), "the length is learned beside it");
+    let (routed, best_single) = test_values(&sample, &trained, 1000);
+    assert!(best_single < routed, "{routed} against {best_single}");
+}
+
+#[test]
 fn noise_teaches_nothing() {
     let mut sample = sample(1500, &Seen::All);
     // Every model's quality on a row becomes that on another, unrelated one.
