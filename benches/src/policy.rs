@@ -116,6 +116,7 @@ pub fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
         mean_quality: None,
         operating_points: Vec::new(),
         standing: Standing { best_single: models[0].clone(), sentence: "Route.".to_owned() },
+        pruning: None,
         models,
         provenance: Provenance {
             origin: Origin::OutcomeTable,

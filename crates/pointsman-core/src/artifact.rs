@@ -13,7 +13,7 @@ mod codec;
 mod digest;
 mod point_wire;
 
-pub use card::{Card, Origin, Provenance, Standing};
+pub use card::{Card, Origin, Provenance, Pruning, Standing};
 pub use codec::GOLDEN_PROMPTS;
 
 use crate::{

@@ -14,6 +14,8 @@ pub mod outcomes;
 
 pub mod train;
 
+pub mod prune;
+
 pub mod escalation;
 
 mod apart;

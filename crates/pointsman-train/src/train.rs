@@ -9,6 +9,7 @@ use crate::{
     guarantee::Calibration,
     outcomes::Outcomes,
     problem::Problem,
+    prune::{Pruned, Pruning, prune},
 };
 use pointsman_core::scorer::ScorerParts;
 
@@ -48,6 +49,7 @@ pub struct TrainConfig {
     regularisation: Regularisation,
     demands: Demands,
     targets: LogTargets,
+    pruning: Option<Pruning>,
 }
 
 /// Where the strength of the regularisation comes from.
@@ -104,6 +106,12 @@ pub enum TrainError {
          {lowest:.3} to {highest:.3} of the best single model"
     )]
     CostShare { asked: f64, lowest: f64, highest: f64 },
+    /// Too little to learn from once a quarter is held out.
+    #[error(
+        "what pruning loses cannot be measured: three quarters of these {found} requests are too \
+         few to learn from; leave out prune and prune-loss"
+    )]
+    PruningNotMeasured { found: usize },
     /// Requests that cannot be told apart.
     #[error(
         "strong-share of {asked} is out of reach: the policy finds too many requests alike; the \
@@ -126,6 +134,8 @@ pub enum Progress {
     Comparing,
     /// The fit on all rows.
     FinalFit,
+    /// Terms are left out, and what that loses is measured by a fit of its own.
+    Pruning,
     /// Done.
     Done,
 }
@@ -155,7 +165,10 @@ pub struct Trained {
     pub n_iterations: usize,
     /// Columns that had not converged when a fit ended; normally none.
     pub n_unconverged: usize,
-    /// The terms' weights before they were rounded to 8 bits.
+    /// What was left out, where that was asked for; operating points but those with a guarantee are
+    /// valued before.
+    pub pruned: Option<Pruned>,
+    /// The terms' weights before they were rounded to 8 bits or pruned.
     pub exact_terms: ExactTerms,
 }
 
@@ -188,7 +201,8 @@ impl TrainConfig {
             | Regularisation::HeldOut
             | Regularisation::HeldOutLogistic => {
                 let demands = Demands::default();
-                Ok(Self { seed, regularisation, demands, targets: LogTargets::Seen })
+                let targets = LogTargets::Seen;
+                Ok(Self { seed, regularisation, demands, targets, pruning: None })
             }
         }
     }
@@ -213,6 +227,25 @@ impl TrainConfig {
     #[must_use]
     pub fn with_targets(self, targets: LogTargets) -> Self {
         Self { targets, ..self }
+    }
+
+    /// The same settings for a policy whose file is to be smaller.
+    ///
+    /// # Errors
+    /// [`TrainError::Demand`] for a share or a loss that is not from 0 to 1.
+    pub fn with_pruning(self, pruning: Pruning) -> Result<Self, TrainError> {
+        let (demand, found) = match pruning {
+            Pruning::Share(share) => ("prune", share),
+            Pruning::MostLoss(loss) => ("prune-loss", loss),
+        };
+        if !(0.0..=1.0).contains(&found) {
+            return Err(TrainError::Demand { demand, found, least: 0.0, most: 1.0 });
+        }
+        Ok(Self { pruning: Some(pruning), ..self })
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 }
 
@@ -256,7 +289,6 @@ pub fn train(
     };
     progress(Progress::FinalFit);
     let (fitted, effort) = problem.fit(&choice, fits.as_ref());
-    progress(Progress::Done);
     let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
     let (parts, exact_terms) = problem.parts(fitted, &choice);
     let mut trained = Trained {
@@ -270,8 +302,15 @@ pub fn train(
         mean_cost: problem.mean_cost.clone(),
         n_iterations: before.n_iterations + effort.n_iterations,
         n_unconverged: before.n_unconverged + effort.n_unconverged,
+        pruned: None,
         exact_terms,
     };
+    if let Some(pruning) = config.pruning {
+        progress(Progress::Pruning);
+        let plain = TrainConfig { demands: Demands::default(), pruning: None, ..*config };
+        prune(set, pruning, &plain, &mut trained)?;
+    }
+    progress(Progress::Done);
     if let Some(calibration) = &calibration {
         calibration.add_point(set, &mut trained)?;
     }

@@ -2,9 +2,11 @@
 
 mod escalation;
 mod learning;
+mod pruning;
 
 pub(crate) use escalation::AnswerFlags;
 pub(crate) use learning::{LearningFlags, Loss};
+pub(crate) use pruning::PruneFlags;
 
 use crate::{
     dictionary::{DictionaryFlags, Reading},
@@ -57,6 +59,8 @@ pub(crate) struct Args {
     pub(crate) dictionary: DictionaryFlags,
     #[command(flatten)]
     pub(crate) learning: LearningFlags,
+    #[command(flatten)]
+    pub(crate) pruning: PruneFlags,
     #[command(flatten)]
     pub(crate) points: PointFlags,
     #[command(flatten)]
@@ -178,7 +182,7 @@ fn from_table(
         estimated: None,
     };
     let demands = args.points.demands(&loaded.matrix.models)?;
-    let config = args.learning.config()?.with_demands(demands)?;
+    let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
     let (artifact, trained) = learn(&set, &config, source, screen)?;
     let table = escalation::Table {
         loaded: &loaded,
@@ -232,7 +236,8 @@ fn from_log(
         estimated: loaded.estimated.as_ref(),
     };
     let demands = args.points.demands(&models)?;
-    learn(&set, &args.learning.config()?.with_demands(demands)?, source, screen)
+    let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
+    learn(&set, &config, source, screen)
 }
 
 /// Learns, and puts the result into an artifact.
@@ -256,6 +261,7 @@ pub(crate) fn learn(
             bar.set_message("fit on all rows");
             bar.set_position(5);
         }
+        Progress::Pruning => bar.set_message("measuring what pruning loses"),
         Progress::Done => bar.finish_and_clear(),
     })?;
     let Source { name, origin, data_digest, seed, row_ids, models, estimated } = source;
@@ -271,6 +277,7 @@ pub(crate) fn learn(
         mean_quality: Some(trained.mean_quality.clone()),
         operating_points,
         standing,
+        pruning: trained.pruned.as_ref().map(pruning::on_card).transpose()?,
         provenance: Provenance {
             origin,
             data_digest: data_digest.to_owned(),
@@ -371,6 +378,7 @@ fn describe(artifact: &Artifact, trained: &Trained, out: &Path, screen: &Screen)
         screen.say("\nheld-out value of the policy (95 %, asymptotic):")?;
         super::inspect::describe_points(card, screen)?;
     }
+    super::inspect::describe_pruning(card, screen)?;
     if 0 < trained.n_unconverged {
         let n = trained.n_unconverged;
         screen.say(&format!("{n} columns of the fit had not converged; the policy may be off"))?;

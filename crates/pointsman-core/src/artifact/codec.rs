@@ -1,6 +1,7 @@
 //! Bytes to artifact and back.
 
 mod answers;
+mod terms;
 
 use super::{
     Artifact, ArtifactError, Card,
@@ -48,9 +49,6 @@ pub(super) fn encode(
     let (columns, buckets) = (parts.n_columns(), parts.schema.n_buckets());
     let golden = golden_scores(scorer);
     let mut tensors = vec![
-        tensor("terms.weights", Dtype::I8, &[buckets, columns], |out| {
-            out.extend(parts.term_weights.iter().map(|weight| weight.cast_unsigned()));
-        }),
         tensor("terms.squared_idf", Dtype::U16, &[buckets], |out| {
             out.extend(parts.squared_idf.iter().flat_map(|idf| idf.to_le_bytes()));
         }),
@@ -81,8 +79,9 @@ pub(super) fn encode(
         tensors.push(floats("clusters.centres", &[clusters.n_dims(), *n_clusters], centres));
         tensors.push(floats("clusters.offsets", &[*n_clusters, parts.n_models], offsets));
     }
+    tensors.extend(terms::tensors(card, parts));
     tensors.extend(answers::tensors(readers)?);
-    let wire = CardWire::new(card, least_version(parts, readers));
+    let wire = CardWire::new(card, least_version(card, parts, readers));
     let json = serde_json::to_string(&wire).map_err(malformed)?;
     let views = tensors
         .iter()
@@ -123,11 +122,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     let parts = ScorerParts {
         schema: card.schema,
         n_models,
-        term_weights: read
-            .bytes("terms.weights", Dtype::I8, &[buckets, columns])?
-            .iter()
-            .map(|byte| byte.cast_signed())
-            .collect(),
+        term_weights: terms::read(&read, &card, columns)?,
         squared_idf: read.numbers(
             "terms.squared_idf",
             Dtype::U16,
@@ -153,7 +148,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         )?[0],
     };
     let readers = answers::read(&read, card.schema, n_models)?;
-    let expected = least_version(&parts, &readers);
+    let expected = least_version(&card, &parts, &readers);
     if format_version != expected {
         return Err(malformed(format!(
             "it says format version {format_version}, its tensors are those of {expected}"
@@ -171,7 +166,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
 }
 
 /// The least format version that can hold these parts, so that old readers read what they can.
-fn least_version(parts: &ScorerParts, readers: &[AnswerReader]) -> u32 {
+fn least_version(card: &Card, parts: &ScorerParts, readers: &[AnswerReader]) -> u32 {
+    if card.pruning.is_some() {
+        return 3;
+    }
     let is_second = parts.factor.is_some() || parts.clusters.is_some() || !readers.is_empty();
     if is_second { 2 } else { 1 }
 }

@@ -180,8 +180,16 @@ fn shadows(service: &Service) -> Value {
 fn card(service: &Service) -> Value {
     let force = service.force.load();
     let artifact = &force.loaded.artifact;
-    let Card { name, schema: _, models, mean_quality, operating_points, standing, provenance } =
-        artifact.card();
+    let Card {
+        name,
+        schema: _,
+        models,
+        mean_quality,
+        operating_points,
+        standing,
+        pruning: _,
+        provenance,
+    } = artifact.card();
     let points: Vec<Value> = operating_points.iter().map(|one| point(one, models)).collect();
     json!({
         "name": name,

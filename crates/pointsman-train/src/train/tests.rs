@@ -174,6 +174,58 @@ fn held_out_value_shares_the_weights_among_logistic_strengths() {
     assert!(best_single < routed, "{routed} against {best_single}");
 }
 
+fn pruned(sample: &Sample, n_rows: u32, pruning: Pruning) -> Result<Trained, TrainError> {
+    let set = TrainingSet {
+        design: &sample.design,
+        outcomes: &sample.outcomes,
+        groups: &sample.groups,
+        input_tokens: &vec![None; sample.groups.len()],
+        rows: &(0..n_rows).collect::<Vec<_>>(),
+    };
+    let config = TrainConfig::new(1, Regularisation::HeldOut).unwrap().with_pruning(pruning)?;
+    train(&set, &config, &|_| ())
+}
+
+#[test]
+fn pruning_leaves_the_terms_that_matter_and_says_what_it_loses() {
+    let sample = sample(3000, &Seen::All);
+    let whole = fit(&sample, &(0..2000).collect::<Vec<_>>(), Regularisation::HeldOut);
+    let (routed, _) = test_values(&sample, &whole, 2000);
+    let n_columns = whole.parts.n_columns();
+    let n_used = |trained: &Trained| {
+        let rows = trained.parts.term_weights.chunks_exact(n_columns);
+        rows.filter(|row| row.iter().any(|&weight| weight != 0)).count()
+    };
+    let mut losses = Vec::new();
+    for share in [0.0, 0.5, 1.0] {
+        let trained = pruned(&sample, 2000, Pruning::Share(share)).unwrap();
+        let found = trained.pruned.unwrap();
+        assert_eq!((found.n_terms, found.n_kept), (n_used(&whole), n_used(&trained)), "{share}");
+        assert!(0.0 < found.std_error || share < 1.0, "{found:?}");
+        let (value, _) = test_values(&sample, &trained, 2000);
+        losses.push((found.loss, routed - value));
+    }
+    let [none, half, all] = losses[..] else { panic!("three shares") };
+    assert!(none == (0.0, 0.0) && half.0 < all.0 && half.1 < all.1, "{losses:?}");
+    assert!(half.1 < 0.01, "{losses:?}");
+}
+
+#[test]
+fn a_loss_that_is_given_is_kept() {
+    let sample = sample(2000, &Seen::All);
+    let nothing = pruned(&sample, 2000, Pruning::MostLoss(0.0)).unwrap().pruned.unwrap();
+    let something = pruned(&sample, 2000, Pruning::MostLoss(0.02)).unwrap().pruned.unwrap();
+    assert!(something.n_kept <= nothing.n_kept, "{nothing:?} {something:?}");
+    assert!(something.n_kept < something.n_terms, "{something:?}");
+    assert!(something.loss + 1.9 * something.std_error < 0.02, "{something:?}");
+    for wrong in [-0.1, 1.1, f64::NAN] {
+        let found = pruned(&sample, 2000, Pruning::Share(wrong)).unwrap_err().to_string();
+        assert!(found.starts_with("prune of") && found.ends_with("from 0 to 1"), "{found}");
+    }
+    let found = pruned(&sample, 24, Pruning::Share(0.5)).unwrap_err().to_string();
+    assert!(found.contains("cannot be measured") || found.contains("groups"), "{found}");
+}
+
 #[test]
 fn noise_teaches_nothing() {
     let mut sample = sample(1500, &Seen::All);
