@@ -1,7 +1,7 @@
 //! Files of every released version load for ever, and score to the same bits.
 //!
 //! `golden/artifact-v1.safetensors` is a policy of three models in 2^8 buckets, `artifact-v2` the same
-//! with clusters and a factor, `artifact-v3` the first pruned, `artifact-v1-answers` the first with readers of answers; the `.json` beside
+//! with clusters and a factor, `artifact-v3` the first pruned and with a second length, `artifact-v1-answers` the first with readers of answers; the `.json` beside
 //! each is what it says of some requests. Before a version is released, a change of the format or of the features may replace its files: delete them
 //! and run `cargo test -p pointsman-tests --test e2e -- --ignored golden`. After that it never may:
 //! such a change is then a new version, with files of its own beside these.
@@ -17,7 +17,7 @@ use pointsman_core::{
     features::{Bigrams, Extractor, FeatureSchema, N_DENSE},
     objective::{Band, OperatingPoint},
     request::Request,
-    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores, TokenLength},
     units::Probability,
 };
 use pointsman_log::body::ChatBody;
@@ -242,7 +242,8 @@ fn at(name: &str) -> PathBuf {
     root().join("tests/golden").join(name)
 }
 
-/// The scores of a chat body, then its length column, as the hexadecimal bits of each float.
+/// The scores of a chat body, then its length column, then that of output tokens if they have their
+/// own, as the hexadecimal bits of each float.
 fn bits(artifact: &Artifact, body: &Value) -> Vec<String> {
     let json = body.to_string();
     let body = ChatBody::from_json(json.as_bytes()).unwrap();
@@ -250,7 +251,11 @@ fn bits(artifact: &Artifact, body: &Value) -> Vec<String> {
     let mut extractor = Extractor::new(artifact.scorer().schema());
     let mut scores = Scores::default();
     artifact.scorer().score(&extractor.extract(&request), &mut scores);
-    let all = scores.quality().iter().copied().chain([scores.length()]);
+    let own = match artifact.scorer().parts().token_length {
+        TokenLength::Shared => None,
+        TokenLength::Own => Some(scores.token_length()),
+    };
+    let all = scores.quality().iter().copied().chain([scores.length()]).chain(own);
     all.map(|score| format!("{:08x}", score.to_bits())).collect()
 }
 
@@ -329,7 +334,7 @@ fn card(parts: &ScorerParts, version: u32) -> Card {
 /// A scorer drawn at random, the same on every machine: every number is a small fraction of two.
 fn parts(version: u32) -> ScorerParts {
     let schema = FeatureSchema::new(8, Bigrams::With).unwrap();
-    let (n_models, n_columns) = (3, if version == 2 { 5 } else { 4 });
+    let (n_models, n_columns) = (3, if version == 1 { 4 } else { 5 });
     let mut draws = Draws::keyed(1, Stream::Words, &[1]);
     let mut eighths = |n: usize| -> Vec<f32> {
         (0..n)
@@ -369,6 +374,7 @@ fn parts(version: u32) -> ScorerParts {
         dense_scaling: DenseScaling { centres, factors: [0.75; N_DENSE] },
         factor,
         clusters,
+        token_length: if version == 3 { TokenLength::Own } else { TokenLength::Shared },
         output_tokens: Some(vec![line(4.0), line(5.0), line(6.0)]),
         cost_usd: None,
         input_tokens_per_byte: 0.25,

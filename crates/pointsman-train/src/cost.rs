@@ -291,6 +291,11 @@ impl SlopeValue {
     pub fn is_kept(&self) -> bool {
         self.own < self.common
     }
+
+    /// The error of what is kept.
+    pub(crate) fn least(&self) -> f64 {
+        self.common.min(self.own)
+    }
 }
 
 #[expect(

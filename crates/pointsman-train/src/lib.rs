@@ -32,6 +32,7 @@ mod guarantee;
 mod joint;
 mod kernel;
 mod kinds;
+mod lengths;
 mod logistic;
 mod problem;
 mod projection;

@@ -17,6 +17,7 @@ pub use crate::{
     blend::{Scale, StackValue},
     candidate::{Candidate, Learner, LogTargets},
     cost::SlopeValue,
+    lengths::LengthValue,
     report::{HeldOutReport, MixValue, PointValue, SweepValue},
     select::CandidateValue,
 };
@@ -149,6 +150,8 @@ pub struct Trained {
     pub candidates: Vec<CandidateValue>,
     /// The stacks that were tried; at most one was kept.
     pub stacks: Vec<StackValue>,
+    /// What a length of their own is worth to output tokens; `None` where none was tried.
+    pub token_length: Option<LengthValue>,
     /// What each model's own slope of output tokens on the length is worth on held-out rows; `None`
     /// where no length was learned, or where output tokens are not known.
     pub output_token_slopes: Option<SlopeValue>,
@@ -289,12 +292,14 @@ pub fn train(
     };
     progress(Progress::FinalFit);
     let (fitted, effort) = problem.fit(&choice, fits.as_ref());
-    let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
+    let mut before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
+    before.add(choice.effort);
     let (parts, exact_terms) = problem.parts(fitted, &choice);
     let mut trained = Trained {
         parts,
         candidates: choice.candidates,
         stacks: choice.kinds.tried,
+        token_length: choice.own_length_value,
         output_token_slopes: choice.output_tokens.and_then(|found| found.value),
         cost_slopes: choice.cost_usd.and_then(|found| found.value),
         held_out: choice.report,

@@ -28,7 +28,8 @@ use pointsman_core::{
     scorer::Scorer,
 };
 use pointsman_train::train::{
-    HeldOutReport, Progress, SlopeValue, StackValue, TrainConfig, Trained, TrainingSet, train,
+    HeldOutReport, LengthValue, Progress, SlopeValue, StackValue, TrainConfig, Trained,
+    TrainingSet, train,
 };
 use serde_json::{Value, json};
 use std::{
@@ -324,6 +325,17 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
             None => "share.constant".to_owned(),
         };
         settings.insert(name, format!("{:.4}", value.share));
+    }
+    if let Some(value) = trained.token_length {
+        let LengthValue { shared, own } = value;
+        let verdict = if value.is_kept() { "kept" } else { "left out" };
+        settings.insert(
+            "length.output_tokens".to_owned(),
+            format!(
+                "own length {verdict}; squared error of held-out logarithms {own:.5}, by the \
+                 length of costs {shared:.5}"
+            ),
+        );
     }
     for (name, slopes) in [
         ("slopes.output_tokens", trained.output_token_slopes),

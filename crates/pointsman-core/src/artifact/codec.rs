@@ -12,7 +12,7 @@ use crate::{
     escalation::Reader as AnswerReader,
     features::{Extractor, N_DENSE, SCHEMA_VERSION},
     request::Request,
-    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores, TokenLength},
 };
 use safetensors::{
     SafeTensors,
@@ -115,9 +115,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     let read = Reader { tensors: &tensors };
     let n_models = card.models.len();
     let (factor, clusters) = (read.factor(n_models)?, read.clusters(n_models)?);
-    let columns = factor.as_ref().map_or(n_models, |factor| factor.rank)
+    let with_one_length = factor.as_ref().map_or(n_models, |factor| factor.rank)
         + 1
         + clusters.as_ref().map_or(0, Clusters::n_dims);
+    let token_length = read.token_length(with_one_length)?;
+    let columns = with_one_length + token_length.n_columns();
     let buckets = card.schema.n_buckets();
     let parts = ScorerParts {
         schema: card.schema,
@@ -138,6 +140,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         },
         factor,
         clusters,
+        token_length,
         output_tokens: read.lines("output_tokens", n_models)?,
         cost_usd: read.lines("cost_usd", n_models)?,
         input_tokens_per_byte: read.numbers(
@@ -167,7 +170,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
 
 /// The least format version that can hold these parts, so that old readers read what they can.
 fn least_version(card: &Card, parts: &ScorerParts, readers: &[AnswerReader]) -> u32 {
-    if card.pruning.is_some() {
+    if card.pruning.is_some() || parts.token_length == TokenLength::Own {
         return 3;
     }
     let is_second = parts.factor.is_some() || parts.clusters.is_some() || !readers.is_empty();
@@ -295,6 +298,13 @@ impl<'a> Reader<'a> {
             [rows, columns] => Ok(Some([rows, columns])),
             ref other => Err(malformed(format!("`{name}` has the shape {other:?}"))),
         }
+    }
+
+    /// Whether there is a column beside those of a scorer with one length.
+    fn token_length(&self, with_one_length: usize) -> Result<TokenLength, ArtifactError> {
+        let scales = self.tensor("terms.scales")?;
+        let is_own = *scales.shape() == [with_one_length + 1];
+        Ok(if is_own { TokenLength::Own } else { TokenLength::Shared })
     }
 
     fn factor(&self, n_models: usize) -> Result<Option<Factor>, ArtifactError> {

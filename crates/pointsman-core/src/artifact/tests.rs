@@ -6,7 +6,7 @@ use crate::{
     request::Request,
     scorer::{
         ScorerParts, Scores,
-        tests::{clustered, factored, patterned},
+        tests::{clustered, factored, patterned, with_token_length},
     },
     units::Probability,
 };
@@ -157,6 +157,19 @@ fn a_pruned_file_holds_what_is_left() {
     let message = pruned(85).unwrap_err().to_string();
     assert!(message.contains("says that 85 terms were kept, `terms.kept` 86"), "{message}");
     assert!(pruned(257).unwrap_err().to_string().contains("of 256 terms 257 were kept"));
+}
+
+#[test]
+fn a_second_length_is_read_back() {
+    for is_clustered in [false, true] {
+        let original = with(with_token_length(3, 8, is_clustered));
+        let bytes = original.to_bytes().unwrap();
+        let read = Artifact::from_bytes(&bytes).unwrap();
+        assert_eq!(read.scorer().parts(), original.scorer().parts());
+        assert_eq!(read.to_bytes().unwrap(), bytes);
+        let version = r#"\"format_version\":3"#;
+        assert!(bytes.windows(version.len()).any(|window| window == version.as_bytes()));
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::{
 use pointsman_core::{
     features::{Bigrams, FeatureSchema},
     request::Request,
-    scorer::{Scorer, Scores},
+    scorer::{Scorer, Scores, TokenLength},
     units::{Propensity, len_as_float},
 };
 use pointsman_testkit::{Draws, Stream, World};
@@ -276,6 +276,42 @@ fn lengths_make_costs_per_request_and_keep_their_mean() {
         let ratio = predicted / 1200.0 / trained.mean_cost[model];
         assert!((0.9..1.15).contains(&ratio), "model {model}: {ratio}");
     }
+}
+
+/// Dollars follow the prompt and tokens follow something else: one length cannot tell both.
+#[test]
+fn output_tokens_have_a_length_of_their_own_where_costs_do_not_tell_it() {
+    let mut sample = sample(1200, &Seen::All);
+    let (n_models, n_rows) = (sample.outcomes.n_models(), sample.groups.len());
+    let (mut quality, mut costs, mut tokens) = (vec![], vec![], vec![]);
+    for row in 0..n_rows {
+        quality.extend_from_slice(sample.outcomes.quality(row));
+        let words = len_as_float(sample.design.terms(row).len());
+        let punctuation = f64::from(sample.design.dense(row)[5]);
+        for model in 0..n_models {
+            costs.push(0.001 * words * (1.0 + len_as_float(model)));
+            tokens.push(narrow((5.0 + 20.0 * punctuation).exp()));
+        }
+    }
+    sample.outcomes = Outcomes::full(n_models, quality, Some(costs), Some(tokens)).unwrap();
+    let trained = fit(&sample, &(0..1200).collect::<Vec<_>>(), Regularisation::HeldOut);
+    let value = trained.token_length.unwrap();
+    assert!(value.is_kept() && value.own < 0.7 * value.shared, "{value:?}");
+    assert_eq!(trained.parts.token_length, TokenLength::Own);
+    let scorer = Scorer::new(trained.parts.clone()).unwrap();
+    let line = trained.parts.output_tokens.as_ref().unwrap()[0];
+    let mut scores = Scores::default();
+    let (mut error, mut of_mean, mut mean) = (0.0, 0.0, 0.0);
+    let log = |row: usize| f64::from(sample.outcomes.output_tokens().unwrap()[row * n_models]).ln();
+    for row in 0..n_rows {
+        mean += log(row) / len_as_float(n_rows);
+    }
+    for row in 0..n_rows {
+        scorer.score(&sample.design.features(row), &mut scores);
+        error += (line.at(scores.token_length()).ln() - log(row)).powi(2);
+        of_mean += (mean - log(row)).powi(2);
+    }
+    assert!(error < 0.7 * of_mean, "{error} of {of_mean}");
 }
 
 #[test]
