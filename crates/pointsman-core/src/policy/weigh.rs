@@ -70,12 +70,12 @@ impl Job for Weighing<'_, '_> {
             return Err(NoEligibleModel { n_models: policy.models.len() });
         }
         utilities.clear();
-        for candidate in candidates.iter_mut() {
+        utilities.extend(candidates.iter_mut().map(|candidate| {
             if candidate.excluded_by.is_none() {
                 candidate.utility = objective.utility(&candidate.expected, dearest);
             }
-            utilities.push(candidate.utility);
-        }
+            candidate.utility
+        }));
         if let Some(Favour { model, quality_points }) = asked.circumstances.favour
             && let Some(candidate) = candidates.get_mut(model)
         {
