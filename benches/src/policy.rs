@@ -13,7 +13,9 @@ use pointsman_core::{
     objective::{Objective, Weights},
     policy::Policy,
     request::{Message, Request, Role},
-    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerError, ScorerParts},
+    scorer::{
+        Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerError, ScorerParts, TokenLength,
+    },
     units::Probability,
 };
 use pointsman_testkit::{Draws, Stream};
@@ -116,6 +118,7 @@ pub fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
         mean_quality: None,
         operating_points: Vec::new(),
         standing: Standing { best_single: models[0].clone(), sentence: "Route.".to_owned() },
+        pruning: None,
         models,
         provenance: Provenance {
             origin: Origin::OutcomeTable,
@@ -165,6 +168,7 @@ fn parts(n_models: usize) -> ScorerParts {
         dense_scaling: DenseScaling { centres: [0.5; N_DENSE], factors: [0.7; N_DENSE] },
         factor,
         clusters: Some(clusters),
+        token_length: TokenLength::Shared,
         output_tokens: Some(
             (0_u32..).take(n_models).map(|m| line(5.0 + f64::from(m) / 50.0)).collect(),
         ),

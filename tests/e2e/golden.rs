@@ -1,7 +1,7 @@
 //! Files of every released version load for ever, and score to the same bits.
 //!
 //! `golden/artifact-v1.safetensors` is a policy of three models in 2^8 buckets, `artifact-v2` the same
-//! with clusters and a factor, `artifact-v1-answers` the first with readers of answers; the `.json` beside
+//! with clusters and a factor, `artifact-v3` the first pruned and with a second length, `artifact-v1-answers` the first with readers of answers; the `.json` beside
 //! each is what it says of some requests. Before a version is released, a change of the format or of the features may replace its files: delete them
 //! and run `cargo test -p pointsman-tests --test e2e -- --ignored golden`. After that it never may:
 //! such a change is then a new version, with files of its own beside these.
@@ -9,7 +9,7 @@
 use crate::workbench::root;
 use pointsman_core::{
     answer::{Answer, AnswerExtractor, N_SIGNS},
-    artifact::{Artifact, Card, Origin, Provenance, Standing},
+    artifact::{Artifact, Card, Origin, Provenance, Pruning, Standing},
     escalation::{
         EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,
         Reader, TermParts,
@@ -17,7 +17,7 @@ use pointsman_core::{
     features::{Bigrams, Extractor, FeatureSchema, N_DENSE},
     objective::{Band, OperatingPoint},
     request::Request,
-    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores, TokenLength},
     units::Probability,
 };
 use pointsman_log::body::ChatBody;
@@ -25,7 +25,10 @@ use pointsman_testkit::{Draws, Stream};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-const VERSIONS: [u32; 2] = [1, 2];
+const VERSIONS: [u32; 3] = [1, 2, 3];
+
+/// What of the terms of version 3 has weights: every fourth.
+const KEPT: usize = 4;
 
 /// The policy of version 1 with readers of two models' answers.
 const WITH_READERS: &str = "artifact-v1-answers";
@@ -51,7 +54,7 @@ fn readers_of_answers_load_and_score_to_the_same_bits() {
 #[ignore = "writes the golden files that are not there, which are written once"]
 fn write_readers() {
     let parts = parts(1);
-    let card = card(&parts);
+    let card = card(&parts, 1);
     let artifact = Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap();
     let artifact = artifact.with_readers(&readers()).unwrap();
     let written = json!({"sha256": artifact.digest(), "answers": answered(&artifact)});
@@ -159,6 +162,11 @@ fn artifact_v2_loads_and_scores_to_the_same_bits() {
     check_scores(2);
 }
 
+#[test]
+fn artifact_v3_loads_and_scores_to_the_same_bits() {
+    check_scores(3);
+}
+
 #[track_caller]
 fn check_scores(version: u32) {
     let artifact = Artifact::from_bytes(&file(version)).unwrap();
@@ -186,7 +194,7 @@ fn artifacts_are_written_again_to_the_same_bytes() {
 fn artifacts_say_what_they_said() {
     for version in VERSIONS {
         let artifact = Artifact::from_bytes(&file(version)).unwrap();
-        assert_eq!(*artifact.card(), card(&parts(version)));
+        assert_eq!(*artifact.card(), card(&parts(version), version));
         assert_eq!(*artifact.scorer().parts(), parts(version));
         assert_eq!(artifact.n_training_rows(), 3);
         assert!(artifact.was_trained_on(5) && !artifact.was_trained_on(6));
@@ -198,7 +206,7 @@ fn artifacts_say_what_they_said() {
 fn write_artifacts() {
     for version in VERSIONS {
         let parts = parts(version);
-        let card = card(&parts);
+        let card = card(&parts, version);
         let artifact = Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9]).unwrap();
         let requests: Vec<Value> = bodies()
             .into_iter()
@@ -234,7 +242,8 @@ fn at(name: &str) -> PathBuf {
     root().join("tests/golden").join(name)
 }
 
-/// The scores of a chat body, then its length column, as the hexadecimal bits of each float.
+/// The scores of a chat body, then its length column, then that of output tokens if they have their
+/// own, as the hexadecimal bits of each float.
 fn bits(artifact: &Artifact, body: &Value) -> Vec<String> {
     let json = body.to_string();
     let body = ChatBody::from_json(json.as_bytes()).unwrap();
@@ -242,7 +251,11 @@ fn bits(artifact: &Artifact, body: &Value) -> Vec<String> {
     let mut extractor = Extractor::new(artifact.scorer().schema());
     let mut scores = Scores::default();
     artifact.scorer().score(&extractor.extract(&request), &mut scores);
-    let all = scores.quality().iter().copied().chain([scores.length()]);
+    let own = match artifact.scorer().parts().token_length {
+        TokenLength::Shared => None,
+        TokenLength::Own => Some(scores.token_length()),
+    };
+    let all = scores.quality().iter().copied().chain([scores.length()]).chain(own);
     all.map(|score| format!("{:08x}", score.to_bits())).collect()
 }
 
@@ -269,9 +282,11 @@ fn bodies() -> Vec<Value> {
     ]
 }
 
-fn card(parts: &ScorerParts) -> Card {
+fn card(parts: &ScorerParts, version: u32) -> Card {
     let level = Probability::new(0.95).unwrap();
     let band = |value: f64| Band { value, lower: value / 2.0, upper: value * 1.25, level };
+    let pruning =
+        Pruning { n_terms: 256, n_kept: 256 / KEPT as u64, loss: band(0.125), n_requests: 40 };
     Card {
         name: "golden \"v1\"".to_owned(),
         schema: parts.schema,
@@ -303,6 +318,7 @@ fn card(parts: &ScorerParts) -> Card {
             best_single: "groß".to_owned(),
             sentence: "A policy that was made up.".to_owned(),
         },
+        pruning: (version == 3).then_some(pruning),
         provenance: Provenance {
             origin: Origin::TrafficLog,
             data_digest: "0123456789abcdef".repeat(4),
@@ -331,24 +347,34 @@ fn parts(version: u32) -> ScorerParts {
     let factor = Factor { rank: 2, loadings: eighths(6), intercepts: eighths(3) };
     let clusters = Clusters { centres: eighths(6), n_clusters: 3, offsets: eighths(9) };
     let (factor, clusters) =
-        if version == 1 { (None, None) } else { (Some(factor), Some(clusters)) };
+        if version == 2 { (Some(factor), Some(clusters)) } else { (None, None) };
     let mut draws = Draws::keyed(1, Stream::Words, &[2]);
     let line = |intercept: f64| LogLine { intercept, slope: 0.5, least: 1.0, most: 4096.0 };
+    let mut term_weights: Vec<i8> = (0..schema.n_buckets() * n_columns)
+        .map(|_| i8::try_from(draws.between(0, 254)).map_or(-100, |weight| weight - 63))
+        .collect();
+    let squared_idf = (0..schema.n_buckets())
+        .map(|_| u16::try_from(draws.between(256, 20_000)).unwrap())
+        .collect();
+    if version == 3 {
+        for (bucket, row) in term_weights.chunks_exact_mut(n_columns).enumerate() {
+            if !bucket.is_multiple_of(KEPT) {
+                row.fill(0);
+            }
+        }
+    }
     ScorerParts {
         schema,
         n_models,
-        term_weights: (0..schema.n_buckets() * n_columns)
-            .map(|_| i8::try_from(draws.between(0, 254)).map_or(-100, |weight| weight - 63))
-            .collect(),
-        squared_idf: (0..schema.n_buckets())
-            .map(|_| u16::try_from(draws.between(256, 20_000)).unwrap())
-            .collect(),
+        term_weights,
+        squared_idf,
         scales: [0.015_625, 0.031_25, 0.007_812_5, 0.062_5, 0.031_25][..n_columns].to_vec(),
         intercepts,
         dense_weights,
         dense_scaling: DenseScaling { centres, factors: [0.75; N_DENSE] },
         factor,
         clusters,
+        token_length: if version == 3 { TokenLength::Own } else { TokenLength::Shared },
         output_tokens: Some(vec![line(4.0), line(5.0), line(6.0)]),
         cost_usd: None,
         input_tokens_per_byte: 0.25,

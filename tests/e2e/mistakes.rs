@@ -142,6 +142,8 @@ fn points_that_cannot_be() {
         "train --table t.csv --out p --penalty 3 --strong-share 0.5",
         "cannot be used with",
     );
+    check_usage("train --table t.csv --out p --prune 0.5 --prune-loss 0.1", "cannot be used with");
+    check_usage("benchmark t.csv --prune 2", "`2` is no share of the terms");
     check_usage(
         "route --policy a.safetensors --newcomers some",
         "is none of never, stated and all",
@@ -374,6 +376,19 @@ fn catalogs_that_do_not_fit() {
 }
 
 #[test]
+fn policies_that_cannot_be_learned_so() {
+    let csv = plain_csv();
+    for (flags, expected) in [
+        ("--prune 1.5", "prune of 1.5; it must be from 0 to 1"),
+        ("--prune-loss nan", "prune-loss of NaN; it must be from 0 to 1"),
+        ("--doubly-robust --loss logistic", "leave out --loss logistic"),
+    ] {
+        let arguments = format!("train --table t.csv {flags} --out p.safetensors");
+        check(&arguments, &[("t.csv", csv.as_bytes())], expected);
+    }
+}
+
+#[test]
 fn settings_that_have_no_meaning() {
     let csv = plain_csv();
     let files: [(&str, &[u8]); 4] = [
@@ -569,8 +584,8 @@ fn an_artifact_of_another_version_is_refused() {
         ),
         (
             r#"\"format_version\":1"#,
-            r#"\"format_version\":3"#,
-            "format version 3, this build reads 2; train it again",
+            r#"\"format_version\":4"#,
+            "format version 4, this build reads 3; train it again",
         ),
         (r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#, "does not follow the artifact format"),
     ] {

@@ -70,6 +70,33 @@ fn a_policy_keeps_to_its_room() {
 }
 
 #[test]
+fn a_pruned_policy_is_a_smaller_file_that_says_what_it_loses() {
+    let bench = bench();
+    for (name, flags) in [("whole", ""), ("less", "--prune 0.9"), ("within", "--prune-loss 0.05")] {
+        bench.done(&format!(
+            "train --table table.ndjson {flags} --out {name}.safetensors --json {name}.json"
+        ));
+    }
+    let size = |name: &str| bench.read(&format!("{name}.safetensors")).len();
+    assert!(2 * size("less") < size("whole"), "{} of {}", size("less"), size("whole"));
+    let pruning = &bench.json("less.json")["pruning"];
+    let count = |name: &str| number(&pruning[name]);
+    assert!((count("n_kept") / count("n_terms") - 0.1).abs() < 0.01, "{pruning}");
+    let loss = &pruning["loss"];
+    assert!(number(&loss["lower"]) <= number(&loss["value"]), "{loss}");
+    assert!(number(&bench.json("within.json")["pruning"]["loss"]["upper"]) <= 0.05);
+    assert!(bench.json("whole.json")["pruning"].is_null());
+    assert!(bench.done("inspect less.safetensors").contains("terms (10."));
+    bench.done("benchmark table.ndjson --prune 0.9 --json b.json");
+    let sizes = &bench.json("b.json")["tables"]["table"]["compact"];
+    assert_eq!(sizes.as_array().map(Vec::len), Some(3));
+    assert!(sizes[2]["term_bytes"].as_u64() < sizes[1]["term_bytes"].as_u64());
+    assert!(
+        number(&sizes[2]["quality_loss"]["lower"]) <= number(&sizes[2]["quality_loss"]["upper"])
+    );
+}
+
+#[test]
 fn terms_have_names_only_from_a_dictionary() {
     let bench = bench();
     bench.done(&format!(

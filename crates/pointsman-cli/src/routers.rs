@@ -38,6 +38,8 @@ pub(crate) enum Learner {
     Ridge(f64),
     /// The same, fitted by logistic regression.
     Logistic(f64),
+    /// What `train --loss logistic` would export.
+    LogisticPath,
 }
 
 impl std::str::FromStr for Learner {
@@ -47,6 +49,9 @@ impl std::str::FromStr for Learner {
         if text == "pointsman" {
             return Ok(Self::Pointsman);
         }
+        if text == "logistic" {
+            return Ok(Self::LogisticPath);
+        }
         let strength = |name: &str| {
             let number = text.strip_prefix(name)?.parse::<f64>().ok()?;
             (number.is_finite() && 0.0 < number).then_some(number)
@@ -54,8 +59,8 @@ impl std::str::FromStr for Learner {
         let ridge = strength("ridge-").map(Self::Ridge);
         ridge.or_else(|| strength("logistic-").map(Self::Logistic)).ok_or_else(|| {
             format!(
-                "`{text}` is no learner; write pointsman, or ridge-10 or logistic-10 for a fixed \
-                 strength"
+                "`{text}` is no learner; write pointsman or logistic, or ridge-10 or logistic-10 \
+                 for a fixed strength"
             )
         })
     }
@@ -68,6 +73,7 @@ impl Learner {
             Self::Pointsman => "pointsman".to_owned(),
             Self::Ridge(strength) => format!("ridge-{strength}"),
             Self::Logistic(strength) => format!("logistic-{strength}"),
+            Self::LogisticPath => "logistic".to_owned(),
         }
     }
 
@@ -76,6 +82,7 @@ impl Learner {
             Self::Pointsman => Regularisation::HeldOut,
             Self::Ridge(strength) => Regularisation::Fixed(strength),
             Self::Logistic(strength) => Regularisation::Logistic(strength),
+            Self::LogisticPath => Regularisation::HeldOutLogistic,
         }
     }
 }

@@ -89,6 +89,8 @@ impl Explorer {
     ///
     /// # Panics
     /// If the lengths differ or no utility is finite: bugs in the caller, not inputs.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     pub fn distribute(&self, utilities: &[f64], probabilities: &mut [f64]) {
         assert_eq!(utilities.len(), probabilities.len(), "one probability per utility");
         let (best, n_eligible) = best_of(utilities);
@@ -108,42 +110,49 @@ impl Explorer {
                 }
             }
             Rule::InverseGap { gamma } => {
-                let mut rest = 1.0;
-                for (model, &utility) in utilities.iter().enumerate() {
-                    if utility.is_finite() && model != best {
-                        let gap = highest - utility;
-                        probabilities[model] = 1.0 / (len_as_float(n_eligible) + gamma * gap);
-                        rest -= probabilities[model];
-                    }
+                let n = len_as_float(n_eligible);
+                for (probability, &utility) in probabilities.iter_mut().zip(utilities) {
+                    let of_eligible = 1.0 / (n + gamma * (highest - utility));
+                    *probability = if utility.is_finite() { of_eligible } else { 0.0 };
                 }
-                probabilities[best] = rest;
+                probabilities[best] = 0.0;
+                // What the ineligible have, nothing, may be taken off as well.
+                probabilities[best] = probabilities.iter().fold(1.0, |rest, taken| rest - taken);
             }
         }
         let floor = self.floor.get();
         if 0.0 < floor {
             let each = floor / len_as_float(n_eligible);
             for (probability, utility) in probabilities.iter_mut().zip(utilities) {
-                if utility.is_finite() {
-                    *probability = (1.0 - floor) * *probability + each;
-                }
+                let raised = (1.0 - floor) * *probability + each;
+                *probability = if utility.is_finite() { raised } else { *probability };
             }
         }
     }
 }
 
+/// How many utilities are compared at once.
+const LANES: usize = 8;
+
 /// The first of the models with the highest utility, and how many have a finite one.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
 fn best_of(utilities: &[f64]) -> (usize, usize) {
-    let (mut best, mut n_eligible) = (None, 0);
-    for (model, &utility) in utilities.iter().enumerate() {
-        if !utility.is_finite() {
-            continue;
-        }
-        n_eligible += 1;
-        if best.is_none_or(|best: usize| utilities[best] < utility) {
-            best = Some(model);
+    let of_eligible = |utility: f64| if utility.is_finite() { utility } else { f64::NEG_INFINITY };
+    let (chunks, rest) = utilities.as_chunks::<LANES>();
+    let mut highest = [f64::NEG_INFINITY; LANES];
+    for chunk in chunks {
+        for (highest, &utility) in highest.iter_mut().zip(chunk) {
+            *highest = highest.max(of_eligible(utility));
         }
     }
-    let Some(best) = best else {
+    let highest = highest
+        .iter()
+        .chain(rest)
+        .fold(f64::NEG_INFINITY, |highest, &utility| highest.max(of_eligible(utility)));
+    let n_eligible: usize = utilities.iter().map(|utility| usize::from(utility.is_finite())).sum();
+    let is_best = |&utility: &f64| utility.is_finite() && highest <= utility;
+    let Some(best) = utilities.iter().position(is_best) else {
         unreachable!("the caller turns away requests that no model can serve")
     };
     (best, n_eligible)
@@ -197,7 +206,7 @@ mod tests {
             explorer.distribute(&utilities, &mut probabilities);
             let total: f64 = probabilities.iter().sum();
             prop_assert!((total - 1.0).abs() < 1e-9, "{total}");
-            let n_eligible = utilities.iter().filter(|u| u.is_finite()).count();
+            let n_eligible: usize = utilities.iter().filter(|u| u.is_finite()).count();
             let floor = explorer.floor.get() / len_as_float(n_eligible);
             for (probability, utility) in probabilities.iter().zip(&utilities) {
                 if utility.is_finite() {

@@ -24,6 +24,7 @@
 
 mod endpoints;
 mod new_models;
+mod offers;
 mod weigh;
 
 use crate::{
@@ -40,6 +41,7 @@ use crate::{
 };
 use endpoints::Asked;
 use new_models::NewModel;
+use offers::Offers;
 use weigh::Weighing;
 
 /// Output tokens assumed where none could be learned; [`CostBasis`] says so.
@@ -50,6 +52,8 @@ pub const ASSUMED_OUTPUT_TOKENS: u64 = 500;
 pub struct Policy {
     scorer: Scorer,
     models: Vec<PolicyModel>,
+    /// What the catalog says of `models`, in their order.
+    offers: Offers,
     cost_basis: CostBasis,
     objective: Objective,
     /// What is expected of models that stand behind the learned ones in `models`.
@@ -239,10 +243,16 @@ impl Policy {
             (Some(_), None, Some(_)) | (None, _, Some(_)) => CostBasis::Learned,
             (None, _, None) => CostBasis::Unknown,
         };
-        let models = models.iter().map(put_to_work).collect::<Result<_, _>>()?;
+        let models: Vec<PolicyModel> =
+            models.iter().map(put_to_work).collect::<Result<_, PolicyError>>()?;
+        let mut offers = Offers::default();
+        for model in &models {
+            offers.push(model.listed.as_ref());
+        }
         Ok(Self {
             scorer,
             models,
+            offers,
             cost_basis,
             objective: Objective::default(),
             expected_of_new: Vec::new(),
@@ -361,7 +371,8 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
-        let features = workspace.extractor.extract(request);
+        let announce = |term| self.scorer.announce(term);
+        let features = workspace.extractor.extract_announcing(request, announce);
         let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
         self.weigh(circumstances, (request, n_bytes), workspace)?;
@@ -394,14 +405,14 @@ impl Policy {
     ) -> Result<(), NoEligibleModel> {
         let input_tokens = self.input_tokens(request, n_bytes);
         workspace.input_tokens = input_tokens;
-        let asked = Asked { request, input_tokens, circumstances };
+        let asked = Asked::new(request, input_tokens, circumstances);
         let mut weighed = simd::at_best(Weighing { policy: self, asked, workspace });
         if let (Err(_), Some(held)) = (&weighed, circumstances.held)
             && held.switch == Switch::InToolLoop
         {
             let held = Some(Held { switch: Switch::Allowed, ..held });
             let circumstances = &Circumstances { held, ..*circumstances };
-            let asked = Asked { circumstances, ..asked };
+            let asked = Asked::new(request, input_tokens, circumstances);
             weighed = simd::at_best(Weighing { policy: self, asked, workspace });
         }
         weighed
@@ -417,7 +428,7 @@ impl Policy {
     ) -> Vec<usize> {
         let Some(listed) = &self.models[model].listed else { return Vec::new() };
         let expected = workspace.candidates[model].output_tokens;
-        let asked = Asked { request, input_tokens: workspace.input_tokens, circumstances };
+        let asked = Asked::new(request, workspace.input_tokens, circumstances);
         asked.accepted(model, listed, expected.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS)))
     }
 

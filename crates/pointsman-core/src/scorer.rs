@@ -9,9 +9,9 @@
 //! same artifact gives the same bits in training, evaluation and serving, on every machine.
 //!
 //! Besides a column per model there is one for the *length* of the request's answers, common to
-//! all models: `E[output tokens of m] = exp(a_m + b_m · length)`, and the same for cost where
-//! only costs are known. A shared direction is a weakness where one model is terse exactly when
-//! the others ramble; it is what can be learned from few outcomes.
+//! all models: `E[output tokens of m] = exp(a_m + b_m · length)`, and the same for cost; output
+//! tokens may have a second one. A shared direction is a weakness where one model is terse exactly
+//! when the others ramble; it is what can be learned from few outcomes.
 //!
 //! Source: Weinberger, Dasgupta, Langford, Smola & Attenberg, ICML 2009 (hashed terms); Spärck Jones,
 //! *Journal of Documentation*, 1972 (inverse document frequency).
@@ -27,7 +27,7 @@ mod parts;
 pub use clusters::Clusters;
 pub use factor::Factor;
 pub use lines::LogLine;
-pub use parts::{DENSE_LIMIT, DenseScaling, ScorerError, ScorerParts};
+pub use parts::{DENSE_LIMIT, DenseScaling, ScorerError, ScorerParts, TokenLength};
 
 pub(crate) use lines::at_length;
 
@@ -53,6 +53,7 @@ pub struct Scorer {
 pub struct Scores {
     quality: Vec<f32>,
     length: f32,
+    token_length: f32,
     cluster: Option<usize>,
     columns: Vec<f32>,
     closeness: Vec<f32>,
@@ -69,6 +70,11 @@ impl Scores {
     /// The length column.
     pub fn length(&self) -> f32 {
         self.length
+    }
+
+    /// The length that output tokens are read from: [`Self::length`], or one of their own.
+    pub fn token_length(&self) -> f32 {
+        self.token_length
     }
 
     /// Which of the scorer's clusters the request belongs to, if it has any.
@@ -110,6 +116,8 @@ impl Job for Scoring<'_, '_> {
         }
         let (of_quality, rest) = scores.columns.split_at(parts.n_quality_columns());
         scores.length = rest[0];
+        let (rest, own_length) = rest.split_at(rest.len() - parts.token_length.n_columns());
+        scores.token_length = own_length.first().copied().unwrap_or(scores.length);
         if let Some(factor) = &parts.factor {
             factor.mix(of_quality, &mut scores.quality);
         } else {
@@ -161,6 +169,13 @@ impl Scorer {
     /// [`crate::policy::Policy`] sees to that.
     pub fn score(&self, features: &Features<'_>, scores: &mut Scores) {
         simd::at_best(Scoring { scorer: self, features, scores });
+    }
+
+    /// Says that the row of a term will be needed to score a request that is being read, so that
+    /// it comes out of memory while the rest of the request is read.
+    #[inline]
+    pub(crate) fn announce(&self, term: u32) {
+        self.table.announce(term);
     }
 
     /// What each of a term's weights adds to the columns of a request whose scores are these;
@@ -226,17 +241,30 @@ pub(crate) mod tests {
 
     /// A scorer whose weights follow a fixed pattern, over few buckets.
     pub(crate) fn patterned(n_models: usize, log2_buckets: u8) -> ScorerParts {
-        with(n_models, log2_buckets, (None, None))
+        with(n_models, log2_buckets, (None, None, TokenLength::Shared))
     }
 
     /// The same with clusters.
     pub(crate) fn clustered(n_models: usize, log2_buckets: u8) -> ScorerParts {
-        let clusters = Clusters {
+        with(n_models, log2_buckets, (None, Some(six_clusters(n_models)), TokenLength::Shared))
+    }
+
+    /// The same with a second length, with clusters or without.
+    pub(crate) fn with_token_length(
+        n_models: usize,
+        log2_buckets: u8,
+        is_clustered: bool,
+    ) -> ScorerParts {
+        let clusters = is_clustered.then(|| six_clusters(n_models));
+        with(n_models, log2_buckets, (None, clusters, TokenLength::Own))
+    }
+
+    fn six_clusters(n_models: usize) -> Clusters {
+        Clusters {
             centres: (0..5 * 6).map(|i| 3.0 * step(i * 5) - 0.08).collect(),
             n_clusters: 6,
             offsets: (0..6 * n_models).map(|i| step(i * 3) - 0.03).collect(),
-        };
-        with(n_models, log2_buckets, (None, Some(clusters)))
+        }
     }
 
     /// The same with few columns for all models.
@@ -246,7 +274,7 @@ pub(crate) mod tests {
             loadings: (0..rank * n_models).map(|i| 10.0 * step(i * 3) - 0.3).collect(),
             intercepts: (0..n_models).map(|i| 0.4 + step(i)).collect(),
         };
-        with(n_models, log2_buckets, (Some(factor), None))
+        with(n_models, log2_buckets, (Some(factor), None, TokenLength::Shared))
     }
 
     fn step(index: usize) -> f32 {
@@ -256,12 +284,13 @@ pub(crate) mod tests {
     fn with(
         n_models: usize,
         log2_buckets: u8,
-        (factor, clusters): (Option<Factor>, Option<Clusters>),
+        (factor, clusters, token_length): (Option<Factor>, Option<Clusters>, TokenLength),
     ) -> ScorerParts {
         let schema = FeatureSchema::new(log2_buckets, Bigrams::With).unwrap();
         let n_buckets = schema.n_buckets();
         let n_quality = factor.as_ref().map_or(n_models, |factor| factor.rank);
-        let n_columns = n_quality + 1 + clusters.as_ref().map_or(0, Clusters::n_dims);
+        let n_dims = clusters.as_ref().map_or(0, Clusters::n_dims);
+        let n_columns = n_quality + 1 + n_dims + token_length.n_columns();
         let weight = |index: usize| i8::try_from(index * 37 % 255).unwrap_or(-1 - 37);
         let line = LogLine { intercept: 5.0, slope: 1.0, least: 1.0, most: 4000.0 };
         ScorerParts {
@@ -278,14 +307,15 @@ pub(crate) mod tests {
             },
             factor,
             clusters,
+            token_length,
             output_tokens: Some(vec![line; n_models]),
             cost_usd: None,
             input_tokens_per_byte: 0.25,
         }
     }
 
-    /// The definition, written down once more in the plainest way: quality and length.
-    fn by_definition(parts: &ScorerParts, features: &Features<'_>) -> (Vec<f64>, f64) {
+    /// The definition, written down once more in the plainest way: quality and both lengths.
+    fn by_definition(parts: &ScorerParts, features: &Features<'_>) -> (Vec<f64>, [f64; 2]) {
         let n_columns = parts.n_columns();
         let squared: f64 =
             features.terms.iter().map(|&t| f64::from(parts.squared_idf[t as usize])).sum();
@@ -313,7 +343,7 @@ pub(crate) mod tests {
                 .collect(),
         };
         if let Some(clusters) = &parts.clusters {
-            let point = &columns[n_quality + 1..];
+            let point = &columns[n_quality + 1..][..clusters.n_dims()];
             let norm = point.iter().map(|x| x * x).sum::<f64>().sqrt().max(1e-30);
             let distance = |c: usize| -> f64 {
                 let gap = |(d, x): (usize, &f64)| {
@@ -328,7 +358,11 @@ pub(crate) mod tests {
                 *quality += f64::from(*offset);
             }
         }
-        (quality, columns[n_quality])
+        let token_length = match parts.token_length {
+            TokenLength::Shared => columns[n_quality],
+            TokenLength::Own => columns[n_columns - 1],
+        };
+        (quality, [columns[n_quality], token_length])
     }
 
     #[track_caller]
@@ -339,11 +373,12 @@ pub(crate) mod tests {
         for text in ["one", "Write a function that adds 2 numbers.", &"word salad ".repeat(900)] {
             let features = extractor.extract(&Request::from_prompt(text));
             scorer.score(&features, &mut scores);
-            let (quality, length) = by_definition(scorer.parts(), &features);
+            let (quality, lengths) = by_definition(scorer.parts(), &features);
             let near = |found: f32, expected: f64| {
                 (f64::from(found) - expected).abs() < 1e-4 * expected.abs().max(1.0)
             };
-            assert!(near(scores.length(), length), "{text:.20}");
+            assert!(near(scores.length(), lengths[0]), "{text:.20}");
+            assert!(near(scores.token_length(), lengths[1]), "{text:.20}");
             for (found, expected) in scores.quality().iter().zip(quality) {
                 assert!(near(*found, expected), "{text:.20}: {found} for {expected}");
             }
@@ -355,6 +390,8 @@ pub(crate) mod tests {
         for n_models in [1, 2, 5, 8, 13, 32, 61, 62, 63, 100, 130] {
             check_definition(patterned(n_models, 9));
             check_definition(clustered(n_models, 9));
+            check_definition(with_token_length(n_models, 9, false));
+            check_definition(with_token_length(n_models, 9, true));
         }
         for (n_models, rank) in [(2, 1), (70, 8), (400, 31), (400, 32)] {
             check_definition(factored(n_models, rank, 9));

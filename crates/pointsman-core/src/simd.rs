@@ -205,6 +205,19 @@ impl RowTable {
         (bucket & self.bucket_mask) as usize * self.stride
     }
 
+    /// Asks the machine for the beginning of a row that will soon be added up.
+    #[inline]
+    pub(crate) fn announce(&self, bucket: u32) {
+        let line = self.lines.get(self.offset(bucket) / 64);
+        #[cfg(target_arch = "x86_64")]
+        if let Some(line) = line {
+            // SAFETY: every machine of this architecture has the instruction.
+            unsafe { x86::prefetch(line) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = line;
+    }
+
     /// Adds up the rows of `terms` into `sums`, one per byte of a row, and returns the sum of the
     /// squared inverse document frequencies. `sums` is overwritten; its last two entries, and
     /// those of columns that the table does not have, mean nothing.

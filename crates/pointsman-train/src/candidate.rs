@@ -18,7 +18,8 @@ pub enum Learner {
     Pooled,
     /// Ridge regression on doubly robust targets. Of a log alone.
     Robust,
-    /// Logistic regression, every model on its own outcomes. Never among those that are compared.
+    /// Logistic regression, every model on its own outcomes. Compared with others of its kind alone,
+    /// and only where that is asked for.
     Logistic,
 }
 

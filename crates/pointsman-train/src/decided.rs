@@ -11,7 +11,10 @@
 use crate::{
     blend::{Scale, StackValue},
     candidate::{Candidate, Learning, LogTargets},
+    columns::Effort,
+    cost::Lines,
     kinds::Kinds,
+    lengths::{LengthValue, OwnLength},
     problem::{Choice, Problem},
     report::HeldOutReport,
     select::CandidateValue,
@@ -20,7 +23,6 @@ use crate::{
         held_out_fits,
     },
 };
-use pointsman_core::scorer::LogLine;
 
 /// A strength with less than this of its learner's share is not worth its vectors.
 const LEAST_SHARE: f64 = 0.05;
@@ -46,9 +48,11 @@ pub struct Decided {
 struct Lengths {
     /// Which of the candidates that are taken over it comes from.
     of: usize,
-    output_tokens: Option<Vec<LogLine>>,
-    cost_usd: Option<Vec<LogLine>>,
+    output_tokens: Option<Lines>,
+    cost_usd: Option<Lines>,
     centre: f64,
+    own: Option<OwnLength>,
+    own_value: Option<LengthValue>,
 }
 
 impl TrainConfig {
@@ -106,12 +110,16 @@ pub fn train_as(
         parts,
         candidates: choice.candidates,
         stacks: decided.stacks.clone(),
+        token_length: choice.own_length_value,
+        output_token_slopes: choice.output_tokens.and_then(|found| found.value),
+        cost_slopes: choice.cost_usd.and_then(|found| found.value),
         held_out: choice.report,
         decided: Some(decided.clone()),
         mean_quality: problem.mean_quality.clone(),
         mean_cost: problem.mean_cost.clone(),
         n_iterations: effort.n_iterations,
         n_unconverged: effort.n_unconverged,
+        pruned: None,
         exact_terms,
     })
 }
@@ -154,6 +162,8 @@ impl Decided {
                 output_tokens: choice.output_tokens.clone(),
                 cost_usd: choice.cost_usd.clone(),
                 centre: choice.length_centre,
+                own: choice.own_length,
+                own_value: choice.own_length_value,
             }),
         })
     }
@@ -167,21 +177,34 @@ impl Decided {
             row.push(if is_length { 1.0 } else { 0.0 });
             row
         };
-        let (output_tokens, cost_usd, length_centre) = match &self.lengths {
-            Some(lengths) => {
-                (lengths.output_tokens.clone(), lengths.cost_usd.clone(), lengths.centre)
-            }
-            None => (levels.output_tokens, levels.cost_usd, 0.0),
-        };
-        Choice {
+        let choice = Choice {
             candidates: self.candidates.clone(),
             shares: self.kept.iter().enumerate().map(shares).collect(),
             kinds: Kinds { linear: self.linear, ..Kinds::none() },
             direction: self.direction,
-            output_tokens,
-            cost_usd,
-            length_centre,
+            output_tokens: levels.output_tokens,
+            cost_usd: levels.cost_usd,
+            length_centre: 0.0,
+            own_length: None,
+            own_length_value: None,
+            effort: Effort::default(),
             report: self.report.clone(),
+        };
+        let Some(lengths) = &self.lengths else { return choice };
+        let choice = Choice {
+            cost_usd: lengths.cost_usd.clone(),
+            length_centre: lengths.centre,
+            ..choice
+        };
+        match lengths.own {
+            // These rows have nothing to fit a second length to: levels say what they can.
+            Some(_) if problem.token_target.is_none() => choice,
+            own => Choice {
+                output_tokens: lengths.output_tokens.clone(),
+                own_length: own,
+                own_length_value: lengths.own_value,
+                ..choice
+            },
         }
     }
 }

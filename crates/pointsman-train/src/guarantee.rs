@@ -51,8 +51,8 @@ pub(crate) struct Calibration {
     max_loss: f64,
 }
 
-/// The exported scorer's predictions on the kept rows, as a decision would make them.
-struct Exported {
+/// An exported scorer's predictions on some rows, as a decision would make them.
+pub(crate) struct Exported {
     n_models: usize,
     quality: Vec<f64>,
     cost: Vec<f64>,
@@ -125,7 +125,7 @@ impl Calibration {
 }
 
 impl Exported {
-    fn new(scorer: &Scorer, set: &TrainingSet<'_>, rows: &[u32]) -> Self {
+    pub(crate) fn new(scorer: &Scorer, set: &TrainingSet<'_>, rows: &[u32]) -> Self {
         let mut exported =
             Self { n_models: scorer.n_models(), quality: Vec::new(), cost: Vec::new() };
         let mut scores = Scores::default();
@@ -141,6 +141,12 @@ impl Exported {
             }
         }
         exported
+    }
+
+    /// Quality and cost of all models on the row at a place.
+    pub(crate) fn row(&self, place: usize) -> (&[f64], &[f64]) {
+        let span = place * self.n_models..(place + 1) * self.n_models;
+        (&self.quality[span.clone()], &self.cost[span])
     }
 
     fn choices(&self, setting: &Setting) -> Vec<usize> {

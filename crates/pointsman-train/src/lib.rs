@@ -14,6 +14,8 @@ pub mod outcomes;
 
 pub mod train;
 
+pub mod prune;
+
 pub mod escalation;
 
 mod apart;
@@ -31,6 +33,7 @@ mod guarantee;
 mod joint;
 mod kernel;
 mod kinds;
+mod lengths;
 mod logistic;
 mod problem;
 mod projection;

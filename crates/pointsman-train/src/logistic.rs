@@ -7,8 +7,9 @@
 //!
 //! A scorer predicts qualities, not logits, and is linear. So each column is mapped back by the
 //! least-squares line of its probabilities on its logits: a choice between models then knows that
-//! a logit is worth less where a model is nearly always right. Weakness: five to ten ridge fits'
-//! work, for gains in choices that were not found (docs/decisions/0005-learners.md).
+//! a logit is worth less where a model is nearly always right. Strengths are a path from the
+//! strongest to the weakest. Weakness: several ridge fits' work, for gains in choices that were not
+//! found (docs/decisions/0005-learners.md).
 //!
 //! Source: Komarek & Moore, "Making Logistic Regression a Core Data Mining Tool", ICDM 2005, for
 //! Newton steps by conjugate gradients.
@@ -43,42 +44,130 @@ struct Column {
     intercept: f64,
 }
 
+/// Columns that are solved together.
+const WIDTH: usize = 8;
+
 impl Columns {
-    /// A dual of shape `(n_rows, n_columns)` whose predictions are qualities: the first `n_models`
-    /// columns fitted by logistic regression, the target being quality less `means`.
-    pub(crate) fn logistic_dual(
+    /// Duals of shape `(n_rows, n_columns)`, one per strength, whose predictions are qualities: the
+    /// first `n_models` columns fitted by logistic regression, the target being quality less
+    /// `means`; the last, which is the length, is left out. `strengths` ascend; they are solved from
+    /// the strongest on, each from where the one before ended.
+    fn logistic_duals(
         &self,
         kernel: &Kernel,
         means: &[f64],
-        strength: f64,
-    ) -> (Vec<f32>, Effort) {
-        const B: usize = 8;
-        let mut dual = vec![0.0; self.target.len()];
+        strengths: &[f64],
+    ) -> (Vec<Vec<f32>>, Effort) {
+        let mut duals = vec![vec![0.0; self.target.len()]; strengths.len()];
         let mut effort = Effort::default();
-        for from in (0..means.len()).step_by(B) {
-            let target = block::<B>(&self.target, self.n_columns, from);
-            let weights = block::<B>(&self.weights, self.n_columns, from);
-            let mut columns: Vec<Column> = (0..B.min(means.len() - from))
+        for from in (0..means.len()).step_by(WIDTH) {
+            let target = block::<WIDTH>(&self.target, self.n_columns, from);
+            let weights = block::<WIDTH>(&self.weights, self.n_columns, from);
+            let mut columns: Vec<Column> = (0..WIDTH.min(means.len() - from))
                 .map(|c| Column::new((&target, &weights), means[from + c], c))
                 .collect();
-            effort.add(solve::<B>(kernel, &mut columns, strength));
-            let mut found = vec![[0.0; B]; target.len()];
-            for (c, column) in columns.iter().enumerate() {
-                let slope = column.slope();
-                for (out, value) in found.iter_mut().zip(&column.dual) {
-                    out[c] = narrow(slope * value);
+            let goals = goals(&columns);
+            for (dual, &strength) in duals.iter_mut().zip(strengths).rev() {
+                effort.add(solve::<WIDTH>(kernel, &mut columns, &goals, strength));
+                let mut found = vec![[0.0; WIDTH]; target.len()];
+                for (c, column) in columns.iter().enumerate() {
+                    let slope = column.slope();
+                    for (out, value) in found.iter_mut().zip(&column.dual) {
+                        out[c] = narrow(slope * value);
+                    }
+                }
+                put(dual, self.n_columns, from, &found);
+            }
+        }
+        (duals, effort)
+    }
+
+    /// Predictions of every row at every strength, each of shape `(n_rows, n_columns)`, without
+    /// the effect of terms that occur in one row alone; the length by ridge regression.
+    pub(crate) fn logistic_predictions(
+        &self,
+        kernel: &Kernel,
+        means: &[f64],
+        strengths: &[f64],
+    ) -> (Vec<Vec<f32>>, Effort) {
+        let (duals, mut effort) = self.logistic_duals(kernel, means, strengths);
+        let (lengths, took) = self.last().predictions(kernel, strengths);
+        effort.add(took);
+        let predicted = |(dual, length): (&Vec<f32>, Vec<f32>)| {
+            let mut out = vec![0.0; dual.len()];
+            for from in (0..means.len()).step_by(WIDTH) {
+                let weights = kernel.transposed(&block::<WIDTH>(dual, self.n_columns, from));
+                put(&mut out, self.n_columns, from, &kernel.predict(&weights));
+            }
+            self.put_last(&mut out, &length);
+            out
+        };
+        (duals.iter().zip(lengths).map(predicted).collect(), effort)
+    }
+
+    /// Duals of shape `(n_rows, n_columns)`, one for each set of `shares`: the mean of the
+    /// strengths' duals by shares of shape `(strengths, n_columns)`; the length by ridge regression.
+    pub(crate) fn logistic_means(
+        &self,
+        (kernel, means): (&Kernel, &[f64]),
+        strengths: &[f64],
+        shares: &[&[Vec<f64>]],
+    ) -> (Vec<Vec<f32>>, Effort) {
+        let (duals, mut effort) = self.logistic_duals(kernel, means, strengths);
+        let of_length: Vec<Vec<Vec<f64>>> = shares
+            .iter()
+            .map(|set| set.iter().map(|row| row[means.len()..].to_vec()).collect())
+            .collect();
+        let of_length: Vec<&[Vec<f64>]> = of_length.iter().map(Vec::as_slice).collect();
+        let (lengths, took) = self.last().duals(kernel, strengths, &of_length);
+        effort.add(took);
+        let mean = |(set, length): (&&[Vec<f64>], Vec<f32>)| {
+            let mut mean = vec![0.0; self.target.len()];
+            for (dual, shares) in duals.iter().zip(*set) {
+                let rows =
+                    mean.chunks_exact_mut(self.n_columns).zip(dual.chunks_exact(self.n_columns));
+                for (mean, row) in rows {
+                    for ((mean, value), share) in mean.iter_mut().zip(row).zip(shares) {
+                        *mean += narrow(*share) * value;
+                    }
                 }
             }
-            put(&mut dual, self.n_columns, from, &found);
+            self.put_last(&mut mean, &length);
+            mean
+        };
+        (shares.iter().zip(lengths).map(mean).collect(), effort)
+    }
+
+    /// The last column alone.
+    fn last(&self) -> Self {
+        let last = |values: &[f32]| -> Vec<f32> {
+            let rows = values.chunks_exact(self.n_columns);
+            rows.filter_map(|row| row.last().copied()).collect()
+        };
+        Self { n_columns: 1, target: last(&self.target), weights: last(&self.weights) }
+    }
+
+    /// Puts values of shape `(n_rows,)` into the last column.
+    fn put_last(&self, values: &mut [f32], last: &[f32]) {
+        for (row, value) in values.chunks_exact_mut(self.n_columns).zip(last) {
+            row[self.n_columns - 1] = *value;
         }
-        (dual, effort)
     }
 }
 
-/// Takes steps until every column's gradient vanishes.
-fn solve<const B: usize>(matrix: &impl Matrix<B>, columns: &mut [Column], strength: f64) -> Effort {
+/// How short each column's gradient has to become, by its length at the start of a path.
+fn goals(columns: &[Column]) -> Vec<f64> {
+    columns.iter().map(|one| TOLERANCE * one.gradient(0.0).1).collect()
+}
+
+/// Takes steps from where the columns stand until every gradient vanishes.
+fn solve<const B: usize>(
+    matrix: &impl Matrix<B>,
+    columns: &mut [Column],
+    goals: &[f64],
+    strength: f64,
+) -> Effort {
     let mut effort = Effort::default();
-    let goals: Vec<f64> = columns.iter().map(|one| TOLERANCE * one.gradient(0.0).1).collect();
     let mut is_open = vec![true; columns.len()];
     for _ in 0..MAX_STEPS {
         let n_rows = matrix.n_rows();
@@ -96,11 +185,11 @@ fn solve<const B: usize>(matrix: &impl Matrix<B>, columns: &mut [Column], streng
             }
         }
         if !is_open.contains(&true) {
-            return effort;
+            break;
         }
         let path = ridge_path(matrix, &target, &weights, &[strength]);
         effort.n_iterations += path.n_iterations;
-        let Some(step) = path.duals.first() else { return effort };
+        let Some(step) = path.duals.first() else { break };
         let mut image = matrix.image(step);
         for ((out, step), single) in image.iter_mut().zip(step).zip(matrix.single_squares()) {
             for (out, step) in out.iter_mut().zip(step) {
@@ -117,9 +206,10 @@ fn solve<const B: usize>(matrix: &impl Matrix<B>, columns: &mut [Column], streng
             is_open[c] = column.step((&of_column(step), &of_column(&image)), strength);
         }
     }
+    // A column that stood still short of its goal has not converged either.
     for (column, goal) in columns.iter_mut().zip(goals) {
         column.settle();
-        effort.n_unconverged += usize::from(goal < column.gradient(strength).1);
+        effort.n_unconverged += usize::from(*goal < column.gradient(strength).1);
     }
     effort
 }

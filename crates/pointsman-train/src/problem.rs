@@ -5,13 +5,14 @@ use crate::{
     candidate::{Candidate, Family, Learner, Learning, clipped, families},
     clusters::{ClusterSums, Grouping, sizes},
     columns::{Columns, Effort},
-    cost::{Length, length_target},
+    cost::{Length, Lines, length_target},
     demands::Demands,
     factor::MOST_COLUMNS,
     fitted::Fitted,
     fold::N_FOLDS,
     kernel::Kernel,
     kinds::Kinds,
+    lengths::{LengthValue, Lengths, OwnLength},
     outcomes::narrow,
     projection::Projection,
     report::{self, HeldOutReport},
@@ -20,7 +21,7 @@ use crate::{
 };
 use pointsman_core::{
     features::N_DENSE,
-    scorer::{LogLine, ScorerParts},
+    scorer::{ScorerParts, TokenLength},
     units::len_as_float,
 };
 use rayon::prelude::*;
@@ -43,10 +44,12 @@ pub(crate) struct Problem<'a> {
     pub(crate) mean_quality: Vec<f64>,
     pub(crate) mean_cost: Vec<f64>,
     /// Dollars and output tokens, shape `(rows, n_models)`, NaN where not known.
-    costs: Option<Vec<f64>>,
-    tokens: Option<Vec<f64>>,
+    pub(crate) costs: Option<Vec<f64>>,
+    pub(crate) tokens: Option<Vec<f64>>,
     /// What the length column is fitted to, shape `(rows,)`.
     length_target: Option<Vec<f32>>,
+    /// What a second one may be fitted to, for output tokens: where the first is that of costs.
+    pub(crate) token_target: Option<Vec<f32>>,
 }
 
 /// Predictions of rows that the fits had not seen.
@@ -68,9 +71,13 @@ pub(crate) struct Choice {
     /// The candidate that says how hard a request is for all models alike. No choice depends on
     /// it; predictions do.
     pub(crate) direction: Option<usize>,
-    pub(crate) output_tokens: Option<Vec<LogLine>>,
-    pub(crate) cost_usd: Option<Vec<LogLine>>,
+    pub(crate) output_tokens: Option<Lines>,
+    pub(crate) cost_usd: Option<Lines>,
     pub(crate) length_centre: f64,
+    pub(crate) own_length: Option<OwnLength>,
+    pub(crate) own_length_value: Option<LengthValue>,
+    /// What the choice took beside the fits.
+    pub(crate) effort: Effort,
     pub(crate) report: Option<HeldOutReport>,
 }
 
@@ -89,13 +96,13 @@ impl<'a> Problem<'a> {
             set.outcomes.output_tokens().map(|all| used(all).into_iter().map(f64::from).collect());
         // In a log a row's length would come from the one model that was drawn; levels alone
         // estimate better from so little (docs/decisions/0003-learning.md).
-        let length_target = if set.outcomes.draws().is_some() {
-            None
-        } else {
-            let target = |values: &Option<Vec<f64>>| {
-                values.as_ref().and_then(|values| length_target(values, n_models))
-            };
-            target(&costs).or_else(|| target(&tokens))
+        let target = |values: &Option<Vec<f64>>| {
+            let values = values.as_ref().filter(|_| set.outcomes.draws().is_none());
+            values.and_then(|values| length_target(values, n_models))
+        };
+        let (length_target, token_target) = match (target(&costs), target(&tokens)) {
+            (Some(of_costs), of_tokens) => (Some(of_costs), of_tokens),
+            (None, of_tokens) => (of_tokens, None),
         };
         let weights = clipped(used(&set.outcomes.fit_weights()), n_models);
         let families = match learning {
@@ -116,6 +123,7 @@ impl<'a> Problem<'a> {
             costs,
             tokens,
             length_target,
+            token_target,
         };
         problem.mean_quality = problem.means(|_| true);
         if let Some(costs) = &problem.costs {
@@ -217,7 +225,7 @@ impl<'a> Problem<'a> {
                     }
                     _ => self.columns(&mean, family, is_used),
                 };
-                let (of_family, took) = self.predictions(family, &columns);
+                let (of_family, took) = self.predictions(family, &columns, &mean);
                 predicted.extend(of_family);
                 effort.add(took);
             }
@@ -245,23 +253,13 @@ impl<'a> Problem<'a> {
     ) -> Result<Choice, TrainError> {
         let n_columns = self.n_models + 1;
         let length_strength = self.length_strength(fits);
-        let length = match length_strength {
-            Some(strength) => {
-                let all = &fits.predictions[strength];
-                let column = all.iter().skip(self.n_models).step_by(n_columns);
-                Length::new(&column.map(|value| f64::from(*value)).collect::<Vec<_>>())
-            }
-            None => Length::none(self.set.rows.len()),
-        };
-        let lines = |values: &Option<Vec<f64>>| {
-            values.as_ref().and_then(|values| length.lines(values, self.n_models))
-        };
-        let (output_tokens, cost_usd) = (lines(&self.tokens), lines(&self.costs));
+        let lengths = self.lengths(fits, length_strength);
+        let Lengths { shared: length, output_tokens, cost_usd, own, own_value, effort } = lengths;
         let cost = |index: usize, out: &mut [f64]| {
             for (model, out) in out.iter_mut().enumerate() {
                 *out = cost_usd
                     .as_ref()
-                    .map_or(0.0, |lines| lines[model].at(narrow(length.values[index])));
+                    .map_or(0.0, |found| found.lines[model].at(narrow(length.values[index])));
             }
         };
         let means = (self.mean_quality.clone(), self.mean_cost.clone());
@@ -310,6 +308,9 @@ impl<'a> Problem<'a> {
             output_tokens,
             cost_usd,
             length_centre: length.centre,
+            own_length: own,
+            own_length_value: own_value,
+            effort,
             report: Some(report),
         })
     }
@@ -361,7 +362,7 @@ impl<'a> Problem<'a> {
     pub(crate) fn without_choice(&self) -> Choice {
         let length = Length::none(self.set.rows.len());
         let lines = |values: &Option<Vec<f64>>| {
-            values.as_ref().and_then(|values| length.lines(values, self.n_models))
+            values.as_ref().and_then(|values| length.lines(values, self.n_models, None))
         };
         let mut shares = vec![1.0; self.n_models];
         shares.push(0.0);
@@ -375,6 +376,9 @@ impl<'a> Problem<'a> {
             output_tokens: lines(&self.tokens),
             cost_usd: lines(&self.costs),
             length_centre: 0.0,
+            own_length: None,
+            own_length_value: None,
+            effort: Effort::default(),
             report: None,
         }
     }
@@ -395,6 +399,10 @@ impl<'a> Problem<'a> {
         if let (Some(_), Some(projection)) = (&clusters, &choice.kinds.projection) {
             fitted.append(&self.kernel, &projection.weights);
         }
+        if let Some(own) = choice.own_length {
+            self.append_own_length(own, &mut fitted);
+        }
+        let lines = |found: Option<&Lines>| found.map(|found| found.lines.clone());
         let n_columns = fitted.offsets.len();
         let (term_weights, scales) = fitted.in_bytes(self.set.design.schema().n_buckets());
         debug_assert_eq!(fitted.dense.len(), N_DENSE * n_columns);
@@ -409,8 +417,12 @@ impl<'a> Problem<'a> {
             dense_scaling: self.kernel.dense_scaling.clone(),
             factor,
             clusters,
-            output_tokens: choice.output_tokens.clone(),
-            cost_usd: choice.cost_usd.clone(),
+            token_length: match choice.own_length {
+                Some(_) => TokenLength::Own,
+                None => TokenLength::Shared,
+            },
+            output_tokens: lines(choice.output_tokens.as_ref()),
+            cost_usd: lines(choice.cost_usd.as_ref()),
             input_tokens_per_byte: self.input_tokens_per_byte(),
         };
         (parts, ExactTerms { buckets: fitted.buckets, weights: fitted.terms })

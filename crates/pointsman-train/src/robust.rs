@@ -52,7 +52,7 @@ impl Problem<'_> {
                 let is_used = |row: usize| folds[row] != lower && folds[row] != higher;
                 let means = self.means(is_used);
                 let columns = self.columns(&means, &family, is_used);
-                let (mut predicted, _) = self.predictions(&family, &columns);
+                let (mut predicted, _) = self.predictions(&family, &columns, &means);
                 let rows = predicted.pop().unwrap_or_default();
                 expected[pair(lower, higher)] = rows
                     .chunks_exact(self.n_models + 1)

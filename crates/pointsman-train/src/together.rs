@@ -17,16 +17,17 @@ use pointsman_core::units::len_as_float;
 use rayon::prelude::*;
 
 impl Problem<'_> {
+    /// What every candidate of a family predicts; `means` are those that the columns' targets lack.
     pub(crate) fn predictions(
         &self,
         family: &Family,
         columns: &Columns,
+        means: &[f64],
     ) -> (Vec<Vec<f32>>, Effort) {
         let Family { learner, strengths, .. } = family;
         match learner {
-            Learner::Ridge | Learner::Robust | Learner::Logistic => {
-                columns.predictions(&self.kernel, strengths)
-            }
+            Learner::Ridge | Learner::Robust => columns.predictions(&self.kernel, strengths),
+            Learner::Logistic => columns.logistic_predictions(&self.kernel, means, strengths),
             Learner::Pooled => columns
                 .pooled_predictions(&self.kernel, self.n_models, strengths)
                 .unwrap_or_else(|| columns.predictions(&self.kernel, strengths)),
@@ -82,10 +83,7 @@ impl Problem<'_> {
         match learner {
             Learner::Ridge | Learner::Robust => columns.duals(&self.kernel, strengths, shares),
             Learner::Logistic => {
-                let strength = strengths.first().copied().unwrap_or(1.0);
-                let (dual, effort) =
-                    columns.logistic_dual(&self.kernel, &self.mean_quality, strength);
-                (vec![dual], effort)
+                columns.logistic_means((&self.kernel, &self.mean_quality), strengths, shares)
             }
             Learner::Pooled => columns
                 .pooled_duals(&self.kernel, self.n_models, strengths, shares)

@@ -9,19 +9,25 @@ use crate::{
     guarantee::Calibration,
     outcomes::Outcomes,
     problem::{HeldOutFits, Problem},
+    prune::{Pruned, Pruning, prune},
 };
 use pointsman_core::scorer::ScorerParts;
 
 pub use crate::{
     blend::{Scale, StackValue},
     candidate::{Candidate, Learner, LogTargets},
+    cost::SlopeValue,
     decided::{Decided, decide, train_as},
+    lengths::LengthValue,
     report::{HeldOutReport, MixValue, PointValue, SweepValue},
     select::CandidateValue,
 };
 
 /// The strengths of regularisation that share the weights.
 pub const STRENGTHS: [f64; 6] = [1.0, 3.0, 10.0, 30.0, 100.0, 300.0];
+
+/// Those of logistic regression, which hold back more at the same number.
+pub const LOGISTIC_STRENGTHS: [f64; 6] = [0.3, 1.0, 3.0, 10.0, 30.0, 100.0];
 
 /// What to learn from. All slices are indexed by row of the design.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +51,7 @@ pub struct TrainConfig {
     pub(crate) regularisation: Regularisation,
     pub(crate) demands: Demands,
     pub(crate) targets: LogTargets,
+    pub(crate) pruning: Option<Pruning>,
 }
 
 /// Where the strength of the regularisation comes from.
@@ -54,7 +61,9 @@ pub enum Regularisation {
     HeldOut,
     /// Given; no data are held out, and nothing is said about what the policy is worth.
     Fixed(f64),
-    /// The same, for logistic regression.
+    /// As [`Self::HeldOut`], by logistic regression at [`LOGISTIC_STRENGTHS`].
+    HeldOutLogistic,
+    /// As [`Self::Fixed`], by logistic regression.
     Logistic(f64),
 }
 
@@ -102,6 +111,12 @@ pub enum TrainError {
          {lowest:.3} to {highest:.3} of the best single model"
     )]
     CostShare { asked: f64, lowest: f64, highest: f64 },
+    /// Too little to learn from once a quarter is held out.
+    #[error(
+        "what pruning loses cannot be measured: three quarters of these {found} requests are too \
+         few to learn from; leave out prune and prune-loss"
+    )]
+    PruningNotMeasured { found: usize },
     /// Requests that cannot be told apart.
     #[error(
         "strong-share of {asked} is out of reach: the policy finds too many requests alike; the \
@@ -124,6 +139,8 @@ pub enum Progress {
     Comparing,
     /// The fit on all rows.
     FinalFit,
+    /// Terms are left out, and what that loses is measured by a fit of its own.
+    Pruning,
     /// Done.
     Done,
 }
@@ -137,6 +154,13 @@ pub struct Trained {
     pub candidates: Vec<CandidateValue>,
     /// The stacks that were tried; at most one was kept.
     pub stacks: Vec<StackValue>,
+    /// What a length of their own is worth to output tokens; `None` where none was tried.
+    pub token_length: Option<LengthValue>,
+    /// What each model's own slope of output tokens on the length is worth on held-out rows; `None`
+    /// where no length was learned, or where output tokens are not known.
+    pub output_token_slopes: Option<SlopeValue>,
+    /// The same of costs.
+    pub cost_slopes: Option<SlopeValue>,
     /// What the policy was worth on held-out rows; `None` with a fixed strength. A point with a
     /// guarantee is valued on the calibration rows, which neither the fit nor the sweep have seen.
     pub held_out: Option<HeldOutReport>,
@@ -150,7 +174,10 @@ pub struct Trained {
     pub n_iterations: usize,
     /// Columns that had not converged when a fit ended; normally none.
     pub n_unconverged: usize,
-    /// The terms' weights before they were rounded to 8 bits.
+    /// What was left out, where that was asked for; operating points but those with a guarantee are
+    /// valued before.
+    pub pruned: Option<Pruned>,
+    /// The terms' weights before they were rounded to 8 bits or pruned.
     pub exact_terms: ExactTerms,
 }
 
@@ -178,9 +205,13 @@ impl TrainConfig {
             {
                 Err(TrainError::Strength { found })
             }
-            Regularisation::Fixed(_) | Regularisation::Logistic(_) | Regularisation::HeldOut => {
+            Regularisation::Fixed(_)
+            | Regularisation::Logistic(_)
+            | Regularisation::HeldOut
+            | Regularisation::HeldOutLogistic => {
                 let demands = Demands::default();
-                Ok(Self { seed, regularisation, demands, targets: LogTargets::Seen })
+                let targets = LogTargets::Seen;
+                Ok(Self { seed, regularisation, demands, targets, pruning: None })
             }
         }
     }
@@ -194,9 +225,10 @@ impl TrainConfig {
             Regularisation::Fixed(_) | Regularisation::Logistic(_) if !demands.is_none() => {
                 Err(TrainError::NothingHeldOut)
             }
-            Regularisation::Fixed(_) | Regularisation::Logistic(_) | Regularisation::HeldOut => {
-                Ok(Self { demands, ..self })
-            }
+            Regularisation::Fixed(_)
+            | Regularisation::Logistic(_)
+            | Regularisation::HeldOut
+            | Regularisation::HeldOutLogistic => Ok(Self { demands, ..self }),
         }
     }
 
@@ -204,6 +236,25 @@ impl TrainConfig {
     #[must_use]
     pub fn with_targets(self, targets: LogTargets) -> Self {
         Self { targets, ..self }
+    }
+
+    /// The same settings for a policy whose file is to be smaller.
+    ///
+    /// # Errors
+    /// [`TrainError::Demand`] for a share or a loss that is not from 0 to 1.
+    pub fn with_pruning(self, pruning: Pruning) -> Result<Self, TrainError> {
+        let (demand, found) = match pruning {
+            Pruning::Share(share) => ("prune", share),
+            Pruning::MostLoss(loss) => ("prune-loss", loss),
+        };
+        if !(0.0..=1.0).contains(&found) {
+            return Err(TrainError::Demand { demand, found, least: 0.0, most: 1.0 });
+        }
+        Ok(Self { pruning: Some(pruning), ..self })
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
     }
 }
 
@@ -228,11 +279,16 @@ pub fn train(
             Learning::Alone(Family::new(Learner::Logistic, vec![strength]))
         }
         Regularisation::HeldOut => Learning::Together(config.targets),
+        Regularisation::HeldOutLogistic => {
+            Learning::Alone(Family::new(Learner::Logistic, LOGISTIC_STRENGTHS.to_vec()))
+        }
     };
     let problem = Problem::new(set, learning);
     let fits = match config.regularisation {
         Regularisation::Fixed(_) | Regularisation::Logistic(_) => None,
-        Regularisation::HeldOut => Some(held_out_fits(&problem, config.seed, progress)),
+        Regularisation::HeldOut | Regularisation::HeldOutLogistic => {
+            Some(held_out_fits(&problem, config.seed, progress))
+        }
     };
     progress(Progress::Comparing);
     let choice = match &fits {
@@ -241,21 +297,31 @@ pub fn train(
     };
     progress(Progress::FinalFit);
     let (fitted, effort) = problem.fit(&choice, fits.as_ref());
-    progress(Progress::Done);
-    let before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
+    let mut before = fits.as_ref().map_or_else(Effort::default, |fits| fits.effort);
+    before.add(choice.effort);
     let (parts, exact_terms) = problem.parts(fitted, &choice);
     let mut trained = Trained {
         parts,
         decided: config.decides_once().then(|| Decided::of(&problem, &choice)).flatten(),
         candidates: choice.candidates,
         stacks: choice.kinds.tried,
+        token_length: choice.own_length_value,
+        output_token_slopes: choice.output_tokens.and_then(|found| found.value),
+        cost_slopes: choice.cost_usd.and_then(|found| found.value),
         held_out: choice.report,
         mean_quality: problem.mean_quality.clone(),
         mean_cost: problem.mean_cost.clone(),
         n_iterations: before.n_iterations + effort.n_iterations,
         n_unconverged: before.n_unconverged + effort.n_unconverged,
+        pruned: None,
         exact_terms,
     };
+    if let Some(pruning) = config.pruning {
+        progress(Progress::Pruning);
+        let plain = TrainConfig { demands: Demands::default(), pruning: None, ..*config };
+        prune(set, pruning, &plain, &mut trained)?;
+    }
+    progress(Progress::Done);
     if let Some(calibration) = &calibration {
         calibration.add_point(set, &mut trained)?;
     }

@@ -17,7 +17,7 @@ use crate::{
     screen::{self, Screen},
 };
 use anyhow::{Context, Result, bail};
-use compact::Compact;
+use compact::CompactFlags;
 use pointsman_core::features::FeatureSchema;
 use pointsman_data::{PredictionWriter, ReadOptions};
 use pointsman_eval::full::MeanValue;
@@ -31,7 +31,8 @@ pub(crate) struct Args {
     /// Outcome tables (Parquet, CSV or NDJSON), each on its own.
     #[arg(required = true, value_name = "TABLE")]
     tables: Vec<PathBuf>,
-    /// Routers to learn: `pointsman`, or `ridge-10` or `logistic-10` for one fixed strength.
+    /// Routers to learn: `pointsman`, `logistic` for the same by logistic regression, or `ridge-10` or
+    /// `logistic-10` for one fixed strength.
     #[arg(long, num_args = 1.., value_name = "NAME", default_value = "pointsman")]
     learner: Vec<Learner>,
     /// Also learn from this many simulated logs: one outcome per training prompt, drawn by softmax
@@ -49,9 +50,8 @@ pub(crate) struct Args {
     /// Also edit the test prompts in ways that change nothing, and count changed choices.
     #[arg(long)]
     robustness: bool,
-    /// Also measure smaller policies: 8-bit weights, fewer buckets, pruned terms.
-    #[arg(long)]
-    compact: bool,
+    #[command(flatten)]
+    compact: CompactFlags,
     #[command(flatten)]
     escalation: escalation::EscalationFlags,
     /// Seeds every random choice of the learner, and typing errors.
@@ -133,8 +133,7 @@ fn measure(
     let again = Again { paths, options: &options, loaded: &loaded, screen };
     let mut robustness =
         args.robustness.then(|| Robustness::read(&again, args.seed)).transpose()?;
-    let mut compact =
-        args.compact.then(|| Compact::read(&again, (args.learner[0], args.seed))).transpose()?;
+    let mut compact = args.compact.read(&again, (args.learner[0], args.seed))?;
     let result =
         routers::run(&loaded, (&args.learner, args.seed), screen, &mut |part, trained| {
             if let Some(robustness) = &mut robustness {

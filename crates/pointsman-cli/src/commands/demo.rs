@@ -168,6 +168,7 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
         catalog: Some(catalog.to_owned()),
         out: out.to_owned(),
         name: Some("demo".to_owned()),
+        pruning: train::PruneFlags::default(),
         points: PointFlags::default(),
         estimates: EstimateFlags::default(),
         answers: train::AnswerFlags::default(),

@@ -11,13 +11,14 @@ use crate::{
 };
 use anyhow::Result;
 use pointsman_core::{
-    artifact::{Artifact, Card},
+    artifact::{Artifact, Card, Pruning},
     catalog::Catalog,
     escalation::Reader,
     features::{Bigrams, SCHEMA_VERSION},
     newcomers::{Newcomers, Prior},
     objective::Band,
     policy::Policy,
+    units::as_float,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -56,8 +57,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let artifact = files::read_artifact(&args.policy)?;
     let card = artifact.card();
-    let Card { name, schema, models, mean_quality: _, operating_points, standing, provenance } =
-        card;
+    let Card { name, schema, models, operating_points, standing, provenance, .. } = card;
     let parts = artifact.scorer().parts();
     let bigrams = match schema.bigrams() {
         Bigrams::With => "words and pairs of words",
@@ -94,6 +94,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     for (key, value) in lines {
         screen.say(&format!("{key:>14}  {value}"))?;
     }
+    describe_pruning(card, screen)?;
     screen.say(&format!("\n{}", standing.sentence))?;
     if !operating_points.is_empty() {
         screen.say("\noperating points, on held-out rows (95 %, asymptotic):")?;
@@ -112,6 +113,21 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         value["terms"] = inspect_terms(args, &artifact, n_terms, screen)?;
     }
     screen::json(args.json.as_deref(), &value)
+}
+
+/// What was left out of a policy and what that loses; nothing where nothing was.
+pub(super) fn describe_pruning(card: &Card, screen: &Screen) -> Result<()> {
+    let Some(Pruning { n_terms, n_kept, loss, n_requests }) = &card.pruning else { return Ok(()) };
+    let Band { value, lower, upper, level: _ } = loss;
+    let share = 100.0 * as_float(*n_kept) / as_float((*n_terms).max(1));
+    screen.say(&format!(
+        "\npruned: {} of {} terms ({share:.1} %) have weights still; that loses {value:+.4} \
+         [{lower:+.4}, {upper:+.4}] in quality points, averaged over weights on cost (95 %, on {} \
+         held-out requests)",
+        wording::count(*n_kept),
+        wording::count(*n_terms),
+        wording::count(*n_requests),
+    ))
 }
 
 /// Whose answers the policy reads, and whom it may call after them; nothing where it reads none.

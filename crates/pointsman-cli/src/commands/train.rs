@@ -2,10 +2,12 @@
 
 mod escalation;
 mod learning;
+mod pruning;
 mod steps;
 
 pub(crate) use escalation::AnswerFlags;
 pub(crate) use learning::{LearningFlags, Loss};
+pub(crate) use pruning::PruneFlags;
 
 use crate::{
     dictionary::{DictionaryFlags, Reading},
@@ -27,7 +29,8 @@ use pointsman_core::{
     scorer::Scorer,
 };
 use pointsman_train::train::{
-    HeldOutReport, Progress, StackValue, TrainConfig, Trained, TrainingSet, train,
+    HeldOutReport, LengthValue, Progress, SlopeValue, StackValue, TrainConfig, Trained,
+    TrainingSet, train,
 };
 use serde_json::{Value, json};
 use std::{
@@ -58,6 +61,8 @@ pub(crate) struct Args {
     pub(crate) dictionary: DictionaryFlags,
     #[command(flatten)]
     pub(crate) learning: LearningFlags,
+    #[command(flatten)]
+    pub(crate) pruning: PruneFlags,
     #[command(flatten)]
     pub(crate) points: PointFlags,
     #[command(flatten)]
@@ -181,7 +186,7 @@ fn from_table(
         estimated: None,
     };
     let demands = args.points.demands(&loaded.matrix.models)?;
-    let config = args.learning.config()?.with_demands(demands)?;
+    let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
     let (artifact, trained) = learn(&set, &config, source, screen)?;
     let table = escalation::Table {
         loaded: &loaded,
@@ -235,7 +240,7 @@ fn from_log(
         estimated: loaded.estimated.as_ref(),
     };
     let demands = args.points.demands(&models)?;
-    let config = args.learning.config()?.with_demands(demands)?;
+    let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
     let (artifact, trained) = learn(&set, &config, source, screen)?;
     let artifact = match steps::of_log(args, &loaded.log, &options, screen)? {
         Some(steps) => {
@@ -267,6 +272,7 @@ pub(crate) fn learn(
             bar.set_message("fit on all rows");
             bar.set_position(5);
         }
+        Progress::Pruning => bar.set_message("measuring what pruning loses"),
         Progress::Done => bar.finish_and_clear(),
     })?;
     Ok((artifact_of(&trained, set, source)?, trained))
@@ -291,6 +297,7 @@ pub(crate) fn artifact_of(
         mean_quality: Some(trained.mean_quality.clone()),
         operating_points,
         standing,
+        pruning: trained.pruned.as_ref().map(pruning::on_card).transpose()?,
         provenance: Provenance {
             origin,
             data_digest: data_digest.to_owned(),
@@ -336,6 +343,23 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
         };
         settings.insert(name, format!("{:.4}", value.share));
     }
+    if let Some(value) = trained.token_length {
+        let LengthValue { shared, own } = value;
+        let verdict = if value.is_kept() { "kept" } else { "left out" };
+        settings.insert(
+            "length.output_tokens".to_owned(),
+            format!(
+                "own length {verdict}; squared error of held-out logarithms {own:.5}, by the \
+                 length of costs {shared:.5}"
+            ),
+        );
+    }
+    for (name, slopes) in [
+        ("slopes.output_tokens", trained.output_token_slopes),
+        ("slopes.cost", trained.cost_slopes),
+    ] {
+        settings.extend(slopes.map(|slopes| (name.to_owned(), slopes_setting(slopes))));
+    }
     for stack in &trained.stacks {
         let StackValue { n_clusters, gain, std_error, linear, clusters, is_kept } = stack;
         let name = match n_clusters {
@@ -358,6 +382,16 @@ fn settings(trained: &Trained) -> BTreeMap<String, String> {
     settings
 }
 
+/// What slopes of their own are worth to the models, for the card.
+fn slopes_setting(slopes: SlopeValue) -> String {
+    let SlopeValue { common, own } = slopes;
+    let verdict = if slopes.is_kept() { "kept" } else { "left out" };
+    format!(
+        "own slopes {verdict}; squared error of held-out logarithms {own:.5}, with one slope for \
+         all {common:.5}"
+    )
+}
+
 fn describe(artifact: &Artifact, trained: &Trained, out: &Path, screen: &Screen) -> Result<()> {
     let card = artifact.card();
     let has_cost = trained.mean_cost.iter().any(|&cost| 0.0 < cost);
@@ -373,6 +407,7 @@ fn describe(artifact: &Artifact, trained: &Trained, out: &Path, screen: &Screen)
         screen.say("\nheld-out value of the policy (95 %, asymptotic):")?;
         super::inspect::describe_points(card, screen)?;
     }
+    super::inspect::describe_pruning(card, screen)?;
     if 0 < trained.n_unconverged {
         let n = trained.n_unconverged;
         screen.say(&format!("{n} columns of the fit had not converged; the policy may be off"))?;

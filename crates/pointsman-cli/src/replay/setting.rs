@@ -93,8 +93,8 @@ impl FromStr for AgainstFlag {
         let changes: Vec<Change> = text.split(',').map(change).collect::<Result<_, _>>()?;
         let has = |change: &Change| changes.contains(change);
         let has_penalty = changes.iter().any(|it| matches!(it, Change::Penalty(_)));
-        if has(&Change::Logistic) && !has_penalty {
-            return Err("`logistic` takes a `penalty=STRENGTH` beside it".to_owned());
+        if has(&Change::Logistic) && has(&Change::DoublyRobust) {
+            return Err("`doubly-robust` fits squared error, `logistic` does not".to_owned());
         }
         if has(&Change::DoublyRobust) && has_penalty {
             return Err("`doubly-robust` lets held-out value decide, a penalty does not".to_owned());
@@ -159,7 +159,10 @@ impl AgainstFlag {
                     setting.learning.penalty = Some(*strength);
                     setting.learning.doubly_robust = false;
                 }
-                Change::Logistic => setting.learning.loss = Loss::Logistic,
+                Change::Logistic => {
+                    setting.learning.loss = Loss::Logistic;
+                    setting.learning.doubly_robust = false;
+                }
                 Change::DoublyRobust => {
                     setting.learning.penalty = None;
                     setting.learning.loss = Loss::Squared;
@@ -225,7 +228,8 @@ mod tests {
         check("retrain=0", Err("is no number of windows above 0"));
         check("memory=1w", Err("is no stretch"));
         check("explore=thompson", Err("is no explorer"));
-        check("logistic", Err("takes a `penalty=STRENGTH`"));
+        check("logistic", Ok("every window; all; None; None Some(2.0); false"));
+        check("logistic,doubly-robust", Err("fits squared error"));
         check("thawed", Err("`thawed` changes nothing; write frozen"));
         check("", Err("changes nothing"));
     }

@@ -25,10 +25,11 @@ impl Predictions {
         for &row in rows {
             scorer.score(&design.features(row as usize), &mut scores);
             self.quality.extend(scores.quality().iter().map(|quality| f64::from(*quality)));
-            for (lines, values) in
-                [(cost_usd, &mut self.cost), (output_tokens, &mut self.output_tokens)]
-            {
-                values.extend(lines.iter().flatten().map(|line| line.at(scores.length())));
+            for (lines, values, length) in [
+                (cost_usd, &mut self.cost, scores.length()),
+                (output_tokens, &mut self.output_tokens, scores.token_length()),
+            ] {
+                values.extend(lines.iter().flatten().map(|line| line.at(length)));
             }
         }
     }

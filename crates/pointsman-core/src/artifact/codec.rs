@@ -1,6 +1,7 @@
 //! Bytes to artifact and back.
 
 mod answers;
+mod terms;
 
 use super::{
     Artifact, ArtifactError, Card,
@@ -11,7 +12,7 @@ use crate::{
     escalation::Reader as AnswerReader,
     features::{Extractor, N_DENSE, SCHEMA_VERSION},
     request::Request,
-    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores},
+    scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores, TokenLength},
 };
 use safetensors::{
     SafeTensors,
@@ -48,9 +49,6 @@ pub(super) fn encode(
     let (columns, buckets) = (parts.n_columns(), parts.schema.n_buckets());
     let golden = golden_scores(scorer);
     let mut tensors = vec![
-        tensor("terms.weights", Dtype::I8, &[buckets, columns], |out| {
-            out.extend(parts.term_weights.iter().map(|weight| weight.cast_unsigned()));
-        }),
         tensor("terms.squared_idf", Dtype::U16, &[buckets], |out| {
             out.extend(parts.squared_idf.iter().flat_map(|idf| idf.to_le_bytes()));
         }),
@@ -81,8 +79,9 @@ pub(super) fn encode(
         tensors.push(floats("clusters.centres", &[clusters.n_dims(), *n_clusters], centres));
         tensors.push(floats("clusters.offsets", &[*n_clusters, parts.n_models], offsets));
     }
+    tensors.extend(terms::tensors(card, parts));
     tensors.extend(answers::tensors(readers)?);
-    let wire = CardWire::new(card, least_version(parts, readers));
+    let wire = CardWire::new(card, least_version(card, parts, readers));
     let json = serde_json::to_string(&wire).map_err(malformed)?;
     let views = tensors
         .iter()
@@ -116,18 +115,16 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     let read = Reader { tensors: &tensors };
     let n_models = card.models.len();
     let (factor, clusters) = (read.factor(n_models)?, read.clusters(n_models)?);
-    let columns = factor.as_ref().map_or(n_models, |factor| factor.rank)
+    let with_one_length = factor.as_ref().map_or(n_models, |factor| factor.rank)
         + 1
         + clusters.as_ref().map_or(0, Clusters::n_dims);
+    let token_length = read.token_length(with_one_length)?;
+    let columns = with_one_length + token_length.n_columns();
     let buckets = card.schema.n_buckets();
     let parts = ScorerParts {
         schema: card.schema,
         n_models,
-        term_weights: read
-            .bytes("terms.weights", Dtype::I8, &[buckets, columns])?
-            .iter()
-            .map(|byte| byte.cast_signed())
-            .collect(),
+        term_weights: terms::read(&read, &card, columns)?,
         squared_idf: read.numbers(
             "terms.squared_idf",
             Dtype::U16,
@@ -143,6 +140,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         },
         factor,
         clusters,
+        token_length,
         output_tokens: read.lines("output_tokens", n_models)?,
         cost_usd: read.lines("cost_usd", n_models)?,
         input_tokens_per_byte: read.numbers(
@@ -153,7 +151,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         )?[0],
     };
     let readers = answers::read(&read, card.schema, n_models)?;
-    let expected = least_version(&parts, &readers);
+    let expected = least_version(&card, &parts, &readers);
     if format_version != expected {
         return Err(malformed(format!(
             "it says format version {format_version}, its tensors are those of {expected}"
@@ -171,7 +169,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
 }
 
 /// The least format version that can hold these parts, so that old readers read what they can.
-fn least_version(parts: &ScorerParts, readers: &[AnswerReader]) -> u32 {
+fn least_version(card: &Card, parts: &ScorerParts, readers: &[AnswerReader]) -> u32 {
+    if card.pruning.is_some() || parts.token_length == TokenLength::Own {
+        return 3;
+    }
     let is_second = parts.factor.is_some() || parts.clusters.is_some() || !readers.is_empty();
     if is_second { 2 } else { 1 }
 }
@@ -297,6 +298,13 @@ impl<'a> Reader<'a> {
             [rows, columns] => Ok(Some([rows, columns])),
             ref other => Err(malformed(format!("`{name}` has the shape {other:?}"))),
         }
+    }
+
+    /// Whether there is a column beside those of a scorer with one length.
+    fn token_length(&self, with_one_length: usize) -> Result<TokenLength, ArtifactError> {
+        let scales = self.tensor("terms.scales")?;
+        let is_own = *scales.shape() == [with_one_length + 1];
+        Ok(if is_own { TokenLength::Own } else { TokenLength::Shared })
     }
 
     fn factor(&self, n_models: usize) -> Result<Option<Factor>, ArtifactError> {

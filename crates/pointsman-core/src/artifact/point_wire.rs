@@ -25,7 +25,7 @@ pub(super) struct PointWire {
 
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct BandWire {
+pub(super) struct BandWire {
     value: f64,
     lower: f64,
     upper: f64,
@@ -143,7 +143,7 @@ impl From<&Band> for BandWire {
 }
 
 impl BandWire {
-    fn read(self) -> Result<Band, String> {
+    pub(super) fn read(self) -> Result<Band, String> {
         let Self { value, lower, upper, level } = self;
         Ok(Band { value, lower, upper, level: probability(level)? })
     }

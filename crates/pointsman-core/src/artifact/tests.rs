@@ -6,7 +6,7 @@ use crate::{
     request::Request,
     scorer::{
         ScorerParts, Scores,
-        tests::{clustered, factored, patterned},
+        tests::{clustered, factored, patterned, with_token_length},
     },
     units::Probability,
 };
@@ -47,6 +47,7 @@ fn with(parts: ScorerParts) -> Artifact {
             }),
         }],
         standing: Standing { best_single: "a".to_owned(), sentence: "Route.".to_owned() },
+        pruning: None,
         provenance: Provenance {
             origin: Origin::OutcomeTable,
             data_digest: "d".repeat(64),
@@ -134,6 +135,60 @@ fn optional_parts_are_read_back_and_written_the_same() {
         let version = r#"\"format_version\":2"#;
         assert!(bytes.windows(version.len()).any(|window| window == version.as_bytes()));
     }
+}
+
+/// The policy without the weights of two terms in three.
+fn pruned(n_kept: u64) -> Result<Artifact, ArtifactError> {
+    let mut parts = clustered(3, 8);
+    let n_columns = parts.n_columns();
+    for (bucket, row) in parts.term_weights.chunks_exact_mut(n_columns).enumerate() {
+        row.fill(if bucket % 3 == 0 { 7 } else { 0 });
+    }
+    let loss =
+        Band { value: 0.001, lower: 0.0, upper: 0.002, level: Probability::new(0.95).unwrap() };
+    let pruning = Some(Pruning { n_terms: 256, n_kept, loss, n_requests: 40 });
+    let card = Card { pruning, ..with(parts.clone()).card().clone() };
+    Artifact::new(&card, &Scorer::new(parts).unwrap(), &[1, 5, 9])
+}
+
+#[test]
+fn a_pruned_file_holds_what_is_left() {
+    let found = pruned(86).unwrap();
+    let bytes = found.to_bytes().unwrap();
+    let read = Artifact::from_bytes(&bytes).unwrap();
+    assert_eq!(read.scorer().parts(), found.scorer().parts());
+    assert_eq!(read.card(), found.card());
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    assert_eq!(tensors.tensor("terms.weights").unwrap().shape()[0], 86);
+    let version = r#"\"format_version\":3"#;
+    assert!(bytes.windows(version.len()).any(|window| window == version.as_bytes()));
+    let whole = with(found.scorer().parts().clone()).to_bytes().unwrap();
+    assert!(bytes.len() + 170 * found.scorer().parts().n_columns() < whole.len() + 400);
+    let message = pruned(85).unwrap_err().to_string();
+    assert!(message.contains("says that 85 terms were kept, `terms.kept` 86"), "{message}");
+    assert!(pruned(257).unwrap_err().to_string().contains("of 256 terms 257 were kept"));
+}
+
+#[test]
+fn a_second_length_is_read_back() {
+    for is_clustered in [false, true] {
+        let original = with(with_token_length(3, 8, is_clustered));
+        let bytes = original.to_bytes().unwrap();
+        let read = Artifact::from_bytes(&bytes).unwrap();
+        assert_eq!(read.scorer().parts(), original.scorer().parts());
+        assert_eq!(read.to_bytes().unwrap(), bytes);
+        let version = r#"\"format_version\":3"#;
+        assert!(bytes.windows(version.len()).any(|window| window == version.as_bytes()));
+    }
+}
+
+#[test]
+fn a_pruned_file_may_keep_readers_and_more_settings() {
+    let more = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+    let found = pruned(86).unwrap().with_readers(with_readers().readers()).unwrap();
+    let found = found.with_settings(more).unwrap();
+    assert_eq!((found.readers().len(), found.card().pruning.unwrap().n_kept), (2, 86));
 }
 
 #[test]

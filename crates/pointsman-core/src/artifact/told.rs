@@ -1,17 +1,25 @@
 //! The card as JSON, for whoever is told about a policy: models by name, and every guarantee as a
 //! sentence too. It is not how a file holds the card, and has keys that no file has.
 
-use super::Card;
+use super::{Card, Pruning};
 use crate::objective::{Band, OperatingPoint};
 use serde_json::{Value, json};
 
 impl Card {
     /// What the card says, as one JSON object; null stands for what is not known.
     pub fn told(&self) -> Value {
-        let Self { name, schema: _, models, mean_quality, operating_points, standing, provenance } =
-            self;
+        let Self {
+            name,
+            schema: _,
+            models,
+            mean_quality,
+            operating_points,
+            standing,
+            pruning,
+            provenance,
+        } = self;
         let points: Vec<Value> = operating_points.iter().map(|one| point(one, models)).collect();
-        json!({
+        let mut told = json!({
             "name": name,
             "models": models,
             "mean_quality": mean_quality,
@@ -26,7 +34,14 @@ impl Card {
                 "version": provenance.version,
                 "settings": provenance.settings,
             },
-        })
+        });
+        if let Some(Pruning { n_terms, n_kept, loss, n_requests }) = pruning {
+            let loss = band(loss);
+            told["pruning"] = json!({
+                "n_terms": n_terms, "n_kept": n_kept, "loss": loss, "n_requests": n_requests,
+            });
+        }
+        told
     }
 }
 

@@ -12,7 +12,7 @@ impl Extractor {
         self.n_terms = 0;
         let mut counts = Counts::default();
         let n_bytes_cut = for_each_piece_of_answer(answer, |piece| {
-            self.read(Part::Answer, piece, &mut counts);
+            self.read((Part::Answer, piece), &mut counts, |_| ());
         });
         let messages = [message_of(answer)];
         let request = Request { messages: Cow::Borrowed(&messages), ..Request::default() };

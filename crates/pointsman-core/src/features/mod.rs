@@ -205,11 +205,21 @@ impl Extractor {
 
     /// Reads one request.
     pub fn extract(&mut self, request: &Request<'_>) -> Features<'_> {
+        self.extract_announcing(request, |_| ())
+    }
+
+    /// As [`Self::extract`]; every term is announced as soon as it is read, more than once if it
+    /// stands there more than once.
+    pub(crate) fn extract_announcing(
+        &mut self,
+        request: &Request<'_>,
+        announce: impl Fn(u32) + Copy,
+    ) -> Features<'_> {
         self.seen.forget(&self.terms[..self.n_terms]);
         self.n_terms = 0;
         let mut counts = Counts::default();
         let n_bytes_cut = for_each_piece(&request.messages, |part, text| {
-            self.read(part, text, &mut counts);
+            self.read((part, text), &mut counts, announce);
         });
         self.dense = self.dense_of(request, &counts, n_bytes_cut);
         (self.n_bytes, self.n_bytes_cut) = (request.n_bytes(), n_bytes_cut);
@@ -235,7 +245,12 @@ impl Extractor {
         self.terms.resize(most.max(self.terms.len()), 0);
     }
 
-    fn read(&mut self, part: Part, text: &str, counts: &mut Counts) {
+    fn read(
+        &mut self,
+        (part, text): (Part, &str),
+        counts: &mut Counts,
+        announce: impl Fn(u32) + Copy,
+    ) {
         let found = simd::scan(text.as_bytes(), &mut self.folded, &mut self.masks);
         let reader = TermReader {
             text,
@@ -248,31 +263,35 @@ impl Extractor {
             self.terms.resize(most, 0);
         }
         let (seen, terms) = (&mut self.seen, &mut self.terms[self.n_terms..]);
-        let (n_terms, n_words) = simd::at_best(Reading { reader, masks: &self.masks, seen, terms });
+        let masks = &self.masks;
+        let (n_terms, n_words) = simd::at_best(Reading { reader, masks, seen, terms, announce });
         self.n_terms += n_terms;
         counts.add(text.len(), &found, n_words);
     }
 }
 
 /// One text, about to be read.
-struct Reading<'a> {
+struct Reading<'a, A> {
     reader: TermReader<'a>,
     masks: &'a [BlockMasks],
     seen: &'a mut SeenBuckets,
     /// Where new terms go; long enough for all of them.
     terms: &'a mut [u32],
+    /// Told of every term.
+    announce: A,
 }
 
-impl Job for Reading<'_> {
+impl<A: Fn(u32)> Job for Reading<'_, A> {
     /// How many terms were new, and how many words there were.
     type Output = (usize, u64);
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn run(self) -> (usize, u64) {
-        let Self { mut reader, masks, seen, terms } = self;
+        let Self { mut reader, masks, seen, terms, announce } = self;
         let mut n_terms = 0;
         reader.for_each_term(masks, |bucket, _span| {
+            announce(bucket);
             // Written in any case and kept if new: whether it is cannot be predicted.
             terms[n_terms] = bucket;
             n_terms += usize::from(seen.insert(bucket));

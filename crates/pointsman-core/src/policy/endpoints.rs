@@ -1,6 +1,6 @@
 //! Which of a model's endpoints is taken, and what its answer is expected to cost and to last.
 
-use super::{ASSUMED_OUTPUT_TOKENS, Candidate, whole_tokens};
+use super::{ASSUMED_OUTPUT_TOKENS, Candidate, offers, whole_tokens};
 use crate::{
     catalog::{Endpoint, Model},
     circumstances::{Circumstances, Health, LiveEndpoint},
@@ -15,6 +15,8 @@ pub(super) struct Asked<'a, 'r> {
     pub(super) request: &'a Request<'r>,
     pub(super) input_tokens: Tokens,
     pub(super) circumstances: &'a Circumstances<'a>,
+    /// Whether [`offers::Offers`] know all that there is to ask.
+    pub(super) is_plain: bool,
 }
 
 /// An endpoint's place among a model's others: the least is taken, then the cheapest, then the
@@ -29,6 +31,28 @@ struct Rank {
 impl Rank {
     /// Where nothing but the price matters.
     const EQUAL: Self = Self { in_order: 0, n_preferences_missed: 0, by_sort: 0 };
+}
+
+/// What is known of an endpoint right now.
+#[inline]
+pub(super) fn live_of(
+    circumstances: &Circumstances<'_>,
+    place: usize,
+    index: usize,
+) -> LiveEndpoint {
+    circumstances.live.map_or_else(LiveEndpoint::default, |live| live.of(place, index))
+}
+
+impl<'a, 'r> Asked<'a, 'r> {
+    /// What every model is asked in these circumstances.
+    pub(super) fn new(
+        request: &'a Request<'r>,
+        input_tokens: Tokens,
+        circumstances: &'a Circumstances<'a>,
+    ) -> Self {
+        let is_plain = offers::is_plain(request, circumstances);
+        Self { request, input_tokens, circumstances, is_plain }
+    }
 }
 
 impl Asked<'_, '_> {
@@ -98,7 +122,7 @@ impl Asked<'_, '_> {
 
     #[inline]
     fn live(self, place: usize, index: usize) -> LiveEndpoint {
-        self.circumstances.live.map_or_else(LiveEndpoint::default, |live| live.of(place, index))
+        live_of(self.circumstances, place, index)
     }
 
     /// The prices times the tokens; what the endpoint has in its cache is cheaper.

@@ -66,7 +66,7 @@ impl Policy {
                 basis: Basis::Prior(Prior::of(&traits, &learned)),
                 price_ratios: price_ratios(&traits, &learned),
             });
-            self.models.push(PolicyModel { id: listed.id.clone(), listed: Some(listed.clone()) });
+            self.push_model(listed);
         }
         self
     }
@@ -86,8 +86,14 @@ impl Policy {
         let mut price_ratios = vec![0.0; n_learned];
         price_ratios[like] = ratio;
         self.expected_of_new.push(NewModel { basis: Basis::Like(like), price_ratios });
-        self.models.push(PolicyModel { id: listed.id.clone(), listed: Some(listed.clone()) });
+        self.push_model(listed);
         self
+    }
+
+    /// Adds a model behind all others.
+    fn push_model(&mut self, listed: &Model) {
+        self.offers.push(Some(listed));
+        self.models.push(PolicyModel { id: listed.id.clone(), listed: Some(listed.clone()) });
     }
 
     /// What is expected of a model that nothing was learned about; `None` for a learned one, and

@@ -38,7 +38,7 @@ impl Job for Weighing<'_, '_> {
             input_tokens: _,
         } = workspace;
         let parts = policy.scorer.parts();
-        at_length(lines_of(parts.output_tokens.as_ref()), scores.length(), output_tokens);
+        at_length(lines_of(parts.output_tokens.as_ref()), scores.token_length(), output_tokens);
         if policy.cost_basis == CostBasis::Learned {
             at_length(lines_of(parts.cost_usd.as_ref()), scores.length(), cost_usd);
         }
@@ -70,12 +70,12 @@ impl Job for Weighing<'_, '_> {
             return Err(NoEligibleModel { n_models: policy.models.len() });
         }
         utilities.clear();
-        for candidate in candidates.iter_mut() {
+        utilities.extend(candidates.iter_mut().map(|candidate| {
             if candidate.excluded_by.is_none() {
                 candidate.utility = objective.utility(&candidate.expected, dearest);
             }
-            utilities.push(candidate.utility);
-        }
+            candidate.utility
+        }));
         if let Some(Favour { model, quality_points }) = asked.circumstances.favour
             && let Some(candidate) = candidates.get_mut(model)
         {
@@ -138,6 +138,9 @@ impl Policy {
         asked: Asked<'_, '_>,
         candidate: &mut Candidate,
     ) -> Result<(), Exclusion> {
+        if asked.is_plain && self.offers.take(place, asked, candidate) {
+            return Ok(());
+        }
         let model = &self.models[place];
         eligibility::check_name(&model.id, &asked.request.constraints)?;
         if let Some(held) = asked.circumstances.held

@@ -10,6 +10,9 @@
 
 use super::{ScorerError, parts::finite};
 
+/// How many centres are compared at once.
+const LANES: usize = 8;
+
 /// Centres in the projected space and what belonging to each adds to quality.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clusters {
@@ -59,7 +62,14 @@ impl Clusters {
                 *closeness += x * centre;
             }
         }
-        let highest = closeness.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let (chunks, rest) = closeness.as_chunks::<LANES>();
+        let mut highest = [f32::NEG_INFINITY; LANES];
+        for chunk in chunks {
+            for (highest, &value) in highest.iter_mut().zip(chunk) {
+                *highest = highest.max(value);
+            }
+        }
+        let highest = highest.iter().chain(rest).copied().fold(f32::NEG_INFINITY, f32::max);
         closeness.iter().position(|&value| value == highest).unwrap_or(0)
     }
 

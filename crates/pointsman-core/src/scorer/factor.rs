@@ -27,7 +27,23 @@ impl Factor {
         let n_models = self.intercepts.len();
         quality.clear();
         quality.extend_from_slice(&self.intercepts);
-        for (column, loadings) in columns.iter().zip(self.loadings.chunks_exact(n_models)) {
+        let mut rows = self.loadings.chunks_exact(n_models);
+        let (fours, rest) = columns.as_chunks::<4>();
+        // Four at a time, so that qualities are fetched and put back a fourth as often; added up
+        // one after the other all the same.
+        for of_column in fours {
+            let (Some(a), Some(b), Some(c), Some(d)) =
+                (rows.next(), rows.next(), rows.next(), rows.next())
+            else {
+                return;
+            };
+            let loadings = a.iter().zip(b).zip(c).zip(d);
+            for (quality, (((a, b), c), d)) in quality.iter_mut().zip(loadings) {
+                let two = *quality + of_column[0] * a + of_column[1] * b;
+                *quality = two + of_column[2] * c + of_column[3] * d;
+            }
+        }
+        for (column, loadings) in rest.iter().zip(rows) {
             for (quality, loading) in quality.iter_mut().zip(loadings) {
                 *quality += column * loading;
             }

@@ -27,19 +27,26 @@ impl LogLine {
 #[inline(always)]
 pub(crate) fn at_length(lines: &[LogLine], length: f32, values: &mut Vec<f64>) {
     let length = f64::from(length);
+    let exponent = |line: &LogLine| line.intercept + line.slope * length;
     values.clear();
-    values.extend(lines.iter().map(|line| line.intercept + line.slope * length));
-    // All at once, since a vector of numbers takes as long as one; then the few for which the
-    // short way is not the way again.
+    values.extend(lines.iter().map(exponent));
+    // All at once, since a vector of numbers takes as long as one; then, if there are any, those
+    // for which the short way is not the way again.
+    let mut are_medium = true;
     for value in &mut *values {
+        are_medium &= is_medium(*value);
         *value = exp_of_medium(*value);
     }
-    for (value, line) in values.iter_mut().zip(lines) {
-        let exponent = line.intercept + line.slope * length;
-        if !is_medium(exponent) {
-            *value = libm::exp(exponent);
+    if !are_medium {
+        for (value, line) in values.iter_mut().zip(lines) {
+            if !is_medium(exponent(line)) {
+                *value = libm::exp(exponent(line));
+            }
         }
-        *value = value.clamp(line.least, line.most);
+    }
+    // Neither is NaN, so this is `clamp` without its question whether the ends are in order.
+    for (value, line) in values.iter_mut().zip(lines) {
+        *value = value.max(line.least).min(line.most);
     }
 }
 

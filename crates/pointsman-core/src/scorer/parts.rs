@@ -6,7 +6,8 @@ use crate::features::{FeatureSchema, N_DENSE};
 /// Everything a scorer is made of, as training produces it and as artifacts store it.
 ///
 /// Columns are, in this order: quality, one per model or per direction of the [`Factor`]; the
-/// length; and the coordinates that [`Clusters`] are found in, if there are clusters.
+/// length; the coordinates that [`Clusters`] are found in, if there are clusters; and a second
+/// length, if output tokens have one of their own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScorerParts {
     /// How text becomes terms.
@@ -30,12 +31,24 @@ pub struct ScorerParts {
     pub factor: Option<Factor>,
     /// What is added to quality by the kind of request.
     pub clusters: Option<Clusters>,
+    /// Which length output tokens are read from.
+    pub token_length: TokenLength,
     /// Output tokens per model, where they could be learned.
     pub output_tokens: Option<Vec<LogLine>>,
     /// Dollars per answer and model, where they could be learned.
     pub cost_usd: Option<Vec<LogLine>>,
     /// Input tokens per byte of text, as seen in the training data.
     pub input_tokens_per_byte: f64,
+}
+
+/// Which length output tokens are read from; costs are read from the first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenLength {
+    /// The first, which is all there is.
+    #[default]
+    Shared,
+    /// A second one, in the last column.
+    Own,
 }
 
 /// How dense features are standardised: `(value − centre) · factor`, kept within
@@ -59,7 +72,18 @@ impl ScorerParts {
 
     /// How many columns there are in all.
     pub fn n_columns(&self) -> usize {
-        self.n_quality_columns() + 1 + self.clusters.as_ref().map_or(0, Clusters::n_dims)
+        let n_dims = self.clusters.as_ref().map_or(0, Clusters::n_dims);
+        self.n_quality_columns() + 1 + n_dims + self.token_length.n_columns()
+    }
+}
+
+impl TokenLength {
+    /// How many columns it adds.
+    pub(crate) fn n_columns(self) -> usize {
+        match self {
+            Self::Shared => 0,
+            Self::Own => 1,
+        }
     }
 }
 
@@ -99,6 +123,7 @@ pub(super) fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
         dense_scaling: DenseScaling { centres, factors },
         factor,
         clusters,
+        token_length: _,
         output_tokens,
         cost_usd,
         input_tokens_per_byte,

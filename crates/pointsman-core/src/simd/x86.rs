@@ -1,6 +1,6 @@
 //! The kernels of the parent module with the vector instructions of x86-64; audited with it.
 
-use super::{BLOCK, BlockMasks, ByteCounts, Job, PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH};
+use super::{BLOCK, BlockMasks, ByteCounts, Job, Line, PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH};
 use std::arch::x86_64::{
     __m128i, __m256i, _MM_HINT_T0, _mm_load_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
     _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8,
@@ -159,6 +159,16 @@ fn scan_half(text: &[u8], folded: &mut [u8]) -> [u32; 8] {
         !bits(not_code),
         bits(_mm256_cmpeq_epi8(bytes, splat(b'?'))),
     ]
+}
+
+/// Asks for a line of memory.
+///
+/// # Safety
+/// Needs SSE, which every machine of this architecture has.
+#[inline]
+#[target_feature(enable = "sse")]
+pub(super) unsafe fn prefetch(line: &Line) {
+    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast::<i8>());
 }
 
 /// # Safety

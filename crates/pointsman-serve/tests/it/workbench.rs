@@ -7,7 +7,7 @@ use pointsman_core::{
     catalog::Catalog,
     features::{Bigrams, FeatureSchema, N_DENSE},
     objective::{Band, OperatingPoint},
-    scorer::{DenseScaling, LogLine, Scorer, ScorerParts},
+    scorer::{DenseScaling, LogLine, Scorer, ScorerParts, TokenLength},
     units::Probability,
 };
 use pointsman_log::journal::{Disk, Storage};
@@ -94,6 +94,7 @@ pub(crate) fn artifact(seed: u64) -> Artifact {
         dense_scaling: DenseScaling { centres: [0.0; N_DENSE], factors: [0.0; N_DENSE] },
         factor: None,
         clusters: None,
+        token_length: TokenLength::Shared,
         output_tokens: Some(vec![line; n_models]),
         cost_usd: None,
         input_tokens_per_byte: 0.25,
@@ -117,6 +118,7 @@ pub(crate) fn artifact(seed: u64) -> Artifact {
         mean_quality: None,
         operating_points: vec![point("quality", 0.0), point("economy", 1e6)],
         standing: Standing { best_single: "large".to_owned(), sentence: "Route.".to_owned() },
+        pruning: None,
         provenance: Provenance {
             origin: Origin::OutcomeTable,
             data_digest: "0".repeat(64),

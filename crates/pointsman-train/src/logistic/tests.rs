@@ -36,7 +36,8 @@ fn the_gradient_vanishes_at_the_solution() {
     for strength in [1.0, 10.0, 100.0] {
         let mut columns = columns();
         let before: Vec<f64> = columns.iter().map(|one| one.gradient(0.0).1).collect();
-        let effort = solve::<8>(&kernel, &mut columns, strength);
+        let goals = goals(&columns);
+        let effort = solve::<8>(&kernel, &mut columns, &goals, strength);
         assert_eq!(effort.n_unconverged, 0);
         for (column, before) in columns.iter().zip(before) {
             let after = column.gradient(strength).1;
@@ -45,12 +46,36 @@ fn the_gradient_vanishes_at_the_solution() {
     }
 }
 
+/// A path ends where a fit that starts from nothing ends, and gets there in fewer passes.
+#[test]
+fn a_path_ends_where_a_fresh_start_ends() {
+    let kernel = kernel();
+    let mut warm = columns();
+    let goals = goals(&warm);
+    let (mut n_warm, mut n_fresh) = (0, 0);
+    for strength in [100.0, 30.0, 10.0, 3.0, 1.0] {
+        let effort = solve::<8>(&kernel, &mut warm, &goals, strength);
+        assert_eq!(effort.n_unconverged, 0, "{strength}");
+        n_warm += effort.n_iterations;
+        let mut fresh = columns();
+        n_fresh += solve::<8>(&kernel, &mut fresh, &goals, strength).n_iterations;
+        for (warm, fresh) in warm.iter().zip(&fresh) {
+            for row in 0..N_ROWS as usize {
+                let (left, right) = (warm.probability(row), fresh.probability(row));
+                assert!((left - right).abs() < 5e-3, "{strength}, row {row}: {left} {right}");
+            }
+        }
+    }
+    assert!(n_warm < n_fresh, "{n_warm} passes, {n_fresh} from fresh starts");
+}
+
 /// The logits that are carried along are those of the dual.
 #[test]
 fn logits_follow_from_the_dual() {
     let kernel = kernel();
     let mut columns = columns();
-    solve::<8>(&kernel, &mut columns, 3.0);
+    let goals = goals(&columns);
+    solve::<8>(&kernel, &mut columns, &goals, 3.0);
     let dual: Vec<[f32; 8]> = columns[1].dual.iter().map(|value| [narrow(*value); 8]).collect();
     let image = kernel.image(&dual);
     for (row, (image, dual)) in image.iter().zip(&dual).enumerate() {
@@ -80,7 +105,8 @@ fn a_weight_is_a_repeat() {
             logits: vec![0.0; n_rows as usize],
             intercept: 0.0,
         }];
-        assert_eq!(solve::<8>(&kernel, &mut columns, 5.0).n_unconverged, 0);
+        let goals = goals(&columns);
+        assert_eq!(solve::<8>(&kernel, &mut columns, &goals, 5.0).n_unconverged, 0);
         columns.remove(0)
     };
     let (repeated, weighted) = (fit(2, 1.0), fit(2, 2.0));

@@ -6,7 +6,7 @@ use crate::{
 use pointsman_core::{
     features::{Bigrams, FeatureSchema},
     request::Request,
-    scorer::{Scorer, Scores},
+    scorer::{Scorer, Scores, TokenLength},
     units::{Propensity, len_as_float},
 };
 use pointsman_testkit::{Draws, Stream, World};
@@ -159,6 +159,74 @@ fn logistic_regression_routes_too() {
 }
 
 #[test]
+fn held_out_value_shares_the_weights_among_logistic_strengths() {
+    let sample = sample(1500, &Seen::All);
+    let rows: Vec<u32> = (0..1000).collect();
+    let trained = fit(&sample, &rows, Regularisation::HeldOutLogistic);
+    assert_eq!(trained.n_unconverged, 0);
+    assert_eq!(trained.candidates.len(), LOGISTIC_STRENGTHS.len() + 1);
+    assert!((trained.candidates.iter().map(|one| one.share).sum::<f64>() - 1.0).abs() < 1e-9);
+    let is_logistic = |candidate: Candidate| candidate.learner == Learner::Logistic;
+    assert!(trained.candidates.iter().filter_map(|one| one.candidate).all(is_logistic));
+    let lines = trained.parts.cost_usd.as_ref().unwrap();
+    assert!(lines.iter().any(|line| 0.0 < line.slope), "the length is learned beside it");
+    let (routed, best_single) = test_values(&sample, &trained, 1000);
+    assert!(best_single < routed, "{routed} against {best_single}");
+}
+
+fn pruned(sample: &Sample, n_rows: u32, pruning: Pruning) -> Result<Trained, TrainError> {
+    let set = TrainingSet {
+        design: &sample.design,
+        outcomes: &sample.outcomes,
+        groups: &sample.groups,
+        input_tokens: &vec![None; sample.groups.len()],
+        rows: &(0..n_rows).collect::<Vec<_>>(),
+    };
+    let config = TrainConfig::new(1, Regularisation::HeldOut).unwrap().with_pruning(pruning)?;
+    train(&set, &config, &|_| ())
+}
+
+#[test]
+fn pruning_leaves_the_terms_that_matter_and_says_what_it_loses() {
+    let sample = sample(3000, &Seen::All);
+    let whole = fit(&sample, &(0..2000).collect::<Vec<_>>(), Regularisation::HeldOut);
+    let (routed, _) = test_values(&sample, &whole, 2000);
+    let n_columns = whole.parts.n_columns();
+    let n_used = |trained: &Trained| {
+        let rows = trained.parts.term_weights.chunks_exact(n_columns);
+        rows.filter(|row| row.iter().any(|&weight| weight != 0)).count()
+    };
+    let mut losses = Vec::new();
+    for share in [0.0, 0.5, 1.0] {
+        let trained = pruned(&sample, 2000, Pruning::Share(share)).unwrap();
+        let found = trained.pruned.unwrap();
+        assert_eq!((found.n_terms, found.n_kept), (n_used(&whole), n_used(&trained)), "{share}");
+        assert!(0.0 < found.std_error || share < 1.0, "{found:?}");
+        let (value, _) = test_values(&sample, &trained, 2000);
+        losses.push((found.loss, routed - value));
+    }
+    let [none, half, all] = losses[..] else { panic!("three shares") };
+    assert!(none == (0.0, 0.0) && half.0 < all.0 && half.1 < all.1, "{losses:?}");
+    assert!(half.1 < 0.01, "{losses:?}");
+}
+
+#[test]
+fn a_loss_that_is_given_is_kept() {
+    let sample = sample(2000, &Seen::All);
+    let nothing = pruned(&sample, 2000, Pruning::MostLoss(0.0)).unwrap().pruned.unwrap();
+    let something = pruned(&sample, 2000, Pruning::MostLoss(0.02)).unwrap().pruned.unwrap();
+    assert!(something.n_kept <= nothing.n_kept, "{nothing:?} {something:?}");
+    assert!(something.n_kept < something.n_terms, "{something:?}");
+    assert!(something.loss + 1.9 * something.std_error < 0.02, "{something:?}");
+    for wrong in [-0.1, 1.1, f64::NAN] {
+        let found = pruned(&sample, 2000, Pruning::Share(wrong)).unwrap_err().to_string();
+        assert!(found.starts_with("prune of") && found.ends_with("from 0 to 1"), "{found}");
+    }
+    let found = pruned(&sample, 24, Pruning::Share(0.5)).unwrap_err().to_string();
+    assert!(found.contains("cannot be measured") || found.contains("groups"), "{found}");
+}
+
+#[test]
 fn noise_teaches_nothing() {
     let mut sample = sample(1500, &Seen::All);
     // Every model's quality on a row becomes that on another, unrelated one.
@@ -273,6 +341,42 @@ fn what_was_decided_is_about_its_own_models() {
     }
     let robust = config.with_targets(LogTargets::DoublyRobust);
     assert_eq!(decide(&set, &robust, &|_| ()), Ok(None));
+}
+
+/// Dollars follow the prompt and tokens follow something else: one length cannot tell both.
+#[test]
+fn output_tokens_have_a_length_of_their_own_where_costs_do_not_tell_it() {
+    let mut sample = sample(1200, &Seen::All);
+    let (n_models, n_rows) = (sample.outcomes.n_models(), sample.groups.len());
+    let (mut quality, mut costs, mut tokens) = (vec![], vec![], vec![]);
+    for row in 0..n_rows {
+        quality.extend_from_slice(sample.outcomes.quality(row));
+        let words = len_as_float(sample.design.terms(row).len());
+        let punctuation = f64::from(sample.design.dense(row)[5]);
+        for model in 0..n_models {
+            costs.push(0.001 * words * (1.0 + len_as_float(model)));
+            tokens.push(narrow((5.0 + 20.0 * punctuation).exp()));
+        }
+    }
+    sample.outcomes = Outcomes::full(n_models, quality, Some(costs), Some(tokens)).unwrap();
+    let trained = fit(&sample, &(0..1200).collect::<Vec<_>>(), Regularisation::HeldOut);
+    let value = trained.token_length.unwrap();
+    assert!(value.is_kept() && value.own < 0.7 * value.shared, "{value:?}");
+    assert_eq!(trained.parts.token_length, TokenLength::Own);
+    let scorer = Scorer::new(trained.parts.clone()).unwrap();
+    let line = trained.parts.output_tokens.as_ref().unwrap()[0];
+    let mut scores = Scores::default();
+    let (mut error, mut of_mean, mut mean) = (0.0, 0.0, 0.0);
+    let log = |row: usize| f64::from(sample.outcomes.output_tokens().unwrap()[row * n_models]).ln();
+    for row in 0..n_rows {
+        mean += log(row) / len_as_float(n_rows);
+    }
+    for row in 0..n_rows {
+        scorer.score(&sample.design.features(row), &mut scores);
+        error += (line.at(scores.token_length()).ln() - log(row)).powi(2);
+        of_mean += (mean - log(row)).powi(2);
+    }
+    assert!(error < 0.7 * of_mean, "{error} of {of_mean}");
 }
 
 #[test]

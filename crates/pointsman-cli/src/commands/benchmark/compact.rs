@@ -1,22 +1,25 @@
 //! What smaller policies lose: weights in 8 bits instead of 32, fewer buckets, pruned terms.
 //!
 //! Each is measured as the benchmark measures a router, on the same parts. Fewer buckets are
-//! learned anew; pruning sets the weights of terms to zero that are least able to change a choice:
-//! by the spread of a term's weights over models times how many training rows hold it. Weakness:
-//! which terms matter together is not looked at.
+//! learned anew; pruning is that of `train --prune`.
 
 use super::Again;
-use crate::routers::{Learner, Predictions, TableResult, fit};
+use crate::routers::{Learner, Predictions, TableResult, first_best, fit};
 use anyhow::Result;
 use pointsman_core::{
-    scorer::{SQUARED_IDF_STEPS, Scorer, ScorerParts},
+    scorer::{SQUARED_IDF_STEPS, Scorer},
     units::len_as_float,
 };
 use pointsman_data::TrainTest;
-use pointsman_eval::frontier::Figures;
+use pointsman_eval::{
+    frontier::Figures,
+    full::{MeanValue, paired_difference},
+    interval::ConfidenceLevel,
+};
 use pointsman_train::{
     design::Design,
     outcomes::Outcomes,
+    prune::{by_influence, without},
     train::{ExactTerms, Trained},
 };
 use serde_json::{Value, json};
@@ -27,11 +30,47 @@ const BUCKETS: [u8; 3] = [16, 14, 12];
 /// Shares of the terms that are pruned.
 const PRUNED: [f64; 4] = [0.5, 0.75, 0.9, 0.97];
 
+/// Which smaller policies are measured.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CompactFlags {
+    /// Also measure smaller policies: 8-bit weights, fewer buckets, pruned terms.
+    #[arg(long)]
+    compact: bool,
+    /// Also measure policies without these shares of their terms, as `train --prune` makes them.
+    #[arg(long, num_args = 1.., value_name = "SHARE", value_parser = share)]
+    prune: Vec<f64>,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("`{text}` is no share of the terms; write a number from 0 to 1"))
+}
+
+impl CompactFlags {
+    /// Prepares what is asked for, if anything is.
+    pub(super) fn read(
+        &self,
+        again: &Again<'_>,
+        learner: (Learner, u64),
+    ) -> Result<Option<Compact>> {
+        let Self { compact, prune } = self;
+        let (buckets, mut pruned) =
+            if *compact { (&BUCKETS[..], PRUNED.to_vec()) } else { (&BUCKETS[..0], Vec::new()) };
+        pruned.extend(prune);
+        if pruned.is_empty() {
+            return Ok(None);
+        }
+        Compact::read(again, learner, (buckets, pruned)).map(Some)
+    }
+}
+
 /// Policies of several sizes, and what they predict.
 pub(super) struct Compact {
     outcomes: Outcomes,
     learner: (Learner, u64),
     coarser: Vec<Design>,
+    /// Shares of the terms.
+    pruned: Vec<f64>,
     sizes: Vec<Size>,
 }
 
@@ -45,20 +84,25 @@ struct Size {
 
 impl Compact {
     /// Prepares features in fewer buckets.
-    pub(super) fn read(again: &Again<'_>, learner: (Learner, u64)) -> Result<Self> {
+    fn read(
+        again: &Again<'_>,
+        learner: (Learner, u64),
+        (buckets, pruned): (&[u8], Vec<f64>),
+    ) -> Result<Self> {
         let design = &again.loaded.design;
         let log2 = design.schema().log2_buckets();
-        let coarser = BUCKETS.iter().filter(|&&fewer| fewer < log2);
+        let coarser = buckets.iter().filter(|&&fewer| fewer < log2);
         let coarser: Vec<Design> =
             coarser.map(|&fewer| design.coarser(fewer)).collect::<Result<_, _>>()?;
         let mut names =
             vec![format!("2^{log2} buckets, 32-bit weights"), format!("2^{log2} buckets")];
         names.extend(coarser.iter().map(|it| format!("2^{} buckets", it.schema().log2_buckets())));
-        let pruned = |share| format!("2^{log2} buckets, {:.0} % of terms pruned", 100.0 * share);
-        names.extend(PRUNED.map(pruned));
+        let name =
+            |share: &f64| format!("2^{log2} buckets, {:.0} % of terms pruned", 100.0 * share);
+        names.extend(pruned.iter().map(name));
         let size = |name| Size { name, predictions: Predictions::default(), n_bytes: 0 };
         let sizes = names.into_iter().map(size).collect();
-        Ok(Self { outcomes: again.loaded.outcomes(None)?, learner, coarser, sizes })
+        Ok(Self { outcomes: again.loaded.outcomes(None)?, learner, coarser, pruned, sizes })
     }
 
     /// Predicts the test rows of one part with policies of every size.
@@ -69,7 +113,7 @@ impl Compact {
         trained: &Trained,
     ) -> Result<()> {
         let (loaded, design) = (again.loaded, &again.loaded.design);
-        let Self { outcomes, learner, coarser, sizes } = self;
+        let Self { outcomes, learner, coarser, pruned, sizes } = self;
         let mut sizes = sizes.iter_mut();
         let mut next = |n_bytes: usize| {
             let size = sizes.next()?;
@@ -97,9 +141,11 @@ impl Compact {
             }
         }
         let order = by_influence(parts, design, &part.train);
-        for share in PRUNED {
-            let (parts, n_kept) = pruned(parts, &order, share);
-            let n_bytes = n_kept * (n_columns + 4) + 2 * parts.schema.n_buckets();
+        for &share in pruned.iter() {
+            let (parts, n_kept) = without(parts, &order, share);
+            // As a file holds them: rows of weights, a bit and a frequency for each bucket.
+            let n_buckets = parts.schema.n_buckets();
+            let n_bytes = n_kept * n_columns + n_buckets / 8 + 2 * n_buckets;
             if let Some(fewer) = next(n_bytes) {
                 fewer.extend(&Scorer::new(parts)?, design, &part.test);
             }
@@ -116,11 +162,25 @@ impl Compact {
             .collect::<Result<_>>()?;
         let Some((_, usual)) = found.get(1) else { return Ok(Value::Null) };
         let difference = |figures: &Figures| figures.frontier_area.zip(usual.frontier_area);
-        let rows = found.iter().map(|(size, figures)| {
+        let choices = |size: &Size| -> Vec<f64> {
+            let n_models = result.test.n_models;
+            let predicted = size.predictions.quality.chunks_exact(n_models);
+            let rows = predicted.zip(result.test.quality.chunks_exact(n_models));
+            rows.map(|(row, quality)| quality[first_best(row.iter().copied())]).collect()
+        };
+        let of_usual = choices(&self.sizes[1]);
+        let losses: Vec<MeanValue> = self
+            .sizes
+            .iter()
+            .map(|size| Ok(paired_difference(&of_usual, &choices(size), ConfidenceLevel::P95)?))
+            .collect::<Result<_>>()?;
+        let rows = found.iter().zip(&losses).map(|((size, figures), loss)| {
+            let MeanValue { value, interval, .. } = loss;
             [
                 size.name.clone(),
                 format!("{:.2}", len_as_float(size.n_bytes) / 1e6),
                 format!("{:.4}", figures.quality),
+                format!("{value:+.4} [{:+.4}, {:+.4}]", interval.lower, interval.upper),
                 figures.frontier_area.map_or_else(|| "-".to_owned(), |area| format!("{area:.4}")),
                 difference(figures).map_or_else(
                     || "-".to_owned(),
@@ -129,13 +189,21 @@ impl Compact {
             ]
         });
         again.screen.say("\nsmaller policies:")?;
-        let header = ["policy", "MB of terms", "quality", "frontier area", "difference"];
+        let header = [
+            "policy",
+            "MB of terms",
+            "quality",
+            "loss of quality (95 %)",
+            "frontier area",
+            "difference",
+        ];
         again.screen.table(header, rows)?;
-        let sizes = found.iter().map(|(size, figures)| {
+        let sizes = found.iter().zip(&losses).map(|((size, figures), loss)| {
             json!({
                 "policy": size.name,
                 "term_bytes": size.n_bytes,
                 "quality": figures.quality,
+                "quality_loss": super::interval_json(loss),
                 "frontier_area": figures.frontier_area,
             })
         });
@@ -179,39 +247,4 @@ impl<'t> Lost<'t> {
             *quality += lost;
         }
     }
-}
-
-/// The terms that have weights, the least able to change a choice first.
-fn by_influence(parts: &ScorerParts, design: &Design, rows: &[u32]) -> Vec<u32> {
-    let mut n_rows = vec![0_u32; parts.schema.n_buckets()];
-    for &row in rows {
-        for &term in design.terms(row as usize) {
-            n_rows[term as usize] += 1;
-        }
-    }
-    let weights = parts.term_weights.chunks_exact(parts.n_columns());
-    let influence = |(weights, &n): (&[i8], &u32)| {
-        let values = weights.iter().zip(&parts.scales).take(parts.n_quality_columns());
-        let values: Vec<f64> = values.map(|(w, s)| f64::from(*w) * f64::from(*s)).collect();
-        let mean = values.iter().sum::<f64>() / len_as_float(values.len());
-        let spread: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let is_used = weights.iter().any(|&weight| weight != 0);
-        is_used.then(|| spread * f64::from(n))
-    };
-    let known = (0_u32..).zip(weights.zip(&n_rows).map(influence));
-    let mut order: Vec<(f64, u32)> =
-        known.filter_map(|(bucket, influence)| Some((influence?, bucket))).collect();
-    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    order.into_iter().map(|(_, bucket)| bucket).collect()
-}
-
-/// The parts without a share of the terms, and how many terms are left.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length")]
-fn pruned(parts: &ScorerParts, order: &[u32], share: f64) -> (ScorerParts, usize) {
-    let n_pruned = (share * len_as_float(order.len())).floor() as usize;
-    let (mut parts, n_columns) = (parts.clone(), parts.n_columns());
-    for &bucket in &order[..n_pruned] {
-        parts.term_weights[bucket as usize * n_columns..][..n_columns].fill(0);
-    }
-    (parts, order.len() - n_pruned)
 }

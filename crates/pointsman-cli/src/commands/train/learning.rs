@@ -20,8 +20,8 @@ pub(crate) struct LearningFlags {
     /// A fixed strength of regularisation, instead of averaging by held-out policy value.
     #[arg(long, value_name = "STRENGTH")]
     pub(crate) penalty: Option<f64>,
-    /// What a fit of fixed strength minimises.
-    #[arg(long, value_enum, default_value_t = Loss::Squared, requires = "penalty")]
+    /// What fits minimise.
+    #[arg(long, value_enum, default_value_t = Loss::Squared)]
     pub(crate) loss: Loss,
     /// From a log, also fit to doubly robust targets, and let held-out value decide.
     #[arg(long, conflicts_with = "penalty")]
@@ -79,11 +79,15 @@ impl LearningFlags {
 
     /// The settings of the learner.
     pub(crate) fn config(&self) -> Result<TrainConfig> {
-        let fixed = match self.loss {
-            Loss::Squared => Regularisation::Fixed,
-            Loss::Logistic => Regularisation::Logistic,
+        if self.doubly_robust && self.loss == Loss::Logistic {
+            bail!("--doubly-robust fits squared error; leave it out, or leave out --loss logistic");
+        }
+        let regularisation = match (self.penalty, self.loss) {
+            (None, Loss::Squared) => Regularisation::HeldOut,
+            (None, Loss::Logistic) => Regularisation::HeldOutLogistic,
+            (Some(strength), Loss::Squared) => Regularisation::Fixed(strength),
+            (Some(strength), Loss::Logistic) => Regularisation::Logistic(strength),
         };
-        let regularisation = self.penalty.map_or(Regularisation::HeldOut, fixed);
         let targets = if self.doubly_robust { LogTargets::DoublyRobust } else { LogTargets::Seen };
         let config = TrainConfig::new(self.seed, regularisation).context("--penalty")?;
         Ok(config.with_targets(targets))
