@@ -14,7 +14,7 @@ use pointsman_core::{
         EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,
         Reader, TermParts,
     },
-    features::{Bigrams, Extractor, FeatureSchema, N_DENSE},
+    features::{Bigrams, Extractor, FeatureSchema, N_DENSE, SchemaVersion},
     objective::{Band, OperatingPoint},
     request::Request,
     scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores, TokenLength},
@@ -112,7 +112,7 @@ fn readers() -> Vec<Reader> {
 }
 
 fn reader_parts(key: u64) -> EscalationParts {
-    let schema = FeatureSchema::new(8, Bigrams::With).unwrap();
+    let schema = FeatureSchema::new(8, Bigrams::With).unwrap().with_version(SchemaVersion::First);
     let n_columns = 3;
     let mut draws = Draws::keyed(1, Stream::Words, &[key]);
     let mut fractions = |n: usize, over: f32| -> Vec<f32> {
@@ -333,7 +333,9 @@ fn card(parts: &ScorerParts, version: u32) -> Card {
 
 /// A scorer drawn at random, the same on every machine: every number is a small fraction of two.
 fn parts(version: u32) -> ScorerParts {
-    let schema = FeatureSchema::new(8, Bigrams::With).unwrap();
+    // Files of the first two versions were written by the first rules.
+    let rules = if version == 3 { SchemaVersion::Second } else { SchemaVersion::First };
+    let schema = FeatureSchema::new(8, Bigrams::With).unwrap().with_version(rules);
     let (n_models, n_columns) = (3, if version == 1 { 4 } else { 5 });
     let mut draws = Draws::keyed(1, Stream::Words, &[1]);
     let mut eighths = |n: usize| -> Vec<f32> {

@@ -174,13 +174,13 @@ fn features_of_another_schema_are_refused_in_a_sentence() {
     let train = "train --log log.ndjson --out p.safetensors";
     refused(
         train,
-        "the request has features and no text, of the schema 1-12-words and not 1-18-pairs (400); \
-         ask for the schema of the records with --buckets and --words-only",
+        "the request has features and no text, of the schema 2-12-words and not 2-18-pairs (400); \
+         ask for the schema of the records with --buckets, --words-only and --schema-version",
     );
-    refused(&format!("{train} --words-only"), "of the schema 1-12-words and not 1-18-words (400)");
+    refused(&format!("{train} --words-only"), "of the schema 2-12-words and not 2-18-words (400)");
     refused(
         "evaluate --log log.ndjson --policy policy.safetensors --include-trained",
-        "of the schema 1-12-words and not 1-12-pairs (400)",
+        "of the schema 2-12-words and not 2-12-pairs (400)",
     );
     refused(
         "evaluate --log log.ndjson --policy policy.safetensors --include-trained \

@@ -382,6 +382,7 @@ fn policies_that_cannot_be_learned_so() {
         ("--prune 1.5", "prune of 1.5; it must be from 0 to 1"),
         ("--prune-loss nan", "prune-loss of NaN; it must be from 0 to 1"),
         ("--doubly-robust --loss logistic", "leave out --loss logistic"),
+        ("--schema-version 3", "--schema-version 3: there are the versions 1 and 2"),
     ] {
         let arguments = format!("train --table t.csv {flags} --out p.safetensors");
         check(&arguments, &[("t.csv", csv.as_bytes())], expected);
@@ -580,7 +581,7 @@ fn an_artifact_of_another_version_is_refused() {
         (
             r#"{\"version\":1,"#,
             r#"{\"version\":9,"#,
-            "feature schema 9, this build has 1; train it again",
+            "feature schema 9, this build has up to 2; train it again",
         ),
         (
             r#"\"format_version\":1"#,

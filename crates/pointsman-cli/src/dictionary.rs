@@ -14,7 +14,7 @@ pub(crate) use builder::{DictionaryFlags, Reading};
 
 use crate::files;
 use anyhow::{Context, Result, bail};
-use pointsman_core::features::{Bigrams, FeatureSchema, SCHEMA_VERSION};
+use pointsman_core::features::{Bigrams, FeatureSchema};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::Path};
 
@@ -57,7 +57,7 @@ impl Dictionary {
                 read.format_version
             );
         }
-        let is_same = read.schema_version == SCHEMA_VERSION
+        let is_same = read.schema_version == schema.version().number()
             && read.log2_buckets == schema.log2_buckets()
             && read.bigrams == (schema.bigrams() == Bigrams::With)
             && read.data_sha256 == data_sha256;

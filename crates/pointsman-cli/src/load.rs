@@ -261,7 +261,8 @@ pub(crate) fn hinted(error: DataError) -> anyhow::Error {
         if reasons.contains("features and no text, of the schema"));
     if is_other {
         return anyhow!(
-            "{error}; ask for the schema of the records with --buckets and --words-only"
+            "{error}; ask for the schema of the records with --buckets, --words-only and \
+             --schema-version"
         );
     }
     error.into()

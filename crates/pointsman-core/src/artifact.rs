@@ -51,7 +51,8 @@ pub enum ArtifactError {
     FormatVersion { found: u32, expected: u32 },
     /// Text was hashed by other rules.
     #[error(
-        "the file was trained for feature schema {found}, this build has {expected}; train it again"
+        "the file was trained for feature schema {found}, this build has up to {expected}; train it \
+         again"
     )]
     FeatureSchema { found: u32, expected: u32 },
     /// Numbers that do not make a scorer.

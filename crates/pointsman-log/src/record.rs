@@ -528,6 +528,6 @@ mod tests {
         let read = read.read(schema).unwrap();
         assert_eq!(read.as_features().terms, features.terms);
         assert_eq!(read.as_features().dense, features.dense);
-        assert_eq!((record.schema.as_str(), record.bytes, record.cut), ("1-18-pairs", 20, 0));
+        assert_eq!((record.schema.as_str(), record.bytes, record.cut), ("2-18-pairs", 20, 0));
     }
 }

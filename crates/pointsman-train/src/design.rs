@@ -89,7 +89,7 @@ impl Design {
     /// # Errors
     /// [`BucketCountError`] for a count that no schema has.
     pub fn coarser(&self, log2_buckets: u8) -> Result<Self, BucketCountError> {
-        let schema = FeatureSchema::new(log2_buckets, self.schema.bigrams())?;
+        let schema = self.schema.with_log2_buckets(log2_buckets)?;
         let shift = self.schema.log2_buckets().saturating_sub(log2_buckets);
         if shift == 0 {
             return Ok(self.clone());

@@ -180,6 +180,7 @@ fn train_args(log: &Path, catalog: &Path, out: &Path) -> train::Args {
             doubly_robust: false,
             words_only: false,
             buckets: 18,
+            schema_version: None,
             max_mb: None,
         },
         quality_range: None,

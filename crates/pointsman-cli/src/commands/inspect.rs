@@ -14,7 +14,7 @@ use pointsman_core::{
     artifact::{Artifact, Card, Pruning},
     catalog::Catalog,
     escalation::Reader,
-    features::{Bigrams, SCHEMA_VERSION},
+    features::Bigrams,
     newcomers::{Newcomers, Prior},
     objective::Band,
     policy::Policy,
@@ -63,15 +63,13 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         Bigrams::With => "words and pairs of words",
         Bigrams::Without => "words",
     };
+    let terms = format!("{bigrams} in 2^{} buckets", schema.log2_buckets());
     let known = |is_known: bool| if is_known { "learned" } else { "not known" };
     let lines = [
         ("policy", name.clone()),
         ("sha256", artifact.digest().to_owned()),
         ("models", models.join(", ")),
-        (
-            "features",
-            format!("schema {SCHEMA_VERSION}, {bigrams} in 2^{} buckets", schema.log2_buckets()),
-        ),
+        ("features", format!("schema {}, {terms}", schema.version().number())),
         ("output tokens", known(parts.output_tokens.is_some()).to_owned()),
         ("costs", known(parts.cost_usd.is_some()).to_owned()),
         (
@@ -274,7 +272,7 @@ pub(crate) fn card_json(artifact: &Artifact) -> Value {
     let mut value = card.told();
     value["sha256"] = json!(artifact.digest());
     value["feature_schema"] = json!({
-        "version": SCHEMA_VERSION,
+        "version": card.schema.version().number(),
         "log2_buckets": card.schema.log2_buckets(),
         "bigrams": card.schema.bigrams() == Bigrams::With,
     });

@@ -5,7 +5,7 @@ use crate::{files, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     artifact::Artifact,
-    features::{Bigrams, FeatureSchema, Part, SCHEMA_VERSION, for_each_piece, for_each_term_of},
+    features::{Bigrams, FeatureSchema, Part, for_each_piece, for_each_term_of},
     request::Request,
 };
 use pointsman_data::{LogOptions, ReadOptions, read_log, read_outcomes};
@@ -129,7 +129,7 @@ impl DictionaryBuilder {
         }
         Dictionary {
             format_version: FORMAT_VERSION,
-            schema_version: SCHEMA_VERSION,
+            schema_version: self.schema.version().number(),
             log2_buckets: self.schema.log2_buckets(),
             bigrams: self.schema.bigrams() == Bigrams::With,
             data_sha256: data_sha256.to_owned(),

@@ -191,6 +191,7 @@ mod tests {
                 doubly_robust: false,
                 words_only: false,
                 buckets: 12,
+                schema_version: None,
                 max_mb: None,
             },
             flags: PolicyFlags { lambda: Some(2.0), ..PolicyFlags::default() },

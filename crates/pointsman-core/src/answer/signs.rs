@@ -307,6 +307,6 @@ fn log1p(count: u64) -> f64 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
-fn narrow(value: f64) -> f32 {
+pub(super) fn narrow(value: f64) -> f32 {
     value as f32
 }

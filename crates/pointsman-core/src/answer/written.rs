@@ -5,8 +5,8 @@
 //!
 //! [`SIGN_NAMES`]: super::SIGN_NAMES
 
-use super::{AnswerFeatures, N_SIGNS};
-use crate::features::{OwnedFeatures, single};
+use super::{AnswerFeatures, N_SIGNS, signs::narrow};
+use crate::features::OwnedFeatures;
 
 /// Why written signs cannot have been read from an answer; the sentence begins with its verb.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -46,7 +46,7 @@ impl OwnedAnswerFeatures {
         }
         let mut numbers = [0.0; N_SIGNS];
         for (place, (to, &value)) in numbers.iter_mut().zip(signs).enumerate() {
-            *to = single(value);
+            *to = narrow(value);
             if !to.is_finite() {
                 return Err(SignsError::Number { place, value });
             }

@@ -5,7 +5,7 @@ use super::{
     point_wire::{BandWire, PointWire},
 };
 use crate::{
-    features::{Bigrams, FeatureSchema, SCHEMA_VERSION},
+    features::{Bigrams, FeatureSchema, SchemaVersion},
     objective::{Band, OperatingPoint},
 };
 use sha2::{Digest, Sha256};
@@ -177,7 +177,7 @@ impl CardWire {
             sha256: digest::BLANK.to_owned(),
             format_version,
             feature_schema: SchemaWire {
-                version: SCHEMA_VERSION,
+                version: schema.version().number(),
                 log2_buckets: schema.log2_buckets(),
                 bigrams: schema.bigrams() == Bigrams::With,
             },
@@ -210,14 +210,18 @@ impl TryFrom<CardWire> for Card {
     type Error = String;
 
     fn try_from(wire: CardWire) -> Result<Self, String> {
-        let SchemaWire { version: _, log2_buckets, bigrams } = wire.feature_schema;
+        let SchemaWire { version, log2_buckets, bigrams } = wire.feature_schema;
+        let version = SchemaVersion::of_number(version)
+            .ok_or_else(|| format!("a feature schema of version {version}"))?;
         let bigrams = if bigrams { Bigrams::With } else { Bigrams::Without };
+        let schema =
+            FeatureSchema::new(log2_buckets, bigrams).map_err(|error| error.to_string())?;
         let points = wire.operating_points.into_iter().map(|point| point.read(&wire.models));
         let operating_points = points.collect::<Result<_, _>>()?;
         check_means(wire.mean_quality.as_deref(), wire.models.len())?;
         Ok(Self {
             name: wire.name,
-            schema: FeatureSchema::new(log2_buckets, bigrams).map_err(|error| error.to_string())?,
+            schema: schema.with_version(version),
             models: wire.models,
             mean_quality: wire.mean_quality,
             operating_points,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     escalation::Reader as AnswerReader,
-    features::{Extractor, N_DENSE, SCHEMA_VERSION},
+    features::{Extractor, N_DENSE, SchemaVersion},
     request::Request,
     scorer::{Clusters, DenseScaling, Factor, LogLine, Scorer, ScorerParts, Scores, TokenLength},
 };
@@ -194,8 +194,8 @@ fn check_versions(json: &str) -> Result<(), ArtifactError> {
         let (found, expected) = (format_version, *FORMAT_VERSIONS.end());
         return Err(ArtifactError::FormatVersion { found, expected });
     }
-    if feature_schema.version != SCHEMA_VERSION {
-        let (found, expected) = (feature_schema.version, SCHEMA_VERSION);
+    if SchemaVersion::of_number(feature_schema.version).is_none() {
+        let (found, expected) = (feature_schema.version, SchemaVersion::default().number());
         return Err(ArtifactError::FeatureSchema { found, expected });
     }
     Ok(())

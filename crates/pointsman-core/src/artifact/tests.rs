@@ -257,7 +257,7 @@ fn each_fault_has_its_sentence() {
             message(forged(r#"\"format_version\":1"#, r#"\"format_version\":2"#)),
             "it says format version 2, its tensors are those of 1",
         ),
-        (message(forged(r#"{\"version\":1,"#, r#"{\"version\":9,"#)), "feature schema 9"),
+        (message(forged(r#"{\"version\":2,"#, r#"{\"version\":9,"#)), "feature schema 9"),
         (message(forged(r#"\"models\":[\"a\","#, r#"\"models\":[\"a\" "#)), "does not follow"),
         (
             message(forged(r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#)),

@@ -6,7 +6,8 @@
 //!
 //! Trivial edits should not move a decision far, so text is folded while it is read: case, the
 //! digits of numbers, white space and how often a term occurs do not count. What is lost that way
-//! and matters (how much code, how many digits) is in the dense features.
+//! and matters (how much code, how many digits) is in the dense features, which since
+//! [`SchemaVersion::Second`] are folded too, as far as that costs nothing.
 //!
 //! ```
 //! use pointsman_core::features::{Bigrams, BucketCountError, Extractor, FeatureSchema};
@@ -20,11 +21,12 @@
 //! ```
 
 mod answers;
+mod schema;
 mod terms;
 mod written;
 
 pub use answers::for_each_piece_of_answer;
-pub(crate) use written::single;
+pub use schema::{Bigrams, BucketCountError, FeatureSchema, SchemaVersion};
 pub use written::{FeaturesError, OwnedFeatures, UnknownSchema};
 
 use crate::{
@@ -34,27 +36,12 @@ use crate::{
 };
 use terms::{Ngrams, SeenBuckets, TermReader};
 
-/// How text becomes terms. Part of every artifact: a scorer is only good for the schema that it
-/// was trained on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FeatureSchema {
-    log2_buckets: u8,
-    bigrams: Bigrams,
-}
+/// The share of capitals up to which a text has as many as prose may have, since
+/// [`SchemaVersion::Second`].
+pub const PLAIN_CAPITALS: f32 = 0.05;
 
-/// Whether pairs of neighbouring words are terms beside the words themselves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Bigrams {
-    /// Words alone.
-    Without,
-    /// Words and pairs of words.
-    With,
-}
-
-/// The version of everything in this module: change a rule, and this number changes.
-pub const SCHEMA_VERSION: u32 = 1;
-
-/// The dense features, in order. Shares are of all bytes, logarithms are natural and of `1 + n`.
+/// The dense features, in order. Bytes, and shares of them, are of all bytes, or since
+/// [`SchemaVersion::Second`] of those that are not blank; logarithms are natural and of `1 + n`.
 pub const DENSE_NAMES: [&str; N_DENSE] = [
     "log bytes",
     "log words",
@@ -88,47 +75,6 @@ const N_PARTS: usize = 3;
 
 /// A byte is at most one word, which is a term and, with the word before, another.
 const MOST_TERMS_PER_BYTE: usize = 2;
-
-/// A bucket count that no schema has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("2^{found} buckets; the exponent must be from 8 to 20 (18 is usual)")]
-pub struct BucketCountError {
-    found: u8,
-}
-
-impl FeatureSchema {
-    /// A schema with `2^log2_buckets` buckets.
-    ///
-    /// # Errors
-    /// [`BucketCountError`] outside 8 to 20.
-    pub fn new(log2_buckets: u8, bigrams: Bigrams) -> Result<Self, BucketCountError> {
-        if (8..=20).contains(&log2_buckets) {
-            return Ok(Self { log2_buckets, bigrams });
-        }
-        Err(BucketCountError { found: log2_buckets })
-    }
-
-    /// The binary logarithm of the number of buckets.
-    pub const fn log2_buckets(self) -> u8 {
-        self.log2_buckets
-    }
-
-    /// The number of buckets.
-    pub const fn n_buckets(self) -> usize {
-        1 << self.log2_buckets
-    }
-
-    /// Whether pairs of words count.
-    pub const fn bigrams(self) -> Bigrams {
-        self.bigrams
-    }
-}
-
-impl Default for FeatureSchema {
-    fn default() -> Self {
-        Self { log2_buckets: 18, bigrams: Bigrams::With }
-    }
-}
 
 /// The part of a request that a text belongs to; equal words in different parts are different
 /// terms.
@@ -178,6 +124,8 @@ pub struct Extractor {
 struct Counts {
     bytes: u64,
     words: u64,
+    /// Line feeds before the first word or mark of a text, or after its last.
+    outer_newlines: u64,
     classes: ByteCounts,
 }
 
@@ -266,7 +214,7 @@ impl Extractor {
         let masks = &self.masks;
         let (n_terms, n_words) = simd::at_best(Reading { reader, masks, seen, terms, announce });
         self.n_terms += n_terms;
-        counts.add(text.len(), &found, n_words);
+        counts.add(text, &found, n_words);
     }
 }
 
@@ -353,9 +301,10 @@ pub fn for_each_piece<'m>(
 }
 
 impl Counts {
-    fn add(&mut self, n_bytes: usize, found: &ByteCounts, n_words: u64) {
-        self.bytes += n_bytes as u64;
+    fn add(&mut self, text: &str, found: &ByteCounts, n_words: u64) {
+        self.bytes += text.len() as u64;
         self.words += n_words;
+        self.outer_newlines += outer_newlines(text.as_bytes());
         self.classes.word += found.word;
         self.classes.mark += found.mark;
         self.classes.upper += found.upper;
@@ -375,21 +324,29 @@ impl Extractor {
         n_bytes_cut: usize,
     ) -> [f32; N_DENSE] {
         let log1p = |count| self.logarithms.log1p(count);
-        let share = |count: u64| share(count, counts.bytes);
         let classes = &counts.classes;
+        let (bytes, newlines, least_capitals) = match self.schema.version() {
+            SchemaVersion::First => (counts.bytes, classes.newline, 0.0),
+            SchemaVersion::Second => (
+                classes.word + classes.mark,
+                classes.newline - counts.outer_newlines,
+                PLAIN_CAPITALS,
+            ),
+        };
+        let share = |count: u64| share(count, bytes);
         let n_of =
             |role| request.messages.iter().filter(|message| message.role == role).count() as u64;
         let needs = |what: Capabilities| {
             if what.missing_from(request.needs).is_empty() { 1.0 } else { 0.0 }
         };
         [
-            log1p(counts.bytes),
+            log1p(bytes),
             log1p(counts.words),
-            log(counts.bytes, counts.words),
-            share(classes.upper),
+            log(bytes, counts.words),
+            share(classes.upper).max(least_capitals),
             share(classes.digit),
             share(classes.mark),
-            log1p(classes.newline),
+            log1p(newlines),
             share(classes.code),
             share(classes.high),
             log1p(classes.question),
@@ -403,6 +360,15 @@ impl Extractor {
             if n_bytes_cut == 0 { 0.0 } else { 1.0 },
         ]
     }
+}
+
+/// Line feeds in the blanks at the ends of a text; all of them where there is nothing else.
+fn outer_newlines(text: &[u8]) -> u64 {
+    let is_inner = |byte: &u8| b' ' < *byte;
+    let newlines = |text: &[u8]| text.iter().map(|&byte| u64::from(byte == b'\n')).sum::<u64>();
+    let ends = (text.iter().position(is_inner), text.iter().rposition(is_inner));
+    let (Some(first), Some(last)) = ends else { return newlines(text) };
+    newlines(&text[..first]) + newlines(&text[last + 1..])
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]

@@ -81,17 +81,41 @@ fn long_texts_are_read_head_and_tail_and_say_so() {
 
 #[test]
 fn dense_features_count_what_they_say() {
-    let mut extractor = Extractor::new(FeatureSchema::default());
-    let features = extractor.extract(&Request::from_prompt("Is A[1] = 2?\n"));
-    let named = |name| features.dense[DENSE_NAMES.iter().position(|&n| n == name).unwrap()];
-    let close = |found: f32, expected: f32| assert!((found - expected).abs() < 1e-6, "{found}");
-    close(named("digits"), 2.0 / 13.0);
-    close(named("capitals"), 2.0 / 13.0);
-    close(named("log line feeds"), 2.0_f32.ln());
-    close(named("brackets and backticks"), 3.0 / 13.0);
-    close(named("punctuation"), 4.0 / 13.0);
-    close(named("log question marks"), 2.0_f32.ln());
-    close(named("log word length"), (13.0_f32 / 4.0).ln());
+    let names = [
+        "digits",
+        "capitals",
+        "log line feeds",
+        "brackets and backticks",
+        "punctuation",
+        "log question marks",
+        "log word length",
+    ];
+    let one_more = 2.0_f32.ln();
+    for (version, expected) in [
+        (
+            SchemaVersion::First,
+            [2.0 / 13.0, 2.0 / 13.0, one_more, 3.0 / 13.0, 4.0 / 13.0, one_more, 3.25_f32.ln()],
+        ),
+        (
+            SchemaVersion::Second,
+            [2.0 / 9.0, 2.0 / 9.0, 0.0, 3.0 / 9.0, 4.0 / 9.0, one_more, 2.25_f32.ln()],
+        ),
+    ] {
+        let mut extractor = Extractor::new(FeatureSchema::default().with_version(version));
+        let features = extractor.extract(&Request::from_prompt("Is A[1] = 2?\n"));
+        for (name, expected) in names.into_iter().zip(expected) {
+            let found = features.dense[DENSE_NAMES.iter().position(|&n| n == name).unwrap()];
+            assert!((found - expected).abs() < 1e-6, "{version:?}, {name}: {found}");
+        }
+    }
+}
+
+#[test]
+fn versions_have_numbers() {
+    for version in [SchemaVersion::First, SchemaVersion::Second] {
+        assert_eq!(SchemaVersion::of_number(version.number()), Some(version));
+    }
+    assert_eq!(SchemaVersion::of_number(3), None);
 }
 
 #[test]
@@ -102,6 +126,19 @@ fn bucket_counts_have_limits() {
 }
 
 proptest! {
+    /// Doubled blanks and blanks at the ends change nothing; nor do small letters where capitals
+    /// are as rare as in prose.
+    #[test]
+    fn trivial_edits_change_no_dense_feature(words in "[a-z]{20,30}( [a-z,.?]{1,9}){0,30}\n?[a-z]?") {
+        let mut extractor = Extractor::new(FeatureSchema::default());
+        let mut dense = |text: &str| *extractor.extract(&Request::from_prompt(text)).dense;
+        let expected = dense(&words);
+        prop_assert_eq!(dense(&format!("\n {}\n\n", words.replace(' ', "  "))), expected);
+        let mut sentence = words.clone();
+        sentence[..1].make_ascii_uppercase();
+        prop_assert_eq!(dense(&sentence), expected);
+    }
+
     /// An extractor carries nothing over from one request to the next.
     #[test]
     fn readings_are_independent(first in ".{0,200}", second in ".{0,200}") {

@@ -6,7 +6,7 @@
 //! it and would end in other bits otherwise. Weakness: a bucket is a hash without a key, so who has
 //! a vocabulary can look most words up; such features are no secret.
 
-use super::{Bigrams, FeatureSchema, Features, N_DENSE, SCHEMA_VERSION};
+use super::{Bigrams, FeatureSchema, Features, N_DENSE, SchemaVersion};
 use std::{collections::HashSet, fmt, str::FromStr};
 
 /// The digits of base64 (RFC 4648), by their values.
@@ -15,7 +15,7 @@ const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 /// The bits of a digit.
 const DIGIT_BITS: usize = 6;
 
-/// A schema that this version does not have.
+/// A schema that this build does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{name}` is no feature schema of this version; they are called as `{}`",
@@ -94,10 +94,10 @@ impl OwnedFeatures {
 
     /// What was read by one schema as another one would have read it: in as many buckets or fewer,
     /// since a bucket is the first bits of a hash. `None` where the other has more buckets, or words
-    /// and no pairs.
+    /// and no pairs, or follows other rules.
     pub fn coarser(mut self, (from, to): (FeatureSchema, FeatureSchema)) -> Option<Self> {
         let shift = from.log2_buckets().checked_sub(to.log2_buckets())?;
-        if from.bigrams() != to.bigrams() {
+        if from.bigrams() != to.bigrams() || from.version() != to.version() {
             return None;
         }
         if 0 < shift {
@@ -128,7 +128,7 @@ impl Features<'_> {
     }
 }
 
-/// The name under which features of a schema are kept, such as `1-18-pairs`: the version of the
+/// The name under which features of a schema are kept, such as `2-18-pairs`: the version of the
 /// rules, the binary logarithm of the number of buckets, and `pairs` or `words`.
 impl fmt::Display for FeatureSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -136,7 +136,7 @@ impl fmt::Display for FeatureSchema {
             Bigrams::Without => "words",
             Bigrams::With => "pairs",
         };
-        write!(f, "{SCHEMA_VERSION}-{}-{terms}", self.log2_buckets())
+        write!(f, "{}-{}-{terms}", self.version().number(), self.log2_buckets())
     }
 }
 
@@ -152,8 +152,9 @@ impl FromStr for FeatureSchema {
                 "pairs" => Bigrams::With,
                 _ => return None,
             };
-            let is_current = version.parse::<u32>() == Ok(SCHEMA_VERSION);
-            Self::new(log2_buckets.parse().ok()?, bigrams).ok().filter(|_| is_current)
+            let version = SchemaVersion::of_number(version.parse().ok()?)?;
+            let schema = Self::new(log2_buckets.parse().ok()?, bigrams).ok()?;
+            Some(schema.with_version(version))
         };
         known().ok_or_else(|| UnknownSchema { name: name.to_owned() })
     }
@@ -213,7 +214,7 @@ fn value_of(digit: u8) -> Option<u32> {
 
 /// What was written was single precision before.
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
-pub(crate) const fn single(value: f64) -> f32 {
+const fn single(value: f64) -> f32 {
     value as f32
 }
 
@@ -230,15 +231,18 @@ mod tests {
 
     #[test]
     fn schemas_have_names() {
-        for (schema, name) in
-            [(FeatureSchema::default(), "1-18-pairs"), (schema(8, Bigrams::Without), "1-8-words")]
-        {
+        let first = FeatureSchema::default().with_version(SchemaVersion::First);
+        for (schema, name) in [
+            (FeatureSchema::default(), "2-18-pairs"),
+            (first, "1-18-pairs"),
+            (schema(8, Bigrams::Without), "2-8-words"),
+        ] {
             assert_eq!(schema.to_string(), name);
             assert_eq!(name.parse(), Ok(schema));
         }
-        for name in ["", "1-18", "2-18-pairs", "1-7-pairs", "1-18-triples", "1-18-pairs-x"] {
+        for name in ["", "1-18", "3-18-pairs", "1-7-pairs", "1-18-triples", "1-18-pairs-x"] {
             let error = name.parse::<FeatureSchema>().unwrap_err().to_string();
-            assert!(error.contains(name) && error.contains("`1-18-pairs`"), "{error}");
+            assert!(error.contains(name) && error.contains("`2-18-pairs`"), "{error}");
         }
     }
 
@@ -337,6 +341,8 @@ mod tests {
             prop_assert_eq!(owned(fine).coarser((fine, to)), is_coarser.then(|| owned(to)));
             let words = schema(8, Bigrams::Without);
             prop_assert!(owned(fine).coarser((fine, words)).is_none());
+            let first = fine.with_version(SchemaVersion::First);
+            prop_assert!(owned(fine).coarser((fine, first)).is_none());
         }
     }
 }

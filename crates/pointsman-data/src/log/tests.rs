@@ -241,7 +241,7 @@ fn features_stand_in_for_a_text() {
     let dropped: Vec<_> = log.dropped.iter().map(|(why, n)| (why.as_str(), *n)).collect();
     let alone = "the request has features and no text";
     let unknown = format!("{alone}, of a schema that this version does not know");
-    let other = format!("{alone}, of the schema 1-18-words and not 1-18-pairs");
+    let other = format!("{alone}, of the schema 2-18-words and not 2-18-pairs");
     assert_eq!(
         dropped,
         [(unknown.as_str(), 1), (other.as_str(), 1), ("the request has no text", 1)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
-    features::{Bigrams, FeatureSchema},
+    features::{Bigrams, FeatureSchema, SchemaVersion},
     units::len_as_float,
 };
 use pointsman_train::{
@@ -32,6 +32,10 @@ pub(crate) struct LearningFlags {
     /// The binary logarithm of the number of buckets that terms are hashed into, 8 to 20.
     #[arg(long, default_value_t = 18, value_name = "LOG2")]
     pub(crate) buckets: u8,
+    /// The version of the rules that requests are read by: 1 where a log keeps features of version 1
+    /// and no text.
+    #[arg(long, value_name = "1|2")]
+    pub(crate) schema_version: Option<u32>,
     /// The most megabytes that the policy may take; it gets as many buckets as fit.
     #[arg(long, value_name = "MB")]
     pub(crate) max_mb: Option<f64>,
@@ -54,7 +58,12 @@ impl LearningFlags {
     /// The feature schema that was asked for.
     pub(crate) fn schema(&self) -> Result<FeatureSchema> {
         let bigrams = if self.words_only { Bigrams::Without } else { Bigrams::With };
-        FeatureSchema::new(self.buckets, bigrams).context("--buckets")
+        let schema = FeatureSchema::new(self.buckets, bigrams).context("--buckets")?;
+        let Some(number) = self.schema_version else { return Ok(schema) };
+        let Some(version) = SchemaVersion::of_number(number) else {
+            bail!("--schema-version {number}: there are the versions 1 and 2")
+        };
+        Ok(schema.with_version(version))
     }
 
     /// The features in as many buckets as `--max-mb` leaves room for; `rows` are trained on.
@@ -113,6 +122,7 @@ mod tests {
                 doubly_robust: false,
                 words_only: false,
                 buckets: 18,
+                schema_version: None,
                 max_mb,
             };
             let found = flags.fitting(&design, 2, &[0]).map(|found| found.schema().log2_buckets());

@@ -201,10 +201,10 @@ fn answers_are_known_by_their_features_too() {
         Some(AnswerRecord { signs: Vec::new(), ..read_before.clone() }),
         Err("the answer was not kept"),
     );
-    let other = FeaturesRecord { schema: "1-18-words".to_owned(), ..features };
+    let other = FeaturesRecord { schema: "2-18-words".to_owned(), ..features };
     check(
         Some(AnswerRecord { features: Some(other), ..read_before }),
-        Err("the answer has features and no text, of the schema 1-18-words and not 1-18-pairs"),
+        Err("the answer has features and no text, of the schema 2-18-words and not 2-18-pairs"),
     );
     let mut rows = three();
     rows[0].0.answer = Some(AnswerRecord { signs: vec![0.0; 3], ..none });
