@@ -37,9 +37,9 @@ mod screen;
 mod settings_flags;
 #[cfg(feature = "learn")]
 mod standing;
-mod usage;
 #[cfg(feature = "learn")]
 mod trajectories;
+mod usage;
 #[cfg(feature = "learn")]
 mod what_if;
 #[cfg_attr(not(feature = "learn"), expect(dead_code, reason = "learning uses the rest"))]
