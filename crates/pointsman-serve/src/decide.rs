@@ -175,7 +175,8 @@ impl Service {
         let candidate = workspace.candidates()[decision.model];
         let turn = conversation.map(|id| (id, made.turn(&candidate, workspace)));
         desk.drawn_endpoint = candidate.endpoint;
-        self.tally.keep(made.started_ns, |out| made.write_latest(out, self, (desk, ticket.is_some())));
+        self.tally
+            .keep(made.started_ns, |out| made.write_latest(out, self, (desk, ticket.is_some())));
         let fallbacks = made.fallbacks(desk, workspace, around);
         let explanation = (made.body.asks.explain == Explain::Yes).then(|| {
             let of = (workspace.candidates(), workspace.scores());

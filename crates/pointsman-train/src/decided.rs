@@ -191,11 +191,8 @@ impl Decided {
             report: self.report.clone(),
         };
         let Some(lengths) = &self.lengths else { return choice };
-        let choice = Choice {
-            cost_usd: lengths.cost_usd.clone(),
-            length_centre: lengths.centre,
-            ..choice
-        };
+        let choice =
+            Choice { cost_usd: lengths.cost_usd.clone(), length_centre: lengths.centre, ..choice };
         match lengths.own {
             // These rows have nothing to fit a second length to: levels say what they can.
             Some(_) if problem.token_target.is_none() => choice,
