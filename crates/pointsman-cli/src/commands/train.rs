@@ -34,6 +34,7 @@ use pointsman_train::train::{
 };
 use serde_json::{Value, json};
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
