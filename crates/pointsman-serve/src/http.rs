@@ -167,6 +167,13 @@ async fn settle(
     settled.unwrap_or_else(|_| Err(Problem::new(Code::Internal, "the journal's thread ended")))
 }
 
+/// Other calls that are ready decide now, and whoever is back first writes all the records.
+async fn let_others_decide(service: &Service) {
+    if 1 < service.metrics.in_flight.load(Ordering::Relaxed) {
+        tokio::task::yield_now().await;
+    }
+}
+
 async fn route(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
     let answered = async {
         let _in_flight = admit(&service)?;
@@ -175,9 +182,8 @@ async fn route(State(service): State<Arc<Service>>, request: Request<Body>) -> R
             caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
         }
         let answer = service.guarded(|| service.route(&bytes, caller))?;
-        // Other calls that are ready decide now, and whoever is back first writes all the records.
-        if answer.ticket.is_some() && 1 < service.metrics.in_flight.load(Ordering::Relaxed) {
-            tokio::task::yield_now().await;
+        if answer.ticket.is_some() {
+            let_others_decide(&service).await;
         }
         let Told { json, position } =
             service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
@@ -207,7 +213,12 @@ async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -
         if let Some(caller) = caller {
             caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
         }
-        let Told { json, position } = service.guarded(|| service.escalate(&bytes, caller))?;
+        let taken = service.guarded(|| service.escalate(&bytes, caller))?;
+        if taken.waits() {
+            let_others_decide(&service).await;
+        }
+        let Told { json, position } =
+            service.guarded(|| service.tell_step(taken, (&bytes[..], caller)))?;
         settle(&service, (service.settings.journal.decisions, position)).await?;
         Ok(json)
     };

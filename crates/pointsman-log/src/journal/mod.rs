@@ -11,6 +11,7 @@
 //! arguments. The format stands in `docs/journal-v1.md`.
 
 mod commit;
+mod earlier;
 mod error;
 mod gather;
 mod index;
@@ -35,6 +36,7 @@ use std::{
 pub(crate) use self::index::uuid;
 use self::{commit::Commit, gather::Batch, lock::Lock, tail::Tail};
 pub use self::{
+    earlier::Earlier,
     error::{AppendError, OpenError, SyncError},
     gather::Ticket,
     reader::{Damage, ReadError, Reader, read},

@@ -29,8 +29,7 @@ use pointsman_core::{
 };
 use pointsman_log::{
     body::{AnswerBody, ChatBody, Explain, Explore},
-    journal::{AppendError, Ticket},
-    record::DecisionRecord,
+    journal::{AppendError, Earlier, Ticket},
 };
 
 mod telling;
@@ -40,7 +39,7 @@ use telling::Telling;
 /// An answer in hand, and its cascade so far.
 struct Hand<'a, 't> {
     answer: &'a Answer<'t>,
-    earlier: &'a DecisionRecord,
+    earlier: &'a Earlier,
     /// Who gave it.
     name: &'a str,
     /// Its place in the policy; beyond the last where the policy does not have it.
@@ -61,9 +60,11 @@ struct Drawn {
 }
 
 /// A step that must not be told before its record is written.
-struct Taken {
+#[derive(Debug)]
+pub(crate) struct Taken {
     json: Vec<u8>,
     ticket: Option<Ticket>,
+    started_ns: u64,
     /// The model that is to be called, if one is, with its expected cost.
     called: Option<(usize, Option<Usd>)>,
     is_explored: bool,
@@ -72,14 +73,26 @@ struct Taken {
 }
 
 impl Service {
-    /// Decides what to do with an answer, writes that down and tells it.
+    /// Decides what to do with an answer and hands that to the journal.
     ///
     /// # Errors
     /// [`Problem`] for a body that is no request with an answer, a policy that reads no answers, a
     /// decision that is not known here, and an objective that is not known.
-    pub(crate) fn escalate(&self, bytes: &[u8], caller: Option<&Caller>) -> Result<Told, Problem> {
+    pub(crate) fn escalate(&self, bytes: &[u8], caller: Option<&Caller>) -> Result<Taken, Problem> {
         let started_ns = (self.effects.elapsed_ns)();
-        let taken = self.take_step((bytes, caller), (Keep::Record, started_ns))?;
+        self.take_step((bytes, caller), (Keep::Record, started_ns))
+    }
+
+    /// Tells a step once its record is written, as [`Self::tell`] tells a first decision.
+    ///
+    /// # Errors
+    /// [`Problem`] where a step that is not logged is to be refused.
+    pub(crate) fn tell_step(
+        &self,
+        taken: Taken,
+        (bytes, caller): (&[u8], Option<&Caller>),
+    ) -> Result<Told, Problem> {
+        let started_ns = taken.started_ns;
         let fate = match (&self.journal, &taken.ticket) {
             (Some(journal), Some(ticket)) => Some(journal.settle(ticket)),
             (Some(_) | None, Some(_) | None) => None,
@@ -99,7 +112,7 @@ impl Service {
         if position.is_none() {
             up(&self.metrics.n_unlogged);
         }
-        let Taken { json, ticket: _, called, is_explored, turn } = taken;
+        let Taken { json, ticket: _, started_ns: _, called, is_explored, turn } = taken;
         up(&self.metrics.n_steps);
         if is_explored {
             up(&self.metrics.n_explored);
@@ -140,7 +153,8 @@ impl Service {
         let (request, answer) = (body.to_request(), given.to_answer());
         let name = given.served_model.as_deref().unwrap_or(earlier.drawn.as_str());
         let known = loaded.models.iter().position(|model| model.name == name);
-        let (cost, spent_from) = cost_of(&given, &earlier, (name, known), loaded);
+        let expected = || self.expected_cost(&earlier.id, name);
+        let (cost, spent_from) = cost_of(&given, known, loaded, expected);
         let before = earlier.spent_usd.and_then(|dollars| Usd::from_dollars(dollars).ok());
         let hand = Hand {
             answer: &answer,
@@ -186,19 +200,33 @@ impl Service {
         }))
     }
 
+    /// What a model's answer had been expected to cost when it was decided to call it.
+    fn expected_cost(&self, id: &str, model: &str) -> Option<Usd> {
+        let decision = self.journal.as_ref()?.decision(id)?;
+        let candidate = decision.candidates.iter().find(|candidate| candidate.model == model)?;
+        Usd::from_dollars(candidate.cost_usd?).ok()
+    }
+
     /// The decision that an answer belongs to.
-    fn earlier(&self, id: &str, caller: Option<&Caller>) -> Result<Box<DecisionRecord>, Problem> {
+    fn earlier(&self, id: &str, caller: Option<&Caller>) -> Result<Earlier, Problem> {
         let Some(journal) = &self.journal else {
             let message = "this service keeps no journal, so it knows no decisions";
             return Err(Problem::new(Code::UnknownDecision, message));
         };
-        let is_callers = |decision: &DecisionRecord| {
+        let is_callers = |decision: &Earlier| {
             caller.is_none_or(|caller| decision.tenant.as_deref() == Some(&caller.key.name))
         };
-        journal.decision(id).filter(|decision| is_callers(decision)).ok_or_else(|| {
+        journal.earlier(id).filter(|decision| is_callers(decision)).ok_or_else(|| {
             let message = AppendError::UnknownDecision { id: id.to_owned() };
             Problem::new(Code::UnknownDecision, message.to_string())
         })
+    }
+}
+
+impl Taken {
+    /// Whether its record waits to be written.
+    pub(crate) const fn waits(&self) -> bool {
+        self.ticket.is_some()
     }
 }
 
@@ -206,9 +234,9 @@ impl Service {
 /// the model's providers, or what had been expected of it.
 fn cost_of(
     given: &AnswerBody<'_>,
-    earlier: &DecisionRecord,
-    (name, model): (&str, Option<usize>),
+    model: Option<usize>,
     loaded: &Loaded,
+    expected: impl FnOnce() -> Option<Usd>,
 ) -> (Usd, &'static str) {
     if let Some(cost) = given.cost {
         return (cost, "caller");
@@ -224,9 +252,7 @@ fn cost_of(
             return (cost, "usage");
         }
     }
-    let candidate = earlier.candidates.iter().find(|candidate| candidate.model == name);
-    let expected = candidate.and_then(|candidate| candidate.cost_usd);
-    match expected.and_then(|dollars| Usd::from_dollars(dollars).ok()) {
+    match expected() {
         Some(cost) => (cost, "expected"),
         None => (Usd::ZERO, "unknown"),
     }

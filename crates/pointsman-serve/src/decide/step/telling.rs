@@ -59,7 +59,8 @@ impl Telling<'_, '_, '_, '_> {
             }
         };
         let turn = called.and_then(|(model, _)| Some((conversation?, self.turn(model)?)));
-        Taken { json, ticket, called, is_explored: self.drawn.is_explored, turn }
+        let (started_ns, is_explored) = (self.started_ns, self.drawn.is_explored);
+        Taken { json, ticket, started_ns, called, is_explored, turn }
     }
 
     fn drawn_option(&self) -> Option<&EscalationOption> {
