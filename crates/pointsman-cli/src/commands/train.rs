@@ -4,6 +4,7 @@ mod escalation;
 mod learning;
 mod pruning;
 mod steps;
+mod verdict;
 
 pub(crate) use escalation::AnswerFlags;
 pub(crate) use learning::{LearningFlags, Loss};
