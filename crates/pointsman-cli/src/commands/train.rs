@@ -106,6 +106,7 @@ impl Args {
 }
 
 /// What a policy file says about its data.
+#[derive(Clone)]
 pub(crate) struct Source<'a> {
     pub(crate) name: String,
     pub(crate) origin: Origin,
@@ -162,9 +163,8 @@ fn from_table(
     }
     let outcomes = loaded.outcomes(catalog)?;
     let rows: Vec<u32> = (0..u32::try_from(loaded.design.n_rows())?).collect();
-    let design = args.learning.fitting(&loaded.design, loaded.matrix.models.len(), &rows)?;
     let set = TrainingSet {
-        design: &design,
+        design: &loaded.design,
         outcomes: &outcomes,
         groups: &loaded.groups,
         input_tokens: &loaded.input_tokens,
@@ -182,7 +182,7 @@ fn from_table(
     };
     let demands = args.points.demands(&loaded.matrix.models)?;
     let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
-    let (artifact, trained) = learn(&set, &config, source, screen)?;
+    let (artifact, trained) = learn_within(&args.learning, &set, &config, source, screen)?;
     let table = escalation::Table {
         loaded: &loaded,
         paths: &args.table,
@@ -217,9 +217,8 @@ fn from_log(
     }
     let (groups, input_tokens) = loaded.groups_and_tokens();
     let rows: Vec<u32> = (0..u32::try_from(loaded.design.n_rows())?).collect();
-    let design = args.learning.fitting(&loaded.design, models.len(), &rows)?;
     let set = TrainingSet {
-        design: &design,
+        design: &loaded.design,
         outcomes: &outcomes,
         groups: &groups,
         input_tokens: &input_tokens,
@@ -236,7 +235,7 @@ fn from_log(
     };
     let demands = args.points.demands(&models)?;
     let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
-    let (artifact, trained) = learn(&set, &config, source, screen)?;
+    let (artifact, trained) = learn_within(&args.learning, &set, &config, source, screen)?;
     let artifact = match steps::of_log(args, &loaded.log, &options, screen)? {
         Some(steps) => {
             args.answers.add_logged_readers(&artifact, &steps, args.learning.seed, screen)?
@@ -244,6 +243,27 @@ fn from_log(
         None => artifact,
     };
     Ok((artifact, trained))
+}
+
+/// Learns from the features in as many buckets as `--max-mb` leaves room for. How many columns
+/// clusters and lengths take is known after a fit only, so a file that is too large is made again of
+/// half the buckets.
+fn learn_within(
+    flags: &LearningFlags,
+    set: &TrainingSet<'_>,
+    config: &TrainConfig,
+    source: Source<'_>,
+    screen: &Screen,
+) -> Result<(Artifact, Trained)> {
+    let mut design = flags.fitting(set.design, source.models.len(), set.rows)?;
+    loop {
+        let set = TrainingSet { design: &design, ..*set };
+        let learned = learn(&set, config, source.clone(), screen)?;
+        match flags.smaller(&design, learned.0.to_bytes()?.len())? {
+            Some(smaller) => design = Cow::Owned(smaller),
+            None => return Ok(learned),
+        }
+    }
 }
 
 /// Learns, and puts the result into an artifact.

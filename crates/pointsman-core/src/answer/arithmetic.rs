@@ -91,7 +91,7 @@ impl Arithmetic {
     pub(super) fn take(&mut self, token: Token<'_>, rest: &[u8]) {
         match token {
             Token::Number(number) => self.number(number, rest),
-            Token::Word(word) => match operator_named(word) {
+            Token::Word(word, _) => match operator_named(word) {
                 Some(operator) => self.operator(operator),
                 None if self.state == State::Reading && self.level().is_complete() => {}
                 None => self.begin(),
@@ -118,7 +118,8 @@ impl Arithmetic {
     }
 
     fn begin(&mut self) {
-        self.levels = [Level::default(); MOST_LEVELS];
+        // Those above it are begun anew where they are opened.
+        self.levels[0] = Level::default();
         (self.depth, self.n_operators, self.negates) = (0, 0, false);
         self.state = State::Reading;
     }

@@ -4,7 +4,7 @@
 //! away: its own words speak for a choice that it did not take. Of several lists the last counts.
 //! Weakness: choices that stand in one line are not seen.
 
-use super::tokens::{KeySet, Token, Tokens, key_of_number, key_of_word};
+use super::tokens::{KeySet, Token, Tokens, key_of_number};
 
 /// One choice of a list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,9 +43,9 @@ impl Choices {
         let (mut n, mut n_found) = (0_u32, 0_u32);
         for (token, _) in Tokens::new(text) {
             let is_found = match token {
-                Token::Word(word) => {
+                Token::Word(word, key) => {
                     choice.is_none_of_these |= word == b"none";
-                    answer.contains(key_of_word(word))
+                    answer.contains(key)
                 }
                 Token::Number(number) => {
                     let is_found = answer.contains(key_of_number(number.value));
@@ -99,7 +99,7 @@ mod tests {
         let mut words = KeySet::new();
         for (token, _) in Tokens::new(answer.as_bytes()) {
             match token {
-                Token::Word(word) => words.insert(key_of_word(word)),
+                Token::Word(_, key) => words.insert(key),
                 Token::Number(number) => words.insert(key_of_number(number.value)),
                 Token::Mark(_) => false,
             };

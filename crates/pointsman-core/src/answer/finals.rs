@@ -3,7 +3,7 @@
 //! An answer that names several different ones contradicts itself; one that names none did not get
 //! to the end, or was not asked for one.
 
-use super::tokens::{Token, is_letter, key_of_number, key_of_word};
+use super::tokens::{Token, is_letter, key_of_number};
 
 /// What an answer ends in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,7 +68,7 @@ impl Finals {
         self.n_hashes =
             if token == Token::Mark(b'#') { self.n_hashes.saturating_add(1) } else { 0 };
         let is_announced = match self.before {
-            Before::Answer => matches!(token, Token::Word(b"is") | Token::Mark(b':')),
+            Before::Answer => matches!(token, Token::Word(b"is", _) | Token::Mark(b':')),
             Before::Boxed => token == Token::Mark(b'{'),
             Before::Other => self.n_hashes == 4,
         };
@@ -76,9 +76,9 @@ impl Finals {
             self.armed = REACH;
         }
         self.before = match token {
-            Token::Word(b"answer") => Before::Answer,
-            Token::Word(b"boxed") => Before::Boxed,
-            Token::Word(_) | Token::Number(_) | Token::Mark(_) => Before::Other,
+            Token::Word(b"answer", _) => Before::Answer,
+            Token::Word(b"boxed", _) => Before::Boxed,
+            Token::Word(..) | Token::Number(_) | Token::Mark(_) => Before::Other,
         };
     }
 
@@ -92,9 +92,9 @@ impl Finals {
             Token::Number(number) => {
                 self.found(Final::Number(number.value), key_of_number(number.value));
             }
-            Token::Word(word) if 1 < self.armed && is_passed_over(word, rest) => self.armed -= 1,
-            Token::Word(&[letter]) => self.found(Final::Letter(letter), u64::from(letter)),
-            Token::Word(word) => self.found(Final::Word, key_of_word(word)),
+            Token::Word(word, _) if 1 < self.armed && is_passed_over(word, rest) => self.armed -= 1,
+            Token::Word(&[letter], _) => self.found(Final::Letter(letter), u64::from(letter)),
+            Token::Word(_, key) => self.found(Final::Word, key),
             Token::Mark(_) => self.armed -= 1,
         }
     }

@@ -31,7 +31,7 @@ use choices::Choices;
 use finals::{Final, Finals};
 use signs::Signs;
 use std::borrow::Cow;
-use tokens::{KeySet, Token, Tokens, key_of_number, key_of_word};
+use tokens::{KeySet, Token, Tokens, key_of_number};
 use wording::Wording;
 
 /// The last user message is searched for choices and numbers in its last bytes only.
@@ -265,10 +265,10 @@ impl AnswerExtractor {
             reading.arithmetic.take(token, rest);
             reading.finals.take(token, rest);
             match token {
-                Token::Word(word) => {
+                Token::Word(_, key) => {
                     reading.n_words += 1;
-                    reading.wording.take(word);
-                    self.words.insert(key_of_word(word));
+                    reading.wording.take(key);
+                    self.words.insert(key);
                 }
                 Token::Number(number) => {
                     let key = key_of_number(number.value);
@@ -297,17 +297,17 @@ impl AnswerExtractor {
         self.question.extend(text[start..].bytes().map(|byte| byte.to_ascii_lowercase()));
         let mut asked = Asked {
             n_bytes: self.question.len(),
-            n_bytes_of_other_script: self.question.iter().filter(|it| !it.is_ascii()).count(),
+            n_bytes_of_other_script: n_bytes_of_other_script(&self.question),
             ..Asked::default()
         };
         for line in self.question.split(|&byte| byte == b'\n') {
             asked.choices.take(line, &self.words);
             for (token, _) in Tokens::new(line) {
                 match token {
-                    Token::Word(word) => {
+                    Token::Word(_, key) => {
                         asked.n_words += 1;
-                        asked.n_words_used += u64::from(self.words.contains(key_of_word(word)));
-                        asked.wording.take(word);
+                        asked.n_words_used += u64::from(self.words.contains(key));
+                        asked.wording.take(key);
                     }
                     Token::Number(number) => {
                         let key = key_of_number(number.value);
@@ -322,6 +322,12 @@ impl AnswerExtractor {
         }
         asked
     }
+}
+
+/// Bytes outside ASCII.
+fn n_bytes_of_other_script(text: &[u8]) -> usize {
+    // Most texts have none, and that is faster to find out than to count.
+    if text.is_ascii() { 0 } else { text.iter().filter(|byte| !byte.is_ascii()).count() }
 }
 
 impl Reading {

@@ -5,6 +5,7 @@ use super::{
     choices::Choice,
     finals::Final,
     json::{self, Kind},
+    n_bytes_of_other_script,
     wording::N_MANNERS,
 };
 use crate::{
@@ -228,8 +229,7 @@ impl Signs<'_, '_, '_> {
     /// By how much the shares of bytes outside ASCII differ in the answer and in the prompt.
     fn share_of_other_script(&self) -> f64 {
         let share = |n_other: usize, n: usize| len_as_float(n_other) / len_as_float(n.max(1));
-        let n_other = |text: &[u8]| text.iter().filter(|byte| !byte.is_ascii()).count();
-        let answered = share(n_other(self.lowered), self.lowered.len());
+        let answered = share(n_bytes_of_other_script(self.lowered), self.lowered.len());
         let question = self.asked.n_bytes;
         if self.lowered.is_empty() || question == 0 {
             return 0.0;
@@ -283,6 +283,9 @@ impl Row {
 /// How many code fences a text opens and closes.
 fn n_fences(text: &[u8]) -> usize {
     let (mut n, mut n_in_a_row) = (0, 0_usize);
+    if !text.contains(&b'`') {
+        return n;
+    }
     for &byte in text {
         n_in_a_row = if byte == b'`' { n_in_a_row + 1 } else { 0 };
         if n_in_a_row == 3 {

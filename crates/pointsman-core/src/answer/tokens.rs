@@ -3,8 +3,8 @@
 /// A piece of text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'t> {
-    /// A run of letters and of bytes outside ASCII.
-    Word(&'t [u8]),
+    /// A run of letters and of bytes outside ASCII, and its [`key_of_word`].
+    Word(&'t [u8], u64),
     /// Digits, perhaps grouped by commas, perhaps with decimals.
     Number(Number),
     /// Any other byte that is not blank; a line feed is one.
@@ -58,8 +58,8 @@ impl<'t> Iterator for Tokens<'t> {
             let (number, length) = number(text);
             (Token::Number(number), length)
         } else if is_letter(first) {
-            let length = text.iter().take_while(|byte| is_letter(**byte)).count();
-            (Token::Word(&text[..length]), length)
+            let (length, key) = word(text);
+            (Token::Word(&text[..length], key), length)
         } else {
             (Token::Mark(first), 1)
         };
@@ -67,6 +67,49 @@ impl<'t> Iterator for Tokens<'t> {
         Some((token, self.rest))
     }
 }
+
+/// The length of the word that a text begins with, and its key. Eight bytes are looked at together:
+/// how long the next word is cannot be foretold, so a loop over its bytes would be left by surprise.
+#[inline]
+fn word(text: &[u8]) -> (usize, u64) {
+    let Some(first) = text.first_chunk::<8>() else { return long_word(text) };
+    let bytes = u64::from_le_bytes(*first);
+    let others = !letters(bytes) & HIGH_BITS;
+    if others == 0 {
+        return long_word(text);
+    }
+    let n_bits = others.trailing_zeros() & !7;
+    let length = (n_bits / 8) as usize;
+    (length, mix(WORD_SEED ^ length as u64 ^ (bytes & ((1 << n_bits) - 1))))
+}
+
+fn long_word(text: &[u8]) -> (usize, u64) {
+    let mut length = 0;
+    while let Some(eight) = text[length..].first_chunk::<8>() {
+        let others = !letters(u64::from_le_bytes(*eight)) & HIGH_BITS;
+        if others != 0 {
+            length += (others.trailing_zeros() / 8) as usize;
+            return (length, key_of_word(&text[..length]));
+        }
+        length += 8;
+    }
+    length += text[length..].iter().take_while(|byte| is_letter(**byte)).count();
+    (length, key_of_word(&text[..length]))
+}
+
+/// Of each of eight bytes the highest bit: whether [`is_letter`] says so of it.
+fn letters(bytes: u64) -> u64 {
+    let low = bytes & !HIGH_BITS;
+    let from_a = low + (0x80 - u64::from(b'a')) * EACH_BYTE;
+    let beyond_z = low + (0x7f - u64::from(b'z')) * EACH_BYTE;
+    ((from_a & !beyond_z) | bytes) & HIGH_BITS
+}
+
+/// A one in each of eight bytes.
+const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
+
+/// The highest bit of each of eight bytes.
+const HIGH_BITS: u64 = 0x80 * EACH_BYTE;
 
 /// The number that a text begins with, and its length.
 fn number(text: &[u8]) -> (Number, usize) {
@@ -90,15 +133,20 @@ fn number(text: &[u8]) -> (Number, usize) {
     (Number { value: value / POWERS_OF_TEN[n_decimals], n_decimals }, length)
 }
 
-/// A number that stands for a word, equal for equal words.
-pub(super) fn key_of_word(word: &[u8]) -> u64 {
-    word.chunks(8).fold(WORD_SEED ^ word.len() as u64, |key, chunk| {
-        let mut bytes = [0; 8];
-        for (byte, letter) in bytes.iter_mut().zip(chunk) {
-            *byte = *letter;
-        }
-        mix(key ^ u64::from_le_bytes(bytes))
-    })
+/// A number that stands for a word, equal for equal words; never zero for words of up to eight
+/// bytes.
+pub(super) const fn key_of_word(word: &[u8]) -> u64 {
+    let (mut key, mut rest) = (WORD_SEED ^ word.len() as u64, word);
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        key = mix(key ^ u64::from_le_bytes(*chunk));
+        rest = after;
+    }
+    let (mut bytes, mut at) = (0, 0);
+    while at < rest.len() {
+        bytes |= (rest[at] as u64) << (8 * at);
+        at += 1;
+    }
+    if rest.is_empty() { key } else { mix(key ^ bytes) }
 }
 
 /// The same for numbers; `1.50` is `1.5`.
@@ -111,7 +159,7 @@ const WORD_SEED: u64 = 0xa54f_f53a_5f1d_36f1;
 const NUMBER_SEED: u64 = 0x510e_527f_ade6_82d1;
 
 /// A product whose high half depends on all bits below it, folded down.
-fn mix(value: u64) -> u64 {
+const fn mix(value: u64) -> u64 {
     let product = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     product ^ (product >> 29)
 }
@@ -156,11 +204,16 @@ impl KeySet {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[track_caller]
     fn check(text: &str, expected: &[Token<'_>]) {
         let found: Vec<Token<'_>> = Tokens::new(text.as_bytes()).map(|(token, _)| token).collect();
         assert_eq!(found, expected, "{text:?}");
+    }
+
+    fn word(letters: &'static [u8]) -> Token<'static> {
+        Token::Word(letters, key_of_word(letters))
     }
 
     fn number(value: f64, n_decimals: usize) -> Token<'static> {
@@ -169,18 +222,18 @@ mod tests {
 
     #[test]
     fn texts_fall_into_words_numbers_and_marks() {
-        use Token::{Mark, Word};
+        use Token::Mark;
         check("", &[]);
-        check("two eggs.", &[Word(b"two"), Word(b"eggs"), Mark(b'.')]);
-        check("1,250.50 m", &[number(1250.5, 2), Word(b"m")]);
+        check("two eggs.", &[word(b"two"), word(b"eggs"), Mark(b'.')]);
+        check("1,250.50 m", &[number(1250.5, 2), word(b"m")]);
         check("1,2", &[number(1.0, 0), Mark(b','), number(2.0, 0)]);
         check("1,2345", &[number(1.0, 0), Mark(b','), number(2345.0, 0)]);
         check(
             "3. then\n4m",
-            &[number(3.0, 0), Mark(b'.'), Word(b"then"), Mark(b'\n'), number(4.0, 0), Word(b"m")],
+            &[number(3.0, 0), Mark(b'.'), word(b"then"), Mark(b'\n'), number(4.0, 0), word(b"m")],
         );
-        check("v2.1.3", &[Word(b"v"), number(2.1, 1), Mark(b'.'), number(3.0, 0)]);
-        check("2×3", &[number(2.0, 0), Word("×".as_bytes()), number(3.0, 0)]);
+        check("v2.1.3", &[word(b"v"), number(2.1, 1), Mark(b'.'), number(3.0, 0)]);
+        check("2×3", &[number(2.0, 0), word("×".as_bytes()), number(3.0, 0)]);
     }
 
     #[test]
@@ -193,6 +246,25 @@ mod tests {
                 panic!("{found:?}");
             };
             assert!(value.is_finite());
+        }
+    }
+
+    proptest! {
+        /// Words are what a loop over their bytes finds, with the key that they have alone.
+        #[test]
+        fn eight_bytes_are_looked_at_as_one(text in prop::collection::vec(any::<u8>(), 0..40)) {
+            let text: Vec<u8> = text.iter().map(u8::to_ascii_lowercase).collect();
+            for (token, rest) in Tokens::new(&text) {
+                if let Token::Word(letters, key) = token {
+                    prop_assert!(letters.iter().all(|byte| is_letter(*byte)));
+                    prop_assert!(!rest.first().is_some_and(|byte| is_letter(*byte)));
+                    prop_assert_eq!(key, key_of_word(letters));
+                }
+            }
+            for chunk in text.as_chunks::<8>().0 {
+                let expected = chunk.map(|byte| if is_letter(byte) { 0x80 } else { 0 });
+                prop_assert_eq!(letters(u64::from_le_bytes(*chunk)).to_le_bytes(), expected);
+            }
         }
     }
 

@@ -4,6 +4,8 @@
 //! quality is learned. Weakness: the lists are English, and a language is only told from another
 //! by its commonest words.
 
+use super::tokens::key_of_word;
+
 /// What a word does in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Manner {
@@ -57,19 +59,17 @@ const N_LANGUAGES: usize = 6;
 const LEAST_WORDS: u32 = 3;
 
 impl Wording {
-    /// Takes the next word, in small letters.
-    pub(super) fn take(&mut self, word: &[u8]) {
-        let manner = match manner_of(word) {
-            None if self.comes_after_not && word == b"sure" => Some(Manner::Hedging),
-            manner => manner,
-        };
-        if let Some(manner) = manner {
+    /// Takes the next word by its [`key_of_word`], of small letters.
+    pub(super) fn take(&mut self, key: u64) {
+        let Known { key: _, manner, language } = KNOWN[place(&KNOWN, key)];
+        let is_unsure = self.comes_after_not && key == SURE;
+        if let Some(manner) = if is_unsure { Some(Manner::Hedging) } else { manner } {
             self.n_by_manner[manner as usize] += 1;
         }
-        if let Some(language) = language_of(word) {
+        if let Some(language) = language {
             self.n_by_language[language as usize] += 1;
         }
-        self.comes_after_not = word == b"not";
+        self.comes_after_not = key == NOT;
     }
 
     /// The language that most common words are of, where there are some and they are mostly of it.
@@ -83,36 +83,122 @@ impl Wording {
     }
 }
 
-fn manner_of(word: &[u8]) -> Option<Manner> {
-    match word {
-        b"perhaps" | b"maybe" | b"might" | b"probably" | b"possibly" | b"likely" | b"seems"
-        | b"seem" | b"appears" | b"guess" | b"unclear" | b"unsure" | b"uncertain" | b"suggest"
-        | b"suggests" | b"could" => Some(Manner::Hedging),
-        b"approximately" | b"closest" | b"roughly" | b"estimate" | b"assume" | b"assuming"
-        | b"assumption" | b"about" | b"nearest" => Some(Manner::Approximating),
-        b"however" | b"but" | b"although" | b"though" | b"instead" => Some(Manner::Contrasting),
-        b"wait" | b"mistake" | b"error" | b"incorrect" | b"wrong" | b"actually" | b"recheck"
-        | b"typo" => Some(Manner::Correcting),
-        b"cannot" | b"unable" | b"impossible" | b"sorry" | b"insufficient" | b"missing"
-        | b"apologize" => Some(Manner::Refusing),
-        b"none" | b"neither" => Some(Manner::Denying),
-        b"therefore" | b"thus" | b"hence" | b"so" => Some(Manner::Concluding),
-        b"since" | b"because" => Some(Manner::Arguing),
-        b"let" | b"suppose" | b"denote" => Some(Manner::Supposing),
-        _ => None,
-    }
+/// Words by what they do, in small letters.
+const MANNERS: &[(Manner, &[&[u8]])] = &[
+    (
+        Manner::Hedging,
+        &[
+            b"perhaps",
+            b"maybe",
+            b"might",
+            b"probably",
+            b"possibly",
+            b"likely",
+            b"seems",
+            b"seem",
+            b"appears",
+            b"guess",
+            b"unclear",
+            b"unsure",
+            b"uncertain",
+            b"suggest",
+            b"suggests",
+            b"could",
+        ],
+    ),
+    (
+        Manner::Approximating,
+        &[
+            b"approximately",
+            b"closest",
+            b"roughly",
+            b"estimate",
+            b"assume",
+            b"assuming",
+            b"assumption",
+            b"about",
+            b"nearest",
+        ],
+    ),
+    (Manner::Contrasting, &[b"however", b"but", b"although", b"though", b"instead"]),
+    (
+        Manner::Correcting,
+        &[b"wait", b"mistake", b"error", b"incorrect", b"wrong", b"actually", b"recheck", b"typo"],
+    ),
+    (
+        Manner::Refusing,
+        &[b"cannot", b"unable", b"impossible", b"sorry", b"insufficient", b"missing", b"apologize"],
+    ),
+    (Manner::Denying, &[b"none", b"neither"]),
+    (Manner::Concluding, &[b"therefore", b"thus", b"hence", b"so"]),
+    (Manner::Arguing, &[b"since", b"because"]),
+    (Manner::Supposing, &[b"let", b"suppose", b"denote"]),
+];
+
+/// Common words by the language that they are of.
+const COMMON: &[(Language, &[&[u8]])] = &[
+    (Language::English, &[b"the", b"of", b"and", b"is", b"to", b"that", b"with"]),
+    (Language::French, &[b"les", b"est", b"et", b"une", b"dans", b"pour", b"du"]),
+    (Language::German, &[b"der", b"und", b"das", b"ist", b"nicht", b"ein", b"eine"]),
+    (Language::Italian, &[b"il", b"che", b"di", b"della", b"sono", b"gli"]),
+    (Language::Portuguese, &[b"n\xc3\xa3o", b"uma", b"os", b"em", b"dos", b"com"]),
+    (Language::Spanish, &[b"el", b"los", b"y", b"las", b"por", b"del"]),
+];
+
+/// What is known of a word.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    key: u64,
+    manner: Option<Manner>,
+    language: Option<Language>,
 }
 
-fn language_of(word: &[u8]) -> Option<Language> {
-    match word {
-        b"the" | b"of" | b"and" | b"is" | b"to" | b"that" | b"with" => Some(Language::English),
-        b"les" | b"est" | b"et" | b"une" | b"dans" | b"pour" | b"du" => Some(Language::French),
-        b"der" | b"und" | b"das" | b"ist" | b"nicht" | b"ein" | b"eine" => Some(Language::German),
-        b"il" | b"che" | b"di" | b"della" | b"sono" | b"gli" => Some(Language::Italian),
-        b"n\xc3\xa3o" | b"uma" | b"os" | b"em" | b"dos" | b"com" => Some(Language::Portuguese),
-        b"el" | b"los" | b"y" | b"las" | b"por" | b"del" => Some(Language::Spanish),
-        _ => None,
+/// Nothing is known of a word whose slot is this; no listed word has the key zero.
+const VACANT: Known = Known { key: 0, manner: None, language: None };
+
+/// So many that most words that are not listed meet a vacant slot at once.
+const N_SLOTS: usize = 1024;
+
+/// Every listed word in the first slot from its key's on that was vacant.
+static KNOWN: [Known; N_SLOTS] = known_words();
+
+const SURE: u64 = key_of_word(b"sure");
+const NOT: u64 = key_of_word(b"not");
+
+const fn known_words() -> [Known; N_SLOTS] {
+    let mut slots = [VACANT; N_SLOTS];
+    let mut list = 0;
+    while list < MANNERS.len() {
+        let (manner, words) = MANNERS[list];
+        let mut at = 0;
+        while at < words.len() {
+            let key = key_of_word(words[at]);
+            slots[place(&slots, key)] = Known { key, manner: Some(manner), language: None };
+            at += 1;
+        }
+        list += 1;
     }
+    list = 0;
+    while list < COMMON.len() {
+        let (language, words) = COMMON[list];
+        let mut at = 0;
+        while at < words.len() {
+            let key = key_of_word(words[at]);
+            slots[place(&slots, key)] = Known { key, manner: None, language: Some(language) };
+            at += 1;
+        }
+        list += 1;
+    }
+    slots
+}
+
+/// Where a word of that key stands, or would stand.
+const fn place(slots: &[Known; N_SLOTS], key: u64) -> usize {
+    let mut slot = (key >> (64 - N_SLOTS.trailing_zeros())) as usize;
+    while slots[slot].key != key && slots[slot].key != 0 {
+        slot = (slot + 1) % N_SLOTS;
+    }
+    slot
 }
 
 #[cfg(test)]
@@ -125,11 +211,23 @@ mod tests {
     fn wording_of(text: &str) -> Wording {
         let mut wording = Wording::default();
         for (token, _) in Tokens::new(text.as_bytes()) {
-            if let Token::Word(word) = token {
-                wording.take(word);
+            if let Token::Word(_, key) = token {
+                wording.take(key);
             }
         }
         wording
+    }
+
+    #[test]
+    fn every_listed_word_is_known() {
+        let manners = MANNERS.iter().flat_map(|(_, words)| *words);
+        let words: Vec<&[u8]> =
+            manners.chain(COMMON.iter().flat_map(|(_, words)| *words)).copied().collect();
+        let n_known = KNOWN.iter().filter(|known| known.key != 0).count();
+        assert_eq!(n_known, words.len(), "each word is listed once, and has a slot");
+        for word in words {
+            assert_eq!(KNOWN[place(&KNOWN, key_of_word(word))].key, key_of_word(word));
+        }
     }
 
     #[test]

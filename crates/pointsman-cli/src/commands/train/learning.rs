@@ -54,6 +54,9 @@ const BYTES_PER_ROW: f64 = 16.0;
 /// What it takes beside that and its terms, roughly.
 const BYTES_OF_THE_REST: f64 = 20_000.0;
 
+/// The binary logarithm of the smallest number of buckets.
+const LEAST_LOG2_BUCKETS: u8 = 8;
+
 impl LearningFlags {
     /// The feature schema that was asked for.
     pub(crate) fn schema(&self) -> Result<FeatureSchema> {
@@ -76,14 +79,27 @@ impl LearningFlags {
         let Some(max_mb) = self.max_mb else { return Ok(Cow::Borrowed(design)) };
         let room = 1e6 * max_mb - BYTES_PER_ROW * len_as_float(rows.len()) - BYTES_OF_THE_REST;
         let is_enough = |log2: &u8| len_as_float((n_models + 3) << log2) <= room;
-        let Some(log2) = (8..=design.schema().log2_buckets()).rev().find(is_enough) else {
+        let Some(log2) =
+            (LEAST_LOG2_BUCKETS..=design.schema().log2_buckets()).rev().find(is_enough)
+        else {
             bail!(
                 "--max-mb {max_mb}: {n_models} models and {} requests do not fit; the least is {:.2}",
                 rows.len(),
-                max_mb + (len_as_float((n_models + 3) << 8) - room) / 1e6
+                max_mb + (len_as_float((n_models + 3) << LEAST_LOG2_BUCKETS) - room) / 1e6
             );
         };
         Ok(Cow::Owned(design.coarser(log2)?))
+    }
+
+    /// The features in half as many buckets, where a file of so many bytes is above `--max-mb`.
+    pub(super) fn smaller(&self, design: &Design, n_bytes: usize) -> Result<Option<Design>> {
+        let n_mb = len_as_float(n_bytes) / 1e6;
+        let Some(max_mb) = self.max_mb.filter(|max_mb| *max_mb < n_mb) else { return Ok(None) };
+        let log2 = design.schema().log2_buckets();
+        if log2 == LEAST_LOG2_BUCKETS {
+            bail!("--max-mb {max_mb}: the smallest file takes {n_mb:.2}");
+        }
+        Ok(Some(design.coarser(log2 - 1)?))
     }
 
     /// The settings of the learner.
