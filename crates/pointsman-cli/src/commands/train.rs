@@ -30,7 +30,10 @@ use pointsman_core::{
     scorer::Scorer,
 };
 use pointsman_train::train::{HeldOutReport, Progress, TrainConfig, Trained, TrainingSet, train};
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 use told::{describe, settings, summary};
 
 /// Flags of `train`.
