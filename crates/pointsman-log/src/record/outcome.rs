@@ -103,6 +103,25 @@ pub enum Scope {
     Episode,
 }
 
+impl OutcomeRecord {
+    /// A grade and nothing else: a usable answer of which no more is known.
+    pub fn grade(decision_id: String, ts_ms: u64, metrics: Vec<MetricRecord>) -> Self {
+        Self {
+            decision_id,
+            ts_ms,
+            served_model: None,
+            provider: None,
+            status: Status::Ok,
+            fallback_from: None,
+            usage: UsageRecord::default(),
+            cost_usd: None,
+            latency_ms: None,
+            ttft_ms: None,
+            metrics,
+        }
+    }
+}
+
 impl UsageRecord {
     /// Whether no count is known.
     pub fn is_empty(&self) -> bool {
