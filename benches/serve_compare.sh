@@ -28,7 +28,6 @@ cat > "$folder/escalate.lua" <<LUA
 local template = io.open("$folder/escalate.json"):read("*a")
 local bodies, at = {}, 0
 function init(args)
-    wrk.init(args)
     local headers = { ["content-type"] = "application/json" }
     for id in io.lines("$folder/ids") do
         bodies[#bodies + 1] = wrk.format("POST", "/escalate", headers, (template:gsub("DECISION_ID", id)))

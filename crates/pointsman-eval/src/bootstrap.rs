@@ -128,7 +128,7 @@ fn mix(mut bits: u64) -> u64 {
 /// A Poisson count of mean one: how many of these 32-bit thresholds the draw reaches. They are
 /// `2³² P(count ≤ k)`, rounded.
 fn poisson(bits: u64) -> f64 {
-    const REACHED: [u64; 11] = [
+    const REACHED: [u32; 11] = [
         1_580_030_169,
         3_160_060_337,
         3_950_075_422,
@@ -141,12 +141,9 @@ fn poisson(bits: u64) -> f64 {
         4_294_966_817,
         4_294_967_253,
     ];
-    let draw = bits >> 32;
-    let mut count = 0.0;
-    for threshold in REACHED {
-        count += f64::from(u8::from(threshold <= draw));
-    }
-    count
+    let draw = u32::try_from(bits >> 32).unwrap_or(u32::MAX);
+    let count: u32 = REACHED.iter().map(|threshold| u32::from(*threshold <= draw)).sum();
+    f64::from(count)
 }
 
 /// Linear interpolation between sorted values, as numpy's default.
