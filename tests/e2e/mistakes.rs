@@ -1,15 +1,16 @@
 //! What people get wrong ends in one sentence that says what to do, exit code 2, and nothing
 //! written.
 
+mod artifacts;
+mod logs;
+mod usage;
+
+use usage::check_usage;
+
 use crate::{
-    golden,
-    tables::{CATALOG, LOG, POLICY, QUICK, TABLE, outcomes, plain_csv, with_line},
+    tables::{CATALOG, LOG, POLICY, QUICK, TABLE, plain_csv, with_line},
     workbench::{Finished, Workbench, root},
 };
-use pointsman_core::artifact::Artifact;
-use pointsman_testkit::{Draws, Stream};
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use std::fs;
 
 /// Runs a command that cannot work: one line of standard error, which holds `expected`, exit code
@@ -39,23 +40,6 @@ fn check_request(arguments: &str, stdin: &[u8], files: &[(&str, &[u8])], expecte
     };
     assert_eq!(names(&before), names(&after), "pointsman {arguments} left something behind");
     assert!(before == after, "pointsman {arguments} changed a file");
-}
-
-/// A command line that cannot be understood: one line of standard error, exit code 2 and nothing
-/// written.
-#[track_caller]
-fn check_usage(arguments: &str, expected: &str) {
-    let csv = plain_csv();
-    let bench = Workbench::with(&[("t.csv", csv.as_bytes()), ("a.safetensors", &POLICY)]);
-    let Finished { code, stdout: _, stderr } = bench.run(arguments);
-    assert_eq!(code, Some(2), "pointsman {arguments}\n{stderr}");
-    assert!(
-        stderr.contains(expected),
-        "pointsman {arguments}\nfound    {stderr}expected {expected}"
-    );
-    let is_one_line = stderr.starts_with("pointsman: ") && stderr.lines().count() == 1;
-    assert!(is_one_line, "pointsman {arguments}\n{stderr}");
-    assert_eq!(bench.files().len(), 2, "pointsman {arguments} left something behind");
 }
 
 /// Trains on a CSV table that is wrong in one line (the header is line 0).
@@ -257,96 +241,6 @@ fn csv_that_does_not_hold_together() {
     check_line(5, "p2,\"Question number 2,fox,1", "`t.csv`");
 }
 
-/// The simulated log with one decision (counted from zero) changed.
-fn log_with(decision: usize, change: impl Fn(&mut Value)) -> String {
-    let mut lines: Vec<String> = LOG.lines().map(str::to_owned).collect();
-    let is_decision = |line: &String| line.contains("\"kind\":\"decision\"");
-    let line = lines.iter_mut().filter(|line| is_decision(line)).nth(decision).unwrap();
-    let mut record: Value = serde_json::from_str(line).unwrap();
-    change(&mut record);
-    *line = record.to_string();
-    lines.join("\n") + "\n"
-}
-
-#[test]
-fn logs_that_contradict_themselves() {
-    let with = |pointer: &str, value: Value| {
-        log_with(4, |record| *record.pointer_mut(pointer).unwrap() = value.clone())
-    };
-    for (log, expected) in [
-        (
-            with("/propensity/value", json!(0)),
-            "decision `r0000004` has 0 as `propensity.value`, which is not in (0, 1]",
-        ),
-        (
-            with("/propensity/value", json!(1.5)),
-            "decision `r0000004` has 1.5 as `propensity.value`",
-        ),
-        (with("/propensity/value", json!(0.5)), "decision `r0000004`"),
-        (with("/propensity/value", json!("NaN")), "line 9"),
-        (with("/drawn", json!("nobody")), "decision `r0000004`"),
-        (with("/candidates/0/probability", json!(0.9)), "decision `r0000004`"),
-        (with("/candidates/0/probability", json!(-0.1)), "decision `r0000004`"),
-        (with("/v", json!(2)), "line 9"),
-        (with("/kind", json!("dream")), "line 9"),
-    ] {
-        let files: [(&str, &[u8]); 2] = [("l.ndjson", log.as_bytes()), ("a.safetensors", &POLICY)];
-        check("train --log l.ndjson --out p.safetensors", &files, expected);
-        check("evaluate --log l.ndjson --policy a.safetensors --json e.json", &files, expected);
-    }
-}
-
-#[test]
-fn a_decision_told_twice_counts_once() {
-    let log = log_with(4, |record| record["id"] = json!("r0000003"));
-    let bench = Workbench::with(&[("l.ndjson", log.as_bytes())]);
-    let said = bench.done(&format!("train --log l.ndjson --out p.safetensors {QUICK}"));
-    assert!(said.contains("399 usable") && said.contains("dropped rows: 1 ("), "{said}");
-}
-
-#[test]
-fn logs_from_which_nothing_can_be_learned() {
-    let decisions_only: String = LOG
-        .lines()
-        .filter(|line| line.contains("\"kind\":\"decision\""))
-        .flat_map(|line| [line, "\n"])
-        .collect();
-    let mut one_model = String::new();
-    for line in LOG.lines() {
-        let mut record: Value = serde_json::from_str(line).unwrap();
-        if record["kind"] == "decision" {
-            record["candidates"] = json!([{"model": "tern-mini", "probability": 1.0}]);
-            record["drawn"] = json!("tern-mini");
-            record["propensity"]["value"] = json!(1.0);
-        } else {
-            record["served_model"] = json!("tern-mini");
-        }
-        one_model += &format!("{record}\n");
-    }
-    let cut: String = LOG.chars().take(LOG.len() - 40).collect();
-    let files: [(&str, &[u8]); 3] = [
-        ("bare.ndjson", decisions_only.as_bytes()),
-        ("one.ndjson", one_model.as_bytes()),
-        ("cut.ndjson", cut.as_bytes()),
-    ];
-    check(
-        "train --log bare.ndjson --out p.safetensors",
-        &files,
-        "none of the 400 rows in `bare.ndjson` can be used",
-    );
-    check(
-        "train --log one.ndjson --out p.safetensors",
-        &files,
-        "`tern-mini`; routing needs at least two",
-    );
-    check(
-        "train --log cut.ndjson --out p.safetensors",
-        &files,
-        "`cut.ndjson` holds a record that cannot be read",
-    );
-    check("train --log one.ndjson --quality-metric stars --out p.safetensors", &files, "stars");
-}
-
 #[test]
 fn catalogs_that_do_not_fit() {
     let without_heron = CATALOG.replace("heron-large", "egret-large");
@@ -468,43 +362,6 @@ fn settings_that_have_no_meaning() {
 }
 
 #[test]
-fn flags_that_do_not_exist() {
-    for (arguments, expected) in [
-        (
-            "train --table t.csv --quality-range 10..0 --out p.safetensors",
-            "is not a range; write it as 0..10",
-        ),
-        (
-            "train --table t.csv --quality-range 5 --out p.safetensors",
-            "is not a range; write it as 0..10",
-        ),
-        ("train --table t.csv --frobnicate --out p.safetensors", "--frobnicate"),
-        ("train --table t.csv", "--out"),
-        ("train --out p.safetensors", "--table"),
-        ("train --table t.csv --log t.csv --out p.safetensors", "cannot be used with"),
-        ("route --policy a.safetensors --explore thompson", "is no explorer; write greedy"),
-        ("route --policy a.safetensors --lambda 1 --min-quality 0.5", "cannot be used with"),
-        ("benchmark t.csv --learner forest", "is no learner"),
-        ("simulate --table t.csv --logger thompson --out l.ndjson", "is none of softmax"),
-        ("benchmark", "<TABLE>"),
-        ("teleport", "`pointsman` has no command `teleport`"),
-        ("catalog shwo", "did you mean `show`?"),
-        ("route --polcy a.safetensors", "did you mean `--policy`?"),
-        ("route --policy", "`--policy <FILE>` has no value"),
-        ("route --policy a.safetensors --policy a.safetensors", "is given more than once"),
-    ] {
-        check_usage(arguments, expected);
-    }
-}
-
-#[test]
-fn nothing_at_all_shows_the_help() {
-    let Finished { code, stdout, stderr } = Workbench::new().run("");
-    assert_eq!((code, stdout.as_str()), (Some(2), ""));
-    assert!(stderr.contains("Usage: pointsman"), "{stderr}");
-}
-
-#[test]
 fn requests_that_cannot_be_read() {
     let files: [(&str, &[u8]); 1] = [("a.safetensors", &POLICY)];
     let cases: [(&[u8], &str); 9] = [
@@ -541,81 +398,4 @@ fn a_scale_is_applied_where_it_is_given() {
         .replace(",100", ",10");
     let bench = Workbench::with(&[("t.csv", csv.as_bytes())]);
     bench.done(&format!("train --table t.csv --quality-range 0..10 --out p.safetensors {QUICK}"));
-}
-
-#[test]
-fn a_cut_artifact_is_refused_at_every_length() {
-    let bytes = golden::bytes();
-    for length in (0..bytes.len()).step_by(97) {
-        assert!(Artifact::from_bytes(&bytes[..length]).is_err(), "accepted {length} bytes");
-    }
-    for length in [0, 7, 8, 100, bytes.len() / 2, bytes.len() - 1] {
-        let files: [(&str, &[u8]); 1] = [("a.safetensors", &bytes[..length])];
-        check("inspect a.safetensors", &files, "a.safetensors: th");
-        check_request("route --policy a.safetensors", b"Hello", &files, "a.safetensors: th");
-    }
-}
-
-#[test]
-fn an_artifact_with_one_wrong_bit_is_refused() {
-    let mut draws = Draws::keyed(2, Stream::Words, &[3]);
-    let mut bytes = golden::bytes();
-    let n_bits = u64::try_from(bytes.len()).unwrap() * 8;
-    for round in 0..3000 {
-        let bit = draws.between(0, n_bits - 1);
-        let at = usize::try_from(bit / 8).unwrap();
-        bytes[at] ^= 1 << (bit % 8);
-        assert!(Artifact::from_bytes(&bytes).is_err(), "accepted bit {bit} wrong");
-        if round % 500 == 0 {
-            let files: [(&str, &[u8]); 1] = [("a.safetensors", &bytes)];
-            check("inspect a.safetensors --json i.json", &files, "a.safetensors: th");
-        }
-        bytes[at] ^= 1 << (bit % 8);
-    }
-}
-
-#[test]
-fn an_artifact_of_another_version_is_refused() {
-    let files = |bytes: &[u8]| [("a.safetensors", bytes.to_vec())];
-    for (from, to, expected) in [
-        (
-            r#"{\"version\":1,"#,
-            r#"{\"version\":9,"#,
-            "feature schema 9, this build has up to 2; train it again",
-        ),
-        (
-            r#"\"format_version\":1"#,
-            r#"\"format_version\":4"#,
-            "format version 4, this build reads 3; train it again",
-        ),
-        (r#"\"log2_buckets\":8"#, r#"\"log2_buckets\":9"#, "does not follow the artifact format"),
-    ] {
-        let forged = forged(from, to);
-        let [(name, bytes)] = files(&forged);
-        check("inspect a.safetensors", &[(name, &bytes)], expected);
-        check_request("route --policy a.safetensors", b"Hello", &[(name, &bytes)], expected);
-        let table = outcomes(0..30);
-        check(
-            "evaluate --table t.ndjson --policy a.safetensors --html e.html",
-            &[(name, &bytes), ("t.ndjson", table.as_bytes())],
-            expected,
-        );
-    }
-}
-
-/// The golden artifact with some text of its header changed, and a digest that holds.
-fn forged(from: &str, to: &str) -> Vec<u8> {
-    let mut bytes = golden::bytes();
-    let place = |bytes: &[u8], text: &str| {
-        bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap()
-    };
-    let at = place(&bytes, from);
-    bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
-    let key = r#"\"sha256\":\""#;
-    let digest = place(&bytes, key) + key.len();
-    bytes[digest..digest + 64].fill(b'0');
-    for (at, byte) in (digest..).step_by(2).zip(Sha256::digest(&bytes)) {
-        bytes[at..at + 2].copy_from_slice(format!("{byte:02x}").as_bytes());
-    }
-    bytes
 }

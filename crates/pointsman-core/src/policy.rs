@@ -26,18 +26,20 @@ mod endpoints;
 mod new_models;
 mod offers;
 mod weigh;
+mod workspace;
+
+pub use workspace::{Candidate, Decision, Workspace};
 
 use crate::{
     catalog::{Catalog, Model},
     circumstances::{Circumstances, Held, Switch},
-    eligibility::Exclusion,
-    explorer::{self, Explorer},
-    features::{Extractor, Features},
-    objective::{Expected, Favour, Objective, OperatingPoint, WeightError, Weights},
+    explorer::Explorer,
+    features::Features,
+    objective::{Favour, Objective, OperatingPoint, WeightError, Weights},
     request::Request,
-    scorer::{Scorer, Scores},
+    scorer::Scorer,
     simd,
-    units::{Probability, Propensity, Tokens, as_float, len_as_float},
+    units::{Probability, Tokens, as_float, len_as_float},
 };
 use endpoints::Asked;
 use new_models::NewModel;
@@ -103,111 +105,6 @@ pub enum PolicyError {
 #[error("none of the {n_models} models may answer this request")]
 pub struct NoEligibleModel {
     n_models: usize,
-}
-
-/// One model's chances in one decision.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Candidate {
-    /// Why it may not answer; `None` for the eligible.
-    pub excluded_by: Option<Exclusion>,
-    /// The cheapest endpoint that may be used, by its place in the catalog.
-    pub endpoint: Option<usize>,
-    /// What is expected of its answer.
-    pub expected: Expected,
-    /// Expected output tokens, where they could be learned.
-    pub output_tokens: Option<f64>,
-    /// In quality points; negative infinity for the excluded.
-    pub utility: f64,
-    /// The probability with which it is drawn.
-    pub probability: f64,
-}
-
-/// One draw.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Decision {
-    /// The drawn model, by its place in [`Policy::models`].
-    pub model: usize,
-    /// The probability with which it had been drawn.
-    pub propensity: Propensity,
-    /// Bytes of the request that were not read because it was too long.
-    pub n_bytes_cut: usize,
-}
-
-/// The buffers of one deciding thread. After the first decisions nothing in it grows.
-#[derive(Debug)]
-pub struct Workspace {
-    extractor: Extractor,
-    scores: Scores,
-    output_tokens: Vec<f64>,
-    cost_usd: Vec<f64>,
-    candidates: Vec<Candidate>,
-    utilities: Vec<f64>,
-    probabilities: Vec<f64>,
-    input_tokens: Tokens,
-}
-
-impl Candidate {
-    /// Nothing is known of it yet.
-    const UNKNOWN: Self = Self {
-        excluded_by: None,
-        endpoint: None,
-        expected: Expected { quality: 0.0, cost: None, latency_ms: None },
-        output_tokens: None,
-        utility: f64::NEG_INFINITY,
-        probability: 0.0,
-    };
-}
-
-impl Workspace {
-    /// Buffers for a policy's decisions, large enough for any request.
-    pub fn new(policy: &Policy) -> Self {
-        let mut extractor = Extractor::new(policy.scorer.schema());
-        extractor.reserve();
-        let n_models = policy.models.len();
-        Self {
-            extractor,
-            scores: Scores::default(),
-            output_tokens: Vec::with_capacity(n_models),
-            cost_usd: Vec::with_capacity(n_models),
-            candidates: Vec::with_capacity(n_models),
-            utilities: Vec::with_capacity(n_models),
-            probabilities: Vec::with_capacity(n_models),
-            input_tokens: Tokens::default(),
-        }
-    }
-
-    /// The prompt's length in the last decision: the caller's count, or the estimate.
-    pub fn input_tokens(&self) -> Tokens {
-        self.input_tokens
-    }
-
-    /// The model at quantile `draw` of the distribution that was made last; `n_bytes_cut` is what
-    /// [`Policy::distribute`] returned.
-    ///
-    /// # Panics
-    /// If no distribution was made: a bug in the caller.
-    pub fn draw(&self, draw: Probability, n_bytes_cut: usize) -> Decision {
-        let model = explorer::model_at(&self.probabilities, draw);
-        let Ok(propensity) = Propensity::new(self.probabilities[model].min(1.0)) else {
-            unreachable!("a drawn model had a probability")
-        };
-        Decision { model, propensity, n_bytes_cut }
-    }
-
-    /// All models' chances in the last decision, in the order of [`Policy::models`].
-    pub fn candidates(&self) -> &[Candidate] {
-        &self.candidates
-    }
-
-    /// The features of the last request whose text was read, by the schema of the policy's scorer.
-    pub fn features(&self) -> Features<'_> {
-        self.extractor.last()
-    }
-
-    /// The scores of the last decision.
-    pub fn scores(&self) -> &Scores {
-        &self.scores
-    }
 }
 
 impl Policy {

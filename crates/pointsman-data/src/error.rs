@@ -1,6 +1,10 @@
 //! Why a table or a log cannot be read or written: one sentence that names the file and the row.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why there is no table and no log. Rows that are merely unusable are counted instead.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -115,6 +119,18 @@ pub enum DataError {
     /// A setting of a simulation that has no meaning.
     #[error("{0}")]
     Simulation(String),
+}
+
+impl DataError {
+    /// [`Self::NothingUsable`], by how many rows each reason left out.
+    pub(crate) fn nothing_usable<'a>(
+        path: &Path,
+        n_rows: u64,
+        dropped: impl Iterator<Item = (&'a str, u64)>,
+    ) -> Self {
+        let reasons: Vec<_> = dropped.map(|(why, n)| format!("{why} ({n})")).collect();
+        Self::NothingUsable { path: path.to_path_buf(), n_rows, reasons: reasons.join(", ") }
+    }
 }
 
 /// What makes rows usable that are not, by why they are not; nothing where that says it already.

@@ -20,7 +20,7 @@ impl ModelNames {
     /// # Errors
     /// [`DataError::TooMany`] at the 65,537th name.
     pub(crate) fn index(&mut self, name: &str) -> Result<u16, DataError> {
-        if let Some(index) = self.known(name) {
+        if let Some(&index) = self.index_of.get(name) {
             return Ok(index);
         }
         let index = u16::try_from(self.names.len())
@@ -30,9 +30,15 @@ impl ModelNames {
         Ok(index)
     }
 
-    /// The index of a name that was met before.
-    pub(crate) fn known(&self, name: &str) -> Option<u16> {
-        self.index_of.get(name).copied()
+    /// As [`Self::index`], for a name that is probably that of `slot`; `slot` is its index afterwards.
+    ///
+    /// # Errors
+    /// As [`Self::index`].
+    pub(crate) fn index_by(&mut self, slot: &mut u16, name: &str) -> Result<u16, DataError> {
+        if self.name(*slot) != Some(name) {
+            *slot = self.index(name)?;
+        }
+        Ok(*slot)
     }
 
     /// The name of an index.

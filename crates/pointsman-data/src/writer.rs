@@ -5,6 +5,7 @@
 
 mod flat;
 mod predictions;
+mod row_groups;
 mod watched;
 
 use std::{

@@ -180,6 +180,25 @@ impl Draft {
     }
 }
 
+/// Adds what `row` gives, or what each row of the `page` that it is gives. A row that gives nothing is
+/// dropped; one of a page is counted as a part of it.
+///
+/// # Errors
+/// [`Dropped`] where a row that is no page gives nothing.
+pub(crate) fn push_rows<R>(
+    row: R,
+    page: Vec<R>,
+    read: impl Fn(R) -> Result<Found, Dropped>,
+    out: &mut Vec<Found>,
+) -> Result<(), Dropped> {
+    if page.is_empty() {
+        out.push(read(row)?);
+        return Ok(());
+    }
+    out.extend(page.into_iter().map(|one| read(one).unwrap_or_else(Found::Dropped)));
+    Ok(())
+}
+
 /// A row that lacks its id.
 pub(crate) fn no_id(detail: &str) -> Dropped {
     Dropped::new(Reason::NO_ID, detail)
@@ -188,23 +207,6 @@ pub(crate) fn no_id(detail: &str) -> Dropped {
 /// A metric of one answer.
 pub(crate) fn metric(name: &str, value: f64, source: Option<String>, scope: Scope) -> MetricRecord {
     MetricRecord { name: name.to_owned(), value, source, scope }
-}
-
-/// An outcome that holds nothing but a grade.
-pub(crate) fn grade(decision_id: String, ts_ms: u64, metrics: Vec<MetricRecord>) -> OutcomeRecord {
-    OutcomeRecord {
-        decision_id,
-        ts_ms,
-        served_model: None,
-        provider: None,
-        status: Status::Ok,
-        fallback_from: None,
-        usage: UsageRecord::default(),
-        cost_usd: None,
-        latency_ms: None,
-        ttft_ms: None,
-        metrics,
-    }
 }
 
 /// A candidate of which no more is known than its probability.

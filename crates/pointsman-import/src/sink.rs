@@ -14,7 +14,7 @@ use pointsman_log::{
 };
 
 use crate::{
-    call::{Call, Found, Score, Target, grade},
+    call::{Call, Found, Score, Target},
     error::ImportError,
     item::{Dropped, Item, Reason},
     known::{Ids, Marks},
@@ -183,7 +183,7 @@ impl<'a> Sink<'a> {
             // A row that was exported again, and was scored meanwhile, brings its scores.
             let metrics = outcome.map(|outcome| outcome.metrics).unwrap_or_default();
             if !metrics.is_empty() && !known.has(Marks::MEASURED) {
-                self.outcome(grade(decision.id, decision.ts_ms, metrics))?;
+                self.outcome(OutcomeRecord::grade(decision.id, decision.ts_ms, metrics))?;
             }
             return Err(Dropped::new(DUPLICATE, ""));
         }
@@ -213,7 +213,7 @@ impl<'a> Sink<'a> {
                 *n = n.saturating_sub(1); // another rule decides, and is counted for it
             }
             let metrics = vec![correction.metric];
-            self.outcome(grade(correction.decision_id, correction.ts_ms, metrics))?;
+            self.outcome(OutcomeRecord::grade(correction.decision_id, correction.ts_ms, metrics))?;
         }
         Ok(())
     }
@@ -226,7 +226,7 @@ impl<'a> Sink<'a> {
         let mut metrics = vec![metric];
         self.name_quality(&mut metrics);
         metrics.extend(by_rule);
-        self.outcome(grade(id, ts_ms, metrics))
+        self.outcome(OutcomeRecord::grade(id, ts_ms, metrics))
     }
 
     fn outcome(&mut self, mut outcome: OutcomeRecord) -> Result<(), Dropped> {

@@ -84,19 +84,7 @@ impl OutcomeRecord {
     }
 
     fn is_only_a_grade(&self) -> bool {
-        let bare = Self {
-            decision_id: self.decision_id.clone(),
-            ts_ms: self.ts_ms,
-            served_model: None,
-            provider: None,
-            status: Status::Ok,
-            fallback_from: None,
-            usage: UsageRecord::default(),
-            cost_usd: None,
-            latency_ms: None,
-            ttft_ms: None,
-            metrics: self.metrics.clone(),
-        };
+        let bare = Self::grade(self.decision_id.clone(), self.ts_ms, self.metrics.clone());
         !self.metrics.is_empty() && *self == bare
     }
 }

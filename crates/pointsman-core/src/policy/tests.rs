@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
     circumstances::{Health, LiveEndpoint, LiveEndpoints},
+    eligibility::Exclusion,
     explorer::Rule,
+    features::Extractor,
     newcomers::Newcomers,
     objective::Weights,
     request::{EndpointChoice, EndpointSort, OtherProviders},

@@ -74,17 +74,13 @@ impl Decisions for LogBuilder<'_> {
         probability: f64,
         slot: &mut u16,
     ) -> Result<(), DataError> {
-        if self.models.name(*slot) != Some(model) {
-            *slot = self.models.index(model)?;
-        }
-        self.candidates.push((*slot, probability));
+        let index = self.models.index_by(slot, model)?;
+        self.candidates.push((index, probability));
         Ok(())
     }
 
     fn add_damage(&mut self, damage: Damage) {
-        self.damage.n_lines += damage.n_lines;
-        self.damage.n_bytes += damage.n_bytes;
-        self.damage.n_missing_segments += damage.n_missing_segments;
+        self.damage += damage;
     }
 
     fn push(
@@ -224,13 +220,8 @@ impl<'f> LogBuilder<'f> {
             return Err(DataError::Empty { path: path.to_path_buf() });
         }
         if self.rows.is_empty() {
-            let reasons: Vec<_> =
-                self.dropped.iter().map(|(why, n)| format!("{why} ({n})")).collect();
-            return Err(DataError::NothingUsable {
-                path: path.to_path_buf(),
-                n_rows: self.n_decisions_read,
-                reasons: reasons.join(", "),
-            });
+            let dropped = self.dropped.iter().map(|(why, n)| (why.as_str(), *n));
+            return Err(DataError::nothing_usable(path, self.n_decisions_read, dropped));
         }
         let (models, sorted_index) = sorted(self.models.all());
         let place = |model: u16| sorted_index.get(usize::from(model)).copied().unwrap_or(0);

@@ -145,10 +145,8 @@ impl Decisions for TrajectoryBuilder<'_> {
         probability: f64,
         slot: &mut u16,
     ) -> Result<(), DataError> {
-        if self.models.name(*slot) != Some(model) {
-            *slot = self.models.index(model)?;
-        }
-        self.candidates.push((*slot, probability));
+        let index = self.models.index_by(slot, model)?;
+        self.candidates.push((index, probability));
         Ok(())
     }
 
@@ -182,9 +180,7 @@ impl Decisions for TrajectoryBuilder<'_> {
     }
 
     fn add_damage(&mut self, damage: Damage) {
-        self.damage.n_lines += damage.n_lines;
-        self.damage.n_bytes += damage.n_bytes;
-        self.damage.n_missing_segments += damage.n_missing_segments;
+        self.damage += damage;
     }
 }
 
@@ -376,17 +372,10 @@ impl<'f> TrajectoryBuilder<'f> {
         found.log.n_missing_segments = self.damage.n_missing_segments;
         found.log.digest = self.digest.hex();
         if found.log.rows.is_empty() {
-            let stray = (found.n_stray_steps, "a step that no first decision leads to".to_owned());
-            let dropped = found.log.dropped.iter().map(|(why, n)| (*n, why.clone()));
-            let reasons: Vec<_> = dropped
-                .chain(std::iter::once(stray).filter(|(n, _)| 0 < *n))
-                .map(|(n, why)| format!("{why} ({n})"))
-                .collect();
-            return Err(DataError::NothingUsable {
-                path: path.to_path_buf(),
-                n_rows: self.n_decisions_read,
-                reasons: reasons.join(", "),
-            });
+            let stray = ("a step that no first decision leads to", found.n_stray_steps);
+            let dropped = found.log.dropped.iter().map(|(why, n)| (why.as_str(), *n));
+            let dropped = dropped.chain(std::iter::once(stray).filter(|(_, n)| 0 < *n));
+            return Err(DataError::nothing_usable(path, self.n_decisions_read, dropped));
         }
         Ok(found)
     }

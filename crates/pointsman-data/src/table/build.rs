@@ -13,7 +13,7 @@ use crate::{
     columns::MessagesColumn,
     error::DataError,
     hash::{Folder, RowDigest, bytes_group},
-    model_names::ModelNames,
+    model_names::{ModelNames, sorted},
     scale::{Place, Scale, count, not_negative, whole},
     text::{ROLES, request_of},
 };
@@ -185,22 +185,10 @@ impl<'f> TableBuilder<'f> {
         let dropped: BTreeMap<String, u64> =
             self.dropped.iter().map(|(&reason, &n)| (reason.to_owned(), n)).collect();
         if self.outcomes.is_empty() {
-            let reasons: Vec<_> = dropped.iter().map(|(why, n)| format!("{why} ({n})")).collect();
-            return Err(DataError::NothingUsable {
-                path: path.to_path_buf(),
-                n_rows: self.n_rows_read,
-                reasons: reasons.join(", "),
-            });
+            let dropped = dropped.iter().map(|(why, n)| (why.as_str(), *n));
+            return Err(DataError::nothing_usable(path, self.n_rows_read, dropped));
         }
-        let mut models = self.models.all().to_vec();
-        models.sort_unstable();
-        let mut sorted_index = vec![0u16; models.len()];
-        for (index, model) in (0u16..).zip(&models) {
-            let appeared = self.models.known(model).map(usize::from);
-            if let Some(slot) = appeared.and_then(|appeared| sorted_index.get_mut(appeared)) {
-                *slot = index;
-            }
-        }
+        let (models, sorted_index) = sorted(self.models.all());
         for outcome in &mut self.outcomes {
             outcome.model = sorted_index.get(usize::from(outcome.model)).copied().unwrap_or(0);
         }

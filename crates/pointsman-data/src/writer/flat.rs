@@ -4,17 +4,16 @@ use pointsman_log::record::{
     CandidateRecord, DecisionRecord, MessageRecord, OutcomeRecord, PropensityKind, RoleRecord,
     Status,
 };
-use polars::{io::parquet::write::BatchedWriter, prelude::*};
+use polars::prelude::*;
 
-use super::watched::Watched;
+use super::{row_groups::RowGroups, watched::Watched};
 
 /// Rows in a row group.
 const GROUP_ROWS: usize = 20_000;
 
 /// Collects rows and writes them a row group at a time.
 pub(super) struct FlatWriter {
-    file: Option<Watched>,
-    writer: Option<BatchedWriter<Watched>>,
+    groups: RowGroups,
     rows: Vec<Row>,
 }
 
@@ -31,7 +30,7 @@ struct Row {
 
 impl FlatWriter {
     pub(super) const fn new(file: Watched) -> Self {
-        Self { file: Some(file), writer: None, rows: Vec::new() }
+        Self { groups: RowGroups::new(file, GROUP_ROWS), rows: Vec::new() }
     }
 
     pub(super) fn push(
@@ -75,24 +74,16 @@ impl FlatWriter {
     }
 
     pub(super) fn finish(mut self) -> PolarsResult<()> {
-        if !self.rows.is_empty() || self.writer.is_none() {
+        if !self.rows.is_empty() || self.groups.is_empty() {
             self.write_group()?;
         }
-        self.writer.map_or(Ok(()), |writer| writer.finish().map(|_| ()))
+        self.groups.finish()
     }
 
     fn write_group(&mut self) -> PolarsResult<()> {
         let frame = frame_of(&self.rows)?;
         self.rows.clear();
-        if let Some(file) = self.file.take() {
-            let writer = ParquetWriter::new(file)
-                .with_compression(ParquetCompression::Zstd(None))
-                .with_statistics(StatisticsOptions::empty())
-                .with_row_group_size(Some(GROUP_ROWS))
-                .batched(frame.schema())?;
-            self.writer = Some(writer);
-        }
-        self.writer.as_mut().map_or(Ok(()), |writer| writer.write_batch(&frame))
+        self.groups.write(&frame)
     }
 }
 

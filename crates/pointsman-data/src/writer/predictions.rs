@@ -5,10 +5,10 @@ use std::{
     path::Path,
 };
 
-use polars::{io::parquet::write::BatchedWriter, prelude::*};
+use polars::prelude::*;
 use serde::Serialize;
 
-use super::{Partial, is_parquet, watched::Watched};
+use super::{Partial, is_parquet, row_groups::RowGroups, watched::Watched};
 use crate::error::DataError;
 
 /// Rows in a row group.
@@ -24,13 +24,12 @@ pub struct PredictionWriter {
 
 enum Sink {
     Ndjson(BufWriter<Watched>),
-    Parquet(Box<Groups>),
+    Parquet(Box<Waiting>),
 }
 
 /// Rows that wait for their row group.
-struct Groups {
-    file: Option<Watched>,
-    writer: Option<BatchedWriter<Watched>>,
+struct Waiting {
+    groups: RowGroups,
     texts: [Vec<String>; 4],
     quality: Vec<f64>,
     cost_usd: Vec<Option<f64>>,
@@ -59,9 +58,8 @@ impl PredictionWriter {
         let is_parquet = is_parquet(path)?;
         let (partial, file) = Partial::create(path)?;
         let sink = if is_parquet {
-            Sink::Parquet(Box::new(Groups {
-                file: Some(file),
-                writer: None,
+            Sink::Parquet(Box::new(Waiting {
+                groups: RowGroups::new(file, GROUP_ROWS),
                 texts: Default::default(),
                 quality: Vec::new(),
                 cost_usd: Vec::new(),
@@ -90,9 +88,9 @@ impl PredictionWriter {
                 written.map_err(|error| self.partial.unwritable(&error))?;
                 file.write_all(b"\n").map_err(|error| self.partial.unwritable(&error))
             }
-            Sink::Parquet(groups) => groups
-                .push(texts, quality, cost_usd)
-                .map_err(|error| self.partial.unwritable(&error)),
+            Sink::Parquet(rows) => {
+                rows.push(texts, quality, cost_usd).map_err(|error| self.partial.unwritable(&error))
+            }
         }
     }
 
@@ -104,13 +102,13 @@ impl PredictionWriter {
         let partial = self.partial;
         match self.sink {
             Sink::Ndjson(mut file) => file.flush().map_err(|error| partial.unwritable(&error))?,
-            Sink::Parquet(groups) => groups.finish().map_err(|error| partial.unwritable(&error))?,
+            Sink::Parquet(rows) => rows.finish().map_err(|error| partial.unwritable(&error))?,
         }
         partial.rename()
     }
 }
 
-impl Groups {
+impl Waiting {
     fn push(&mut self, texts: [&str; 4], quality: f64, cost_usd: Option<f64>) -> PolarsResult<()> {
         for (column, text) in self.texts.iter_mut().zip(texts) {
             column.push(text.to_owned());
@@ -121,10 +119,10 @@ impl Groups {
     }
 
     fn finish(mut self) -> PolarsResult<()> {
-        if !self.quality.is_empty() || self.writer.is_none() {
+        if !self.quality.is_empty() || self.groups.is_empty() {
             self.write_group()?;
         }
-        self.writer.map_or(Ok(()), |writer| writer.finish().map(|_| ()))
+        self.groups.finish()
     }
 
     fn write_group(&mut self) -> PolarsResult<()> {
@@ -143,14 +141,6 @@ impl Groups {
         columns.push(quality.collect::<Float64Chunked>().with_name("quality".into()).into_column());
         columns.push(cost.collect::<Float64Chunked>().with_name("cost_usd".into()).into_column());
         let frame = DataFrame::new(n_rows, columns)?;
-        if let Some(file) = self.file.take() {
-            let writer = ParquetWriter::new(file)
-                .with_compression(ParquetCompression::Zstd(None))
-                .with_statistics(StatisticsOptions::empty())
-                .with_row_group_size(Some(GROUP_ROWS))
-                .batched(frame.schema())?;
-            self.writer = Some(writer);
-        }
-        self.writer.as_mut().map_or(Ok(()), |writer| writer.write_batch(&frame))
+        self.groups.write(&frame)
     }
 }

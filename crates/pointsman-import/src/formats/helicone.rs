@@ -7,7 +7,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{is_chat, parse};
 use crate::{
-    call::{Draft, Found, metric},
+    call::{Draft, Found, metric, push_rows},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -86,15 +86,9 @@ pub(super) const MARKS: &[&[&str]] = &[
 
 /// Reads one request or one page.
 pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
-    let row: Row = parse(row)?;
-    if row.data.0.is_empty() {
-        out.push(request(row)?);
-        return Ok(());
-    }
-    for one in row.data.0 {
-        out.push(request(one).unwrap_or_else(Found::Dropped));
-    }
-    Ok(())
+    let mut row: Row = parse(row)?;
+    let page = std::mem::take(&mut row.data.0);
+    push_rows(row, page, request, out)
 }
 
 fn request(row: Row) -> Result<Found, Dropped> {

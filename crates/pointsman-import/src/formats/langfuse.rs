@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::parse;
 use crate::{
-    call::{Draft, Found, Score, TRACE_TAG, Target, no_id},
+    call::{Draft, Found, Score, TRACE_TAG, Target, no_id, push_rows},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -91,15 +91,9 @@ pub(super) const MARKS: &[&[&str]] = &[
 
 /// Reads one observation or score, or one page of them.
 pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
-    let row: Row = parse(row)?;
-    if row.data.0.is_empty() {
-        out.push(one(row)?);
-        return Ok(());
-    }
-    for element in row.data.0 {
-        out.push(one(element).unwrap_or_else(Found::Dropped));
-    }
-    Ok(())
+    let mut row: Row = parse(row)?;
+    let page = std::mem::take(&mut row.data.0);
+    push_rows(row, page, one, out)
 }
 
 fn one(row: Row) -> Result<Found, Dropped> {

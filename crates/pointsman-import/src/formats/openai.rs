@@ -12,7 +12,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::parse;
 use crate::{
-    call::{Draft, Found, metric},
+    call::{Draft, Found, metric, push_rows},
     cell::{Cell, Entries, List, Nested},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -72,15 +72,9 @@ pub(super) const MARKS: &[&[&str]] =
 
 /// Reads one stored completion or one page.
 pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
-    let row: Row = parse(row)?;
-    if row.data.0.is_empty() {
-        out.push(completion(row)?);
-        return Ok(());
-    }
-    for one in row.data.0 {
-        out.push(completion(one).unwrap_or_else(Found::Dropped));
-    }
-    Ok(())
+    let mut row: Row = parse(row)?;
+    let page = std::mem::take(&mut row.data.0);
+    push_rows(row, page, completion, out)
 }
 
 fn completion(row: Row) -> Result<Found, Dropped> {

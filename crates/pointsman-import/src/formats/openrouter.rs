@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{fixed_model, is_chat, parse};
 use crate::{
-    call::{Draft, Found, TRACE_TAG},
+    call::{Draft, Found, TRACE_TAG, push_rows},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -107,18 +107,12 @@ pub(super) const MARKS: &[&[&str]] = &[
 
 /// Reads one record, one envelope or one trace.
 pub(super) fn read(row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
-    let row: Row = parse(row)?;
+    let mut row: Row = parse(row)?;
     if !row.observations.0.is_empty() {
         return read_trace(row, out);
     }
-    if row.data.0.is_empty() {
-        out.push(generation(&row)?);
-        return Ok(());
-    }
-    for one in &row.data.0 {
-        out.push(generation(one).unwrap_or_else(Found::Dropped));
-    }
-    Ok(())
+    let page = std::mem::take(&mut row.data.0);
+    push_rows(row, page, |row| generation(&row), out)
 }
 
 fn generation(row: &Row) -> Result<Found, Dropped> {

@@ -8,12 +8,12 @@
 //!
 //! Source: `TensorZero`, its data model and `POST /feedback`.
 
-use pointsman_log::record::{MetricRecord, Scope, UsageRecord};
+use pointsman_log::record::{MetricRecord, OutcomeRecord, Scope, UsageRecord};
 use serde::Deserialize;
 
 use super::parse;
 use crate::{
-    call::{Draft, Found, Score, TRACE_TAG, Target, grade, no_id},
+    call::{Draft, Found, Score, TRACE_TAG, Target, no_id},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Item, Reason},
@@ -128,7 +128,7 @@ fn inference(row: &Row, out: &mut Vec<Found>) -> Result<(), Dropped> {
     let Some(ts_ms) = found_time else {
         return Err(Dropped::new(Reason::NO_TIME, format!("id `{id}`")));
     };
-    let mut outcome = grade(id.clone(), ts_ms, Vec::new());
+    let mut outcome = OutcomeRecord::grade(id.clone(), ts_ms, Vec::new());
     outcome.latency_ms = row.processing_time_ms.amount();
     outcome.ttft_ms = row.ttft_ms.amount();
     out.push(Found::Item(Item::Outcome(Box::new(outcome))));

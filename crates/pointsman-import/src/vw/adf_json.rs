@@ -1,6 +1,6 @@
 //! The JSON form without an envelope: the context, with the label in the action that was taken.
 
-use super::{Label, NO_LABEL, NOT_ONE_DECISION, POLICY, Row, context, number, object, place, text};
+use super::{Label, NO_LABEL, NOT_ONE_DECISION, Row, context, number, object, place, text};
 use crate::item::{Dropped, Item};
 use serde_json::Value;
 
@@ -23,18 +23,7 @@ pub fn read(row: &[u8], out: &mut Vec<Item>) -> Result<(), Dropped> {
         [] => of_row(&row).ok_or_else(|| Dropped::new(NO_LABEL, "no action has a `_label`"))?,
         _ => return Err(Dropped::new(NOT_ONE_DECISION, "two actions have a `_label`")),
     };
-    Row {
-        policy: POLICY,
-        id: String::new(),
-        ts_ms: 0,
-        shared,
-        actions,
-        drawn,
-        label,
-        distribution: None,
-        keep_prob: None,
-    }
-    .push(out)
+    Row::bare((shared, actions), drawn, label).push(out)
 }
 
 /// The label beside the actions, with the place of its action.

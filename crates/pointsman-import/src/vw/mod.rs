@@ -15,12 +15,15 @@ pub mod text;
 use std::collections::BTreeMap;
 
 use pointsman_log::record::{
-    CandidateRecord, DecisionRecord, MessageRecord, MetricRecord, OutcomeRecord, PolicyRecord,
-    PropensityKind, PropensityRecord, RequestRecord, RoleRecord, Scope, Status, UsageRecord,
+    DecisionRecord, MessageRecord, OutcomeRecord, PolicyRecord, PropensityKind, PropensityRecord,
+    RequestRecord, RoleRecord, Scope,
 };
 use serde_json::Value;
 
-use crate::item::{Dropped, Item, Reason};
+use crate::{
+    call::{candidate, metric},
+    item::{Dropped, Item, Reason},
+};
 use features::Features;
 
 /// The tag that says that the probabilities of the actions that were not drawn are not the log's own.
@@ -72,6 +75,21 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// A row of a form without ids, times and distributions.
+    fn bare((shared, actions): (Features, Vec<Action>), drawn: usize, label: Label) -> Self {
+        Self {
+            policy: POLICY,
+            id: String::new(),
+            ts_ms: 0,
+            shared,
+            actions,
+            drawn,
+            label,
+            distribution: None,
+            keep_prob: None,
+        }
+    }
+
     /// The decision and its outcome.
     pub(crate) fn push(self, out: &mut Vec<Item>) -> Result<(), Dropped> {
         let Label { cost, probability } = self.label;
@@ -95,7 +113,7 @@ impl Row {
             }
         }
         let candidates = models
-            .into_iter()
+            .iter()
             .zip(probabilities)
             .map(|(model, probability)| candidate(model, probability))
             .collect();
@@ -183,36 +201,12 @@ impl Action {
     }
 }
 
-pub(crate) fn candidate(model: String, probability: f64) -> CandidateRecord {
-    CandidateRecord {
-        model,
-        probability,
-        quality: None,
-        cost_usd: None,
-        latency_ms: None,
-        excluded_by: None,
-    }
-}
-
 /// What came of a decision of a bandit: a reward, and nothing else.
 pub(crate) fn outcome(id: &str, ts_ms: u64, model: &str, reward: f64) -> OutcomeRecord {
+    let metrics = vec![metric("quality", reward, Some("reward".to_owned()), Scope::Request)];
     OutcomeRecord {
-        decision_id: id.to_owned(),
-        ts_ms,
         served_model: Some(model.to_owned()),
-        provider: None,
-        status: Status::Ok,
-        fallback_from: None,
-        usage: UsageRecord::default(),
-        cost_usd: None,
-        latency_ms: None,
-        ttft_ms: None,
-        metrics: vec![MetricRecord {
-            name: "quality".to_owned(),
-            value: reward,
-            source: Some("reward".to_owned()),
-            scope: Scope::Request,
-        }],
+        ..OutcomeRecord::grade(id.to_owned(), ts_ms, metrics)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The text form: a block of lines a decision, the shared line first, blocks apart by empty lines.
 
-use super::{Action, Label, NO_LABEL, NOT_ONE_DECISION, POLICY, Row, features::Features};
+use super::{Action, Label, NO_LABEL, NOT_ONE_DECISION, Row, features::Features};
 use crate::item::{Dropped, Item, Reason};
 use std::io::{self, BufRead};
 
@@ -52,18 +52,7 @@ pub fn read(block: &[u8], out: &mut Vec<Item>) -> Result<(), Dropped> {
     let Some((drawn, label)) = labelled else {
         return Err(Dropped::new(NO_LABEL, "no action has a label"));
     };
-    Row {
-        policy: POLICY,
-        id: String::new(),
-        ts_ms: 0,
-        shared,
-        actions,
-        drawn,
-        label,
-        distribution: None,
-        keep_prob: None,
-    }
-    .push(out)
+    Row::bare((shared, actions), drawn, label).push(out)
 }
 
 /// Reads the next block into `block`, without the empty lines around it; `false` at the end. Of a

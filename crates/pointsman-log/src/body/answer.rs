@@ -21,6 +21,10 @@ use super::{
     wire::{ContentFile, read},
 };
 
+/// The keys of an answer; beside a call they say nothing to a router.
+pub(super) const OWN: &[&str] =
+    &["decision_id", "served_model", "answer", "choices", "finish_reason", "usage", "cost_usd"];
+
 /// An answer that has been read: it holds what an [`Answer`] borrows.
 #[derive(Debug, Clone, Default)]
 pub struct AnswerBody<'a> {
@@ -67,18 +71,7 @@ struct AnswerFile<'a> {
 
 impl Keyed for AnswerFile<'_> {
     /// What is not near one of these belongs to the call, which is read from the same object.
-    const RULE: Rule = Rule::Counted {
-        own: &[
-            "decision_id",
-            "served_model",
-            "answer",
-            "choices",
-            "finish_reason",
-            "usage",
-            "cost_usd",
-        ],
-        foreign: &[],
-    };
+    const RULE: Rule = Rule::Counted { own: OWN, foreign: &[] };
 }
 
 #[derive(Deserialize)]

@@ -22,9 +22,9 @@ use super::{BodyError, text::Text};
 pub(super) enum Rule {
     /// They are refused; but for these, which are known, passed over and counted.
     Refused { but: &'static [&'static str] },
-    /// They are refused where they are near one of `own`, passed over where they are among `foreign`,
-    /// and otherwise passed over and counted.
-    Counted { own: &'static [&'static str], foreign: &'static [&'static str] },
+    /// They are refused where they are near one of `own`, passed over where one of the lists of
+    /// `foreign` has them, and otherwise passed over and counted.
+    Counted { own: &'static [&'static str], foreign: &'static [&'static [&'static str]] },
 }
 
 /// An object that has a rule for the keys that it does not read.
@@ -67,7 +67,9 @@ impl<'a> Strangers<'a> {
     fn note(&mut self, key: Cow<'a, str>, rule: Rule, known: &'static [&'static str]) {
         let (is_counted, near) = match rule {
             Rule::Refused { but } => (but.contains(&&*key), known),
-            Rule::Counted { foreign, .. } if foreign.contains(&&*key) => return,
+            Rule::Counted { foreign, .. } if foreign.iter().any(|keys| keys.contains(&&*key)) => {
+                return;
+            }
             Rule::Counted { own, .. } => (nearest(&key, own).is_none(), own),
         };
         if is_counted {

@@ -1,4 +1,8 @@
 use super::*;
+use pointsman_core::{
+    request::{Constraints, DataPolicy, EndpointChoice, EndpointSort, OtherProviders},
+    units::Price,
+};
 use proptest::prelude::*;
 
 #[track_caller]

@@ -14,14 +14,6 @@ pub(super) const KEYS: &[&str] = &[
     "stream_options",
     "user",
     "n",
-    // An answer in hand, beside its call.
-    "decision_id",
-    "served_model",
-    "answer",
-    "choices",
-    "finish_reason",
-    "usage",
-    "cost_usd",
     // Chat, completions and responses.
     "audio",
     "background",

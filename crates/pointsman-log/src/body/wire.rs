@@ -12,9 +12,10 @@ use serde::{
 };
 
 use super::{
-    BodyError,
+    BodyError, answer,
     keys::{Keyed, Rule, Watched},
     text::{Count, Tag, Text},
+    vendors,
     wishes::{OWN, ObjectiveFile, ProviderFile},
 };
 use crate::record::RoleRecord;
@@ -107,7 +108,7 @@ impl Watched<'_, BodyFile<'_>> {
 }
 
 impl Keyed for BodyFile<'_> {
-    const RULE: Rule = Rule::Counted { own: OWN, foreign: super::vendors::KEYS };
+    const RULE: Rule = Rule::Counted { own: OWN, foreign: &[vendors::KEYS, answer::OWN] };
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    ops::AddAssign,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +27,15 @@ pub struct Damage {
     pub n_bytes: u64,
     /// Segments that are missing between two that are there.
     pub n_missing_segments: u64,
+}
+
+impl AddAssign for Damage {
+    fn add_assign(&mut self, other: Self) {
+        let Self { n_lines, n_bytes, n_missing_segments } = other;
+        self.n_lines += n_lines;
+        self.n_bytes += n_bytes;
+        self.n_missing_segments += n_missing_segments;
+    }
 }
 
 /// A whole line that cannot be read as a record, as of another release, or a file that does not

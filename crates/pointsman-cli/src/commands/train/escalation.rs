@@ -7,6 +7,7 @@
 //! excludes zero. Weakness: one strength out of six was chosen on the same rows, for both; and of
 //! many readers that are worth nothing, one in forty is kept by chance.
 
+use super::verdict::{Verdict, finish};
 use crate::{
     load::{LoadedTable, narrow},
     nearest::did_you_mean,
@@ -23,7 +24,6 @@ use pointsman_core::{
 };
 use pointsman_data::{ReadOptions, read_answers, read_outcomes};
 use pointsman_eval::{
-    full::MeanValue,
     interval::ConfidenceLevel,
     reading::{ReadingRows, worth_of_reading},
 };
@@ -68,16 +68,6 @@ struct Answered {
     answers: AnswerDesign,
     n_twice: u64,
     n_of_other_prompts: u64,
-}
-
-/// What became of one model's answers.
-pub(super) struct Verdict {
-    pub(super) name: String,
-    pub(super) n_answers: usize,
-    /// What is known of them, in words; empty where everything is.
-    pub(super) rests_on: String,
-    /// What reading adds, with the reader and its strength; or why nothing was learned.
-    pub(super) learned: Result<(MeanValue, Reader, f64), String>,
 }
 
 impl AnswerFlags {
@@ -199,24 +189,6 @@ impl AnswerFlags {
         let n_of_other_prompts = texts.len().saturating_sub(n_found) as u64;
         Ok(Answered { rows, answers: builder.finish(), n_twice, n_of_other_prompts })
     }
-}
-
-/// The artifact with the readers that are kept, and with what became of each.
-pub(super) fn finish(
-    artifact: Artifact,
-    verdicts: Vec<Verdict>,
-    screen: &Screen,
-) -> Result<Artifact> {
-    describe(&verdicts, screen)?;
-    let settings = verdicts.iter().map(|it| (format!("reader.{}", it.name), it.sentence()));
-    let artifact = artifact.with_settings(settings.collect())?;
-    let mut readers: Vec<Reader> = verdicts.into_iter().filter_map(Verdict::kept).collect();
-    readers.sort_by_key(|reader| reader.model);
-    if readers.is_empty() {
-        screen.say("no reader is kept, so the policy decides by requests alone")?;
-        return Ok(artifact);
-    }
-    Ok(artifact.with_readers(&readers)?)
 }
 
 /// What next models' answers cost, and how much that counts.
@@ -353,62 +325,6 @@ impl Answered {
         }
         Ok(())
     }
-}
-
-impl Verdict {
-    /// Whether the reader goes into the policy.
-    pub(super) fn is_kept(&self) -> bool {
-        self.learned.as_ref().is_ok_and(|(worth, ..)| 0.0 < worth.interval.lower)
-    }
-
-    fn kept(self) -> Option<Reader> {
-        let is_kept = self.is_kept();
-        self.learned.ok().filter(|_| is_kept).map(|(_, reader, _)| reader)
-    }
-
-    /// How it came about, for the card.
-    fn sentence(&self) -> String {
-        let (n_answers, rests_on) = (self.n_answers, &self.rests_on);
-        match &self.learned {
-            Ok((worth, _, strength)) => format!(
-                "{}; reading its answers adds {:+.5} [{:+.5}, {:+.5}] of utility; {n_answers} \
-                 answers{rests_on}, strength {strength}",
-                if self.is_kept() { "kept" } else { "left out" },
-                worth.value,
-                worth.interval.lower,
-                worth.interval.upper,
-            ),
-            Err(error) => format!("left out: {error}"),
-        }
-    }
-}
-
-fn describe(verdicts: &[Verdict], screen: &Screen) -> Result<()> {
-    screen.say(
-        "\nreading answers, against deciding after them by the request alone (utility on held-out \
-         rows, mean over the operating points, 95 %, asymptotic):",
-    )?;
-    let rows = verdicts.iter().map(|verdict| {
-        let worth = verdict.learned.as_ref().map_or_else(
-            |_| "-".to_owned(),
-            |(MeanValue { value, interval, .. }, ..)| {
-                wording::with_interval(*value, interval.lower, interval.upper)
-            },
-        );
-        let fate = if verdict.is_kept() { "kept" } else { "left out" };
-        [verdict.name.clone(), wording::length(verdict.n_answers), worth, fate.to_owned()]
-    });
-    screen.table(["answers of", "answers", "utility gained", "reader"], rows)?;
-    for verdict in verdicts {
-        if !verdict.rests_on.is_empty() {
-            let n = wording::length(verdict.n_answers);
-            screen.say(&format!("{}: {n} answers{}", verdict.name, verdict.rests_on))?;
-        }
-        if let Err(error) = &verdict.learned {
-            screen.say(&format!("nothing is learned from {}: {error}", verdict.name))?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

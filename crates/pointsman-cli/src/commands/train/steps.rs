@@ -10,7 +10,8 @@
 
 use super::{
     Args,
-    escalation::{AnswerFlags, Verdict, finish, train_both, widened},
+    escalation::{AnswerFlags, train_both, widened},
+    verdict::{Verdict, finish},
 };
 use crate::{
     load,
