@@ -201,10 +201,9 @@ fn of_policies(
         all.diagnostics.extend(logged_values::diagnostics(name, &found, &rows));
         if all.verdict.is_none() {
             let weighted_cost_usd = rows.last().and_then(|row| row.cost_usd);
-            let rounds = &rounds;
             let policy = PolicyOnLog {
                 name,
-                rounds,
+                rounds: &rounds,
                 found: &found,
                 cost_usd: rows.first().and_then(|row| row.cost_usd).or(weighted_cost_usd),
                 weighted_cost_usd,
