@@ -86,7 +86,7 @@ fn propensities(survey: &Survey) -> String {
                  --candidates-by none can learn from them."
             }
             Choice::None => {
-                "and no other was drawn in its place, so that nothing is known of any other; they \
+                "no other was drawn in its place, so that nothing is known of any other; they \
                  tell what calls cost, how long they take and how often they fail."
             }
         };
