@@ -1,6 +1,9 @@
 //! Whether held-out rows say to route, in one sentence, for a policy file's card.
 
-use crate::routers::{LESS_COST, MOST_LOSS};
+use crate::{
+    routers::{LESS_COST, MOST_LOSS},
+    wording::signed,
+};
 use pointsman_core::artifact::Standing;
 use pointsman_train::train::{PointValue, Trained};
 
@@ -68,7 +71,8 @@ fn lower((gain, error): (f64, f64)) -> f64 {
 }
 
 fn interval((gain, error): (f64, f64)) -> String {
-    format!("{gain:+.4} [{:+.4}, {:+.4}]", lower((gain, error)), gain + 1.96 * error)
+    let (lower, upper) = (lower((gain, error)), gain + 1.96 * error);
+    format!("{} [{}, {}]", signed(gain), signed(lower), signed(upper))
 }
 
 fn against_mix(value: &PointValue, models: &[String]) -> String {

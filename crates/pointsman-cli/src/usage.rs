@@ -51,6 +51,9 @@ fn sentence(error: &Error, command: &str) -> Option<String> {
         ErrorKind::DisplayHelp
         | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
         | ErrorKind::DisplayVersion => return None,
+        ErrorKind::UnknownArgument if is_below_zero(&arg) => {
+            format!("`{command}` takes no number below zero where one begins with `{arg}`; {help}")
+        }
         ErrorKind::UnknownArgument => {
             let what = if arg.starts_with('-') { "has no flag" } else { "has no place for" };
             format!("`{command}` {what} `{arg}`; {}", guess(error, &arg).unwrap_or(help))
@@ -94,13 +97,19 @@ fn sentence(error: &Error, command: &str) -> Option<String> {
             let found = number(error, ContextKind::ActualNumValues).unwrap_or_default();
             let wanted = least.map(|n| format!("at least {n}"));
             let wanted = wanted.or(exactly.map(|n| n.to_string())).unwrap_or_default();
-            format!("`{arg}` has {found} values and needs {wanted}; {help}")
+            let values = if found == 1 { "value" } else { "values" };
+            format!("`{arg}` has {found} {values} and needs {wanted}; {help}")
         }
         ErrorKind::InvalidUtf8 => format!("an argument is not UTF-8 text; {help}"),
         ErrorKind::Io | ErrorKind::Format => format!("cannot say more: {}", own_words(error)),
         _ => format!("{}; {help}", own_words(error)),
     };
     Some(said.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Whether the parser took a number for a flag; it keeps of `-0.1` no more than `-0`.
+fn is_below_zero(arg: &str) -> bool {
+    arg.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The first line of what the parser would say.
@@ -210,6 +219,10 @@ mod tests {
         check(
             "--quiet inspect --frobnicate",
             "`pointsman inspect` has no flag `--frobnicate`; see `pointsman inspect --help`",
+        );
+        check(
+            "train --table t --out p --prune -0.1",
+            "`pointsman train` takes no number below zero where one begins with `-0`; see `pointsman train --help`",
         );
         check(
             "route --policy",

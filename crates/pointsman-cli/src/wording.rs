@@ -23,6 +23,17 @@ pub(crate) fn per_thousand(dollars: f64) -> String {
     format!("${:.4}", dollars * 1000.0)
 }
 
+/// A difference with its sign; what rounds to nothing has no minus.
+pub(crate) fn signed(difference: f64) -> String {
+    let text = format!("{difference:+.4}");
+    if text == "-0.0000" { "+0.0000".to_owned() } else { text }
+}
+
+/// A number to nine significant digits, without the tail that a binary fraction has in decimal.
+pub(crate) fn digits(number: f64) -> String {
+    format!("{number:.8e}").parse::<f64>().unwrap_or(number).to_string()
+}
+
 /// A whole number with thousands separated.
 pub(crate) fn count(number: u64) -> String {
     grouped(&number.to_string())
@@ -115,6 +126,12 @@ mod tests {
         assert_eq!(counted_length(1, "part", "parts"), "1 part");
         assert_eq!(per_thousand(0.0012), "$1.2000");
         assert_eq!(per_thousand(0.000_000_5), "$0.0005");
+        assert_eq!(digits(0.018_260_000_000_000_002), "0.01826");
+        assert_eq!(digits(12.5), "12.5");
+        for (difference, read) in [(-1e-9, "+0.0000"), (-0.0, "+0.0000"), (-0.0001, "-0.0001")] {
+            assert_eq!(signed(difference), read);
+        }
+        assert_eq!(digits(0.0), "0");
         assert_eq!(thinned(0), None);
         assert!(thinned(1200).is_some_and(|text| text.starts_with("1,200 decisions were kept")));
         assert_eq!(excerpt("one  two\nthree", 8), "one two…");

@@ -77,12 +77,23 @@ impl fmt::Display for Exclusion {
                 cap.dollars_per_million()
             ),
             Self::Failing => write!(f, "every accepted provider is failing"),
-            Self::Cost { expected, cap } => write!(f, "expected cost {expected} is over {cap}"),
+            Self::Cost { expected, cap } => {
+                write!(f, "expected cost {} is over {}", exact(expected), exact(cap))
+            }
             Self::Latency { expected_ms, cap_ms } => {
                 write!(f, "expected latency {expected_ms:.0} ms is over {cap_ms:.0} ms")
             }
         }
     }
+}
+
+/// An amount with all its digits, at least six of them: one that is over another must not read the same.
+fn exact(amount: Usd) -> String {
+    const FEWEST: usize = 6;
+    let text = format!("${:.9}", amount.as_dollars());
+    let least = text.find('.').map_or(text.len(), |point| point + 1 + FEWEST);
+    let kept = text.trim_end_matches('0').len().max(least);
+    text.get(..kept).unwrap_or(&text).to_owned()
 }
 
 /// Whether the caller's lists let a model through; needs no catalog.
@@ -193,6 +204,18 @@ fn contains(list: &[Cow<'_, str>], name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
+
+    #[test]
+    fn amounts_that_differ_read_differently() {
+        for (expected, cap, read) in [
+            (46_200, 100, "expected cost $0.0000462 is over $0.0000001"),
+            (46_201, 46_200, "expected cost $0.000046201 is over $0.0000462"),
+            (1_500_000_000, 0, "expected cost $1.500000 is over $0.000000"),
+        ] {
+            let (expected, cap) = (Usd::from_nanos(expected), Usd::from_nanos(cap));
+            assert_eq!(Exclusion::Cost { expected, cap }.to_string(), read);
+        }
+    }
 
     fn catalog() -> Catalog {
         Catalog::from_toml(

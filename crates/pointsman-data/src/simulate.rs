@@ -82,8 +82,8 @@ pub fn simulate(
 /// model. The truth is that of the first decisions.
 ///
 /// # Errors
-/// As [`simulate`]; and for answers that cannot be read, a model that the table does not have, and a
-/// share that is none.
+/// As [`simulate`]; and for answers that cannot be read or of which none is of a drawn model, a model
+/// that the table does not have, and a share that is none.
 pub fn simulate_steps(
     table_paths: &[PathBuf],
     options: &SimulateOptions,

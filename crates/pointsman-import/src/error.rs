@@ -42,7 +42,7 @@ pub enum ImportError {
     UnknownFormat { name: String, known: String },
     /// Rows of no known format.
     #[error(
-        "the format of `{}` is not recognised: its first row has {found}; name it with --from, or \
+        "the format of `{}` is not recognised: {found}; name it with --from, or \
          name its columns with --map", path.display()
     )]
     NotRecognised { path: PathBuf, found: String },

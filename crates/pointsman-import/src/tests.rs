@@ -279,6 +279,7 @@ fn every_mistake_gets_a_sentence() {
     check_refusal(b"PAR1....PAR1", plain, "is Parquet, which cannot be read here");
     check_refusal(b"{\"a\":1}\n", plain, "its first row has `a`");
     check_refusal(b"hello\n", plain, "its first row has no JSON object");
+    check_refusal(b"[]", plain, "is not recognised: it has no row that can be read; name it");
     check_refusal(&[0x1f, 0x8b, 8, 0], plain, "is cut off or damaged");
     check_refusal(calls(3).as_bytes(), named("langfuse"), "is not Langfuse: `call_type`");
     check_refusal(calls(3).as_bytes(), named("langfuse"), "use --from litellm");

@@ -31,6 +31,8 @@ pub(crate) struct Money {
     pub(crate) n_not_compared: u64,
     pub(crate) drawn: Usd,
     pub(crate) best_single: Usd,
+    /// What the answers were expected to cost that were asked for after an answer; in neither of both.
+    pub(crate) escalated: Usd,
 }
 
 /// What a shadow would have done, beside what was drawn; by the shadow's own predictions.
@@ -87,6 +89,12 @@ impl Tally {
         } else {
             money.n_not_compared += 1;
         }
+    }
+
+    /// Counts the expected cost of an answer that is asked for after another one.
+    pub(crate) fn escalated(&self, cost: Usd) {
+        let mut money = locked(&self.money);
+        money.escalated = money.escalated + cost;
     }
 
     pub(crate) fn money(&self) -> Money {
@@ -181,11 +189,14 @@ mod tests {
         {
             tally.paid(drawn, best_single);
         }
+        tally.escalated(Usd::from_nanos(4));
+        tally.escalated(Usd::from_nanos(7));
         let expected = Money {
             n_compared: 1,
             n_not_compared: 3,
             drawn: Usd::from_nanos(3),
             best_single: Usd::from_nanos(5),
+            escalated: Usd::from_nanos(11),
         };
         assert_eq!(tally.money(), expected);
     }

@@ -73,13 +73,18 @@ pub(crate) fn worth(
     let quality = |index: usize, model: usize| yardstick.outcome(index, model).0;
     let cost = |index: usize, model: usize| yardstick.outcome(index, model).1;
     let cost_usd = sums_of(&cost);
-    let (single_cost, _) = sums_of(&|index, _| cost(index, best_single));
+    // Of the same rows by the same estimate: means of other rows would make one model's choices look
+    // as if they cost other than that model.
+    let single_costs: Vec<f64> =
+        (0..yardstick.n_models()).map(|model| sums_of(&|index, _| cost(index, model)).0).collect();
+    let single_cost = single_costs.get(best_single).copied().unwrap_or_default();
     let cost_share = (0.0 < single_cost).then(|| {
         let share = cost_usd.0 / single_cost;
         let residual = |index, chosen| cost(index, chosen) - share * cost(index, best_single);
         (share, sums_of(&residual).1 / single_cost)
     });
-    let mix = mix_at(yardstick, cost_usd.0).map(|(models, share_of_dearer)| {
+    let means = (yardstick.mean_quality.as_slice(), single_costs.as_slice());
+    let mix = mix_at(means, cost_usd.0).map(|(models, share_of_dearer)| {
         let mixed = |index| {
             let [cheap, dear] = models.map(|model| quality(index, model));
             cheap + share_of_dearer * (dear - cheap)
@@ -99,8 +104,7 @@ pub(crate) fn worth(
 
 /// The best mix of two single models at a mean cost, and the dearer one's share; `None` where
 /// that cost is not between two models of which the dearer is the better.
-fn mix_at(yardstick: &Yardstick<'_>, cost: f64) -> Option<([usize; 2], f64)> {
-    let (quality, costs) = (&yardstick.mean_quality, &yardstick.mean_cost);
+fn mix_at((quality, costs): (&[f64], &[f64]), cost: f64) -> Option<([usize; 2], f64)> {
     let mut found: Option<([usize; 2], f64, f64)> = None;
     for cheap in 0..costs.len() {
         for dear in 0..costs.len() {
@@ -142,7 +146,8 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcomes::Outcomes;
+    use crate::outcomes::{LoggedOutcome, Outcomes};
+    use pointsman_core::units::Propensity;
 
     #[test]
     fn merged_sums_have_the_mean_of_all() {
@@ -188,5 +193,24 @@ mod tests {
         assert_eq!(found.strong_share.0, 0.5);
         let mix = found.mix.unwrap();
         assert_eq!((mix.models, mix.gain.0), ([0, 1], 0.25));
+    }
+
+    /// Levels of cost are drawn towards the mean of all models, and so are not what the rows say.
+    #[test]
+    fn choices_of_one_model_in_a_log_are_no_mix() {
+        let row = |(taken, cost): (u16, f64)| LoggedOutcome {
+            taken,
+            propensity: Propensity::new(0.5).unwrap(),
+            quality: if taken == 0 { 0.25 } else { 0.75 },
+            cost_usd: Some(cost),
+            output_tokens: None,
+        };
+        let rows = [(0, 1.0), (1, 3.0), (0, 1.0), (1, 3.0)].map(row);
+        let outcomes = Outcomes::logged(2, &rows).unwrap();
+        let means = (vec![0.25, 0.75], vec![1.1, 3.3]);
+        let yardstick = Yardstick::new(&outcomes, &[0, 1, 2, 3], means);
+        let found = worth(&yardstick, &[1; 4], (1, 1));
+        assert_eq!((found.cost_share.map(|(share, _)| share), found.gain.0), (Some(1.0), 0.0));
+        assert_eq!(found.mix, None);
     }
 }

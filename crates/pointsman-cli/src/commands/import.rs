@@ -195,7 +195,9 @@ fn describe(
         if imported.n_parts == 1 { "it" } else { "them" },
         out = args.out.display()
     ))?;
-    if let Some(next) = worth::next(&imported.survey, &args.out.display().to_string()) {
+    let named = args.catalog.as_ref().map(|path| path.display().to_string());
+    let out = args.out.display().to_string();
+    if let Some(next) = worth::next(&imported.survey, &out, named.as_deref()) {
         screen.say(&format!("next: {next}"))?;
     }
     if let Some(path) = &args.html {

@@ -119,11 +119,13 @@ pub(super) fn describe_pruning(card: &Card, screen: &Screen) -> Result<()> {
     let Band { value, lower, upper, level: _ } = loss;
     let share = 100.0 * as_float(*n_kept) / as_float((*n_terms).max(1));
     screen.say(&format!(
-        "\npruned: {} of {} terms ({share:.1} %) have weights still; that loses {value:+.4} \
-         [{lower:+.4}, {upper:+.4}] in quality points, averaged over weights on cost (95 %, on {} \
-         held-out requests)",
+        "\npruned: {} of {} terms ({share:.1} %) have weights still; that loses {} [{}, {}] in \
+         quality points, averaged over weights on cost (95 %, on {} held-out requests)",
         wording::count(*n_kept),
         wording::count(*n_terms),
+        wording::signed(*value),
+        wording::signed(*lower),
+        wording::signed(*upper),
         wording::count(*n_requests),
     ))
 }

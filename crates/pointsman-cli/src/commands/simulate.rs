@@ -102,7 +102,12 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     describe(&summary, args, screen)?;
     screen::json(
         args.json.as_deref(),
-        &json!({"log": args.out, "truth": summary.truth_path, "n_decisions": summary.n_prompts}),
+        &json!({
+            "log": args.out,
+            "truth": summary.truth_path,
+            "n_decisions": summary.n_prompts,
+            "n_steps": summary.n_steps,
+        }),
     )
 }
 
@@ -121,12 +126,19 @@ fn describe(summary: &SimulationSummary, args: &Args, screen: &Screen) -> Result
         ]
     });
     screen.table(["model", "probability", "true quality", "drawn"], rows)?;
-    if 0 < summary.n_steps {
+    if !args.answers.is_empty() {
         screen.say(&format!(
-            "{} steps after answers, each escalated with probability {}",
-            wording::length(summary.n_steps),
+            "{} after answers, each escalated with probability {}",
+            wording::counted_length(summary.n_steps, "step", "steps"),
             args.escalate_share
         ))?;
+        let n_without = summary.n_prompts.saturating_sub(summary.n_steps);
+        if 0 < n_without {
+            screen.say(&format!(
+                "{} without a step: --answers has none of the drawn model, or --escalate-to names no other",
+                wording::counted_length(n_without, "decision", "decisions"),
+            ))?;
+        }
     }
     screen.say(&format!(
         "wrote {} and, kept aside, the truth in {}",

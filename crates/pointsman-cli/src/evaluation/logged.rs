@@ -200,10 +200,15 @@ fn of_policies(
             logged_values::estimates((loaded, recorder), (&rounds, &found), on_log, settings)?;
         all.diagnostics.extend(logged_values::diagnostics(name, &found, &rows));
         if all.verdict.is_none() {
-            // Of weights alone, as the costs of single models are.
-            let cost_usd = rows.last().and_then(|row| row.cost_usd);
-            let policy =
-                PolicyOnLog { name, rounds: &rounds, found: &found, cost_usd, logged_cost_usd };
+            let weighted_cost_usd = rows.last().and_then(|row| row.cost_usd);
+            let policy = PolicyOnLog {
+                name,
+                rounds: &rounds,
+                found: &found,
+                cost_usd: rows.first().and_then(|row| row.cost_usd).or(weighted_cost_usd),
+                weighted_cost_usd,
+                logged_cost_usd,
+            };
             all.verdict = Some(logged_verdict::verdict(&policy, singles, settings)?);
         }
         let rows_of = (log, &used.rows[..]);

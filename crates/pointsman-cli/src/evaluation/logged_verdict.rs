@@ -36,7 +36,10 @@ pub(super) struct PolicyOnLog<'a> {
     pub(super) name: &'a str,
     pub(super) rounds: &'a LoggedRounds,
     pub(super) found: &'a Diagnostics,
+    /// Mean dollars per request by the estimator that the verdict rests on.
     pub(super) cost_usd: Option<f64>,
+    /// The same by weights alone, as the costs of single models are.
+    pub(super) weighted_cost_usd: Option<f64>,
     pub(super) logged_cost_usd: Option<f64>,
 }
 
@@ -112,7 +115,7 @@ pub(super) fn verdict(
 
 /// The best single model that costs no more than the policy.
 fn rival<'s>(policy: &PolicyOnLog<'_>, singles: &'s [SingleOnLog]) -> Option<&'s SingleOnLog> {
-    let is_affordable = |single: &&SingleOnLog| match (single.cost_usd, policy.cost_usd) {
+    let is_affordable = |single: &&SingleOnLog| match (single.cost_usd, policy.weighted_cost_usd) {
         (Some(cost), Some(limit)) => cost <= limit * (1.0 + 1e-9),
         (Some(_) | None, Some(_) | None) => true,
     };

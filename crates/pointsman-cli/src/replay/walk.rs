@@ -357,8 +357,9 @@ impl<'q> Walk<'q> {
             let largest = self.ledger.largest_cost_usd();
             if 0.0 < largest {
                 notes.push(format!(
-                    "intervals of cost take the largest cost that was seen, ${largest}, for the \
-                     largest there can be; --largest-cost-usd states another"
+                    "intervals of cost take the largest cost that was seen, ${}, for the \
+                     largest there can be; --largest-cost-usd states another",
+                    wording::digits(largest)
                 ));
             }
         }

@@ -95,9 +95,9 @@ pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRo
     };
     if rows.iter().any(|row| row.gate.is_some()) {
         parts.push(format!(
-            "a gate on each window's rows would have shipped it {} times and held it {} times",
-            n_with("ship"),
-            n_with("hold")
+            "a gate on each window's rows would have shipped it {} and held it {}",
+            wording::counted_length(n_with("ship"), "time", "times"),
+            wording::counted_length(n_with("hold"), "time", "times"),
         ));
     }
     format!("{}.", parts.join(", "))
@@ -109,7 +109,8 @@ pub(super) fn fits(n_fits: usize, n_selections: usize, seconds: Option<f64>) -> 
         || "the system does not say how long they took".to_owned(),
         |seconds| format!("{seconds:.1} seconds of processor time"),
     );
-    format!("{n_fits} fits, held-out rows asked how to learn before {n_selections} of them: {took}")
+    let n_fits = wording::counted_length(n_fits, "fit", "fits");
+    format!("{n_fits}, held-out rows asked how to learn before {n_selections} of them: {took}")
 }
 
 /// The running means after the last window, with intervals that are good for all windows at once.
@@ -185,8 +186,9 @@ pub(crate) fn setting_words(setting: &SettingRow) -> String {
     let SettingRow { name, objective, retrain, memory, n_fits, n_selections, n_fits_missed: _ } =
         setting;
     format!(
-        "`{name}`: {objective}; learned {retrain}, {n_fits} fits, {n_selections} of them with a \
-         selection of strengths; memory {memory}"
+        "`{name}`: {objective}; learned {retrain}, {}, {n_selections} of them with a selection of \
+         strengths; memory {memory}",
+        wording::counted_length(*n_fits, "fit", "fits")
     )
 }
 

@@ -1,13 +1,16 @@
 //! Steps after the drawn models' answers: some are accepted and some are escalated, whatever they say,
 //! so that every policy can be valued on them.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+};
 
 use pointsman_log::record::{
     AnswerRecord, CandidateRecord, DecisionRecord, OutcomeRecord, PropensityKind, PropensityRecord,
 };
 
-use super::{Plan, draw::model_at};
+use super::{Plan, as_index, draw::model_at};
 use crate::{answers::read_answers, error::DataError, hash::keyed_draw};
 
 /// Which steps follow a simulated log's answers.
@@ -45,10 +48,12 @@ impl Answers {
             })
         };
         let next: Vec<usize> = next.iter().map(column).collect::<Result<_, _>>()?;
+        let prompts = plan.rows.iter().filter_map(|&row| plan.prompt(as_index(row)));
+        let logged: HashSet<&str> = prompts.map(|prompt| prompt.id.as_str()).collect();
         let mut texts: HashMap<String, AnswerRecord> = HashMap::new();
         read_answers(answers, &mut |row| {
-            let is_drawn =
-                models.get(plan.drawn(row.prompt_id)).is_some_and(|drawn| drawn == row.model);
+            let is_drawn = logged.contains(row.prompt_id)
+                && models.get(plan.drawn(row.prompt_id)).is_some_and(|drawn| drawn == row.model);
             if is_drawn && !texts.contains_key(row.prompt_id) {
                 let answer = AnswerRecord {
                     text: Some(row.answer.to_owned()),
@@ -58,6 +63,11 @@ impl Answers {
                 texts.insert(row.prompt_id.to_owned(), answer);
             }
         })?;
+        if texts.is_empty() {
+            let text = "no answer is one of a model that was drawn for a prompt of the table; \
+                        `prompt_id` and `model` have to be named there as in the table";
+            return Err(DataError::Simulation(text.to_owned()));
+        }
         Ok(Self { texts, next, share })
     }
 

@@ -177,4 +177,13 @@ fn steps_are_drawn_as_they_say() {
         let refused = simulate_steps(std::slice::from_ref(&path), &uniform, &steps, &out);
         assert!(matches!(refused, Err(DataError::Simulation(_))), "{share} {next:?}");
     }
+    let strange = folder.path().join("strange.csv");
+    fs::write(&strange, "prompt_id,model,answer\nq1,b,It is 1.\np1,c,It is 1.\n").unwrap();
+    let (strange, next) = ([strange], ["a".to_owned()]);
+    let steps = SimulatedSteps { answers: &strange, next: &next, share: 0.25 };
+    let out = folder.path().join("refused.ndjson");
+    let refused = simulate_steps(std::slice::from_ref(&path), &uniform, &steps, &out);
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.starts_with("no answer is one of a model that was drawn"), "{refused}");
+    assert!(!out.exists());
 }

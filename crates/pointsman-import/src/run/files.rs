@@ -125,7 +125,7 @@ impl<'a> Run<'a, '_> {
                 None => ImportError::Parquet { path },
             });
         }
-        let (keys, fits) = sniff(path, options.max_row_bytes)?;
+        let (found, fits) = sniff(path, options.max_row_bytes)?;
         let quoted =
             |marks: &[&str]| marks.iter().map(|mark| format!("`{mark}`")).collect::<Vec<_>>();
         match (options.origin, fits.as_slice()) {
@@ -143,7 +143,7 @@ impl<'a> Run<'a, '_> {
                 Ok((Reader::Format(only), quoted(marks)))
             }
             (Origin::Auto | Origin::Columns, []) => {
-                Err(ImportError::NotRecognised { path: path.to_path_buf(), found: keys })
+                Err(ImportError::NotRecognised { path: path.to_path_buf(), found })
             }
             (Origin::Auto | Origin::Columns, [(first, _), (second, _), ..]) => {
                 let (first, second) = (first.name, second.name);
@@ -163,10 +163,10 @@ pub(super) fn edit(sink: &mut Sink<'_>, place: usize, change: impl FnOnce(&mut I
 /// A format with the keys that say so.
 type Fit = (&'static Format, &'static [&'static str]);
 
-/// The keys of the first row, and the formats that the first of the first rows that is of any is of.
+/// What the first row has, and the formats that the first of the first rows that is of any is of.
 fn sniff(path: &Path, limit: usize) -> Result<(String, Vec<Fit>), ImportError> {
     let mut rows = Rows::new(open(path)?.bytes, limit).map_err(|error| damaged(path, 0, &error))?;
-    let mut keys = None;
+    let mut found = None;
     for _ in 0..N_SNIFFED {
         match rows.next().map_err(|error| damaged(path, 0, &error))? {
             Next::Row | Next::Open => {}
@@ -174,12 +174,13 @@ fn sniff(path: &Path, limit: usize) -> Result<(String, Vec<Fit>), ImportError> {
             Next::CutOff | Next::End => break,
         }
         let fits = recognise(&rows.row);
-        let first = keys.get_or_insert_with(|| keys_of(&rows.row));
+        let first =
+            found.get_or_insert_with(|| format!("its first row has {}", keys_of(&rows.row)));
         if !fits.is_empty() {
             return Ok((first.clone(), fits));
         }
     }
-    Ok((keys.unwrap_or_else(|| "no row that can be read".to_owned()), Vec::new()))
+    Ok((found.unwrap_or_else(|| "it has no row that can be read".to_owned()), Vec::new()))
 }
 
 /// The sentence of a stream that failed.

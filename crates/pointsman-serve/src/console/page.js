@@ -214,12 +214,14 @@
     const mean = decisions.made > 0 ? decisions.total_ns / decisions.made / 1000 : null;
     const isCompared = money.n_compared > 0 && money.best_single_cost_usd > 0;
     const limit = exploration.most_usd_per_day;
+    const chosen = decisions.made + decisions.steps;
+    const ofFirst = decisions.escalated > 0 ? ", first answers" : "";
     facts("tiles", [
       ["Decisions per second", orNothing(rate, (x) => upTo(x, 1))],
       ["Decisions", whole(decisions.made)],
       ["Mean time of a decision", orNothing(mean, (x) => `${upTo(x, 1)} µs`)],
-      ["Cost against best single", isCompared ? percent(money.expected_cost_usd / money.best_single_cost_usd) : "–"],
-      ["Explored", decisions.made > 0 ? percent(decisions.explored / decisions.made) : "–"],
+      [`Cost against best single${ofFirst}`, isCompared ? percent(money.expected_cost_usd / money.best_single_cost_usd) : "–"],
+      ["Explored", chosen > 0 ? percent(decisions.explored / chosen) : "–"],
       ["Exploration today", `${dollars(exploration.usd_today)}${limit === null ? "" : ` of ${dollars(limit)}`}`],
       ["Outcomes", whole(decisions.outcomes)],
       ["Refused calls", whole(refused), refused > 0 ? "bad" : ""],
@@ -230,6 +232,7 @@
       `Expected cost ${dollars(money.expected_cost_usd)} where ${money.best_single} alone would be expected to take ` +
       `${dollars(money.best_single_cost_usd)}, over ${whole(money.n_compared)} calls that both might have answered` +
       `${money.n_not_compared > 0 ? `; ${whole(money.n_not_compared)} calls cannot be compared` : ""}. ` +
+      `${decisions.steps > 0 ? `After ${whole(decisions.steps)} answers another model was called ${whole(decisions.escalated)} times, for an expected ${dollars(money.escalated_cost_usd)} more. ` : ""}` +
       `Explorer ${exploration.how}, at most ${percent(exploration.most_share)} of decisions.` +
       `${codes.length > 0 ? ` Refused: ${codes.join(", ")}.` : ""}` +
       `${decisions.unknown_fields > 0 ? ` Keys of calls that nobody here knows: ${whole(decisions.unknown_fields)}.` : ""}`;

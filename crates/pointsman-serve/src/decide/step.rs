@@ -122,6 +122,9 @@ impl Service {
             if let Some(drawn) = self.force.load().drawn.get(model) {
                 up(drawn);
             }
+            if let Some(cost) = cost {
+                self.tally.escalated(cost);
+            }
             if let (Some(caller), Some(cost)) = (caller, cost) {
                 caller.spend(cost, self.now_ms());
             }

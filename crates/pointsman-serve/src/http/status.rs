@@ -64,6 +64,8 @@ fn decisions(service: &Service) -> Value {
         metrics.all_problems().into_iter().map(|(code, n)| (code.to_owned(), json!(n))).collect();
     json!({
         "made": of(&metrics.n_decisions),
+        "steps": of(&metrics.n_steps),
+        "escalated": of(&metrics.n_escalated),
         "explored": of(&metrics.n_explored),
         "not_logged": of(&metrics.n_unlogged),
         "total_ns": metrics.all_decision_ns(),
@@ -93,6 +95,7 @@ fn money(service: &Service) -> Value {
         "n_not_compared": money.n_not_compared,
         "expected_cost_usd": money.drawn.as_dollars(),
         "best_single_cost_usd": money.best_single.as_dollars(),
+        "escalated_cost_usd": money.escalated.as_dollars(),
     })
 }
 

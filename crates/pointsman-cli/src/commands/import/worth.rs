@@ -86,7 +86,7 @@ fn propensities(survey: &Survey) -> String {
                  --candidates-by none can learn from them."
             }
             Choice::None => {
-                "and no other was drawn in its place, so that nothing is known of any other; they \
+                "no other was drawn in its place, so that nothing is known of any other; they \
                  tell what calls cost, how long they take and how often they fail."
             }
         };
@@ -121,8 +121,9 @@ fn choice(survey: &Survey) -> Choice {
     Choice::None
 }
 
-/// The command that comes next, for the folder that was written; `None` where there is none yet.
-pub(super) fn next(survey: &Survey, out: &str) -> Option<String> {
+/// The command that comes next, for the folder that was written and the catalog that was named;
+/// `None` where there is none yet.
+pub(super) fn next(survey: &Survey, out: &str, catalog: Option<&str>) -> Option<String> {
     let of = |kind: &str| survey.propensities.get(kind).copied().unwrap_or(0);
     if survey.n_with_text == 0 || survey.models.counts.len() < 2 {
         return None;
@@ -139,9 +140,8 @@ pub(super) fn next(survey: &Survey, out: &str) -> Option<String> {
         (0, 1.., Choice::BetweenGroups) => " --estimate-propensities --candidates-by none",
         (0, _, _) => return None,
     };
-    Some(format!(
-        "pointsman train --log {out} --catalog catalog.toml --out policy.safetensors{flags}"
-    ))
+    let catalog = catalog.unwrap_or("catalog.toml");
+    Some(format!("pointsman train --log {out} --catalog {catalog} --out policy.safetensors{flags}"))
 }
 
 fn models(survey: &Survey) -> Option<String> {
@@ -196,7 +196,7 @@ mod tests {
 
     #[track_caller]
     fn check_next(survey: &Survey, expected: Option<&str>) {
-        let found = next(survey, "logs");
+        let found = next(survey, "logs", Some("mine.toml"));
         let ends = found.as_deref().zip(expected).is_some_and(|(found, end)| found.ends_with(end));
         assert!(ends || found.is_none() && expected.is_none(), "{found:?}, expected {expected:?}");
     }
@@ -211,7 +211,7 @@ mod tests {
         check_next(&Survey::default(), None);
         let mut drawn = mixed.clone();
         drawn.propensities = BTreeMap::from([("exact".to_owned(), 10)]);
-        check_next(&drawn, Some("--out policy.safetensors"));
+        check_next(&drawn, Some("--log logs --catalog mine.toml --out policy.safetensors"));
         let mut fixed = mixed.clone();
         fixed.propensities = BTreeMap::from([("deterministic".to_owned(), 10)]);
         check_next(&fixed, None);

@@ -101,8 +101,13 @@ impl ConditionRow {
             return format!("{metric} is not measured: {}", self.reasons.join("; "));
         };
         let mut note = format!("{metric}: {method}, {kind}");
-        if let Some(largest) = self.largest.filter(|_| self.metric != Metric::Quality) {
-            note.push_str(&format!(", one request at most {largest}"));
+        if let Some(largest) = self.largest {
+            let largest = wording::digits(largest);
+            match self.metric {
+                Metric::Quality => {}
+                Metric::CostUsd => note.push_str(&format!(", one request at most ${largest}")),
+                Metric::LatencyMs => note.push_str(&format!(", one request at most {largest} ms")),
+            }
         }
         if !self.reasons.is_empty() {
             note.push_str(&format!(" ({})", self.reasons.join("; ")));
