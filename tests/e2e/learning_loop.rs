@@ -157,7 +157,7 @@ fn a_service_learns_from_what_it_tried() {
     ));
 
     // Later decisions, which the learned policy has not seen, decide whether it may ship.
-    live(&mut caller, &world, 3_000..5_000);
+    live(&mut caller, &world, 3_000..8_000);
     bench.done("compact journal --out flat");
     assert_no_text(&bench.path("journal"));
     let gate = bench.run(

@@ -284,6 +284,29 @@ fn policies_that_cannot_be_learned_so() {
 }
 
 #[test]
+fn settings_of_reward_models_that_have_no_meaning() {
+    let files: [(&str, &[u8]); 3] =
+        [("t.ndjson", TABLE.as_bytes()), ("a.safetensors", &POLICY), ("l.ndjson", LOG.as_bytes())];
+    for (arguments, expected) in [
+        (
+            "evaluate --table t.ndjson --policy a.safetensors --reward-model cross-fitted",
+            "--reward-model cross-fitted is for a log",
+        ),
+        (
+            "evaluate --log l.ndjson --policy a.safetensors --reward-model cross-fitted \
+             --reward-folds 1",
+            "--reward-folds: 1 is not from 2 to 50",
+        ),
+        (
+            "evaluate --log l.ndjson --policy a.safetensors --largest-cost-usd 0",
+            "--largest-cost-usd: 0 is not a finite number above 0",
+        ),
+    ] {
+        check(arguments, &files, expected);
+    }
+}
+
+#[test]
 fn settings_that_have_no_meaning() {
     let csv = plain_csv();
     let files: [(&str, &[u8]); 4] = [
@@ -337,19 +360,6 @@ fn settings_that_have_no_meaning() {
             "pass --include-trained",
         ),
         ("evaluate --table t.ndjson --policy a.safetensors --confidence 1.5", "--confidence: "),
-        (
-            "evaluate --table t.ndjson --policy a.safetensors --reward-model cross-fitted",
-            "--reward-model cross-fitted is for a log",
-        ),
-        (
-            "evaluate --log l.ndjson --policy a.safetensors --reward-model cross-fitted \
-             --reward-folds 1",
-            "--reward-folds: 1 is not from 2 to 50",
-        ),
-        (
-            "evaluate --log l.ndjson --policy a.safetensors --largest-cost-usd 0",
-            "--largest-cost-usd: 0 is not a finite number above 0",
-        ),
         (
             "evaluate --table t.ndjson --policy t.csv --md e.md",
             "t.csv: this is not a Pointsman policy file",

@@ -190,7 +190,8 @@ fn number(error: &Error, kind: ContextKind) -> Option<isize> {
     if let Some(ContextValue::Number(number)) = error.get(kind) { Some(*number) } else { None }
 }
 
-#[cfg(all(test, feature = "learn", feature = "serve"))]
+#[cfg(test)]
+#[cfg(all(feature = "learn", feature = "serve"))]
 mod tests {
     use super::*;
     use clap::{CommandFactory, Parser};

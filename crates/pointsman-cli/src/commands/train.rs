@@ -185,7 +185,7 @@ fn from_table(
     };
     let demands = args.points.demands(&loaded.matrix.models)?;
     let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
-    let (artifact, trained) = learn_within(&args.learning, &set, &config, source, screen)?;
+    let (artifact, trained) = learn_within(&args.learning, &set, &config, &source, screen)?;
     let table = escalation::Table {
         loaded: &loaded,
         paths: &args.table,
@@ -238,7 +238,7 @@ fn from_log(
     };
     let demands = args.points.demands(&models)?;
     let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
-    let (artifact, trained) = learn_within(&args.learning, &set, &config, source, screen)?;
+    let (artifact, trained) = learn_within(&args.learning, &set, &config, &source, screen)?;
     let artifact = match steps::of_log(args, &loaded.log, &options, screen)? {
         Some(steps) => {
             args.answers.add_logged_readers(&artifact, &steps, args.learning.seed, screen)?
@@ -255,7 +255,7 @@ fn learn_within(
     flags: &LearningFlags,
     set: &TrainingSet<'_>,
     config: &TrainConfig,
-    source: Source<'_>,
+    source: &Source<'_>,
     screen: &Screen,
 ) -> Result<(Artifact, Trained)> {
     let mut design = flags.fitting(set.design, source.models.len(), set.rows)?;

@@ -332,7 +332,7 @@ pub(super) fn per_step(
     let checked = Trajectories::new(steps.iter().map(Vec::as_slice))?;
     let found = checked.value(TrajectoryEstimator::DoublyRobust, level)?;
     let mut row = value_row(recorder.name, "DR per step", (found.value, &found.interval), None);
-    row.note = "predictions of each step; its interval stands alone".to_owned();
+    "predictions of each step; its interval stands alone".clone_into(&mut row.note);
     Ok(Some(row))
 }
 

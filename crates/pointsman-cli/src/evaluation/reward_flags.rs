@@ -43,6 +43,7 @@ impl std::str::FromStr for Who {
 }
 
 /// Flags that say who predicts quality.
+#[expect(clippy::struct_field_names, reason = "they are named as on the command line")]
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct RewardFlags {
     /// Who predicts quality for doubly robust values from a log: the `policy` itself, or a model that

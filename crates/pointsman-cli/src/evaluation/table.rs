@@ -9,7 +9,7 @@ use super::{
     used_rows, value_row,
 };
 use crate::{
-    report::{Report, ValueRow, Verdict, VerdictKind},
+    report::{IntervalKind, MeanInterval, Report, ValueRow, Verdict, VerdictKind},
     screen::Screen,
     wording,
 };
@@ -170,6 +170,7 @@ fn policy_rows(
         let mean_cost = outcomes.point().map(|point| point.cost_usd);
         let found = (value.value, &value.interval);
         let mut row = value_row(&loaded.name, "full information", found, mean_cost);
+        row.cost_interval = cost_interval(outcomes.cost_usd.as_deref(), settings)?;
         row.note.clone_from(&loaded.objective);
         rows.push(row);
         first.get_or_insert(outcomes);
@@ -243,17 +244,19 @@ fn baseline_rows(
     settings: &Settings,
 ) -> Result<Vec<ValueRow>> {
     let n_models = matrix.models.len();
-    let column = |model: usize| -> Vec<f64> {
-        rows.quality.iter().skip(model).step_by(n_models).copied().collect()
+    let column = |all: &[f64], model: usize| -> Vec<f64> {
+        all.iter().skip(model).step_by(n_models).copied().collect()
     };
     let mut order: Vec<&baselines::SingleModel> = known.singles.iter().collect();
     order.sort_by(|a, b| b.quality.total_cmp(&a.quality));
     let mut all = Vec::new();
     for single in order {
-        let value = mean_value(&column(single.model_index), settings.level)?;
+        let value = mean_value(&column(&rows.quality, single.model_index), settings.level)?;
         let name = format!("always {}", matrix.models[single.model_index]);
         let mut row =
             value_row(&name, "full information", (value.value, &value.interval), single.cost_usd);
+        let costs = rows.cost_usd.as_ref().map(|all| column(all, single.model_index));
+        row.cost_interval = cost_interval(costs.as_deref(), settings)?;
         if single.model_index == known.best_single.model_index {
             "best single model".clone_into(&mut row.note);
         }
@@ -277,6 +280,19 @@ fn baseline_rows(
         ));
     }
     Ok(all)
+}
+
+/// The interval of the mean of one cost per prompt.
+fn cost_interval(costs: Option<&[f64]>, settings: &Settings) -> Result<Option<MeanInterval>> {
+    let Some(costs) = costs else { return Ok(None) };
+    let interval = mean_value(costs, settings.level)?.interval;
+    Ok(Some(MeanInterval {
+        lower: Some(interval.lower),
+        upper: Some(interval.upper),
+        interval_kind: IntervalKind::of(interval.kind),
+        interval_method: interval.method.name().to_owned(),
+        note: String::new(),
+    }))
 }
 
 /// The verdict in words: against the mix of two models that costs the same where there is one,

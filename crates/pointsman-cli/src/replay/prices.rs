@@ -159,8 +159,8 @@ mod tests {
         since = "2026-01-05"
     "#;
 
-    fn day(text: &str) -> Option<Date> {
-        Some(text.parse().unwrap())
+    fn day(text: &str) -> Date {
+        text.parse().unwrap()
     }
 
     #[test]
@@ -178,12 +178,12 @@ mod tests {
             ("2026-01-11", true, 3.0),
             ("2026-02-01", false, 3.0),
         ] {
-            assert_eq!(prices.turn_to(day(on)), is_changed, "{on}");
+            assert_eq!(prices.turn_to(Some(day(on))), is_changed, "{on}");
             assert_eq!(dollars(&prices), expected, "{on}");
         }
         assert!(!prices.turn_to(None));
-        assert_eq!(prices.notes(day("2026-01-05")).len(), 1);
-        let notes = prices.notes(day("2026-01-01"));
+        assert_eq!(prices.notes(Some(day("2026-01-05"))).len(), 1);
+        let notes = prices.notes(Some(day("2026-01-01")));
         assert!(notes[1].contains("2026-01-01 is not known of small"), "{notes:?}");
         assert!(prices.notes(None)[0].contains("latest prices"));
     }
@@ -193,7 +193,7 @@ mod tests {
         let catalog = Catalog::from_toml(CATALOG).unwrap().as_of(Date::new(2026, 1, 6).unwrap());
         let what_if = WhatIf::default();
         let mut prices = DayPrices::new(Some(&catalog), &what_if);
-        assert!(!prices.turn_to(day("2026-01-01")));
-        assert!(prices.notes(day("2026-01-01")).is_empty());
+        assert!(!prices.turn_to(Some(day("2026-01-01"))));
+        assert!(prices.notes(Some(day("2026-01-01"))).is_empty());
     }
 }

@@ -171,7 +171,8 @@ pub(crate) struct ValueRow {
     pub(crate) interval_method: String,
     /// US dollars for one request, mean; `None` where a request lacks one.
     pub(crate) cost_usd: Option<f64>,
-    /// The interval of `cost_usd`; `None` where there is no cost, and on a table.
+    /// The interval of `cost_usd`; `None` where there is no cost, and on a table for draws at random
+    /// and the oracle.
     pub(crate) cost_interval: Option<MeanInterval>,
     /// Milliseconds for one answer, mean; `None` where a request lacks them, and on a table.
     pub(crate) latency_ms: Option<f64>,

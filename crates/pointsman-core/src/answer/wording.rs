@@ -194,7 +194,9 @@ const fn known_words() -> [Known; N_SLOTS] {
 
 /// Where a word of that key stands, or would stand.
 const fn place(slots: &[Known; N_SLOTS], key: u64) -> usize {
-    let mut slot = (key >> (64 - N_SLOTS.trailing_zeros())) as usize;
+    // The first two bytes are enough for so few slots.
+    let [high, low, ..] = key.to_be_bytes();
+    let mut slot = u16::from_be_bytes([high, low]) as usize % N_SLOTS;
     while slots[slot].key != key && slots[slot].key != 0 {
         slot = (slot + 1) % N_SLOTS;
     }

@@ -90,7 +90,7 @@ pub(super) fn read(
                 None
             };
             let (features, answer) = (features.as_ref(), answer.as_ref());
-            builder.push(&DecisionCell { features, answer, ..decision }, &request)?;
+            builder.push(&DecisionCell { answer, features, ..decision }, &request)?;
         }
         Ok(())
     })

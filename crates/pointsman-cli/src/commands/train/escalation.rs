@@ -108,7 +108,7 @@ impl AnswerFlags {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        finish(artifact, verdicts, screen)
+        finish(&artifact, verdicts, screen)
     }
 
     /// The models to learn from, by their places in the matrix, ascending.

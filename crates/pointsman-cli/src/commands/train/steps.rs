@@ -154,7 +154,7 @@ impl AnswerFlags {
         bar.finish_and_clear();
         let digest = trajectories.found.log.digest.clone();
         let artifact = artifact.with_settings([("reader_data".to_owned(), digest)].into())?;
-        finish(artifact.with_rows(&remembered)?, verdicts, screen)
+        finish(&artifact.with_rows(&remembered)?, verdicts, screen)
     }
 }
 

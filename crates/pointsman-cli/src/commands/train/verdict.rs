@@ -17,7 +17,7 @@ pub(super) struct Verdict {
 
 /// The artifact with the readers that are kept, and with what became of each.
 pub(super) fn finish(
-    artifact: Artifact,
+    artifact: &Artifact,
     verdicts: Vec<Verdict>,
     screen: &Screen,
 ) -> Result<Artifact> {

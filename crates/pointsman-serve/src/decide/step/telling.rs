@@ -264,12 +264,11 @@ impl Telling<'_, '_, '_, '_> {
         if let Some(reason) = answer.finish.name() {
             json::field(out, "finish_reason", reason);
         }
-        match text {
-            Some(text) => json::field(out, "text", &text),
-            None => {
-                let schema = self.around.force.loaded.policy.scorer().schema();
-                write_features(out, schema, &read.text);
-            }
+        if let Some(text) = text {
+            json::field(out, "text", &text);
+        } else {
+            let schema = self.around.force.loaded.policy.scorer().schema();
+            write_features(out, schema, &read.text);
         }
         out.push(b'}');
     }

@@ -99,7 +99,7 @@ fn what_an_answer_shows_is_learned() {
 /// Of each row one quality is known, drawn with probability 1/4 or 3/4, as in a log.
 fn logged_weights(n: u32) -> Vec<f32> {
     let of_row = |row: u32| {
-        let is_accepted = row * 7 % 4 == 0;
+        let is_accepted = (row * 7).is_multiple_of(4);
         if is_accepted { [4.0, 0.0] } else { [0.0, 4.0 / 3.0] }
     };
     (0..n).flat_map(of_row).collect()
