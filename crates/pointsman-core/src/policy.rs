@@ -268,8 +268,22 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
-        let announce = |term| self.scorer.announce(term);
-        let features = workspace.extractor.extract_announcing(request, announce);
+        self.distribute_announcing(circumstances, request, workspace, |_| ())
+    }
+
+    /// As [`Self::distribute_in`]; every term of the request is announced as soon as it is read.
+    pub(crate) fn distribute_announcing(
+        &self,
+        circumstances: &Circumstances<'_>,
+        request: &Request<'_>,
+        workspace: &mut Workspace,
+        announce: impl Fn(u32) + Copy,
+    ) -> Result<usize, NoEligibleModel> {
+        let rows = self.scorer.rows();
+        let features = workspace.extractor.extract_announcing(request, |term| {
+            rows.announce(term);
+            announce(term);
+        });
         let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
         self.weigh(circumstances, (request, n_bytes), workspace)?;

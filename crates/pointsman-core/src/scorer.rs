@@ -33,7 +33,7 @@ pub(crate) use lines::at_length;
 
 use crate::{
     features::{FeatureSchema, Features},
-    simd::{self, Job, RowTable},
+    simd::{self, Job, RowTable, Rows},
 };
 
 /// Squared inverse document frequencies are stored in steps of 1/256.
@@ -171,11 +171,10 @@ impl Scorer {
         simd::at_best(Scoring { scorer: self, features, scores });
     }
 
-    /// Says that the row of a term will be needed to score a request that is being read, so that
-    /// it comes out of memory while the rest of the request is read.
-    #[inline]
-    pub(crate) fn announce(&self, term: u32) {
-        self.table.announce(term);
+    /// The rows of its terms, to be announced while a request is read, so that they come out of
+    /// memory meanwhile.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        self.table.rows()
     }
 
     /// What each of a term's weights adds to the columns of a request whose scores are these;

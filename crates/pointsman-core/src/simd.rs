@@ -8,6 +8,8 @@
 
 #![expect(unsafe_code, reason = "the audited module: vector loads and prefetch, see above")]
 
+pub(crate) use rows::{RowTable, Rows};
+
 /// Bytes per scanned block: one bit each in a mask.
 pub(crate) const BLOCK: usize = 64;
 
@@ -18,6 +20,10 @@ pub(crate) struct BlockMasks {
     pub(crate) word: u64,
     /// Punctuation: neither of a word nor blank.
     pub(crate) mark: u64,
+    /// Digits, which are of words too.
+    pub(crate) digit: u64,
+    /// Line feeds, which are blanks too.
+    pub(crate) newline: u64,
 }
 
 /// How many bytes of a text are what.
@@ -100,6 +106,8 @@ fn scan_portable(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) ->
             let code = matches!(byte, 0x5b..=0x60 | 0x7b..=0x7e | 0x3c..=0x3e);
             found.word |= u64::from(word) << bit;
             found.mark |= u64::from(mark) << bit;
+            found.digit |= u64::from(digit) << bit;
+            found.newline |= u64::from(byte == b'\n') << bit;
             counts.word += u64::from(word);
             counts.mark += u64::from(mark);
             counts.upper += u64::from(upper);
@@ -115,139 +123,8 @@ fn scan_portable(text: &[u8], folded: &mut [u8], masks: &mut Vec<BlockMasks>) ->
     counts
 }
 
-/// One cache line, so that no row of a [`RowTable`] straddles two.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u8; 64]);
-
-/// One row of bytes per bucket: an `i8` weight per column, then, in the last two bytes, the
-/// bucket's squared inverse document frequency.
-#[derive(Debug, Clone)]
-pub(crate) struct RowTable {
-    lines: Vec<Line>,
-    stride: usize,
-    bucket_mask: u32,
-}
-
-/// Terms summed in 16 bits before they are moved to 32: 256 · 127 still fits.
-const TERMS_PER_FLUSH: usize = 256;
-
-/// How many rows ahead are prefetched.
-#[cfg(target_arch = "x86_64")]
-const PREFETCH_AHEAD: usize = 24;
-
-impl RowTable {
-    /// A table of zeros for `2^log2_buckets` buckets and `n_columns` weights each.
-    pub(crate) fn zeros(log2_buckets: u8, n_columns: usize) -> Self {
-        let needed = n_columns + 2;
-        let stride = if needed <= 64 {
-            needed.next_power_of_two().max(8)
-        } else {
-            needed.next_multiple_of(64)
-        };
-        let n_buckets = 1_usize << log2_buckets;
-        let lines = vec![Line([0; 64]); (n_buckets * stride).div_ceil(64)];
-        Self { lines, stride, bucket_mask: (1_u32 << log2_buckets) - 1 }
-    }
-
-    /// A table of weights of shape `(n_buckets, n_columns)`, row after row, and a squared inverse
-    /// document frequency for each bucket.
-    pub(crate) fn filled(
-        log2_buckets: u8,
-        n_columns: usize,
-        (weights, squared_idf): (&[i8], &[u16]),
-    ) -> Self {
-        let mut table = Self::zeros(log2_buckets, n_columns);
-        let stride = table.stride();
-        let rows = weights.chunks_exact(n_columns).zip(squared_idf);
-        for (bucket, (weights, idf)) in (0_u32..).zip(rows) {
-            let row = table.row_mut(bucket);
-            for (byte, weight) in row.iter_mut().zip(weights) {
-                *byte = weight.cast_unsigned();
-            }
-            row[stride - 2..].copy_from_slice(&idf.to_le_bytes());
-        }
-        table
-    }
-
-    /// Bytes per row; also the number of sums that [`Self::accumulate`] writes.
-    pub(crate) fn stride(&self) -> usize {
-        self.stride
-    }
-
-    /// The bytes of one row.
-    pub(crate) fn row(&self, bucket: u32) -> &[u8] {
-        let start = self.offset(bucket);
-        &self.bytes()[start..start + self.stride]
-    }
-
-    /// The bytes of one row, to be written.
-    pub(crate) fn row_mut(&mut self, bucket: u32) -> &mut [u8] {
-        let (start, stride) = (self.offset(bucket), self.stride);
-        // SAFETY: `Line` is 64 plain bytes without padding, so the lines are one run of bytes.
-        let bytes = unsafe {
-            std::slice::from_raw_parts_mut(
-                self.lines.as_mut_ptr().cast::<u8>(),
-                self.lines.len() * 64,
-            )
-        };
-        &mut bytes[start..start + stride]
-    }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: as in `row_mut`.
-        unsafe {
-            std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>(), self.lines.len() * 64)
-        }
-    }
-
-    fn offset(&self, bucket: u32) -> usize {
-        (bucket & self.bucket_mask) as usize * self.stride
-    }
-
-    /// Asks the machine for the beginning of a row that will soon be added up.
-    #[inline]
-    pub(crate) fn announce(&self, bucket: u32) {
-        let line = self.lines.get(self.offset(bucket) / 64);
-        #[cfg(target_arch = "x86_64")]
-        if let Some(line) = line {
-            // SAFETY: every machine of this architecture has the instruction.
-            unsafe { x86::prefetch(line) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = line;
-    }
-
-    /// Adds up the rows of `terms` into `sums`, one per byte of a row, and returns the sum of the
-    /// squared inverse document frequencies. `sums` is overwritten; its last two entries, and
-    /// those of columns that the table does not have, mean nothing.
-    ///
-    /// # Panics
-    /// If `sums` is not one entry per byte of a row: a bug in the caller.
-    pub(crate) fn accumulate(&self, terms: &[u32], sums: &mut [i32]) -> u64 {
-        assert_eq!(sums.len(), self.stride, "one sum per byte of a row");
-        sums.fill(0);
-        #[cfg(target_arch = "x86_64")]
-        if x86::is_available() {
-            // SAFETY: the machine has AVX2.
-            return unsafe { x86::accumulate(self, terms, sums) };
-        }
-        self.accumulate_portable(terms, sums)
-    }
-
-    fn accumulate_portable(&self, terms: &[u32], sums: &mut [i32]) -> u64 {
-        let mut squared = 0;
-        for &term in terms {
-            let row = self.row(term);
-            for (sum, &weight) in sums.iter_mut().zip(row) {
-                *sum += i32::from(weight.cast_signed());
-            }
-            squared += u64::from(u16::from_le_bytes([row[self.stride - 2], row[self.stride - 1]]));
-        }
-        squared
-    }
-}
-
+mod bytes;
+mod rows;
 #[cfg(target_arch = "x86_64")]
 #[expect(
     clippy::cast_ptr_alignment,

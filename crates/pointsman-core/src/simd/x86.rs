@@ -1,6 +1,9 @@
 //! The kernels of the parent module with the vector instructions of x86-64; audited with it.
 
-use super::{BLOCK, BlockMasks, ByteCounts, Job, Line, PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH};
+use super::{
+    BLOCK, BlockMasks, ByteCounts, Job,
+    rows::{PREFETCH_AHEAD, RowTable, TERMS_PER_FLUSH},
+};
 use std::arch::x86_64::{
     __m128i, __m256i, _MM_HINT_T0, _mm_load_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
     _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8,
@@ -66,7 +69,7 @@ fn scan_block(text: &[u8; BLOCK], folded: &mut [u8; BLOCK], counts: &mut ByteCou
     counts.newline += u64::from(newline.count_ones());
     counts.code += u64::from(code.count_ones());
     counts.question += u64::from(question.count_ones());
-    BlockMasks { word, mark }
+    BlockMasks { word, mark, digit, newline }
 }
 
 /// Letters `a` to `o`, in either case: the sign bit, which is what masks are made of.
@@ -131,7 +134,7 @@ fn scan_half(text: &[u8], folded: &mut [u8]) -> [u32; 8] {
     let (by_high, by_low) =
         (_mm256_broadcastsi128_si256(by_high), _mm256_broadcastsi128_si256(by_low));
     let splat = |byte: u8| _mm256_set1_epi8(byte.cast_signed());
-    let bits = |mask: __m256i| _mm256_movemask_epi8(mask).cast_unsigned();
+    let bits = |mask: __m256i| as_number(_mm256_movemask_epi8(mask).cast_unsigned());
     let high_half = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), splat(0x0f));
     let class = _mm256_and_si256(
         _mm256_shuffle_epi8(by_high, high_half),
@@ -161,14 +164,26 @@ fn scan_half(text: &[u8], folded: &mut [u8]) -> [u32; 8] {
     ]
 }
 
-/// Asks for a line of memory.
+/// The same number, but no longer known to be the signs of a vector: where the compiler knows, it
+/// joins two of them by taking them apart, bit by bit.
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "it is no instruction at all")]
+fn as_number(mut bits: u32) -> u32 {
+    // SAFETY: there is nothing in it.
+    unsafe {
+        std::arch::asm!("/* {0:e} */", inout(reg) bits, options(pure, nomem, nostack, preserves_flags));
+    }
+    bits
+}
+
+/// Asks for the line of memory that holds a byte.
 ///
 /// # Safety
 /// Needs SSE, which every machine of this architecture has.
 #[inline]
 #[target_feature(enable = "sse")]
-pub(super) unsafe fn prefetch(line: &Line) {
-    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast::<i8>());
+pub(super) unsafe fn prefetch(byte: &u8) {
+    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast::<i8>());
 }
 
 /// # Safety
@@ -201,7 +216,7 @@ unsafe fn lanes<const WIDTH: usize>(
     at: usize,
     sums: &mut [i32],
 ) -> u64 {
-    let base = table.lines.as_ptr().cast::<u8>();
+    let base = table.bytes().as_ptr();
     let (stride, mask) = (table.stride, table.bucket_mask);
     // SAFETY: the mask keeps the bucket inside the table, and `at + WIDTH` inside its row.
     let row = |term: u32| unsafe { base.add((term & mask) as usize * stride + at) };
