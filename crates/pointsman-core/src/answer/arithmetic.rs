@@ -88,7 +88,27 @@ impl Arithmetic {
     }
 
     /// Takes the next token; `rest` is the text behind it.
+    #[expect(clippy::inline_always, reason = "most tokens change nothing, which is soon seen")]
+    #[inline(always)]
     pub(super) fn take(&mut self, token: Token<'_>, rest: &[u8]) {
+        let begins = match token {
+            Token::Number(_) | Token::Mark(b'-' | b'(' | b')') => true,
+            Token::Word(..) | Token::Mark(_) => false,
+        };
+        if begins || !self.is_fresh() {
+            self.go_on(token, rest);
+        }
+    }
+
+    /// Whether nothing was read since the last beginning.
+    fn is_fresh(&self) -> bool {
+        self.depth == 0
+            && !self.levels[0].has_operand
+            && !self.negates
+            && self.state == State::Reading
+    }
+
+    fn go_on(&mut self, token: Token<'_>, rest: &[u8]) {
         match token {
             Token::Number(number) => self.number(number, rest),
             Token::Word(word, _) => match operator_named(word) {
@@ -231,12 +251,12 @@ fn operator_named(word: &[u8]) -> Option<Operator> {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tokens::Tokens, *};
+    use super::{super::tokens::Scan, *};
 
     #[track_caller]
     fn check(text: &str, expected: (u32, u32)) {
         let mut arithmetic = Arithmetic::new();
-        for (token, rest) in Tokens::new(text.as_bytes()) {
+        for (token, rest) in Scan::default().read(text.as_bytes()).tokens() {
             arithmetic.take(token, rest);
         }
         assert_eq!((arithmetic.n_right, arithmetic.n_wrong), expected, "{text}");

@@ -4,7 +4,8 @@
 //! away: its own words speak for a choice that it did not take. Of several lists the last counts.
 //! Weakness: choices that stand in one line are not seen.
 
-use super::tokens::{KeySet, Token, Tokens, key_of_number};
+use super::tokens::{KeySet, Text, Token, key_of_number};
+use std::ops::Range;
 
 /// One choice of a list.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,16 +33,16 @@ pub(super) struct Choices {
 const MOST_CHOICES: usize = 10;
 
 impl Choices {
-    /// Takes the next line of a question, in small letters; `answer` holds the answer's words and
-    /// numbers.
-    pub(super) fn take(&mut self, line: &[u8], answer: &KeySet) {
-        let Some((letter, text)) = choice_of(line) else { return };
+    /// Takes the next line of a question; `answer` holds the answer's words and numbers.
+    pub(super) fn take(&mut self, question: Text<'_>, line: Range<usize>, answer: &KeySet) {
+        let Some((letter, text)) = choice_of(&question.folded()[line.clone()]) else { return };
+        let text = line.start + text.start..line.start + text.end;
         if letter == b'a' || self.n == MOST_CHOICES {
             self.n = 0;
         }
         let mut choice = Choice { letter, n_bytes: bounded(text.len()), ..Choice::default() };
         let (mut n, mut n_found) = (0_u32, 0_u32);
-        for (token, _) in Tokens::new(text) {
+        for (token, _) in question.tokens_of(text) {
             let is_found = match token {
                 Token::Word(word, key) => {
                     choice.is_none_of_these |= word == b"none";
@@ -74,17 +75,16 @@ impl Choices {
     }
 }
 
-/// The letter and the text of a line such as `(a) ...`, `a. ...` or `a: ...`.
-fn choice_of(line: &[u8]) -> Option<(u8, &[u8])> {
-    let line = line.trim_ascii_start();
-    let line = line.strip_prefix(b"(").unwrap_or(line);
-    match line {
-        [letter @ b'a'..=b'j', b')' | b'.' | b':', b' ' | b'\t', text @ ..] => {
-            let text = text.trim_ascii();
-            (!text.is_empty()).then_some((*letter, text))
-        }
-        _ => None,
-    }
+/// The letter and the place of the text of a line such as `(a) ...`, `a. ...` or `a: ...`, in small
+/// letters.
+fn choice_of(line: &[u8]) -> Option<(u8, Range<usize>)> {
+    let start = line.trim_ascii_start();
+    let start = start.strip_prefix(b"(").unwrap_or(start);
+    let [letter @ b'a'..=b'j', b')' | b'.' | b':', b' ' | b'\t', rest @ ..] = start else {
+        return None;
+    };
+    let (text, end) = (rest.trim_ascii_start(), line.trim_ascii_end().len());
+    (!text.is_empty()).then_some((*letter, line.len() - text.len()..end))
 }
 
 fn bounded(length: usize) -> u32 {
@@ -93,11 +93,11 @@ fn bounded(length: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::tokens::Scan, *};
 
     fn choices_of(question: &str, answer: &str) -> Choices {
         let mut words = KeySet::new();
-        for (token, _) in Tokens::new(answer.as_bytes()) {
+        for (token, _) in Scan::default().read(answer.as_bytes()).tokens() {
             match token {
                 Token::Word(_, key) => words.insert(key),
                 Token::Number(number) => words.insert(key_of_number(number.value)),
@@ -105,8 +105,10 @@ mod tests {
             };
         }
         let mut choices = Choices::default();
-        for line in question.as_bytes().split(|&byte| byte == b'\n') {
-            choices.take(line, &words);
+        let mut scan = Scan::default();
+        let question = scan.read(question.as_bytes());
+        for line in question.lines() {
+            choices.take(question, line, &words);
         }
         choices
     }

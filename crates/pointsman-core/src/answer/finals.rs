@@ -3,7 +3,7 @@
 //! An answer that names several different ones contradicts itself; one that names none did not get
 //! to the end, or was not asked for one.
 
-use super::tokens::{Token, is_letter, key_of_number};
+use super::tokens::{Token, is_letter, key_of_number, key_of_word};
 
 /// What an answer ends in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +39,9 @@ const MOST_KEYS: usize = 4;
 /// How far behind its announcement a final answer may stand.
 const REACH: u8 = 6;
 
+const ANSWER: u64 = key_of_word(b"answer");
+const BOXED: u64 = key_of_word(b"boxed");
+
 /// What stands before the token at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
@@ -61,7 +64,20 @@ impl Finals {
     }
 
     /// Takes the next token; `rest` is the text behind it.
+    #[expect(clippy::inline_always, reason = "most tokens change nothing, which is soon seen")]
+    #[inline(always)]
     pub(super) fn take(&mut self, token: Token<'_>, rest: &[u8]) {
+        let begins = match token {
+            Token::Word(_, key) => key == ANSWER || key == BOXED,
+            Token::Number(_) => false,
+            Token::Mark(mark) => mark == b'#',
+        };
+        if begins || 0 < self.armed || 0 < self.n_hashes || self.before != Before::Other {
+            self.go_on(token, rest);
+        }
+    }
+
+    fn go_on(&mut self, token: Token<'_>, rest: &[u8]) {
         if 0 < self.armed {
             self.look_at(token, rest);
         }
@@ -123,11 +139,11 @@ fn is_passed_over(word: &[u8], rest: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tokens::Tokens, *};
+    use super::{super::tokens::Scan, *};
 
     fn finals_of(text: &str) -> Finals {
         let mut finals = Finals::new();
-        for (token, rest) in Tokens::new(text.as_bytes()) {
+        for (token, rest) in Scan::default().read(text.as_bytes()).tokens() {
             finals.take(token, rest);
         }
         finals

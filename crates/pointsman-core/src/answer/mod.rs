@@ -14,6 +14,7 @@ mod arithmetic;
 mod choices;
 mod finals;
 mod json;
+mod reading;
 mod signs;
 mod tokens;
 mod wording;
@@ -24,15 +25,13 @@ pub use written::{OwnedAnswerFeatures, SignsError};
 
 use crate::{
     features::{self, Extractor, FeatureSchema, Features},
-    request::{Request, Role},
+    request::{Message, Request, Role},
 };
-use arithmetic::Arithmetic;
-use choices::Choices;
-use finals::{Final, Finals};
+use finals::Final;
+use reading::{Asked, Reading, Seen};
 use signs::Signs;
 use std::borrow::Cow;
-use tokens::{KeySet, Token, Tokens, key_of_number};
-use wording::Wording;
+use tokens::{Scan, Text};
 
 /// The last user message is searched for choices and numbers in its last bytes only.
 pub const MAX_QUESTION_BYTES: usize = 16 * 1024;
@@ -148,47 +147,12 @@ pub struct AnswerFeatures<'a> {
 #[derive(Debug)]
 pub struct AnswerExtractor {
     extractor: Extractor,
-    /// What is read of the answer, and of the question, in small letters.
-    answer: Vec<u8>,
-    question: Vec<u8>,
-    words: KeySet,
-    numbers: KeySet,
-    repeated: KeySet,
-    asked: KeySet,
+    /// The pieces that are read of an answer that is too long to be read whole.
+    pieces: Vec<u8>,
+    answer: Scan,
+    question: Scan,
+    seen: Seen,
     signs: [f32; N_SIGNS],
-}
-
-/// What one pass over an answer finds.
-#[derive(Debug)]
-struct Reading {
-    arithmetic: Arithmetic,
-    finals: Finals,
-    wording: Wording,
-    n_words: u64,
-    n_numbers: u64,
-    n_equals: u64,
-    n_marks: u64,
-    /// Numbers that stand in the answer, each once.
-    n_distinct_numbers: u64,
-    last_number: Option<f64>,
-    /// Brackets that are open, by kind.
-    n_open: [u32; 3],
-}
-
-/// What one pass over a question finds.
-#[derive(Debug, Default)]
-struct Asked {
-    choices: Choices,
-    wording: Wording,
-    n_words: u64,
-    /// Of these, how many stand in the answer.
-    n_words_used: u64,
-    n_numbers: u64,
-    n_numbers_used: u64,
-    /// Numbers that stand in both, each once.
-    n_distinct_used: u64,
-    n_bytes: usize,
-    n_bytes_of_other_script: usize,
 }
 
 impl AnswerExtractor {
@@ -196,12 +160,10 @@ impl AnswerExtractor {
     pub fn new(schema: FeatureSchema) -> Self {
         Self {
             extractor: Extractor::new(schema),
-            answer: Vec::new(),
-            question: Vec::new(),
-            words: KeySet::new(),
-            numbers: KeySet::new(),
-            repeated: KeySet::new(),
-            asked: KeySet::new(),
+            pieces: Vec::new(),
+            answer: Scan::default(),
+            question: Scan::default(),
+            seen: Seen::new(),
             signs: [0.0; N_SIGNS],
         }
     }
@@ -214,32 +176,50 @@ impl AnswerExtractor {
     /// Reserves what the longest answers can need, so that even the first one allocates nothing.
     pub fn reserve(&mut self) {
         self.extractor.reserve();
+        self.pieces.reserve(features::MAX_BYTES_PER_PART + 1);
         self.answer.reserve(features::MAX_BYTES_PER_PART + 1);
         self.question.reserve(MAX_QUESTION_BYTES);
     }
 
     /// Reads one answer to one request.
     pub fn extract(&mut self, request: &Request<'_>, answer: &Answer<'_>) -> AnswerFeatures<'_> {
-        self.answer.clear();
-        features::for_each_piece_of_answer(&answer.text, |piece| {
-            if !self.answer.is_empty() {
-                self.answer.push(b'\n');
+        self.extract_beside(None, (request, answer), |_| ())
+    }
+
+    /// As [`Self::extract`], beside the extractor that has just read the request, if there is one:
+    /// what it found need not be looked for again. Every term of the answer is announced as soon as
+    /// it is read.
+    pub(crate) fn extract_beside(
+        &mut self,
+        of_request: Option<&Extractor>,
+        (request, answer): (&Request<'_>, &Answer<'_>),
+        announce: impl Fn(u32) + Copy,
+    ) -> AnswerFeatures<'_> {
+        // Terms first: their weights come out of memory while signs are read.
+        self.extractor.extract_answer_announcing(&answer.text, announce);
+        let Self { extractor, pieces, answer: of_answer, question, seen, signs } = self;
+        let read = if answer.text.len() <= features::MAX_BYTES_PER_PART {
+            Text::new(answer.text.as_bytes(), extractor.last_scan())
+        } else {
+            of_answer.read(pieces_of(&answer.text, pieces))
+        };
+        let reading = seen.read_answer(read);
+        let asked = seen.read_question(match of_request {
+            Some(extractor) if is_last_read(request) => {
+                Text::new(question_of(request), extractor.last_scan())
             }
-            self.answer.extend(piece.bytes().map(|byte| byte.to_ascii_lowercase()));
+            Some(_) | None => question.read(question_of(request)),
         });
-        let reading = self.read_answer();
-        let asked = self.read_question(request);
         let number = match reading.finals.last {
             Some(Final::Number(number)) => Some(number),
             Some(Final::Letter(_) | Final::Word) | None => reading.last_number,
         };
-        let is_in = |set: &KeySet| number.is_some_and(|it| set.contains(key_of_number(it)));
-        let (is_asked, is_repeated) = (is_in(&self.asked), is_in(&self.repeated));
-        let text = self.extractor.extract_answer(&answer.text);
-        self.signs = Signs {
+        let (is_asked, is_repeated) = seen.of_number(number);
+        let text = extractor.last();
+        *signs = Signs {
             request,
             answer,
-            lowered: &self.answer,
+            read: read.raw,
             text: &text,
             reading: &reading,
             asked: &asked,
@@ -248,119 +228,46 @@ impl AnswerExtractor {
             is_repeated,
         }
         .all();
-        AnswerFeatures { text, signs: &self.signs }
+        AnswerFeatures { text, signs }
     }
 
     /// What was read last; signs are all zero before the first reading.
     pub fn last(&self) -> AnswerFeatures<'_> {
         AnswerFeatures { text: self.extractor.last(), signs: &self.signs }
     }
+}
 
-    fn read_answer(&mut self) -> Reading {
-        for set in [&mut self.words, &mut self.numbers, &mut self.repeated] {
-            set.clear();
+/// What is read of an answer that is too long to be read whole; `buffer` then holds it.
+fn pieces_of<'a>(answer: &str, buffer: &'a mut Vec<u8>) -> &'a [u8] {
+    buffer.clear();
+    features::for_each_piece_of_answer(answer, |piece| {
+        if !buffer.is_empty() {
+            buffer.push(b'\n');
         }
-        let mut reading = Reading::new();
-        for (token, rest) in Tokens::new(&self.answer) {
-            reading.arithmetic.take(token, rest);
-            reading.finals.take(token, rest);
-            match token {
-                Token::Word(_, key) => {
-                    reading.n_words += 1;
-                    reading.wording.take(key);
-                    self.words.insert(key);
-                }
-                Token::Number(number) => {
-                    let key = key_of_number(number.value);
-                    reading.n_numbers += 1;
-                    reading.last_number = Some(number.value);
-                    self.words.insert(key);
-                    if self.numbers.insert(key) {
-                        reading.n_distinct_numbers += 1;
-                    } else {
-                        self.repeated.insert(key);
-                    }
-                }
-                Token::Mark(mark) => reading.mark(mark),
-            }
-        }
-        reading
-    }
+        buffer.extend_from_slice(piece.as_bytes());
+    });
+    buffer
+}
 
-    /// Reads the last user message, line by line.
-    fn read_question(&mut self, request: &Request<'_>) -> Asked {
-        self.asked.clear();
-        self.question.clear();
-        let question = request.messages.iter().rfind(|message| message.role == Role::User);
-        let text = question.map_or("", |message| &*message.text);
-        let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_QUESTION_BYTES));
-        self.question.extend(text[start..].bytes().map(|byte| byte.to_ascii_lowercase()));
-        let mut asked = Asked {
-            n_bytes: self.question.len(),
-            n_bytes_of_other_script: n_bytes_of_other_script(&self.question),
-            ..Asked::default()
-        };
-        for line in self.question.split(|&byte| byte == b'\n') {
-            asked.choices.take(line, &self.words);
-            for (token, _) in Tokens::new(line) {
-                match token {
-                    Token::Word(_, key) => {
-                        asked.n_words += 1;
-                        asked.n_words_used += u64::from(self.words.contains(key));
-                        asked.wording.take(key);
-                    }
-                    Token::Number(number) => {
-                        let key = key_of_number(number.value);
-                        let is_used = self.numbers.contains(key);
-                        asked.n_numbers += 1;
-                        asked.n_numbers_used += u64::from(is_used);
-                        asked.n_distinct_used += u64::from(self.asked.insert(key) && is_used);
-                    }
-                    Token::Mark(_) => {}
-                }
-            }
-        }
-        asked
-    }
+/// Whether what is read of the question is the piece that an [`Extractor`] reads last.
+fn is_last_read(request: &Request<'_>) -> bool {
+    const { assert!(MAX_QUESTION_BYTES <= features::MAX_BYTES_PER_PART) }
+    let is_whole = |it: &Message<'_>| it.role == Role::User && it.text.len() <= MAX_QUESTION_BYTES;
+    request.messages.last().is_some_and(is_whole)
+}
+
+/// What is read of a question.
+fn question_of<'a>(request: &'a Request<'_>) -> &'a [u8] {
+    let question = request.messages.iter().rfind(|message| message.role == Role::User);
+    let text = question.map_or("", |message| &*message.text);
+    let start = text.ceil_char_boundary(text.len().saturating_sub(MAX_QUESTION_BYTES));
+    &text.as_bytes()[start..]
 }
 
 /// Bytes outside ASCII.
 fn n_bytes_of_other_script(text: &[u8]) -> usize {
     // Most texts have none, and that is faster to find out than to count.
     if text.is_ascii() { 0 } else { text.iter().filter(|byte| !byte.is_ascii()).count() }
-}
-
-impl Reading {
-    fn new() -> Self {
-        Self {
-            arithmetic: Arithmetic::new(),
-            finals: Finals::new(),
-            wording: Wording::default(),
-            n_words: 0,
-            n_numbers: 0,
-            n_equals: 0,
-            n_marks: 0,
-            n_distinct_numbers: 0,
-            last_number: None,
-            n_open: [0; 3],
-        }
-    }
-
-    fn mark(&mut self, mark: u8) {
-        self.n_marks += u64::from(mark != b'\n');
-        self.n_equals += u64::from(mark == b'=');
-        let open = |kind: &mut u32| *kind = kind.saturating_add(1);
-        let close = |kind: &mut u32| *kind = kind.saturating_sub(1);
-        match mark {
-            b'(' => open(&mut self.n_open[0]),
-            b')' => close(&mut self.n_open[0]),
-            b'[' => open(&mut self.n_open[1]),
-            b']' => close(&mut self.n_open[1]),
-            b'{' => open(&mut self.n_open[2]),
-            b'}' => close(&mut self.n_open[2]),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use super::{
     finals::Final,
     json::{self, Kind},
     n_bytes_of_other_script,
-    wording::N_MANNERS,
 };
 use crate::{
     features::{Features, MAX_BYTES_PER_PART},
@@ -82,8 +81,8 @@ pub const SIGN_NAMES: [&str; N_SIGNS] = [
 pub(super) struct Signs<'a, 'r, 't> {
     pub(super) request: &'a Request<'r>,
     pub(super) answer: &'a Answer<'t>,
-    /// What was read of the answer, in small letters.
-    pub(super) lowered: &'a [u8],
+    /// What was read of the answer.
+    pub(super) read: &'a [u8],
     pub(super) text: &'a Features<'a>,
     pub(super) reading: &'a Reading,
     pub(super) asked: &'a Asked,
@@ -120,8 +119,7 @@ impl Signs<'_, '_, '_> {
         signs.push(log1p(reading.n_numbers));
         signs.push(n_numbers / n_tokens);
         signs.push(as_float(reading.n_equals) / n_tokens);
-        let manners: &[u32; N_MANNERS] = &reading.wording.n_by_manner;
-        for &n in manners {
+        for &n in reading.wording.by_manner() {
             signs.push(log1p(u64::from(n)));
         }
     }
@@ -139,9 +137,9 @@ impl Signs<'_, '_, '_> {
         signs.push(log1p(n_wrong));
         signs.push_if(0 < n_wrong);
         signs.push_if(n_open.iter().any(|&n| 0 < n));
-        signs.push_if(n_fences(self.lowered) % 2 == 1);
+        signs.push_if(n_fences(self.read) % 2 == 1);
         signs.push_if(!matches!(
-            self.lowered.trim_ascii_end().last(),
+            self.read.trim_ascii_end().last(),
             Some(b'.' | b'!' | b'?' | b')' | b'"' | b'}' | b']' | b'`')
         ));
     }
@@ -229,9 +227,9 @@ impl Signs<'_, '_, '_> {
     /// By how much the shares of bytes outside ASCII differ in the answer and in the prompt.
     fn share_of_other_script(&self) -> f64 {
         let share = |n_other: usize, n: usize| len_as_float(n_other) / len_as_float(n.max(1));
-        let answered = share(n_bytes_of_other_script(self.lowered), self.lowered.len());
+        let answered = share(n_bytes_of_other_script(self.read), self.read.len());
         let question = self.asked.n_bytes;
-        if self.lowered.is_empty() || question == 0 {
+        if self.read.is_empty() || question == 0 {
             return 0.0;
         }
         (answered - share(self.asked.n_bytes_of_other_script, question)).abs()

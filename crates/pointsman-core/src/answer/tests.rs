@@ -207,6 +207,28 @@ fn awkward_answers_have_finite_features() {
 }
 
 proptest! {
+    /// What was found while the request was read is what would be found again.
+    #[test]
+    fn a_request_that_was_read_is_not_read_again(
+        texts in prop::collection::vec("[a-zA-Z0-9 .,=+()é\n]{0,200}", 1..4),
+        roles in prop::collection::vec(0_usize..3, 3),
+        answer in "[a-zA-Z0-9 .,=+()é\n]{0,200}",
+    ) {
+        let roles = roles.iter().map(|&role| [Role::User, Role::Assistant, Role::System][role]);
+        let messages: Vec<Message<'_>> = (texts.iter().zip(roles))
+            .map(|(text, role)| Message { role, text: Cow::Borrowed(text) })
+            .collect();
+        let request = Request { messages: Cow::Owned(messages), ..Request::default() };
+        let answer = Answer::from_text(&answer);
+        let mut of_request = Extractor::new(FeatureSchema::default());
+        of_request.extract(&request);
+        let mut alone = AnswerExtractor::new(FeatureSchema::default());
+        let mut beside = AnswerExtractor::new(FeatureSchema::default());
+        let expected = *alone.extract(&request, &answer).signs;
+        let found = beside.extract_beside(Some(&of_request), (&request, &answer), |_| ());
+        prop_assert_eq!(found.signs, &expected);
+    }
+
     /// Bytes of any kind, made text as an edge makes them, and cut anywhere.
     #[test]
     fn any_bytes_have_finite_features(

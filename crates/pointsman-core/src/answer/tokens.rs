@@ -1,13 +1,19 @@
-//! Words, numbers and marks of a text in small letters, one after the other, without a copy.
+//! Words, numbers and marks of a text, one after the other.
+//!
+//! What each byte is has been found out for sixty-four of them at a time: where the next token begins
+//! and how long it is cannot be foretold, so a loop over bytes would be left by surprise.
+
+use crate::simd::{self, BLOCK, BlockMasks, SLACK};
+use std::ops::Range;
 
 /// A piece of text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token<'t> {
-    /// A run of letters and of bytes outside ASCII, and its [`key_of_word`].
+    /// A run of letters, as small ones, and of bytes outside ASCII, and its [`key_of_word`].
     Word(&'t [u8], u64),
     /// Digits, perhaps grouped by commas, perhaps with decimals.
     Number(Number),
-    /// Any other byte that is not blank; a line feed is one.
+    /// Any other byte that is not blank; a line feed is one, other control characters are not.
     Mark(u8),
 }
 
@@ -20,10 +26,135 @@ pub(super) struct Number {
     pub(super) n_decimals: usize,
 }
 
+/// The buffers that texts are scanned into, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Scan {
+    folded: Vec<u8>,
+    masks: Vec<BlockMasks>,
+}
+
+impl Scan {
+    /// Reserves what a text of so many bytes needs.
+    pub(super) fn reserve(&mut self, n_bytes: usize) {
+        self.folded.resize(n_bytes.next_multiple_of(BLOCK) + SLACK, b' ');
+        self.masks.reserve(n_bytes.div_ceil(BLOCK));
+    }
+
+    pub(super) fn read<'t>(&'t mut self, raw: &'t [u8]) -> Text<'t> {
+        simd::scan(raw, &mut self.folded, &mut self.masks);
+        Text::new(raw, (&self.folded, &self.masks))
+    }
+}
+
+/// A text, and for each of its bytes what it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text<'t> {
+    /// As it was written.
+    pub(super) raw: &'t [u8],
+    /// In small letters, and with every digit as a zero; longer than the text.
+    folded: &'t [u8],
+    masks: &'t [BlockMasks],
+}
+
+impl<'t> Text<'t> {
+    /// A text and what [`simd::scan`] found in it.
+    pub(super) fn new(raw: &'t [u8], (folded, masks): (&'t [u8], &'t [BlockMasks])) -> Self {
+        Self { raw, folded, masks }
+    }
+
+    /// Its tokens, each with the text behind it.
+    pub(super) fn tokens(self) -> Tokens<'t> {
+        self.tokens_of(0..self.raw.len())
+    }
+
+    /// The tokens of a part that begins and ends between words and numbers.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    pub(super) fn tokens_of(self, part: Range<usize>) -> Tokens<'t> {
+        let end = part.end.min(self.raw.len());
+        let mut tokens = Tokens { text: self, end, block: 0, starts: 0, letters: 0 };
+        tokens.go_to(part.start);
+        tokens
+    }
+
+    /// Its lines, without the line feeds.
+    pub(super) fn lines(self) -> impl Iterator<Item = Range<usize>> {
+        let mut start = Some(0);
+        std::iter::from_fn(move || {
+            let from = start?;
+            let found = self.first(from, |masks| masks.newline);
+            start = found.map(|at| at + 1);
+            Some(from..found.unwrap_or(self.raw.len()))
+        })
+    }
+
+    /// In small letters, and with every digit as a zero.
+    pub(super) fn folded(self) -> &'t [u8] {
+        &self.folded[..self.raw.len()]
+    }
+
+    /// The first byte of a kind from `at` on.
+    fn first(self, mut at: usize, kind: impl Fn(&BlockMasks) -> u64) -> Option<usize> {
+        loop {
+            let bits = kind(self.masks.get(at / BLOCK)?) >> (at % BLOCK);
+            if bits != 0 {
+                return Some(at + bits.trailing_zeros() as usize);
+            }
+            at = (at / BLOCK + 1) * BLOCK;
+        }
+    }
+
+    /// How many letters stand in a row from the beginning of a block on.
+    fn n_letters(self, mut block: usize) -> usize {
+        let mut n = 0;
+        while let Some(masks) = self.masks.get(block) {
+            let in_block = masks.letter().trailing_ones() as usize;
+            n += in_block;
+            if in_block < BLOCK {
+                break;
+            }
+            block += 1;
+        }
+        n
+    }
+
+    /// [`key_of_word`] of the letters in that place.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn key_of(self, start: usize, length: usize) -> u64 {
+        let chunk = |at: usize, length: usize| {
+            let Some(&eight) = self.folded[at..].first_chunk::<8>() else { return 0 };
+            u64::from_le_bytes(eight) & (u64::MAX >> (64 - 8 * length.min(8)))
+        };
+        let mut key = mix(WORD_SEED ^ length as u64 ^ chunk(start, length));
+        let mut n_read = 8;
+        while n_read < length {
+            key = mix(key ^ chunk(start + n_read, length - n_read));
+            n_read += 8;
+        }
+        key
+    }
+}
+
+impl BlockMasks {
+    /// Letters, and bytes outside ASCII.
+    #[inline]
+    fn letter(&self) -> u64 {
+        self.word & !self.digit
+    }
+}
+
 /// Walks a text; gives each token with the text after it.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens<'t> {
-    rest: &'t [u8],
+    text: Text<'t>,
+    end: usize,
+    /// The block at hand, and what is left of it.
+    block: usize,
+    /// Where in it tokens begin.
+    starts: u64,
+    /// Where in it letters stand.
+    letters: u64,
 }
 
 /// Digits beyond these count no more.
@@ -33,83 +164,73 @@ const LARGEST: f64 = 1e300;
 const POWERS_OF_TEN: [f64; 16] =
     [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 
-/// A letter, or a byte outside ASCII; the text is in small letters.
+/// A letter, or a byte outside ASCII.
 pub(super) fn is_letter(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || !byte.is_ascii()
+    byte.is_ascii_alphabetic() || !byte.is_ascii()
 }
 
-impl<'t> Tokens<'t> {
-    /// The tokens of a text whose ASCII letters are small.
-    pub(super) fn new(lowered: &'t [u8]) -> Self {
-        Self { rest: lowered }
+impl Tokens<'_> {
+    /// Looks at a block from its beginning; `None` behind the last one.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn look_at(&mut self, block: usize) -> Option<()> {
+        let masks = self.text.masks.get(block)?;
+        let (letters, digits) = (masks.letter(), masks.digit);
+        let before = block.checked_sub(1).and_then(|before| self.text.masks.get(before));
+        let (letter, digit) = before.map_or((0, 0), |it| (it.letter() >> 63, it.digit >> 63));
+        let first = |bits: u64, carry: u64| bits & !(bits << 1 | carry);
+        self.block = block;
+        self.letters = letters;
+        self.starts = first(letters, letter) | first(digits, digit) | masks.mark | masks.newline;
+        Some(())
+    }
+
+    /// Goes on at a byte that a token begins with, or that follows one.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn go_to(&mut self, at: usize) {
+        self.starts = 0;
+        if self.look_at(at / BLOCK).is_some() {
+            self.starts &= u64::MAX << (at % BLOCK);
+        }
     }
 }
 
 impl<'t> Iterator for Tokens<'t> {
     type Item = (Token<'t>, &'t [u8]);
 
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
-        let mut text = self.rest;
-        while let [b' ' | b'\t' | b'\r' | 0x0b | 0x0c, after @ ..] = text {
-            text = after;
+        while self.starts == 0 {
+            self.look_at(self.block + 1)?;
         }
-        let &first = text.first()?;
-        let (token, length) = if first.is_ascii_digit() {
-            let (number, length) = number(text);
+        let Self { text, end, .. } = *self;
+        let in_block = self.starts.trailing_zeros() as usize;
+        self.starts &= self.starts - 1;
+        let start = self.block * BLOCK + in_block;
+        if end <= start {
+            return None;
+        }
+        let letters = self.letters >> in_block;
+        let (token, length) = if letters & 1 == 1 {
+            let mut length = letters.trailing_ones() as usize;
+            if in_block + length == BLOCK {
+                length += text.n_letters(self.block + 1);
+            }
+            let word = &text.folded[start..start + length];
+            (Token::Word(word, text.key_of(start, length)), length)
+        } else if text.raw[start].is_ascii_digit() {
+            let (number, length) = number(&text.raw[start..end]);
+            // Marks in it are none, and digits behind its point begin nothing.
+            self.go_to(start + length);
             (Token::Number(number), length)
-        } else if is_letter(first) {
-            let (length, key) = word(text);
-            (Token::Word(&text[..length], key), length)
         } else {
-            (Token::Mark(first), 1)
+            (Token::Mark(text.raw[start]), 1)
         };
-        self.rest = &text[length..];
-        Some((token, self.rest))
+        Some((token, &text.raw[start + length..end]))
     }
 }
-
-/// The length of the word that a text begins with, and its key. Eight bytes are looked at together:
-/// how long the next word is cannot be foretold, so a loop over its bytes would be left by surprise.
-#[inline]
-fn word(text: &[u8]) -> (usize, u64) {
-    let Some(first) = text.first_chunk::<8>() else { return long_word(text) };
-    let bytes = u64::from_le_bytes(*first);
-    let others = !letters(bytes) & HIGH_BITS;
-    if others == 0 {
-        return long_word(text);
-    }
-    let n_bits = others.trailing_zeros() & !7;
-    let length = (n_bits / 8) as usize;
-    (length, mix(WORD_SEED ^ length as u64 ^ (bytes & ((1 << n_bits) - 1))))
-}
-
-fn long_word(text: &[u8]) -> (usize, u64) {
-    let mut length = 0;
-    while let Some(eight) = text[length..].first_chunk::<8>() {
-        let others = !letters(u64::from_le_bytes(*eight)) & HIGH_BITS;
-        if others != 0 {
-            length += (others.trailing_zeros() / 8) as usize;
-            return (length, key_of_word(&text[..length]));
-        }
-        length += 8;
-    }
-    length += text[length..].iter().take_while(|byte| is_letter(**byte)).count();
-    (length, key_of_word(&text[..length]))
-}
-
-/// Of each of eight bytes the highest bit: whether [`is_letter`] says so of it.
-fn letters(bytes: u64) -> u64 {
-    let low = bytes & !HIGH_BITS;
-    let from_a = low + (0x80 - u64::from(b'a')) * EACH_BYTE;
-    let beyond_z = low + (0x7f - u64::from(b'z')) * EACH_BYTE;
-    ((from_a & !beyond_z) | bytes) & HIGH_BITS
-}
-
-/// A one in each of eight bytes.
-const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
-
-/// The highest bit of each of eight bytes.
-const HIGH_BITS: u64 = 0x80 * EACH_BYTE;
 
 /// The number that a text begins with, and its length.
 fn number(text: &[u8]) -> (Number, usize) {
@@ -168,6 +289,7 @@ const fn mix(value: u64) -> u64 {
 #[derive(Debug)]
 pub(super) struct KeySet {
     bits: Box<[u64; N_BITS / 64]>,
+    is_empty: bool,
 }
 
 /// How many keys a [`KeySet`] tells apart.
@@ -175,26 +297,36 @@ const N_BITS: usize = 1 << 15;
 
 impl KeySet {
     pub(super) fn new() -> Self {
-        Self { bits: Box::new([0; N_BITS / 64]) }
+        Self { bits: Box::new([0; N_BITS / 64]), is_empty: true }
     }
 
     pub(super) fn clear(&mut self) {
-        self.bits.fill(0);
+        if !self.is_empty {
+            self.bits.fill(0);
+            self.is_empty = true;
+        }
     }
 
     /// Whether the key is new.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     pub(super) fn insert(&mut self, key: u64) -> bool {
         let (word, bit) = Self::place(key);
         let is_new = self.bits[word] & bit == 0;
         self.bits[word] |= bit;
+        self.is_empty = false;
         is_new
     }
 
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     pub(super) fn contains(&self, key: u64) -> bool {
         let (word, bit) = Self::place(key);
         self.bits[word] & bit != 0
     }
 
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn place(key: u64) -> (usize, u64) {
         let bit = (key >> 49) as usize;
         (bit / 64, 1 << (bit % 64))
@@ -208,7 +340,9 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &[Token<'_>]) {
-        let found: Vec<Token<'_>> = Tokens::new(text.as_bytes()).map(|(token, _)| token).collect();
+        let mut scan = Scan::default();
+        let found: Vec<Token<'_>> =
+            scan.read(text.as_bytes()).tokens().map(|(token, _)| token).collect();
         assert_eq!(found, expected, "{text:?}");
     }
 
@@ -240,8 +374,9 @@ mod tests {
     fn numbers_stay_finite() {
         let digits = "9".repeat(5000);
         for text in [digits.clone(), format!("0.{digits}"), format!("{digits}.{digits}")] {
-            let found =
-                Tokens::new(text.as_bytes()).next().map(|(token, rest)| (token, rest.len()));
+            let mut scan = Scan::default();
+            let mut tokens = scan.read(text.as_bytes()).tokens();
+            let found = tokens.next().map(|(token, rest)| (token, rest.len()));
             let Some((Token::Number(Number { value, .. }), 0)) = found else {
                 panic!("{found:?}");
             };
@@ -249,22 +384,58 @@ mod tests {
         }
     }
 
+    /// The definition, written down without a thought for speed.
+    fn plain(text: &[u8]) -> Vec<(Vec<u8>, usize)> {
+        let is_blank = |byte: u8| byte <= b' ' && byte != b'\n';
+        let (mut found, mut at) = (Vec::new(), 0);
+        while at < text.len() {
+            let rest = &text[at..];
+            let length = if rest[0].is_ascii_digit() {
+                super::number(rest).1
+            } else {
+                rest.iter().take_while(|byte| is_letter(**byte)).count().max(1)
+            };
+            if !is_blank(rest[0]) {
+                found.push((rest[..length].to_ascii_lowercase(), at + length));
+            }
+            at += length;
+        }
+        found
+    }
+
     proptest! {
-        /// Words are what a loop over their bytes finds, with the key that they have alone.
+        /// Tokens are what a loop over bytes finds, with the keys that words have alone.
         #[test]
-        fn eight_bytes_are_looked_at_as_one(text in prop::collection::vec(any::<u8>(), 0..40)) {
-            let text: Vec<u8> = text.iter().map(u8::to_ascii_lowercase).collect();
-            for (token, rest) in Tokens::new(&text) {
-                if let Token::Word(letters, key) = token {
-                    prop_assert!(letters.iter().all(|byte| is_letter(*byte)));
-                    prop_assert!(!rest.first().is_some_and(|byte| is_letter(*byte)));
-                    prop_assert_eq!(key, key_of_word(letters));
+        fn sixty_four_bytes_are_looked_at_as_one(
+            text in prop::collection::vec(
+                prop_oneof![any::<u8>(), Just(b' '), b'a'..=b'z', b'A'..=b'Z', b'0'..=b'9'],
+                0..300,
+            ),
+        ) {
+            let mut scan = Scan::default();
+            let read = scan.read(&text);
+            let mut found = Vec::new();
+            for (token, rest) in read.tokens() {
+                let end = text.len() - rest.len();
+                match token {
+                    Token::Word(letters, key) => {
+                        prop_assert_eq!(key, key_of_word(letters));
+                        found.push((letters.to_vec(), end));
+                    }
+                    Token::Number(_) => found.push((Vec::new(), end)),
+                    Token::Mark(mark) => found.push((vec![mark], end)),
                 }
             }
-            for chunk in text.as_chunks::<8>().0 {
-                let expected = chunk.map(|byte| if is_letter(byte) { 0x80 } else { 0 });
-                prop_assert_eq!(letters(u64::from_le_bytes(*chunk)).to_le_bytes(), expected);
-            }
+            let expected: Vec<(Vec<u8>, usize)> = plain(&text)
+                .into_iter()
+                .map(|(bytes, end)| {
+                    let is_number = bytes[0].is_ascii_digit();
+                    (if is_number { Vec::new() } else { bytes }, end)
+                })
+                .collect();
+            prop_assert_eq!(found, expected);
+            let lines: Vec<&[u8]> = read.lines().map(|line| &text[line]).collect();
+            prop_assert_eq!(lines, text.split(|&byte| byte == b'\n').collect::<Vec<_>>());
         }
     }
 

@@ -5,6 +5,7 @@
 //! by its commonest words.
 
 use super::tokens::key_of_word;
+use std::hint::select_unpredictable;
 
 /// What a word does in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,10 +27,8 @@ pub(super) const N_MANNERS: usize = 9;
 /// Counts of one text, word by word.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Wording {
-    /// By [`Manner`].
-    pub(super) n_by_manner: [u32; N_MANNERS],
-    /// By [`Language`].
-    n_by_language: [u32; N_LANGUAGES],
+    /// By class: see [`Listed`].
+    counts: [u32; N_CLASSES],
     comes_after_not: bool,
 }
 
@@ -59,27 +58,31 @@ const N_LANGUAGES: usize = 6;
 const LEAST_WORDS: u32 = 3;
 
 impl Wording {
-    /// Takes the next word by its [`key_of_word`], of small letters.
+    /// Takes the next word by its [`key_of_word`], of small letters. Whether a word is listed cannot
+    /// be foretold, so it is counted without asking.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     pub(super) fn take(&mut self, key: u64) {
-        let Known { key: _, manner, language } = KNOWN[place(&KNOWN, key)];
-        let is_unsure = self.comes_after_not && key == SURE;
-        if let Some(manner) = if is_unsure { Some(Manner::Hedging) } else { manner } {
-            self.n_by_manner[manner as usize] += 1;
-        }
-        if let Some(language) = language {
-            self.n_by_language[language as usize] += 1;
+        let listed = &LISTED[usize::from(SLOTS[slot(key, SHIFT)])];
+        let class = select_unpredictable(listed.key == key, listed.class, 0);
+        self.counts[usize::from(class) % N_CLASSES] += 1;
+        if self.comes_after_not && key == SURE {
+            self.counts[Manner::Hedging as usize + 1] += 1;
         }
         self.comes_after_not = key == NOT;
     }
 
+    /// How many words were of each [`Manner`].
+    pub(super) fn by_manner(&self) -> &[u32] {
+        &self.counts[1..=N_MANNERS]
+    }
+
     /// The language that most common words are of, where there are some and they are mostly of it.
     pub(super) fn language(&self) -> Option<Language> {
-        let total: u32 = self.n_by_language.iter().sum();
-        let is_it = |language: &&Language| {
-            let n = self.n_by_language[**language as usize];
-            LEAST_WORDS <= n && total < 2 * n
-        };
-        LANGUAGES.iter().find(is_it).copied()
+        let counts = &self.counts[1 + N_MANNERS..1 + N_MANNERS + N_LANGUAGES];
+        let total: u32 = counts.iter().sum();
+        let is_it = |n: u32| LEAST_WORDS <= n && total < 2 * n;
+        LANGUAGES.iter().zip(counts).find(|(_, n)| is_it(**n)).map(|(language, _)| *language)
     }
 }
 
@@ -145,36 +148,45 @@ const COMMON: &[(Language, &[&[u8]])] = &[
     (Language::Spanish, &[b"el", b"los", b"y", b"las", b"por", b"del"]),
 ];
 
-/// What is known of a word.
+/// A word whose class is known: of [`Manner`]s from 1 on, of [`Language`]s behind them.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct Listed {
     key: u64,
-    manner: Option<Manner>,
-    language: Option<Language>,
+    class: u8,
 }
 
-/// Nothing is known of a word whose slot is this; no listed word has the key zero.
-const VACANT: Known = Known { key: 0, manner: None, language: None };
+/// Zero is the class of words that are not listed; a power of two.
+const N_CLASSES: usize = 16;
 
-/// So many that most words that are not listed meet a vacant slot at once.
-const N_SLOTS: usize = 1024;
+const _: () = assert!(1 + N_MANNERS + N_LANGUAGES <= N_CLASSES, "every class has a count");
 
-/// Every listed word in the first slot from its key's on that was vacant.
-static KNOWN: [Known; N_SLOTS] = known_words();
+const N_LISTED: usize = {
+    let (mut n, mut list) = (0, 0);
+    while list < MANNERS.len() {
+        n += MANNERS[list].1.len();
+        list += 1;
+    }
+    list = 0;
+    while list < COMMON.len() {
+        n += COMMON[list].1.len();
+        list += 1;
+    }
+    n
+};
 
-const SURE: u64 = key_of_word(b"sure");
-const NOT: u64 = key_of_word(b"not");
+/// What is listed, behind an entry for all that is not; no listed word has the key zero.
+static LISTED: [Listed; 1 + N_LISTED] = LIST;
 
-const fn known_words() -> [Known; N_SLOTS] {
-    let mut slots = [VACANT; N_SLOTS];
-    let mut list = 0;
+#[expect(clippy::cast_possible_truncation, reason = "classes are few, as was checked")]
+const LIST: [Listed; 1 + N_LISTED] = {
+    let mut listed = [Listed { key: 0, class: 0 }; 1 + N_LISTED];
+    let (mut n, mut list) = (1, 0);
     while list < MANNERS.len() {
         let (manner, words) = MANNERS[list];
         let mut at = 0;
         while at < words.len() {
-            let key = key_of_word(words[at]);
-            slots[place(&slots, key)] = Known { key, manner: Some(manner), language: None };
-            at += 1;
+            listed[n] = Listed { key: key_of_word(words[at]), class: 1 + manner as u8 };
+            (n, at) = (n + 1, at + 1);
         }
         list += 1;
     }
@@ -183,36 +195,67 @@ const fn known_words() -> [Known; N_SLOTS] {
         let (language, words) = COMMON[list];
         let mut at = 0;
         while at < words.len() {
-            let key = key_of_word(words[at]);
-            slots[place(&slots, key)] = Known { key, manner: None, language: Some(language) };
-            at += 1;
+            let class = (1 + N_MANNERS) as u8 + language as u8;
+            listed[n] = Listed { key: key_of_word(words[at]), class };
+            (n, at) = (n + 1, at + 1);
         }
         list += 1;
     }
-    slots
+    listed
+};
+
+/// So many that places are soon found where no two listed words share one.
+const N_SLOTS: usize = 4096;
+
+/// The place in [`LISTED`] of each word that is there; zero for all others.
+static SLOTS: [u8; N_SLOTS] = match slots_at(SHIFT) {
+    Some(slots) => slots,
+    None => unreachable!(),
+};
+
+/// Which bits of a key name its slot: the first ones that tell all listed words apart.
+const SHIFT: u32 = {
+    let mut shift = 0;
+    while slots_at(shift).is_none() {
+        shift += 1;
+    }
+    shift
+};
+
+#[expect(clippy::cast_possible_truncation, reason = "it is less than 256, as is checked")]
+const fn slots_at(shift: u32) -> Option<[u8; N_SLOTS]> {
+    const { assert!(N_LISTED < 256, "the place of a listed word is a byte") }
+    let mut slots = [0; N_SLOTS];
+    let mut at = 1;
+    while at < LIST.len() {
+        let slot = slot(LIST[at].key, shift);
+        if slots[slot] != 0 {
+            return None;
+        }
+        slots[slot] = at as u8;
+        at += 1;
+    }
+    Some(slots)
 }
 
-/// Where a word of that key stands, or would stand.
-const fn place(slots: &[Known; N_SLOTS], key: u64) -> usize {
-    // The first two bytes are enough for so few slots.
-    let [high, low, ..] = key.to_be_bytes();
-    let mut slot = u16::from_be_bytes([high, low]) as usize % N_SLOTS;
-    while slots[slot].key != key && slots[slot].key != 0 {
-        slot = (slot + 1) % N_SLOTS;
-    }
-    slot
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of a small number")]
+const fn slot(key: u64, shift: u32) -> usize {
+    ((key >> shift) % N_SLOTS as u64) as usize
 }
+
+const SURE: u64 = key_of_word(b"sure");
+const NOT: u64 = key_of_word(b"not");
 
 #[cfg(test)]
 mod tests {
     use super::{
-        super::tokens::{Token, Tokens},
+        super::tokens::{Scan, Token},
         *,
     };
 
     fn wording_of(text: &str) -> Wording {
         let mut wording = Wording::default();
-        for (token, _) in Tokens::new(text.as_bytes()) {
+        for (token, _) in Scan::default().read(text.as_bytes()).tokens() {
             if let Token::Word(_, key) = token {
                 wording.take(key);
             }
@@ -225,17 +268,18 @@ mod tests {
         let manners = MANNERS.iter().flat_map(|(_, words)| *words);
         let words: Vec<&[u8]> =
             manners.chain(COMMON.iter().flat_map(|(_, words)| *words)).copied().collect();
-        let n_known = KNOWN.iter().filter(|known| known.key != 0).count();
-        assert_eq!(n_known, words.len(), "each word is listed once, and has a slot");
-        for word in words {
-            assert_eq!(KNOWN[place(&KNOWN, key_of_word(word))].key, key_of_word(word));
+        assert_eq!(N_LISTED, words.len());
+        for (at, word) in (1..).zip(words) {
+            let key = key_of_word(word);
+            assert_eq!(usize::from(SLOTS[slot(key, SHIFT)]), at, "each is listed once");
+            assert_eq!(LISTED[at].key, key);
         }
     }
 
     #[test]
     fn manners_are_counted() {
         let check = |text: &str, manner: Manner, expected: u32| {
-            assert_eq!(wording_of(text).n_by_manner[manner as usize], expected, "{text}");
+            assert_eq!(wording_of(text).by_manner()[manner as usize], expected, "{text}");
         };
         check("it might perhaps be, i am not sure", Manner::Hedging, 3);
         check("i am sure", Manner::Hedging, 0);

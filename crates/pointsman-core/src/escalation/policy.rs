@@ -244,9 +244,13 @@ pub fn distribute_escalation(
         Err(settled) => return (Some(second.accept(settled)), 0),
     };
     // Whether any model is left shows below: the one in hand has answered and does not count.
-    let is_open = policy.distribute_in(in_hand.circumstances, in_hand.request, first).is_ok();
+    let InHand { request, circumstances, answer, .. } = *in_hand;
+    let (of_prompt, of_answer) = reader.scorer.rows();
+    let announce = |term| of_prompt.announce(term);
+    let is_open = policy.distribute_announcing(circumstances, request, first, announce).is_ok();
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
-    let answer = extractor.extract(in_hand.request, in_hand.answer);
+    let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));
+    let answer = extractor.extract_beside(read, (request, answer), announce);
     let n_bytes_cut = answer.text.n_bytes_cut;
     reader.scorer.score(&first.features(), &answer, scores);
     (second.spread(reader, in_hand, (&*first, is_open)), n_bytes_cut)

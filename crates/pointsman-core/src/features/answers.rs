@@ -8,11 +8,20 @@ use std::borrow::Cow;
 impl Extractor {
     /// Reads a model's answer. Its dense features are those of a request with no other text.
     pub fn extract_answer(&mut self, answer: &str) -> Features<'_> {
+        self.extract_answer_announcing(answer, |_| ())
+    }
+
+    /// As [`Self::extract_answer`]; every term is announced as soon as it is read.
+    pub(crate) fn extract_answer_announcing(
+        &mut self,
+        answer: &str,
+        announce: impl Fn(u32) + Copy,
+    ) -> Features<'_> {
         self.seen.forget(&self.terms[..self.n_terms]);
         self.n_terms = 0;
         let mut counts = Counts::default();
         let n_bytes_cut = for_each_piece_of_answer(answer, |piece| {
-            self.read((Part::Answer, piece), &mut counts, |_| ());
+            self.read((Part::Answer, piece), &mut counts, announce);
         });
         let messages = [message_of(answer)];
         let request = Request { messages: Cow::Borrowed(&messages), ..Request::default() };

@@ -147,6 +147,11 @@ impl Extractor {
         }
     }
 
+    /// What [`simd::scan`] found in the piece of text that was read last.
+    pub(crate) fn last_scan(&self) -> (&[u8], &[BlockMasks]) {
+        (&self.folded, &self.masks)
+    }
+
     /// Reserves what the longest requests can need, so that even the first one allocates nothing.
     pub fn reserve(&mut self) {
         let most = MAX_BYTES_PER_PART + simd::BLOCK + simd::SLACK;

@@ -65,6 +65,11 @@ impl Candidate {
 }
 
 impl Workspace {
+    /// What has read the last request.
+    pub(crate) fn extractor(&self) -> &Extractor {
+        &self.extractor
+    }
+
     /// Buffers for a policy's decisions, large enough for any request.
     pub fn new(policy: &Policy) -> Self {
         let mut extractor = Extractor::new(policy.scorer.schema());
