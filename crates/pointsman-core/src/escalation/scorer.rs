@@ -10,7 +10,7 @@ use crate::{
     answer::{AnswerFeatures, N_SIGNS, SIGN_NAMES},
     features::{DENSE_NAMES, FeatureSchema, Features, N_DENSE},
     scorer::{DENSE_LIMIT, DenseScaling, ScorerError, as_f32, term_factor},
-    simd::{self, Job, RowTable},
+    simd::{self, Job, RowTable, Rows},
 };
 
 /// Dense features of the request, of the answer's text, and the answer's signs.
@@ -126,6 +126,7 @@ pub struct EscalationScorer {
 #[derive(Debug, Clone, Default)]
 pub struct EscalationScores {
     quality: Vec<f32>,
+    products: Vec<f32>,
     sums: Vec<i32>,
     prompt_factor: f32,
     answer_factor: f32,
@@ -160,10 +161,11 @@ impl Job for Scoring<'_, '_> {
         scores.quality.clear();
         scores.quality.extend_from_slice(&parts.intercepts);
         let inputs = inputs_of(&parts.scaling, prompt, answer);
+        multiply(&inputs, &mut scores.products);
         let weights =
             parts.linear.chunks_exact(N_INPUTS).zip(parts.products.chunks_exact(N_PRODUCTS));
         for (quality, (linear, products)) in scores.quality.iter_mut().zip(weights) {
-            *quality += of_inputs(&inputs, linear, products);
+            *quality += dot(&inputs, linear) + dot(&scores.products, products);
         }
         scores.sums.resize(of_prompt.stride(), 0);
         for (table, terms, scales, factor) in [
@@ -179,22 +181,38 @@ impl Job for Scoring<'_, '_> {
     }
 }
 
-/// `Σ_i x_i (l_i + Σ_{j ≤ i} p_{ji} x_j)`, summed in a fixed order: first over `j`, then over `i`.
+/// All products of two inputs, in the order of [`EscalationParts::products`].
 #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
 #[inline(always)]
-fn of_inputs(inputs: &[f32; N_INPUTS], linear: &[f32], products: &[f32]) -> f32 {
-    let mut slopes = [0.0_f32; N_INPUTS];
-    slopes.copy_from_slice(linear);
-    let mut rest = products;
+fn multiply(inputs: &[f32; N_INPUTS], products: &mut Vec<f32>) {
+    products.resize(N_PRODUCTS, 0.0);
+    let mut rest = &mut products[..];
     for (index, &input) in inputs.iter().enumerate() {
-        let (row, after) = rest.split_at(N_INPUTS - index);
+        let (row, after) = rest.split_at_mut(N_INPUTS - index);
         rest = after;
-        for (slope, weight) in slopes[index..].iter_mut().zip(row) {
-            *slope += input * weight;
+        for (product, other) in row.iter_mut().zip(&inputs[index..]) {
+            *product = input * other;
         }
     }
-    inputs.iter().zip(&slopes).map(|(input, slope)| input * slope).sum()
 }
+
+/// `Σ_i a_i b_i`, in a fixed order: sixteen sums side by side, whose sum is taken in the end.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<N_SUMS>(), b.as_chunks::<N_SUMS>());
+    let mut sums = [0.0_f32; N_SUMS];
+    for (a, b) in a.iter().zip(b) {
+        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a * b;
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
+}
+
+/// Sums that [`dot`] keeps side by side.
+const N_SUMS: usize = 16;
 
 impl EscalationScorer {
     /// Checks the parts and arranges them for scoring.
@@ -219,6 +237,11 @@ impl EscalationScorer {
     /// The schema that requests and answers must be read by.
     pub fn schema(&self) -> FeatureSchema {
         self.parts.schema
+    }
+
+    /// The rows of terms of requests and of answers, to be announced while they are read.
+    pub(crate) fn rows(&self) -> (Rows<'_>, Rows<'_>) {
+        (self.prompt.rows(), self.answer.rows())
     }
 
     /// Predicts for one request and one answer to it; `scores` is overwritten and, after its first
