@@ -379,6 +379,17 @@ fn an_answer_is_judged_at_the_command_line() {
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).contains(part));
     }
+    let output = command(["route", "--answered-by", "small", "--finish-reason", "lenght"])
+        .arg("--policy")
+        .arg(folder.path().join("policy.safetensors"))
+        .arg("--answer")
+        .arg(folder.path().join("answer"))
+        .stdin(fs::File::open(folder.path().join("request")).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("`lenght` is not known") && said.contains("mean `length`?"), "{said}");
 }
 
 #[test]

@@ -247,15 +247,8 @@ impl<'a> AnswerBody<'a> {
             let problem = "holds an answer that calls over 1024 tools";
             return Err(BodyError::TooLong { key: "choices", problem });
         }
-        let offered = file.tools.into_iter().chain(file.functions).flatten();
-        let offered_tools: Vec<_> = offered.filter_map(ToolFile::into_name).collect();
-        if MAX_TOOLS < offered_tools.len() {
-            return Err(BodyError::TooLong { key: "tools", problem: "has over 4096 entries" });
-        }
-        let of_chat = file.response_format.and_then(|format| format.json_schema);
-        let of_responses = file.text.and_then(|text| text.format);
-        let schema = of_chat.or(of_responses).and_then(|format| format.schema);
-        let required = schema.and_then(|schema| schema.required).unwrap_or_default();
+        let wanted = Wanted::of([file.tools, file.functions], file.response_format, file.text)?;
+        let Wanted { offered_tools, required_keys } = wanted;
         let log_probabilities = file.logprobs.as_ref().and_then(LogprobsFile::read);
         Ok(Self {
             decision_id,
@@ -267,9 +260,22 @@ impl<'a> AnswerBody<'a> {
             finish: finish.or(said.finish).unwrap_or_default(),
             tool_calls: said.tool_calls,
             offered_tools,
-            required_keys: required.into_iter().map(|Text(key)| key).collect(),
+            required_keys,
             log_probabilities: log_probabilities.or(said.log_probabilities),
         })
+    }
+
+    /// What the body of a call wants of any answer to it: its tools and its schema. The answer, its
+    /// decision and what it cost are somewhere else.
+    ///
+    /// # Errors
+    /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type or twice,
+    /// and for too many tools.
+    pub fn of_call(bytes: &'a [u8]) -> Result<Self, BodyError> {
+        let Watched { fields: file, strangers: _ }: Watched<'a, AnswerFile<'a>> = read(bytes)?;
+        let wanted = Wanted::of([file.tools, file.functions], file.response_format, file.text)?;
+        let Wanted { offered_tools, required_keys } = wanted;
+        Ok(Self { offered_tools, required_keys, ..Self::default() })
     }
 
     /// The answer, borrowed from this body.
@@ -282,6 +288,32 @@ impl<'a> AnswerBody<'a> {
             required_keys: Cow::Borrowed(&self.required_keys),
             log_probabilities: self.log_probabilities,
         }
+    }
+}
+
+/// What an answer has to fit.
+struct Wanted<'a> {
+    offered_tools: Vec<Cow<'a, str>>,
+    required_keys: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(
+        tools: [Option<Vec<ToolFile<'a>>>; 2],
+        response_format: Option<FormatFile<'a>>,
+        text: Option<TextFormatFile<'a>>,
+    ) -> Result<Self, BodyError> {
+        let offered = tools.into_iter().flatten().flatten();
+        let offered_tools: Vec<_> = offered.filter_map(ToolFile::into_name).collect();
+        if MAX_TOOLS < offered_tools.len() {
+            return Err(BodyError::TooLong { key: "tools", problem: "has over 4096 entries" });
+        }
+        let of_chat = response_format.and_then(|format| format.json_schema);
+        let of_responses = text.and_then(|text| text.format);
+        let schema = of_chat.or(of_responses).and_then(|format| format.schema);
+        let required = schema.and_then(|schema| schema.required).unwrap_or_default();
+        let required_keys = required.into_iter().map(|Text(key)| key).collect();
+        Ok(Self { offered_tools, required_keys })
     }
 }
 
@@ -365,6 +397,11 @@ mod tests {
         assert_eq!(*answer.required_keys, ["k"]);
         assert_eq!(answer.tool_calls[0].arguments, "{}");
         assert_eq!(answer.log_probabilities, LogProbabilities::of([-0.5]));
+        let of_call = AnswerBody::of_call(json.as_bytes()).unwrap();
+        let wanted = of_call.to_answer();
+        assert_eq!(wanted.offered_tools, answer.offered_tools);
+        assert_eq!(wanted.required_keys, answer.required_keys);
+        assert_eq!((&*wanted.text, wanted.tool_calls.len(), of_call.cost), ("", 0, None));
     }
 
     /// Shapes of other gateways and of other times.
