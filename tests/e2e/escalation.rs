@@ -332,12 +332,21 @@ fn readers_that_are_worth_something_go_into_the_policy() {
         "left out: 1 answers of models that are not in the table",
         "answers of small: 1 to a prompt that has one already",
         "answers of small: 1 to prompts that are not in the table",
+        "what follows is of first answers alone, each accepted",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
     let policy = folder.path().join("policy.safetensors");
     let output = command(["inspect"]).arg(&policy).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("  small -> large\n"));
+    let output = command(["evaluate", "--quiet", "--include-trained", "--policy"])
+        .arg(&policy)
+        .arg("--table")
+        .arg(folder.path().join("table.csv"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("`policy` reads answers, and a table has none"), "{said}");
 }
 
 #[test]
