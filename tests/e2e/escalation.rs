@@ -2,15 +2,20 @@
 //! reference; and what is said of flags that do not go together.
 
 use crate::workbench::{command, root};
+use pointsman_data::{ReadOptions, read_answers, read_outcomes};
 use pointsman_testkit::World;
 use serde_json::Value;
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 /// How much more of the gap has to be recovered than by the reference that reads the answer too.
 const MORE_THAN_REFERENCE: f64 = 0.02;
 
 /// What has to be recovered in any case on answers that show their arithmetic.
 const LEAST_ON_ARITHMETIC: f64 = 0.72;
+
+/// Prompts that all models with answers answered, on the table where that is measured; fewer would
+/// not be all of it.
+const LEAST_PROMPTS: u64 = 12_000;
 
 /// Prompts of the example.
 const N_PROMPTS: i32 = 600;
@@ -82,7 +87,8 @@ fn benchmark(shared: &Path, name: &str, models: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// Routing among all models that have answers, with escalation, buys more than routing alone.
+/// Routing among all models that have answers, with escalation, buys more than routing alone: on
+/// all prompts, each decided by what was learned on the half of them that it is not in.
 #[test]
 fn escalation_lifts_the_frontier_of_routing() {
     let shared = root().join("../shared");
@@ -92,13 +98,57 @@ fn escalation_lifts_the_frontier_of_routing() {
         eprintln!("skipped: {} holds no table with answers", shared.display());
         return;
     }
-    let found = cascade(&table, &answers, &[]);
-    let found = &found["tables"]["mmlu_pro"]["cascade"];
+    let folder = tempfile::tempdir().unwrap();
+    let halves = folder.path().join("halves.ndjson");
+    write_in_halves((&table, &answers), &halves);
+    let found = cascade(&halves, &answers, &[]);
+    let found = &found["tables"]["halves"]["cascade"];
     eprintln!("{found}");
+    assert_eq!(found["models"].as_array().map(Vec::len), Some(5), "{found}");
+    assert!(LEAST_PROMPTS <= found["n"].as_u64().unwrap(), "{found}");
     for policy in ["escalation", "foreseeing"] {
         let gain = &found["policies"][policy]["over_prompt_routing"];
         assert!(0.0 < gain["lower"].as_f64().unwrap(), "{policy}: {gain}");
     }
+}
+
+/// Writes a table's rows of the models that have answers, with two folds in place of five: what is
+/// learned on either half of the prompts is measured on the other, in a quarter of the time.
+fn write_in_halves((table, answers): (&Path, &Path), to: &Path) {
+    let mut models: BTreeSet<String> = BTreeSet::new();
+    let read = read_answers(&[answers.to_path_buf()], &mut |row| {
+        if !models.contains(row.model) {
+            models.insert(row.model.to_owned());
+        }
+    });
+    read.unwrap();
+    let mut texts: Vec<String> = Vec::new();
+    let options = ReadOptions::default();
+    let table = read_outcomes(&[table.to_path_buf()], &options, &mut |_, request| {
+        texts.push(request.messages[0].text.to_string());
+    });
+    let table = table.unwrap();
+    let mut lines = String::new();
+    for outcome in &table.outcomes {
+        let (prompt, model) = (outcome.prompt as usize, usize::from(outcome.model));
+        if !models.contains(&table.models[model]) {
+            continue;
+        }
+        let row = serde_json::json!({
+            "prompt_id": table.prompts[prompt].id,
+            // A prompt's text counts in its first row.
+            "prompt": std::mem::take(&mut texts[prompt]),
+            "model": table.models[model],
+            "quality": outcome.quality,
+            "cost_usd": outcome.cost_usd,
+            "input_tokens": outcome.input_tokens,
+            "output_tokens": outcome.output_tokens,
+            "fold": table.prompts[prompt].group % 2,
+        });
+        lines.push_str(&row.to_string());
+        lines.push('\n');
+    }
+    fs::write(to, lines).unwrap();
 }
 
 fn cascade(table: &Path, answers: &Path, more: &[&str]) -> Value {
@@ -197,7 +247,7 @@ fn the_answers_of_the_sample_are_those_of_its_world() {
     let world = World::new(20_260_101);
     let path = root().join("datasets/sample/answers.parquet");
     let mut n = 0;
-    let counts = pointsman_data::read_answers(&[path], &mut |row| {
+    let counts = read_answers(&[path], &mut |row| {
         let request = world.request(n);
         let answer = world.answer(&request, 0);
         assert_eq!((row.prompt_id, row.model), (request.id.as_str(), world.models()[0].id));
@@ -282,12 +332,21 @@ fn readers_that_are_worth_something_go_into_the_policy() {
         "left out: 1 answers of models that are not in the table",
         "answers of small: 1 to a prompt that has one already",
         "answers of small: 1 to prompts that are not in the table",
+        "what follows is of first answers alone, each accepted",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
     let policy = folder.path().join("policy.safetensors");
     let output = command(["inspect"]).arg(&policy).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("  small -> large\n"));
+    let output = command(["evaluate", "--quiet", "--include-trained", "--policy"])
+        .arg(&policy)
+        .arg("--table")
+        .arg(folder.path().join("table.csv"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("`policy` reads answers, and a table has none"), "{said}");
 }
 
 #[test]
@@ -329,6 +388,17 @@ fn an_answer_is_judged_at_the_command_line() {
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).contains(part));
     }
+    let output = command(["route", "--answered-by", "small", "--finish-reason", "lenght"])
+        .arg("--policy")
+        .arg(folder.path().join("policy.safetensors"))
+        .arg("--answer")
+        .arg(folder.path().join("answer"))
+        .stdin(fs::File::open(folder.path().join("request")).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("`lenght` is not known") && said.contains("mean `length`?"), "{said}");
 }
 
 #[test]

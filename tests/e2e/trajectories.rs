@@ -239,6 +239,7 @@ fn models_that_teach_nothing_are_named_with_the_reason() {
     for (flags, expected) in [
         ("--escalate-from smal", "never drew a model `smal`; did you mean `small`?"),
         ("--escalate-from small --no-readers", "--no-readers"),
+        ("--answers early-answers.csv", "--answers goes with --table"),
     ] {
         let refused = bench.run(&format!("{train} {flags}"));
         assert_eq!(refused.code, Some(2), "{flags}");
@@ -261,7 +262,7 @@ fn steps_that_cannot_be_simulated_are_refused() {
     let simulate = "simulate --table early.csv --answers early-answers.csv --out log.ndjson";
     for (flags, expected) in [
         ("--escalate-to huge", "the table has no model `huge`; its models are large, small"),
-        ("--escalate-to large --escalate-share 1", "is not between 0 and 1"),
+        ("--escalate-to large --escalate-share 1", "is not above 0 and below 1"),
         ("", "--escalate-to"),
     ] {
         let refused = bench.run(&format!("{simulate} {flags}"));

@@ -68,7 +68,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let body;
-    let request = if bytes.trim_ascii_start().starts_with(b"{") {
+    let is_body = bytes.trim_ascii_start().starts_with(b"{");
+    let request = if is_body {
         body = ChatBody::from_json(bytes).context("standard input")?;
         let n_unknown = body.n_unknown_keys();
         if 0 < n_unknown {
@@ -93,7 +94,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     if let Some(path) = &args.answer.answer {
         let is_explained = args.explain;
         let asked = answer::Asked { loaded: &loaded, request: &request, draw, is_explained };
-        return screen::json(args.json.as_deref(), &args.answer.decide(path, asked, screen)?);
+        let from = (path.as_path(), is_body.then_some(bytes));
+        return screen::json(args.json.as_deref(), &args.answer.decide(from, asked, screen)?);
     }
     let mut workspace = Workspace::new(&loaded.policy);
     let Ok(decision) = loaded.policy.decide(&request, draw, &mut workspace) else {

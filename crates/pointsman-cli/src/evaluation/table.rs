@@ -149,9 +149,18 @@ fn used_prompts(
     Ok((used, kept))
 }
 
-/// What was asked beside what was, then what was set aside.
+/// What was asked beside what was, then what was set aside, then what a table does not tell.
 fn notes(settings: &Settings, kept: Option<String>, set_aside: Vec<String>) -> Vec<String> {
-    settings.what_if.notes().iter().cloned().chain(kept).chain(set_aside).collect()
+    let readers = settings.all_policies().filter(|loaded| !loaded.artifact.readers().is_empty());
+    let unread = readers.map(|loaded| {
+        format!(
+            "`{}` reads answers, and a table has none: its values are those of its first decisions, \
+             each answer accepted",
+            loaded.name
+        )
+    });
+    let asked = settings.what_if.notes().iter().cloned();
+    asked.chain(kept).chain(set_aside).chain(unread).collect()
 }
 
 /// A row of the value table for each policy, and what came of the first.

@@ -36,7 +36,7 @@ impl Answers {
     pub(super) fn read(plan: &Plan<'_>, steps: &SimulatedSteps<'_>) -> Result<Self, DataError> {
         let SimulatedSteps { answers, next, share } = *steps;
         if !(0.0 < share && share < 1.0) {
-            let text = format!("the share {share} of escalated answers is not between 0 and 1");
+            let text = format!("the share {share} of escalated answers is not above 0 and below 1");
             return Err(DataError::Simulation(text));
         }
         let models = &plan.matrix.models;

@@ -25,6 +25,13 @@ use super::{
 pub(super) const OWN: &[&str] =
     &["decision_id", "served_model", "answer", "choices", "finish_reason", "usage", "cost_usd"];
 
+/// The longest name of who answered, in characters.
+const MAX_MODEL_CHARS: usize = 256;
+
+/// Each call of a tool is looked for among the tools that are offered, so neither may be endless.
+const MAX_CALLS: usize = 1024;
+const MAX_TOOLS: usize = 4096;
+
 /// An answer that has been read: it holds what an [`Answer`] borrows.
 #[derive(Debug, Clone, Default)]
 pub struct AnswerBody<'a> {
@@ -67,6 +74,8 @@ struct AnswerFile<'a> {
     functions: Option<Vec<ToolFile<'a>>>,
     #[serde(borrow)]
     response_format: Option<FormatFile<'a>>,
+    #[serde(borrow)]
+    text: Option<TextFormatFile<'a>>,
 }
 
 impl Keyed for AnswerFile<'_> {
@@ -93,6 +102,9 @@ struct SaidFile<'a> {
     refusal: Option<Text<'a>>,
     #[serde(borrow)]
     tool_calls: Option<Vec<ToolCallFile<'a>>>,
+    /// What a single call was before there were lists of them.
+    #[serde(borrow)]
+    function_call: Option<CalledFile<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +142,13 @@ struct FormatFile<'a> {
     json_schema: Option<NamedSchemaFile<'a>>,
 }
 
+/// Where the Responses form has its `response_format`; the schema stands in the format itself.
+#[derive(Deserialize)]
+struct TextFormatFile<'a> {
+    #[serde(borrow)]
+    format: Option<NamedSchemaFile<'a>>,
+}
+
 #[derive(Deserialize)]
 struct NamedSchemaFile<'a> {
     #[serde(borrow)]
@@ -142,24 +161,39 @@ struct SchemaFile<'a> {
     required: Option<Vec<Text<'a>>>,
 }
 
+/// Tokens, under each of the names that they have. Some gateways send two of them, one of which they
+/// leave at zero, so the larger number counts.
 #[derive(Deserialize, Default)]
 struct UsageFile {
-    #[serde(alias = "input_tokens", alias = "prompt_tokens")]
     input: Option<u64>,
-    #[serde(alias = "output_tokens", alias = "completion_tokens")]
+    input_tokens: Option<u64>,
+    prompt_tokens: Option<u64>,
     output: Option<u64>,
+    output_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+}
+
+impl UsageFile {
+    fn input(&self) -> Option<u64> {
+        self.input.max(self.input_tokens).max(self.prompt_tokens)
+    }
+
+    fn output(&self) -> Option<u64> {
+        self.output.max(self.output_tokens).max(self.completion_tokens)
+    }
 }
 
 /// Logarithms of tokens, or the request's own wish for them.
 #[derive(Deserialize)]
 #[serde(
     untagged,
-    expecting = "`logprobs` is neither a list of numbers nor an object with a list `content`"
+    expecting = "`logprobs` is neither a list of numbers nor an object with a list `content` or \
+                 `token_logprobs`"
 )]
 enum LogprobsFile {
     Asked(#[expect(dead_code, reason = "that it is a truth value is all there is to it")] bool),
-    Numbers(Vec<f64>),
-    Object { content: Option<Vec<TokenFile>> },
+    Numbers(Vec<Option<f64>>),
+    Object { content: Option<Vec<TokenFile>>, token_logprobs: Option<Vec<Option<f64>>> },
 }
 
 #[derive(Deserialize)]
@@ -170,10 +204,12 @@ struct TokenFile {
 impl LogprobsFile {
     fn read(&self) -> Option<LogProbabilities> {
         match self {
-            Self::Asked(_) | Self::Object { content: None } => None,
-            Self::Numbers(numbers) => LogProbabilities::of(numbers.iter().copied()),
-            Self::Object { content: Some(tokens) } => {
-                LogProbabilities::of(tokens.iter().map(|token| token.logprob))
+            Self::Asked(_) => None,
+            Self::Numbers(numbers) => LogProbabilities::of(numbers.iter().copied().flatten()),
+            Self::Object { content, token_logprobs } => {
+                let of_content = content.iter().flatten().map(|token| token.logprob);
+                let listed = token_logprobs.iter().flatten().copied().flatten();
+                LogProbabilities::of(of_content.chain(listed))
             }
         }
     }
@@ -184,7 +220,8 @@ impl<'a> AnswerBody<'a> {
     ///
     /// # Errors
     /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type or twice,
-    /// for a key that is nearly one of ours, for a body without a decision or an answer, and for a cost that is no amount.
+    /// for a key that is nearly one of ours, for a body without a decision or an answer, for a cost
+    /// that is no amount, and for a name or lists that are too long.
     pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
         let Watched { fields: file, strangers }: Watched<'a, AnswerFile<'a>> = read(bytes)?;
         // Those that are passed over are counted with the call's.
@@ -192,8 +229,13 @@ impl<'a> AnswerBody<'a> {
         let Some(Text(decision_id)) = file.decision_id.filter(|id| !id.0.is_empty()) else {
             return Err(BodyError::NoDecision);
         };
+        let served_model = file.served_model.map(|Text(name)| name);
+        if served_model.as_ref().is_some_and(|name| name.chars().nth(MAX_MODEL_CHARS).is_some()) {
+            let problem = "is over 256 characters";
+            return Err(BodyError::TooLong { key: "served_model", problem });
+        }
         let cost = file.cost_usd.map(Usd::from_dollars).transpose();
-        let UsageFile { input, output } = file.usage.unwrap_or_default();
+        let usage = file.usage.unwrap_or_default();
         let choice = file.choices.and_then(|choices| choices.into_iter().next());
         let said = match (file.answer, choice) {
             (Some(Text(text)), _) => Said { text, ..Said::default() },
@@ -201,23 +243,39 @@ impl<'a> AnswerBody<'a> {
             (None, None) => return Err(BodyError::NoAnswer),
         };
         let finish = file.finish_reason.map(|Text(reason)| FinishReason::named(&reason));
-        let offered = file.tools.into_iter().chain(file.functions).flatten();
-        let schema = file.response_format.and_then(|format| format.json_schema?.schema);
-        let required = schema.and_then(|schema| schema.required).unwrap_or_default();
+        if MAX_CALLS < said.tool_calls.len() {
+            let problem = "holds an answer that calls over 1024 tools";
+            return Err(BodyError::TooLong { key: "choices", problem });
+        }
+        let wanted = Wanted::of([file.tools, file.functions], file.response_format, file.text)?;
+        let Wanted { offered_tools, required_keys } = wanted;
         let log_probabilities = file.logprobs.as_ref().and_then(LogprobsFile::read);
         Ok(Self {
             decision_id,
-            served_model: file.served_model.map(|Text(name)| name),
-            input_tokens: input,
-            output_tokens: output,
+            served_model: served_model.filter(|name| !name.is_empty()),
+            input_tokens: usage.input(),
+            output_tokens: usage.output(),
             cost: cost.map_err(|problem| BodyError::Number { key: "cost_usd", problem })?,
             text: said.text,
             finish: finish.or(said.finish).unwrap_or_default(),
             tool_calls: said.tool_calls,
-            offered_tools: offered.filter_map(ToolFile::into_name).collect(),
-            required_keys: required.into_iter().map(|Text(key)| key).collect(),
+            offered_tools,
+            required_keys,
             log_probabilities: log_probabilities.or(said.log_probabilities),
         })
+    }
+
+    /// What the body of a call wants of any answer to it: its tools and its schema. The answer, its
+    /// decision and what it cost are somewhere else.
+    ///
+    /// # Errors
+    /// [`BodyError`] for what is not JSON, for a known key with a value of the wrong type or twice,
+    /// and for too many tools.
+    pub fn of_call(bytes: &'a [u8]) -> Result<Self, BodyError> {
+        let Watched { fields: file, strangers: _ }: Watched<'a, AnswerFile<'a>> = read(bytes)?;
+        let wanted = Wanted::of([file.tools, file.functions], file.response_format, file.text)?;
+        let Wanted { offered_tools, required_keys } = wanted;
+        Ok(Self { offered_tools, required_keys, ..Self::default() })
     }
 
     /// The answer, borrowed from this body.
@@ -233,6 +291,32 @@ impl<'a> AnswerBody<'a> {
     }
 }
 
+/// What an answer has to fit.
+struct Wanted<'a> {
+    offered_tools: Vec<Cow<'a, str>>,
+    required_keys: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(
+        tools: [Option<Vec<ToolFile<'a>>>; 2],
+        response_format: Option<FormatFile<'a>>,
+        text: Option<TextFormatFile<'a>>,
+    ) -> Result<Self, BodyError> {
+        let offered = tools.into_iter().flatten().flatten();
+        let offered_tools: Vec<_> = offered.filter_map(ToolFile::into_name).collect();
+        if MAX_TOOLS < offered_tools.len() {
+            return Err(BodyError::TooLong { key: "tools", problem: "has over 4096 entries" });
+        }
+        let of_chat = response_format.and_then(|format| format.json_schema);
+        let of_responses = text.and_then(|text| text.format);
+        let schema = of_chat.or(of_responses).and_then(|format| format.schema);
+        let required = schema.and_then(|schema| schema.required).unwrap_or_default();
+        let required_keys = required.into_iter().map(|Text(key)| key).collect();
+        Ok(Self { offered_tools, required_keys })
+    }
+}
+
 /// What a choice says.
 #[derive(Default)]
 struct Said<'a> {
@@ -245,10 +329,10 @@ struct Said<'a> {
 impl<'a> Said<'a> {
     fn of(choice: ChoiceFile<'a>) -> Self {
         let ChoiceFile { message, text, finish_reason, logprobs } = choice;
-        let SaidFile { content, refusal, tool_calls } = message.unwrap_or_default();
+        let SaidFile { content, refusal, tool_calls, function_call } = message.unwrap_or_default();
         let said = [content.text, refusal.unwrap_or_default().0, text.unwrap_or_default().0];
-        let calls = tool_calls.unwrap_or_default().into_iter().filter_map(|call| {
-            let CalledFile { name, arguments } = call.function?;
+        let listed = tool_calls.unwrap_or_default().into_iter().filter_map(|call| call.function);
+        let calls = listed.chain(function_call).filter_map(|CalledFile { name, arguments }| {
             Some(ToolCall { name: name?.0, arguments: arguments.unwrap_or_default().0 })
         });
         Self {
@@ -313,6 +397,53 @@ mod tests {
         assert_eq!(*answer.required_keys, ["k"]);
         assert_eq!(answer.tool_calls[0].arguments, "{}");
         assert_eq!(answer.log_probabilities, LogProbabilities::of([-0.5]));
+        let of_call = AnswerBody::of_call(json.as_bytes()).unwrap();
+        let wanted = of_call.to_answer();
+        assert_eq!(wanted.offered_tools, answer.offered_tools);
+        assert_eq!(wanted.required_keys, answer.required_keys);
+        assert_eq!((&*wanted.text, wanted.tool_calls.len(), of_call.cost), ("", 0, None));
+    }
+
+    /// Shapes of other gateways and of other times.
+    #[test]
+    fn the_same_is_read_in_other_shapes() {
+        let read = |rest: &str| {
+            let json = format!(r#"{{"decision_id":"d",{rest}}}"#);
+            let body = AnswerBody::from_json(json.as_bytes()).unwrap();
+            (body.input_tokens, body.output_tokens, body.to_answer().log_probabilities)
+        };
+        let both = r#""answer":"a","usage":{"prompt_tokens":7,"completion_tokens":9,
+            "input_tokens":0,"output_tokens":0}"#;
+        assert_eq!(read(both), (Some(7), Some(9), None));
+        let old = r#""choices":[{"text":"a","logprobs":{"tokens":["a","b"],
+            "token_logprobs":[null,-0.5]}}]"#;
+        assert_eq!(read(old).2, LogProbabilities::of([-0.5]));
+        assert_eq!(read(r#""answer":"a","logprobs":[null,-0.5]"#).2, LogProbabilities::of([-0.5]));
+        let json = r#"{"decision_id":"d","served_model":"","choices":[{"message":{"content":null,
+            "function_call":{"name":"f","arguments":"{}"}}}],
+            "text":{"format":{"type":"json_schema","schema":{"required":["k"]}}}}"#;
+        let body = AnswerBody::from_json(json.as_bytes()).unwrap();
+        let answer = body.to_answer();
+        assert_eq!(body.served_model, None);
+        assert_eq!(*answer.required_keys, ["k"]);
+        assert_eq!((&*answer.tool_calls[0].name, answer.tool_calls.len()), ("f", 1));
+    }
+
+    #[test]
+    fn what_is_endless_is_refused() {
+        let check = |rest: &str, part: &str| {
+            let json = format!(r#"{{"decision_id":"d",{rest}}}"#);
+            let error = AnswerBody::from_json(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        let list = |entry: &str, n: usize| vec![entry; n].join(",");
+        let calls = list(r#"{"function":{"name":"f"}}"#, MAX_CALLS + 1);
+        let choices = format!(r#""choices":[{{"message":{{"tool_calls":[{calls}]}}}}]"#);
+        check(&choices, "`choices` holds an answer that calls over 1024 tools");
+        let tools = format!(r#""answer":"a","tools":[{}]"#, list(r#"{"name":"f"}"#, MAX_TOOLS + 1));
+        check(&tools, "`tools` has over 4096 entries");
+        let name = format!(r#""answer":"a","served_model":"{}""#, "m".repeat(MAX_MODEL_CHARS + 1));
+        check(&name, "`served_model` is over 256 characters");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 /// A reader of the answers of `small`, to which longer answers are better ones: from 0.2 for none to
 /// 0.8. Of `large` it expects 0.6, of `middle` 0.55, of `tiny` 0.1.
-fn reader() -> Reader {
+pub(crate) fn reader() -> Reader {
     let schema = artifact(1).card().schema;
     let terms = || TermParts {
         weights: vec![0; schema.n_buckets() * 4],
@@ -170,7 +170,7 @@ fn odd_answers_are_judged_or_refused() {
         (&br"\ud83e"[..], "invalid_json"),
     ] {
         let (status, found) = bench.post("/escalate", with(answer)).problem();
-        assert_eq!(status, 400, "{code} {found}");
+        assert_eq!((status, &*found), (400, code));
     }
 }
 
@@ -190,6 +190,25 @@ fn what_cannot_be_judged_is_refused() {
     let answer = Bench::new("").post("/escalate", body);
     assert_eq!(answer.problem(), (422, "no_readers".to_owned()));
     assert!(answer.text.contains("train it with --answers"), "{}", answer.text);
+}
+
+/// That an answer belongs to the decision that is named cannot be seen.
+#[test]
+fn an_answer_of_another_decision_is_judged_as_it_is_sent() {
+    let (bench, id) = bench("");
+    let other = bench.route(r#"{"prompt":"Another","candidates":["small"]}"#);
+    let other = other["decision_id"].as_str().unwrap();
+    let judged = |id: &str, served_model: &str| {
+        let body = json!({"prompt": "Hello", "decision_id": id, "answer": "It is 42.",
+            "served_model": served_model});
+        escalate(&bench, &body)
+    };
+    let (own, others) = (judged(&id, ""), judged(other, "small"));
+    assert_eq!((&own["previous"], &others["previous"]), (&json!(id), &json!(other)));
+    assert_eq!(own["candidates"], others["candidates"]);
+    assert_eq!(own["quality"], others["quality"]);
+    let strange = judged(&id, "nobody");
+    assert_eq!(strange["reasons"], json!(["nothing was learned about the answers of nobody"]));
 }
 
 /// By default what was read of it, the text only where prompts are kept as texts.

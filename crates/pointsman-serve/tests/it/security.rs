@@ -1,6 +1,9 @@
 //! Keys, listeners, limits and secrets.
 
-use crate::workbench::{Answer, Bench};
+use crate::{
+    escalating::reader,
+    workbench::{Answer, Bench, artifact, loaded_from},
+};
 use axum::{body::Body, http::Request};
 use pointsman_core::features::{Extractor, FeatureSchema};
 use pointsman_log::{
@@ -68,6 +71,17 @@ fn callers_do_not_see_each_others_decisions() {
     let body = format!(r#"{{"decision_id":"{id}","quality":1}}"#);
     assert_eq!(bench.send(request("/outcome", OTHER, &body)).status, 404);
     assert_eq!(bench.send(request("/outcome", CALLER, &body)).status, 200);
+}
+
+#[test]
+fn callers_do_not_send_answers_to_each_others_decisions() {
+    let bench = guarded("");
+    bench.service.swap(loaded_from(artifact(1).with_readers(&[reader()]).unwrap()));
+    let id = route(&bench, CALLER).json()["decision_id"].as_str().unwrap().to_owned();
+    let body = format!(r#"{{"prompt":"{PROMPT}","decision_id":"{id}","answer":"Hm."}}"#);
+    let refused = bench.send(request("/escalate", OTHER, &body)).problem();
+    assert_eq!(refused, (404, "unknown_decision".to_owned()));
+    assert_eq!(bench.send(request("/escalate", CALLER, &body)).status, 200);
 }
 
 #[test]

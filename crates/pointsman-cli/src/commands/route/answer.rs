@@ -14,6 +14,7 @@ use pointsman_core::{
     request::Request,
     units::{Probability, Usd},
 };
+use pointsman_log::body::AnswerBody;
 use serde_json::{Value, json};
 use std::{
     borrow::Cow,
@@ -37,6 +38,9 @@ pub(super) struct AnswerFlags {
     #[arg(long, value_name = "USD", requires = "answer")]
     spent_usd: Option<f64>,
 }
+
+/// The reasons why an answer ends; providers' other names for them are read too.
+const FINISH_REASONS: [&str; 4] = ["stop", "length", "tool_calls", "content_filter"];
 
 /// What was asked, of which policy.
 #[derive(Clone, Copy)]
@@ -64,24 +68,38 @@ struct Decided<'a> {
 }
 
 impl AnswerFlags {
-    /// Decides after the answer in `path`, says so, and gives it as JSON.
+    /// Decides after the answer in `path`, says so, and gives it as JSON; `body` is that of the
+    /// request, where it has one.
     pub(super) fn decide(
         &self,
-        path: &Path,
+        (path, body): (&Path, Option<&[u8]>),
         asked: Asked<'_, '_>,
         screen: &Screen,
     ) -> Result<Value> {
         let answered_by = self.answered_by.as_deref().unwrap_or_default();
         asked.check(answered_by)?;
+        let finish = self.finish()?;
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let text = String::from_utf8(bytes)
             .with_context(|| format!("--answer {}: it is not UTF-8 text", path.display()))?;
-        let finish =
-            self.finish_reason.as_deref().map_or(FinishReason::Unknown, FinishReason::named);
-        let answer = Answer { text: Cow::Borrowed(&text), finish, ..Answer::default() };
+        let wanted = body.map(AnswerBody::of_call).transpose().context("standard input")?;
+        let wanted = wanted.unwrap_or_default();
+        let answer = Answer { text: Cow::Borrowed(&text), finish, ..wanted.to_answer() };
         let spent = self.spent_usd.map(Usd::from_dollars).transpose().context("--spent-usd")?;
         let spent = spent.unwrap_or(Usd::ZERO);
         asked.after(&Given { answer: &answer, answered_by, spent }, screen)
+    }
+
+    /// Why the answer ends, as it was typed.
+    fn finish(&self) -> Result<FinishReason> {
+        let Some(name) = &self.finish_reason else { return Ok(FinishReason::Unknown) };
+        let reason = FinishReason::named(name);
+        if reason == FinishReason::Unknown {
+            let known = FINISH_REASONS.join(", ");
+            let question = did_you_mean(name, FINISH_REASONS);
+            bail!("--finish-reason: `{name}` is not known; it is one of {known}{question}");
+        }
+        Ok(reason)
     }
 }
 

@@ -71,10 +71,16 @@ struct Answered {
 }
 
 impl AnswerFlags {
-    /// Refuses models to learn from where a table comes without answers.
+    /// Refuses answers without a table, and models to learn from where a table comes without answers.
     pub(super) fn check(&self, table: &[PathBuf]) -> Result<()> {
         if !table.is_empty() && self.answers.is_empty() && !self.escalate_from.is_empty() {
             bail!("--escalate-from names models of --answers; pass those too");
+        }
+        if table.is_empty() && !self.answers.is_empty() {
+            bail!(
+                "--answers goes with --table; from a log, answers are read out of its steps, so leave \
+                 it out"
+            );
         }
         Ok(())
     }

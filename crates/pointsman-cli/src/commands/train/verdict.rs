@@ -30,6 +30,9 @@ pub(super) fn finish(
         screen.say("no reader is kept, so the policy decides by requests alone")?;
         return Ok(artifact);
     }
+    screen.say(
+        "what follows is of first answers alone, each accepted: what readers add is not in it",
+    )?;
     Ok(artifact.with_readers(&readers)?)
 }
 
