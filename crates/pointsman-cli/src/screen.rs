@@ -64,16 +64,25 @@ impl Screen {
     /// A progress bar with a known end, or a spinner where `total` is zero; hidden where standard
     /// error is not a terminal.
     pub(crate) fn progress(&self, label: &str, total: u64) -> ProgressBar {
+        self.bar(label, total, "{human_pos}/{human_len}")
+    }
+
+    /// As [`Self::progress`], where the end is only about known, or not at all.
+    pub(crate) fn progress_about(&self, label: &str, total: Option<u64>) -> ProgressBar {
+        self.bar(label, total.unwrap_or(0), "{human_pos} of about {human_len}")
+    }
+
+    fn bar(&self, label: &str, total: u64, done: &str) -> ProgressBar {
         let template = if total == 0 {
-            "{spinner} {msg} {human_pos} {elapsed} ({per_sec})"
+            "{spinner} {msg} {human_pos} {elapsed} ({per_sec})".to_owned()
         } else {
-            "{msg} [{bar:24}] {human_pos}/{human_len} {elapsed} ({per_sec}, eta {eta})"
+            format!("{{msg}} [{{bar:24}}] {done} {{elapsed}} ({{per_sec}}, eta {{eta}})")
         };
         let bar = ProgressBar::new(total);
         if self.is_quiet || !io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_message(label.to_owned());

@@ -24,7 +24,7 @@ use crate::{
     trajectories, wording,
 };
 use anyhow::{Result, bail};
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, decisions_ahead};
 use pointsman_eval::{diagnostics::diagnose, reliability::reliability};
 use pointsman_log::record::PropensityKind;
 use pointsman_train::design::Design;
@@ -306,7 +306,7 @@ fn read(
     let estimating = settings.estimating.as_ref();
     let mut languages = Vec::new();
     let mut features = FeatureReader::new(settings.reward_model, recorders);
-    let (log, estimated) = decide_all(recorders, screen, |decide| {
+    let (log, estimated) = decide_all(recorders, (screen, decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, estimating, &mut |asked| {
             languages.push(asked.text().map_or("(no text)", language));
             features.push(asked);

@@ -36,7 +36,7 @@ use pointsman_core::{
     catalog::Catalog,
     units::{as_float, len_as_float},
 };
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, decisions_ahead};
 use pointsman_eval::{
     gate::{Condition, Decision, decide},
     interval::ConfidenceLevel,
@@ -169,7 +169,7 @@ fn read<'q>(
     let features = shared_schema(&recorders);
     let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let mut reader = FeatureReader::new(question.reward_model, &recorders);
-    let found = decide_all(&mut recorders, screen, |decide| {
+    let found = decide_all(&mut recorders, (screen, decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, question.estimating.as_ref(), &mut |asked| {
             reader.push(asked);
             decide(asked);
