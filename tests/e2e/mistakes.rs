@@ -100,15 +100,15 @@ fn points_that_cannot_be() {
     for (arguments, expected) in [
         (
             format!("{costly} --target-cost-share 0.0001"),
-            "target-cost-share of 0.0001 is out of reach: by its weight on cost the policy costs from",
+            "--target-cost-share 0.0001 is out of reach: by its weight on cost the policy costs from",
         ),
-        (format!("{costly} --target-cost-share 900"), "of 900 is out of reach"),
+        (format!("{costly} --target-cost-share 900"), "--target-cost-share 900 is out of reach"),
         (format!("{costly} --max-quality-loss 2"), "it must be from 0.0001 to 0.5"),
-        (format!("{costly} --strong-share 1.5"), "strong-share of 1.5; it must be from 0 to 1"),
+        (format!("{costly} --strong-share 1.5"), "--strong-share 1.5: it must be from 0 to 1"),
         (format!("{costly} --strong-share 0.5 --strong me"), "--strong me: the data's models are"),
         (
             "train --table t.csv --out p.safetensors --target-cost-share 0.5".to_owned(),
-            "target-cost-share of 0.5: costs are not known",
+            "--target-cost-share 0.5: costs are not known",
         ),
         (
             "benchmark t.ndjson --cold-start me".to_owned(),
@@ -273,8 +273,8 @@ fn catalogs_that_do_not_fit() {
 fn policies_that_cannot_be_learned_so() {
     let csv = plain_csv();
     for (flags, expected) in [
-        ("--prune 1.5", "prune of 1.5; it must be from 0 to 1"),
-        ("--prune-loss nan", "prune-loss of NaN; it must be from 0 to 1"),
+        ("--prune 1.5", "--prune 1.5: it must be from 0 to 1"),
+        ("--prune-loss nan", "--prune-loss NaN: it must be from 0 to 1"),
         ("--doubly-robust --loss logistic", "leave out --loss logistic"),
         ("--schema-version 3", "--schema-version 3: there are the versions 1 and 2"),
     ] {
