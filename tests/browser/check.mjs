@@ -1,10 +1,10 @@
 // Opens reports and the console in Chromium, narrow and wide, light and dark, and by keyboard alone.
 //
-//   node check.mjs --out FOLDER [--page FILE]... [--traffic URL] [--console URL [--key KEY]]
+//   node check.mjs --out FOLDER [--page FILE]... [--picture FILE] [--traffic URL] [--console URL [--key KEY]]
 //
 // Fails where a page asks another origin, says something on the browser's console, is wider than
 // its window, has a serious fault by axe-core, or cannot be worked without a mouse. Screenshots go
-// to the folder.
+// to the folder; that of the top of --picture, `picture.png`, is what docs/report.png is made of.
 import { chromium } from "playwright-core";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -18,12 +18,13 @@ const SCHEMES = ["light", "dark"];
 const MOST_STOPS = 300;
 
 function flags() {
-  const found = { pages: [], traffic: null, console: null, key: null, out: "browser" };
+  const found = { pages: [], picture: null, traffic: null, console: null, key: null, out: "browser" };
   const words = process.argv.slice(2);
   while (words.length > 0) {
     const [name, value] = words.splice(0, 2);
     if (value === undefined) throw new Error(`${name} needs a value`);
     if (name === "--page") found.pages.push(value);
+    else if (name === "--picture") found.picture = value;
     else if (name === "--traffic") found.traffic = value;
     else if (name === "--console") found.console = value;
     else if (name === "--key") found.key = value;
@@ -126,6 +127,15 @@ async function checkPage(browser, file, out) {
       await context.close();
     }
   }
+}
+
+/** The top of a report as a picture for the README. */
+async function takePicture(browser, file, out) {
+  const context = await browser.newContext({ viewport: { width: 1120, height: 1350 }, colorScheme: "light" });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(resolve(file)).href);
+  await page.screenshot({ path: `${out}/picture.png` });
+  await context.close();
 }
 
 /** Some calls and outcomes, so that the console has something to show. */
@@ -232,6 +242,7 @@ const executablePath = BROWSERS.find((path) => existsSync(path));
 if (!executablePath) throw new Error(`no Chromium at ${BROWSERS.join(", ")}`);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 for (const file of asked.pages) await checkPage(browser, file, asked.out);
+if (asked.picture) await takePicture(browser, asked.picture, asked.out);
 if (asked.traffic) await makeTraffic(asked.traffic);
 if (asked.console) await checkConsole(browser, asked);
 await browser.close();
