@@ -16,6 +16,8 @@ const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 const WIDTHS = [390, 1280];
 const SCHEMES = ["light", "dark"];
 const MOST_STOPS = 300;
+/** A model of the sample, and a name as long as gateways have them. */
+const [SHORT, LONG] = ["kestrel-code", "accounts/fireworks/models/kestrel-code-instruct-2026-01-15"];
 
 function flags() {
   const found = { pages: [], picture: null, traffic: null, console: null, key: null, out: "browser" };
@@ -236,6 +238,28 @@ async function checkConsole(browser, { console: url, key, out }) {
   }
 }
 
+/** Long names of models are wrapped: the page is no wider than its window, and candidates fit a wide one. */
+async function checkLongNames(browser, { console: url, key }) {
+  for (const width of WIDTHS) {
+    const where = `console ${width} long names`;
+    const { context, page, expected } = await open(browser, url, { width, scheme: "light", where });
+    await page.route(/\/admin\/(status|try)$/, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replaceAll(SHORT, LONG) });
+    });
+    await logIn(page, key, { expected }, where);
+    await page.waitForFunction((name) => document.getElementById("candidates").textContent.includes(name), LONG);
+    await checkWidth(page, where);
+    const isScrolled = await page.evaluate(() => {
+      const box = document.getElementById("candidates").parentElement;
+      return box.clientWidth < box.scrollWidth;
+    });
+    if (isScrolled && width === Math.max(...WIDTHS)) fault(where, "the candidates do not fit");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await context.close();
+  }
+}
+
 const asked = flags();
 mkdirSync(asked.out, { recursive: true });
 const executablePath = BROWSERS.find((path) => existsSync(path));
@@ -244,7 +268,10 @@ const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] }
 for (const file of asked.pages) await checkPage(browser, file, asked.out);
 if (asked.picture) await takePicture(browser, asked.picture, asked.out);
 if (asked.traffic) await makeTraffic(asked.traffic);
-if (asked.console) await checkConsole(browser, asked);
+if (asked.console) {
+  await checkConsole(browser, asked);
+  await checkLongNames(browser, asked);
+}
 await browser.close();
 console.log(faults.length === 0 ? "no faults" : `${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;
