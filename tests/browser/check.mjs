@@ -4,7 +4,8 @@
 //
 // Fails where a page asks another origin, says something on the browser's console, is wider than
 // its window, has a serious fault by axe-core, or cannot be worked without a mouse. Screenshots go
-// to the folder; that of the top of --picture, `picture.png`, is what docs/report.png is made of.
+// to the folder; those of the tops of --picture and of the console, `picture.png` and
+// `console-picture.png`, are what docs/report.png and docs/console.png are made of.
 import { chromium } from "playwright-core";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -232,6 +233,10 @@ async function checkConsole(browser, { console: url, key, out }) {
       await checkWidth(page, where);
       await checkAccess(page, where);
       await page.screenshot({ path: `${out}/console-${width}-${scheme}.png`, fullPage: true });
+      if (width === 1280 && scheme === "light") {
+        const clip = { x: 0, y: 0, width, height: 1560 };
+        await page.screenshot({ path: `${out}/console-picture.png`, fullPage: true, clip });
+      }
       if (scheme === "light") await checkKeyboard(page, where);
       await context.close();
     }
