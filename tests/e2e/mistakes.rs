@@ -374,7 +374,7 @@ fn settings_that_have_no_meaning() {
 #[test]
 fn requests_that_cannot_be_read() {
     let files: [(&str, &[u8]); 1] = [("a.safetensors", &POLICY)];
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"", "standard input is empty; send a prompt, or a chat body in JSON"),
         (b" \n\t", "standard input is empty"),
         (b"caf\xe9", "standard input is not UTF-8 text"),
@@ -384,6 +384,7 @@ fn requests_that_cannot_be_read() {
         (b"{\"messages\": [{\"role\": \"king\", \"content\": \"Hi\"}]}", "standard input: "),
         (b"{\"prompt\": \"Hi\", \"max_tokens\": -1}", "standard input: "),
         (b"{\"prompt\": \"Hi\", \"models\": [\"nobody\"]}", "no model may answer this request: "),
+        (b"{\"prompt\": \"Hi\", \"models\": [\"nobody\"]}", "the policy has no model `nobody`"),
     ];
     for (stdin, expected) in cases {
         check_request("route --policy a.safetensors --json d.json", stdin, &files, expected);
