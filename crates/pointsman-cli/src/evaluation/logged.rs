@@ -67,7 +67,7 @@ pub(crate) fn evaluate(
     }
     let (log, used) = drawn_only(log, used)?;
     let kinds = slices::of_log(&log, &used, &languages, settings);
-    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log)?;
+    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log, screen)?;
     let measures = Measures::of(&log, &used, settings.largest)?;
     let on_log = OnLog { log: &log, used: &used, fitted: fitted.as_ref(), measures: &measures };
     let mut report = report(paths, &on_log, &kinds, &recorders, settings)?;
@@ -95,7 +95,7 @@ fn evaluate_trajectories(
     asked.extend(notes);
     asked.extend(wording::thinned(log.n_thinned));
     let kinds = slices::of_log(&log, &used, &languages, settings);
-    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log)?;
+    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log, screen)?;
     let largest = settings.largest.of_answers(cascades::most_answers(&recorders, &log));
     let measures = Measures::of(&log, &used, largest)?;
     let on_log = OnLog { log: &log, used: &used, fitted: fitted.as_ref(), measures: &measures };

@@ -129,7 +129,7 @@ pub(crate) fn judge(
         );
     }
     check_smallest(&log, &used, question.stated.smallest_propensity)?;
-    let fitted = rewards::learn(question.reward_model, design.as_ref(), &log)?;
+    let fitted = rewards::learn(question.reward_model, design.as_ref(), &log, screen)?;
     let columns = Columns::of(&log, &used, &recorders)?;
     let most_answers = cascades::most_answers(&recorders, &log);
     let mut measured = evidence::measure(&log, &used, question, most_answers)?;
