@@ -16,8 +16,11 @@ const STDOUT: &str = "cannot write to standard output";
 /// A table that is narrower than this many columns of text is no table.
 const LEAST_WIDTH: u16 = 20;
 
-/// How far a bar has come, of an end that is known, and of one that is about known.
+/// How far a bar has come, of an end that is known.
 const EXACTLY: &str = "{human_pos}/{human_len}";
+
+/// The same, of an end that is about known; only logs have one.
+#[cfg(feature = "learn")]
 const ABOUT: &str = "{human_pos} of about {human_len}";
 
 /// The two streams of one run.
@@ -72,6 +75,7 @@ impl Screen {
     }
 
     /// As [`Self::progress`], where the end is only about known, or not at all.
+    #[cfg(feature = "learn")]
     pub(crate) fn progress_about(&self, label: &str, total: Option<u64>) -> ProgressBar {
         self.bar(label, total.unwrap_or(0), ABOUT)
     }
@@ -161,6 +165,7 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(feature = "learn")]
 mod tests {
     use super::*;
 
