@@ -78,6 +78,7 @@ def main():
     notes = [
         "not the same work: LiteLLM's router does not read the prompt, ours reads 2 KiB of it and predicts every model",
         "a process of one's own in both cases: no network, no journal",
+        f"a run of theirs is the mean of {N_CHOICES} choices, one of ours the median choice of `decide-budget`",
     ]
     if python:
         notes.append("RouteLLM's matrix factorisation is timed without the call for the embedding that every choice of it needs, and with weights that learned nothing")

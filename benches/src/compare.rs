@@ -84,6 +84,8 @@ pub enum Section {
 /// Everything on the page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
+    /// How to make the page again.
+    pub command: String,
     /// What it was measured on, as names and values.
     pub machine: Vec<(String, String)>,
     /// In the order in which they were made.

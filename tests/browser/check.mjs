@@ -1,10 +1,11 @@
 // Opens reports and the console in Chromium, narrow and wide, light and dark, and by keyboard alone.
 //
-//   node check.mjs --out FOLDER [--page FILE]... [--traffic URL] [--console URL [--key KEY]]
+//   node check.mjs --out FOLDER [--page FILE]... [--picture FILE] [--traffic URL] [--console URL [--key KEY]]
 //
 // Fails where a page asks another origin, says something on the browser's console, is wider than
 // its window, has a serious fault by axe-core, or cannot be worked without a mouse. Screenshots go
-// to the folder.
+// to the folder; those of the tops of --picture and of the console, `picture.png` and
+// `console-picture.png`, are what docs/report.png and docs/console.png are made of.
 import { chromium } from "playwright-core";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -16,14 +17,17 @@ const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 const WIDTHS = [390, 1280];
 const SCHEMES = ["light", "dark"];
 const MOST_STOPS = 300;
+/** A model of the sample, and a name as long as gateways have them. */
+const [SHORT, LONG] = ["kestrel-code", "accounts/fireworks/models/kestrel-code-instruct-2026-01-15"];
 
 function flags() {
-  const found = { pages: [], traffic: null, console: null, key: null, out: "browser" };
+  const found = { pages: [], picture: null, traffic: null, console: null, key: null, out: "browser" };
   const words = process.argv.slice(2);
   while (words.length > 0) {
     const [name, value] = words.splice(0, 2);
     if (value === undefined) throw new Error(`${name} needs a value`);
     if (name === "--page") found.pages.push(value);
+    else if (name === "--picture") found.picture = value;
     else if (name === "--traffic") found.traffic = value;
     else if (name === "--console") found.console = value;
     else if (name === "--key") found.key = value;
@@ -128,6 +132,15 @@ async function checkPage(browser, file, out) {
   }
 }
 
+/** The top of a report as a picture for the README. */
+async function takePicture(browser, file, out) {
+  const context = await browser.newContext({ viewport: { width: 1120, height: 1350 }, colorScheme: "light" });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(resolve(file)).href);
+  await page.screenshot({ path: `${out}/picture.png` });
+  await context.close();
+}
+
 /** Some calls and outcomes, so that the console has something to show. */
 async function makeTraffic(url) {
   for (let i = 0; i < 60; i += 1) {
@@ -220,9 +233,35 @@ async function checkConsole(browser, { console: url, key, out }) {
       await checkWidth(page, where);
       await checkAccess(page, where);
       await page.screenshot({ path: `${out}/console-${width}-${scheme}.png`, fullPage: true });
+      if (width === 1280 && scheme === "light") {
+        const clip = { x: 0, y: 0, width, height: 1560 };
+        await page.screenshot({ path: `${out}/console-picture.png`, fullPage: true, clip });
+      }
       if (scheme === "light") await checkKeyboard(page, where);
       await context.close();
     }
+  }
+}
+
+/** Long names of models are wrapped: the page is no wider than its window, and candidates fit a wide one. */
+async function checkLongNames(browser, { console: url, key }) {
+  for (const width of WIDTHS) {
+    const where = `console ${width} long names`;
+    const { context, page, expected } = await open(browser, url, { width, scheme: "light", where });
+    await page.route(/\/admin\/(status|try)$/, async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, body: (await response.text()).replaceAll(SHORT, LONG) });
+    });
+    await logIn(page, key, { expected }, where);
+    await page.waitForFunction((name) => document.getElementById("candidates").textContent.includes(name), LONG);
+    await checkWidth(page, where);
+    const isScrolled = await page.evaluate(() => {
+      const box = document.getElementById("candidates").parentElement;
+      return box.clientWidth < box.scrollWidth;
+    });
+    if (isScrolled && width === Math.max(...WIDTHS)) fault(where, "the candidates do not fit");
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await context.close();
   }
 }
 
@@ -232,8 +271,12 @@ const executablePath = BROWSERS.find((path) => existsSync(path));
 if (!executablePath) throw new Error(`no Chromium at ${BROWSERS.join(", ")}`);
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
 for (const file of asked.pages) await checkPage(browser, file, asked.out);
+if (asked.picture) await takePicture(browser, asked.picture, asked.out);
 if (asked.traffic) await makeTraffic(asked.traffic);
-if (asked.console) await checkConsole(browser, asked);
+if (asked.console) {
+  await checkConsole(browser, asked);
+  await checkLongNames(browser, asked);
+}
 await browser.close();
 console.log(faults.length === 0 ? "no faults" : `${faults.length} faults`);
 process.exitCode = faults.length === 0 ? 0 : 1;

@@ -3,7 +3,8 @@
 //!
 //! A fence of `sh` is run as it stands. Of a `console`, lines after `$ ` are run, and the others
 //! have to be in what is printed, in their order. A block that cannot be run says why, as in
-//! `sh no-run: needs logs of your own`.
+//! `sh no-run: needs logs of your own`. The words of a `text shown` have to be among those that the
+//! block above it prints, in their order, so that a page may shorten and wrap.
 
 use crate::workbench::{Workbench, binary, root};
 use std::{
@@ -27,6 +28,8 @@ struct Block {
     script: String,
     /// What has to be printed, in this order.
     shown: Vec<String>,
+    /// Words that have to be printed, in this order.
+    words: Vec<String>,
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn run(name: &str, blocks: &[Block], tools: &Path) -> Option<String> {
     let bench = Workbench::new();
     symlink(root().join("datasets"), bench.path("datasets")).unwrap();
     let path = std::env::var("PATH").unwrap_or_default();
-    for Block { line, script, shown } in blocks {
+    for Block { line, script, shown, words } in blocks {
         let output = Command::new("sh")
             .args(["-euc", script])
             .current_dir(bench.path(""))
@@ -83,6 +86,11 @@ fn run(name: &str, blocks: &[Block], tools: &Path) -> Option<String> {
         if let Some(missing) = first_missing(shown, &format!("{printed}{complained}")) {
             return Some(format!("{name}:{line}: does not print `{missing}`, but\n{printed}"));
         }
+        if let Some(missing) = first_missing_word(words, &printed) {
+            return Some(format!(
+                "{name}:{line}: does not print the word `{missing}`, but\n{printed}"
+            ));
+        }
     }
     None
 }
@@ -91,6 +99,12 @@ fn run(name: &str, blocks: &[Block], tools: &Path) -> Option<String> {
 fn first_missing<'a>(shown: &'a [String], printed: &str) -> Option<&'a str> {
     let mut printed = printed.lines().map(str::trim_end);
     shown.iter().map(String::as_str).find(|&line| !printed.any(|found| found == line))
+}
+
+/// The first of some words that does not follow the ones before it in what was printed.
+fn first_missing_word<'a>(words: &'a [String], printed: &str) -> Option<&'a str> {
+    let mut printed = printed.split_whitespace();
+    words.iter().map(String::as_str).find(|&word| !printed.any(|found| found == word))
 }
 
 /// What is to be run of a page.
@@ -113,6 +127,14 @@ fn blocks(page: &str) -> Result<Vec<Block>, String> {
         let (language, mark) = info.split_once(' ').unwrap_or((info, ""));
         match language {
             "sh" | "console" => {}
+            "text" if mark.trim() == "shown" => {
+                let Some(Block { words, .. }) = found.last_mut() else {
+                    return Err(format!("line {line}: nothing is run above that could print it"));
+                };
+                let all = inside.iter().flat_map(|text| text.split_whitespace());
+                words.extend(all.map(str::to_owned));
+                continue;
+            }
             "bash" | "shell" | "zsh" => return Err(format!("line {line}: write `sh`")),
             _ => continue,
         }
@@ -129,7 +151,7 @@ fn blocks(page: &str) -> Result<Vec<Block>, String> {
 
 fn block(line: usize, language: &str, inside: &[&str]) -> Block {
     if language == "sh" {
-        return Block { line, script: inside.join("\n"), shown: Vec::new() };
+        return Block { line, script: inside.join("\n"), shown: Vec::new(), words: Vec::new() };
     }
     let commands: Vec<&str> = inside.iter().filter_map(|text| text.strip_prefix("$ ")).collect();
     let shown = inside.iter().filter(|text| !text.starts_with("$ ") && !text.is_empty());
@@ -137,6 +159,7 @@ fn block(line: usize, language: &str, inside: &[&str]) -> Block {
         line,
         script: commands.join("\n"),
         shown: shown.map(|text| text.trim_end().to_owned()).collect(),
+        words: Vec::new(),
     }
 }
 
@@ -166,12 +189,22 @@ fn blocks_are_found_with_their_marks() {
         line,
         script: script.to_owned(),
         shown: shown.iter().map(|&text| text.to_owned()).collect(),
+        words: Vec::new(),
+    };
+    let saying = |block: Block, words: &[&str]| Block {
+        words: words.iter().map(|&word| word.to_owned()).collect(),
+        ..block
     };
     for (page, expected) in [
         ("text", Ok(vec![])),
         ("a\n```sh\nx\ny\n```\n", Ok(vec![block(2, "x\ny", &[])])),
         ("```console\n$ x\nprinted\n\n$ y\n```", Ok(vec![block(1, "x\ny", &["printed"])])),
         ("```sh no-run: a synopsis\nx\n```\n```text\n```sh\n```", Ok(vec![])),
+        (
+            "```sh\nx\n```\n```text shown\na b\nc\n```",
+            Ok(vec![saying(block(1, "x", &[]), &["a", "b", "c"])]),
+        ),
+        ("```text shown\na\n```", Err("line 1: nothing is run above that could print it")),
         ("```sh no-run\nx\n```", Err("line 1: `no-run`; write `no-run: ` and the reason")),
         ("```sh norun\nx\n```", Err("line 1: `norun`; write `no-run: ` and the reason")),
         ("```bash\nx\n```", Err("line 1: write `sh`")),
@@ -188,6 +221,9 @@ fn what_is_shown_has_to_be_printed_in_order() {
         [("a\nb", None), ("x\na  \ny\nb\n", None), ("b\na", Some("b")), ("a b", Some("a"))]
     {
         assert_eq!(first_missing(&shown, printed), expected, "{printed}");
+    }
+    for (printed, expected) in [("x a y\nb", None), ("b a", Some("b")), ("ab", Some("a"))] {
+        assert_eq!(first_missing_word(&shown, printed), expected, "{printed}");
     }
 }
 

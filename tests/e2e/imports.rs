@@ -83,6 +83,7 @@ fn imports_that_cannot_be_are_one_sentence() {
             "import calls.ndjson --out o --from moon",
             "`moon` is not a format; known are auto, columns",
         ),
+        ("import calls.ndjson --out o --from litelm", "did you mean `litellm`?"),
         ("import calls.ndjson --out o --from helicone", "use --from litellm"),
         ("import none.ndjson --out o", "`none.ndjson` cannot be read"),
         ("import *.moon --out o", "no file matches `*.moon`"),

@@ -100,15 +100,15 @@ fn points_that_cannot_be() {
     for (arguments, expected) in [
         (
             format!("{costly} --target-cost-share 0.0001"),
-            "target-cost-share of 0.0001 is out of reach: by its weight on cost the policy costs from",
+            "--target-cost-share 0.0001 is out of reach: by its weight on cost the policy costs from",
         ),
-        (format!("{costly} --target-cost-share 900"), "of 900 is out of reach"),
+        (format!("{costly} --target-cost-share 900"), "--target-cost-share 900 is out of reach"),
         (format!("{costly} --max-quality-loss 2"), "it must be from 0.0001 to 0.5"),
-        (format!("{costly} --strong-share 1.5"), "strong-share of 1.5; it must be from 0 to 1"),
+        (format!("{costly} --strong-share 1.5"), "--strong-share 1.5: it must be from 0 to 1"),
         (format!("{costly} --strong-share 0.5 --strong me"), "--strong me: the data's models are"),
         (
             "train --table t.csv --out p.safetensors --target-cost-share 0.5".to_owned(),
-            "target-cost-share of 0.5: costs are not known",
+            "--target-cost-share 0.5: costs are not known",
         ),
         (
             "benchmark t.ndjson --cold-start me".to_owned(),
@@ -273,8 +273,8 @@ fn catalogs_that_do_not_fit() {
 fn policies_that_cannot_be_learned_so() {
     let csv = plain_csv();
     for (flags, expected) in [
-        ("--prune 1.5", "prune of 1.5; it must be from 0 to 1"),
-        ("--prune-loss nan", "prune-loss of NaN; it must be from 0 to 1"),
+        ("--prune 1.5", "--prune 1.5: it must be from 0 to 1"),
+        ("--prune-loss nan", "--prune-loss NaN: it must be from 0 to 1"),
         ("--doubly-robust --loss logistic", "leave out --loss logistic"),
         ("--schema-version 3", "--schema-version 3: there are the versions 1 and 2"),
     ] {
@@ -374,7 +374,7 @@ fn settings_that_have_no_meaning() {
 #[test]
 fn requests_that_cannot_be_read() {
     let files: [(&str, &[u8]); 1] = [("a.safetensors", &POLICY)];
-    let cases: [(&[u8], &str); 9] = [
+    let cases: [(&[u8], &str); 10] = [
         (b"", "standard input is empty; send a prompt, or a chat body in JSON"),
         (b" \n\t", "standard input is empty"),
         (b"caf\xe9", "standard input is not UTF-8 text"),
@@ -384,6 +384,7 @@ fn requests_that_cannot_be_read() {
         (b"{\"messages\": [{\"role\": \"king\", \"content\": \"Hi\"}]}", "standard input: "),
         (b"{\"prompt\": \"Hi\", \"max_tokens\": -1}", "standard input: "),
         (b"{\"prompt\": \"Hi\", \"models\": [\"nobody\"]}", "no model may answer this request: "),
+        (b"{\"prompt\": \"Hi\", \"models\": [\"nobody\"]}", "the policy has no model `nobody`"),
     ];
     for (stdin, expected) in cases {
         check_request("route --policy a.safetensors --json d.json", stdin, &files, expected);

@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         say(&format!("{}: {}", script.name, script.title))?;
         sections.push(section(script, options.runs, (&root, &target, &built))?);
     }
-    let comparison = Comparison { machine, sections };
+    let comparison = Comparison { command: command(&options), machine, sections };
     let out = root.join(&options.out);
     fs::create_dir_all(&out)?;
     fs::write(out.join("compare.md"), to_markdown(&comparison))?;
@@ -143,6 +143,16 @@ fn options(arguments: impl Iterator<Item = String>) -> Result<Options, Box<dyn E
     Ok(options)
 }
 
+/// What makes the page again; where files lie here is nobody else's concern.
+fn command(options: &Options) -> String {
+    let Options { runs, only, out: _, built: _ } = options;
+    let mut command = format!("cargo run -p pointsman-benches -- compare --runs {runs}");
+    for name in only {
+        command += &format!(" --only {name}");
+    }
+    command
+}
+
 /// Runs one script and reads what it measured.
 fn section(
     script: &Script,
@@ -183,6 +193,14 @@ fn section(
     }
 }
 
+/// The first line that a program prints, if it runs and prints one.
+fn said_by(program: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program).args(arguments).output().ok()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    let line = said.lines().next()?.trim();
+    (!line.is_empty()).then(|| line.to_owned())
+}
+
 /// What Linux says of the machine, and what was built of itself; what is not said is not shown.
 fn machine(pointsman: &Path) -> Vec<(String, String)> {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -193,8 +211,6 @@ fn machine(pointsman: &Path) -> Vec<(String, String)> {
     let processors = thread::available_parallelism().map(|n| n.to_string()).ok();
     let load = read("/proc/loadavg");
     let release = read("/proc/sys/kernel/osrelease");
-    let asked = Command::new(pointsman).arg("--version").output().ok();
-    let version = asked.map(|said| String::from_utf8_lossy(&said.stdout).into_owned());
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     [
         ("processor", of(&read("/proc/cpuinfo"), "model name")),
@@ -202,7 +218,9 @@ fn machine(pointsman: &Path) -> Vec<(String, String)> {
         ("memory", of(&read("/proc/meminfo"), "MemTotal")),
         ("kernel", some(release.trim())),
         ("load before", some(load.trim())),
-        ("built", version.as_deref().map(str::trim).and_then(some)),
+        ("day", said_by(Path::new("date"), &["-u", "+%Y-%m-%d"])),
+        ("ours", said_by(pointsman, &["--version"])),
+        ("compiler", said_by(Path::new("rustc"), &["--version"])),
     ]
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value?)))

@@ -92,8 +92,11 @@ pub fn to_html(comparison: &Comparison) -> String {
 }
 
 /// What holds of every such page, whatever was measured.
-const NOT_SHOWN: [&str; 3] = [
+const NOT_SHOWN: [&str; 5] = [
     "Routers that read embeddings or ask a language model: they need a service or weights from a hub.",
+    "Whether what Vowpal Wabbit and scikit-learn learn in that time is as good: quality is compared \
+     with the reference routers alone.",
+    "Whole calls over HTTP with their journal: docs/speed.md has them, beside a bare handler.",
     "What tuning a peer would give: each runs as its documents have it, ours as it comes.",
     "Other machines and loads: two runs of this page differ by more than the brackets where \
      other work was on the machine.",
@@ -110,8 +113,9 @@ fn escaped(text: &str) -> String {
 }
 
 fn blocks(comparison: &Comparison) -> Vec<Block> {
-    let Comparison { machine, sections } = comparison;
+    let Comparison { command, machine, sections } = comparison;
     let mut all = vec![
+        Block::Command(command.clone()),
         Block::Text(
             "Theirs and ours on the same data and machine, in turns, in the same run. A ratio is how \
              many times as much the other side took in the same turn: above 1, ours took less. \
@@ -143,7 +147,8 @@ fn columns(names: &[&str]) -> Vec<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
-/// Every pair whose ratio is below 1, and what the scripts say of figures that are not of runs.
+/// Every pair whose ratio is below 1, or was in a turn, and what the scripts say of figures that are
+/// not of runs.
 fn behind(sections: &[Section]) -> Block {
     let mut n_measured = 0_usize;
     let mut items = Vec::new();
@@ -158,6 +163,13 @@ fn behind(sections: &[Section]) -> Block {
                     pair.what,
                     number(1.0 / ratio.median),
                     pair.theirs.name
+                ));
+            } else if ratio.least < 1.0 {
+                items.push(format!(
+                    "{title}, {}: not in every turn ahead of {}; ratio {}",
+                    pair.what,
+                    pair.theirs.name,
+                    of_spread(&ratio)
                 ));
             }
         }
@@ -192,14 +204,8 @@ fn of_measured(measured: &Measured) -> Vec<Block> {
 }
 
 fn of_pair(pair: &Pair) -> Vec<String> {
-    let shown = |found: Option<Spread>| {
-        found.map_or_else(
-            || "not measured".to_owned(),
-            |Spread { least, median, most }| {
-                format!("{} [{}, {}]", number(median), number(least), number(most))
-            },
-        )
-    };
+    let shown =
+        |found: Option<Spread>| found.as_ref().map_or_else(|| "not measured".to_owned(), of_spread);
     let Pair { what, unit, theirs, ours } = pair;
     vec![
         what.clone(),
@@ -210,6 +216,11 @@ fn of_pair(pair: &Pair) -> Vec<String> {
         shown(Spread::of(&ours.runs)),
         shown(pair.ratio()),
     ]
+}
+
+/// The median, and in brackets the least and the most.
+fn of_spread(Spread { least, median, most }: &Spread) -> String {
+    format!("{} [{}, {}]", number(*median), number(*least), number(*most))
 }
 
 /// Three digits or so.
@@ -244,6 +255,7 @@ mod tests {
             pairs: vec![
                 pair("fast", &[2.0, 4.0], &[1.0, 1.0]),
                 pair("slow", &[1.0, 1.0], &[4.0, 4.0]),
+                pair("even", &[1.0, 2.0, 3.0], &[2.0, 1.0, 2.0]),
             ],
             notes: vec!["a < b".to_owned()],
             skipped: vec!["another peer".to_owned()],
@@ -255,6 +267,7 @@ mod tests {
         };
         let failed = Section::Failed { title: "Rest".to_owned(), why: "no network".to_owned() };
         Comparison {
+            command: "cargo run -- compare".to_owned(),
             machine: vec![("processors".to_owned(), "2".to_owned())],
             sections: vec![Section::Measured(measured), failed],
         }
@@ -266,6 +279,8 @@ mod tests {
         for expected in [
             "| fast | CPU s | peer | 3.00 [2.00, 4.00] | pointsman | 1.00 [1.00, 1.00] | 3.00 [2.00, 4.00] |",
             "* Learning, slow: ours takes 4.00 times as much as peer",
+            "* Learning, even: not in every turn ahead of peer; ratio 1.50 [0.500, 2.00]",
+            "`cargo run -- compare`",
             "* Learning, t: theirs reaches 0.72, ours 0.70",
             "| table | ours |\n|---|---|\n| a\\|b | 0.70 |",
             "* Could not be run: another peer",

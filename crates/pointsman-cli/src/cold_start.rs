@@ -7,6 +7,7 @@
 
 use crate::{
     load::{LoadedTable, narrow},
+    nearest::did_you_mean,
     routers::{Learner, Predictions, first_best, learned},
     screen::Screen,
     wording,
@@ -74,6 +75,18 @@ struct HeldBack<'t> {
     train_difficulty: Vec<f64>,
 }
 
+/// The place of the model that is to be held back.
+pub(crate) fn place(models: &[String], model: &str) -> Result<usize> {
+    let place = models.iter().position(|name| name == model).with_context(|| {
+        let question = did_you_mean(model, models.iter().map(String::as_str));
+        format!("--cold-start {model}: the table's models are {}{question}", models.join(", "))
+    })?;
+    if models.len() < 3 {
+        bail!("--cold-start {model}: with one other model there is nothing to route among");
+    }
+    Ok(place)
+}
+
 /// Holds one model back.
 pub(crate) fn run(
     loaded: &LoadedTable,
@@ -82,12 +95,7 @@ pub(crate) fn run(
     screen: &Screen,
 ) -> Result<ColdStart> {
     let models = &loaded.matrix.models;
-    let place = models.iter().position(|name| name == model).with_context(|| {
-        format!("--cold-start {model}: the table's models are {}", models.join(", "))
-    })?;
-    if models.len() < 3 {
-        bail!("--cold-start {model}: with one other model there is nothing to route among");
-    }
+    let place = place(models, model)?;
     let parts = train_test_parts(&loaded.table, &loaded.matrix);
     let Some(part) = parts.first() else { bail!("the table has no division") };
     let outcomes = loaded.outcomes(None)?;

@@ -7,6 +7,7 @@ use crate::{
     wording,
 };
 use anyhow::{Context, Result, anyhow, bail};
+use indicatif::ProgressBar;
 use pointsman_core::{
     catalog::Catalog,
     features::FeatureSchema,
@@ -14,7 +15,7 @@ use pointsman_core::{
 };
 use pointsman_data::{
     Asked, DataError, LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
-    read_outcomes,
+    decisions_ahead, read_outcomes,
 };
 use pointsman_log::record::PropensityKind;
 use pointsman_train::{
@@ -107,7 +108,9 @@ pub(crate) fn load_table(
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedTable> {
-    let (table, design) = read_features("reading prompts", schema, screen, |push| {
+    // How many rows a prompt has is not known before the end.
+    let bar = screen.progress("reading prompts", 0);
+    let (table, design) = read_features(&bar, schema, |push| {
         Ok(read_outcomes(paths, options, &mut |_, request| push(Asked::Text(request)))?)
     })?;
     let matrix = table.matrix()?;
@@ -234,11 +237,11 @@ pub(crate) fn load_log(
     screen: &Screen,
 ) -> Result<LoadedLog> {
     let options = LogOptions { features: Some(schema), ..options.clone() };
-    let ((mut log, estimated), design) =
-        read_features("reading requests", schema, screen, |push| {
-            let read = estimated::read(paths, &options, estimating, push);
-            read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
-        })?;
+    let bar = screen.progress_about("reading requests", decisions_ahead(paths));
+    let ((mut log, estimated), design) = read_features(&bar, schema, |push| {
+        let read = estimated::read(paths, &options, estimating, push);
+        read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
+    })?;
     let kept = log.keep("the propensity is deterministic", |row| {
         row.propensity_kind != PropensityKind::Deterministic
     });
@@ -270,12 +273,10 @@ pub(crate) fn hinted(error: DataError) -> anyhow::Error {
 
 /// Reads a source, every request becoming a row of features as it comes by.
 fn read_features<T>(
-    label: &str,
+    bar: &ProgressBar,
     schema: FeatureSchema,
-    screen: &Screen,
     read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<(T, Design)> {
-    let bar = screen.progress(label, 0);
     let mut builder = DesignBuilder::new(schema);
     let source = read(&mut |asked| {
         match asked {

@@ -55,8 +55,8 @@ use std::{env, panic, process::ExitCode};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Learns from your own LLM traffic which model should answer which prompt, proves it offline,
-/// and decides in microseconds.
+/// Learns from your own LLM traffic which model should answer which prompt, says offline what that
+/// would be worth, and decides in microseconds.
 #[derive(Debug, Parser)]
 #[command(name = "pointsman", version = env!("POINTSMAN_VERSION"), max_term_width = 100)]
 struct Cli {

@@ -1,5 +1,6 @@
 //! Flags of `train` that ask for operating points.
 
+use crate::nearest::did_you_mean;
 use anyhow::{Context, Result};
 use pointsman_train::demands::Demands;
 
@@ -27,6 +28,12 @@ impl PointFlags {
         self.max_quality_loss.is_some()
     }
 
+    /// Refuses numbers that no data could meet.
+    pub(crate) fn check(&self) -> Result<()> {
+        Self { strong: None, ..self.clone() }.demands(&[])?;
+        Ok(())
+    }
+
     /// What is asked for, of a policy for these models.
     pub(crate) fn demands(&self, models: &[String]) -> Result<Demands> {
         let mut demands = Demands::default();
@@ -39,7 +46,11 @@ impl PointFlags {
         if let Some(share) = self.strong_share {
             let place = |name: &String| {
                 models.iter().position(|model| model == name).with_context(|| {
-                    format!("--strong {name}: the data's models are {}", models.join(", "))
+                    let question = did_you_mean(name, models.iter().map(String::as_str));
+                    format!(
+                        "--strong {name}: the data's models are {}{question}",
+                        models.join(", ")
+                    )
                 })
             };
             let strong = self.strong.as_ref().map(place).transpose()?;

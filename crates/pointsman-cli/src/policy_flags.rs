@@ -1,6 +1,6 @@
 //! Flags that say what a policy strives for and how it explores; the same for every command.
 
-use crate::files;
+use crate::{files, nearest::did_you_mean};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use pointsman_core::{
@@ -181,9 +181,10 @@ impl PolicyFlags {
             (None, None) => Ok((policy, "quality alone".to_owned())),
             (None, Some(name)) => {
                 let known: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
+                let question = did_you_mean(name, known.iter().copied());
                 let known =
                     if known.is_empty() { "it has none".to_owned() } else { known.join(", ") };
-                bail!("`{name}` is no operating point of the policy ({known})")
+                bail!("`{name}` is no operating point of the policy ({known}){question}")
             }
         }
     }

@@ -16,6 +16,13 @@ const STDOUT: &str = "cannot write to standard output";
 /// A table that is narrower than this many columns of text is no table.
 const LEAST_WIDTH: u16 = 20;
 
+/// How far a bar has come, of an end that is known.
+const EXACTLY: &str = "{human_pos}/{human_len}";
+
+/// The same, of an end that is about known; only logs have one.
+#[cfg(feature = "learn")]
+const ABOUT: &str = "{human_pos} of about {human_len}";
+
 /// The two streams of one run.
 #[derive(Debug)]
 pub(crate) struct Screen {
@@ -64,21 +71,34 @@ impl Screen {
     /// A progress bar with a known end, or a spinner where `total` is zero; hidden where standard
     /// error is not a terminal.
     pub(crate) fn progress(&self, label: &str, total: u64) -> ProgressBar {
-        let template = if total == 0 {
-            "{spinner} {msg} {human_pos} {elapsed} ({per_sec})"
-        } else {
-            "{msg} [{bar:24}] {human_pos}/{human_len} {elapsed} ({per_sec}, eta {eta})"
-        };
+        self.bar(label, total, EXACTLY)
+    }
+
+    /// As [`Self::progress`], where the end is only about known, or not at all.
+    #[cfg(feature = "learn")]
+    pub(crate) fn progress_about(&self, label: &str, total: Option<u64>) -> ProgressBar {
+        self.bar(label, total.unwrap_or(0), ABOUT)
+    }
+
+    fn bar(&self, label: &str, total: u64, done: &str) -> ProgressBar {
         let bar = ProgressBar::new(total);
         if self.is_quiet || !io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        if let Ok(style) = ProgressStyle::with_template(&template(total, done)) {
             bar.set_style(style.progress_chars("=> "));
         }
         bar.set_message(label.to_owned());
         bar
     }
+}
+
+/// What a bar says: its rate, and the time left where its end is known.
+fn template(total: u64, done: &str) -> String {
+    if total == 0 {
+        return "{spinner} {msg} {human_pos} {elapsed} ({per_sec})".to_owned();
+    }
+    format!("{{msg}} [{{bar:24}}] {done} {{elapsed}} ({{per_sec}}, eta {{eta}})")
 }
 
 /// Writes JSON to a file, or to standard output for `-`.
@@ -142,4 +162,20 @@ pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+#[cfg(feature = "learn")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars_say_what_they_should() {
+        for (total, done) in [(0, EXACTLY), (7, EXACTLY), (7, ABOUT)] {
+            let text = template(total, done);
+            assert!(ProgressStyle::with_template(&text).is_ok(), "{text}");
+            assert!(text.contains("{per_sec}"), "{text}");
+            assert_eq!(text.contains("eta {eta}") && text.contains(done), 0 < total, "{text}");
+        }
+    }
 }

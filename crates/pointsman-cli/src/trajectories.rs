@@ -3,7 +3,9 @@
 use crate::{screen::Screen, wording};
 use anyhow::Result;
 use pointsman_core::{features::FeatureSchema, request::Request};
-use pointsman_data::{Asked, DataError, LogOptions, TrafficLog, TrajectoryLog, read_trajectories};
+use pointsman_data::{
+    Asked, DataError, LogOptions, TrafficLog, TrajectoryLog, decisions_ahead, read_trajectories,
+};
 use pointsman_train::{
     design::{Design, DesignBuilder},
     escalation::{AnswerDesign, AnswerDesignBuilder},
@@ -47,7 +49,7 @@ pub(crate) fn load(
     screen: &Screen,
     on_request: &mut dyn FnMut(Asked<'_, '_>),
 ) -> Result<LoadedTrajectories> {
-    let bar = screen.progress("reading trajectories", 0);
+    let bar = screen.progress_about("reading trajectories", decisions_ahead(paths));
     let mut prompts = DesignBuilder::new(schema);
     let mut answers = AnswerDesignBuilder::new(schema);
     let mut bare: Vec<Request<'static>> = Vec::new();

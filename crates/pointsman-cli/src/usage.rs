@@ -5,7 +5,7 @@
 
 use crate::nearest::nearest;
 use clap::{
-    Command, Error,
+    Arg, Command, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use std::{error::Error as _, ffi::OsString, process::ExitCode};
@@ -16,7 +16,7 @@ pub(crate) fn refuse(
     command: &Command,
     arguments: impl IntoIterator<Item = OsString>,
 ) -> ExitCode {
-    if let Some(sentence) = sentence(error, &named(command, arguments)) {
+    if let Some(sentence) = sentence(error, &meant(command, arguments)) {
         crate::screen::error(&sentence);
         return ExitCode::from(2);
     }
@@ -25,8 +25,15 @@ pub(crate) fn refuse(
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-/// The command that is meant, with the commands that it stands in.
-fn named(root: &Command, arguments: impl IntoIterator<Item = OsString>) -> String {
+/// The command that is meant.
+struct Meant {
+    /// With the commands that it stands in.
+    name: String,
+    /// The flags that it knows, without their dashes.
+    flags: Vec<String>,
+}
+
+fn meant(root: &Command, arguments: impl IntoIterator<Item = OsString>) -> Meant {
     let mut name = root.get_name().to_owned();
     let mut command = root;
     for argument in arguments.into_iter().skip(1) {
@@ -39,11 +46,14 @@ fn named(root: &Command, arguments: impl IntoIterator<Item = OsString>) -> Strin
         name.push_str(next.get_name());
         command = next;
     }
-    name
+    let everywhere = root.get_arguments().filter(|arg| arg.is_global_set());
+    let flags = command.get_arguments().chain(everywhere).filter_map(Arg::get_long);
+    Meant { name, flags: flags.map(str::to_owned).collect() }
 }
 
 /// The refusal; `None` for what is none.
-fn sentence(error: &Error, command: &str) -> Option<String> {
+fn sentence(error: &Error, meant: &Meant) -> Option<String> {
+    let Meant { name: command, flags } = meant;
     let help = format!("see `{command} --help`");
     let arg = text(error, ContextKind::InvalidArg).unwrap_or_default();
     let value = text(error, ContextKind::InvalidValue).unwrap_or_default();
@@ -56,7 +66,8 @@ fn sentence(error: &Error, command: &str) -> Option<String> {
         }
         ErrorKind::UnknownArgument => {
             let what = if arg.starts_with('-') { "has no flag" } else { "has no place for" };
-            format!("`{command}` {what} `{arg}`; {}", guess(error, &arg).unwrap_or(help))
+            let near = guess(error, &arg).or_else(|| near_flag(&arg, flags));
+            format!("`{command}` {what} `{arg}`; {}", near.unwrap_or(help))
         }
         ErrorKind::InvalidSubcommand => {
             let found = text(error, ContextKind::InvalidSubcommand).unwrap_or_default();
@@ -167,6 +178,12 @@ fn alternatives(arg: &str) -> String {
     format!("`{}`", of_group.unwrap_or(arg).replace('|', "` or `"))
 }
 
+/// The flag that a mistyped one may have meant, as a question. The parser guesses none for short ones.
+fn near_flag(arg: &str, flags: &[String]) -> Option<String> {
+    let near = nearest(arg.strip_prefix("--")?, flags.iter().map(String::as_str))?;
+    Some(format!("did you mean `--{near}`?"))
+}
+
 fn text(error: &Error, kind: ContextKind) -> Option<String> {
     texts(error, kind).into_iter().next()
 }
@@ -199,8 +216,8 @@ mod tests {
     fn refusal(arguments: &str) -> Option<String> {
         let all = || std::iter::once("pointsman").chain(arguments.split_whitespace());
         let error = crate::Cli::try_parse_from(all()).unwrap_err();
-        let command = named(&crate::Cli::command(), all().map(OsString::from));
-        sentence(&error, &command)
+        let meant = meant(&crate::Cli::command(), all().map(OsString::from));
+        sentence(&error, &meant)
     }
 
     #[track_caller]
@@ -216,6 +233,14 @@ mod tests {
         check(
             "route --polcy a",
             "`pointsman route` has no flag `--polcy`; did you mean `--policy`?",
+        );
+        check(
+            "train --lgo a --out p",
+            "`pointsman train` has no flag `--lgo`; did you mean `--log`?",
+        );
+        check(
+            "inspect p --qiut",
+            "`pointsman inspect` has no flag `--qiut`; did you mean `--quiet`?",
         );
         check(
             "--quiet inspect --frobnicate",

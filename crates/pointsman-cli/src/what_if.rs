@@ -14,7 +14,7 @@ mod traffic;
 
 pub(crate) use flags::WhatIfFlags;
 
-use crate::{load, policy_flags::LoadedPolicy, wording};
+use crate::{load, nearest::did_you_mean, policy_flags::LoadedPolicy, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     catalog::{Catalog, Date, Model},
@@ -215,11 +215,16 @@ impl WhatIf {
         let known: BTreeSet<&str> = known.collect();
         let list = || known.iter().copied().collect::<Vec<_>>().join(", ");
         if let Some(name) = self.denied.iter().find(|name| !known.contains(name.as_str())) {
-            bail!("--without {name}: there is no such model; there are {}", list());
+            let question = did_you_mean(name, known.iter().copied());
+            bail!("--without {name}: there is no such model; there are {}{question}", list());
         }
         if let Some((_, like)) = self.twins.iter().find(|(_, like)| !known.contains(like.as_str()))
         {
-            bail!("--with: nothing was learned about `{like}`; the models are {}", list());
+            let question = did_you_mean(like, known.iter().copied());
+            bail!(
+                "--with: nothing was learned about `{like}`; the models are {}{question}",
+                list()
+            );
         }
         Ok(())
     }

@@ -102,7 +102,8 @@ struct Notes {
 
 /// Makes the segments of a journal into flat Parquet logs in the folder `out`.
 ///
-/// The journal stays as it is and may be written meanwhile; what is complete is taken.
+/// The journal stays as it is and may be written meanwhile; what is complete is taken. It is read
+/// three times, and `on_decision` is called for each decision each time.
 ///
 /// # Errors
 /// [`DataError`] where there is no journal, a segment cannot be read or holds a record of another
@@ -111,6 +112,7 @@ pub fn compact(
     dir: &Path,
     out: &Path,
     options: CompactOptions,
+    on_decision: &mut dyn FnMut(),
 ) -> Result<CompactSummary, DataError> {
     if !journal::is_journal(dir) {
         return Err(DataError::NotAJournal { path: dir.to_path_buf() });
@@ -121,14 +123,14 @@ pub fn compact(
     };
     fs::create_dir_all(out).map_err(|error| unwritable(&error))?;
     let mut summary = CompactSummary::default();
-    let known = known_outcomes(dir, options, &mut summary.outcomes)?;
+    let known = known_outcomes(dir, options, &mut summary.outcomes, on_decision)?;
 
     let notes_path = out.join(NOTES);
     let old: Notes = fs::read(&notes_path)
         .ok()
         .and_then(|bytes| serde_json::from_slice(&bytes).ok())
         .unwrap_or_default();
-    let (segments, damage) = digests(dir, &known, &mut summary)?;
+    let (segments, damage) = digests(dir, &known, &mut summary, on_decision)?;
     (summary.n_damaged_lines, summary.n_missing_segments) =
         (damage.n_lines, damage.n_missing_segments);
     let changed = |number: u64, digest: &String| {
@@ -144,6 +146,7 @@ pub fn compact(
     summary.n_written = count(stale.len());
     summary.n_unchanged = summary.n_segments - summary.n_written;
     each_decision(dir, &mut |segment, decision| {
+        on_decision();
         if stale.binary_search(&segment).is_ok() { files.push(segment, decision) } else { Ok(()) }
     })?;
     files.finish()?;
@@ -167,11 +170,13 @@ fn known_outcomes(
     dir: &Path,
     options: CompactOptions,
     counts: &mut OutcomeCounts,
+    on_decision: &mut dyn FnMut(),
 ) -> Result<HashMap<String, Known>, DataError> {
     let mut known: HashMap<String, Known> = HashMap::new();
     each_record(dir, &mut |_, record| {
         match record {
             Record::Decision(decision) => {
+                on_decision();
                 let one = known.entry(decision.id).or_default();
                 if one.ts_ms.is_none() {
                     one.ts_ms = Some(decision.ts_ms);
@@ -229,9 +234,11 @@ fn digests(
     dir: &Path,
     known: &HashMap<String, Known>,
     summary: &mut CompactSummary,
+    on_decision: &mut dyn FnMut(),
 ) -> Result<(BTreeMap<u64, String>, Damage), DataError> {
     let mut digests: BTreeMap<u64, RowDigest> = BTreeMap::new();
     let damage = each_decision(dir, &mut |segment, decision| {
+        on_decision();
         let outcome = known.get(&decision.id).and_then(Known::joined);
         summary.n_decisions += 1;
         summary.n_with_outcome += u64::from(outcome.is_some());

@@ -5,6 +5,7 @@
 //! and forgotten, so that memory does not grow with the prompts. This is the only crate that knows
 //! Polars; what leaves it are plain vectors.
 
+mod ahead;
 mod columns;
 mod error;
 mod files;
@@ -26,6 +27,7 @@ mod rounds;
 mod simulate;
 mod writer;
 
+pub use ahead::decisions_ahead;
 pub use answers::{AnswerCounts, AnswerRow, read_answers};
 pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;

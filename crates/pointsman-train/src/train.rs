@@ -95,31 +95,31 @@ pub enum TrainError {
     )]
     TooFewGroups { found: usize, least: usize },
     /// A demand that is no number in its range.
-    #[error("{demand} of {found}; it must be from {least} to {most}")]
+    #[error("--{demand} {found}: it must be from {least} to {most}")]
     Demand { demand: &'static str, found: f64, least: f64, most: f64 },
     /// Demands are met on held-out rows.
     #[error("an operating point was asked for, but with a fixed strength nothing is held out")]
     NothingHeldOut,
     /// A share of what is not known.
     #[error(
-        "target-cost-share of {asked}: costs are not known; give the data costs, or tokens and a catalog"
+        "--target-cost-share {asked}: costs are not known; give the data costs, or tokens and a catalog"
     )]
     NoCosts { asked: f64 },
     /// A cost that no weight on cost gives.
     #[error(
-        "target-cost-share of {asked} is out of reach: by its weight on cost the policy costs from \
+        "--target-cost-share {asked} is out of reach: by its weight on cost the policy costs from \
          {lowest:.3} to {highest:.3} of the best single model"
     )]
     CostShare { asked: f64, lowest: f64, highest: f64 },
     /// Too little to learn from once a quarter is held out.
     #[error(
         "what pruning loses cannot be measured: three quarters of these {found} requests are too \
-         few to learn from; leave out prune and prune-loss"
+         few to learn from; leave out --prune and --prune-loss"
     )]
     PruningNotMeasured { found: usize },
     /// Requests that cannot be told apart.
     #[error(
-        "strong-share of {asked} is out of reach: the policy finds too many requests alike; the \
+        "--strong-share {asked} is out of reach: the policy finds too many requests alike; the \
          nearest shares are {below:.3} and {above:.3}"
     )]
     StrongShare { asked: f64, below: f64, above: f64 },

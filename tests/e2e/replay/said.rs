@@ -131,6 +131,7 @@ fn what_cannot_be_replayed_says_why() {
             format!("{log} --window 100 --without nobody"),
             "--without nobody: there is no such model",
         ),
+        (format!("{log} --window 100 --without tern-mni"), "did you mean `tern-mini`?"),
         (format!("{log} --window 100 --traffic nothing=2"), "no request has that task"),
         (format!("{log} --window 100 --price tern-mini=1/2"), "give one with --catalog"),
         (format!("{log} --window 100 --max-mb 3"), "a replay writes none"),

@@ -130,6 +130,9 @@ fn measure(
     let paths = std::slice::from_ref(path);
     let loaded = load::load_table(paths, &options, FeatureSchema::default(), screen)?;
     loaded.describe(screen)?;
+    if let Some(model) = &args.cold_start {
+        cold_start::place(&loaded.matrix.models, model)?;
+    }
     let again = Again { paths, options: &options, loaded: &loaded, screen };
     let mut robustness =
         args.robustness.then(|| Robustness::read(&again, args.seed)).transpose()?;

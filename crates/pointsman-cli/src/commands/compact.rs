@@ -5,12 +5,15 @@ use crate::{
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_data::{CompactOptions, CompactSummary, OutcomeCounts, compact};
+use pointsman_data::{CompactOptions, CompactSummary, OutcomeCounts, compact, decisions_ahead};
 use serde_json::json;
-use std::path::PathBuf;
+use std::{path::PathBuf, slice};
 
 /// Milliseconds of an hour.
 const HOUR_MS: f64 = 3_600_000.0;
+
+/// How many times a journal is read.
+const N_READINGS: u64 = 3;
 
 /// Flags of `compact`.
 #[derive(Debug, clap::Args)]
@@ -33,8 +36,10 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let options = CompactOptions { late_after_ms: milliseconds(args.late_after)? };
-    let bar = screen.progress("reading the journal", 0);
-    let summary = compact(&args.journal, &args.out, options);
+    let n_decisions = decisions_ahead(slice::from_ref(&args.journal));
+    let n_about = n_decisions.map(|n| n.saturating_mul(N_READINGS));
+    let bar = screen.progress_about("reading the journal", n_about);
+    let summary = compact(&args.journal, &args.out, options, &mut || bar.inc(1));
     bar.finish_and_clear();
     let summary = summary?;
     describe(&summary, args, screen)?;

@@ -2,10 +2,11 @@
 
 use crate::{
     files,
+    nearest::did_you_mean,
     screen::{self, Screen},
     wording,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
 use pointsman_core::catalog::Catalog;
 use pointsman_import::{
@@ -131,10 +132,12 @@ fn options(args: &Args, catalog: Option<Catalog>) -> Result<Options> {
     })
 }
 
-fn unknown(name: &str) -> ImportError {
-    let known: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-    let known = format!("auto, columns, {}", known.join(", "));
-    ImportError::UnknownFormat { name: name.to_owned(), known }
+fn unknown(name: &str) -> anyhow::Error {
+    let formats = FORMATS.iter().map(|format| format.name);
+    let known: Vec<&str> = ["auto", "columns"].into_iter().chain(formats).collect();
+    let question = did_you_mean(name, known.iter().copied());
+    let refusal = ImportError::UnknownFormat { name: name.to_owned(), known: known.join(", ") };
+    anyhow!("{refusal}{question}")
 }
 
 /// Patterns replaced by the files that they match, in alphabetical order.

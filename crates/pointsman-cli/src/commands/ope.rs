@@ -10,7 +10,7 @@ use crate::{
     screen::{self, Screen},
 };
 use anyhow::{Context, Result, bail};
-use pointsman_data::{RoundNames, RoundsBatch, TargetNumbers, read_rounds};
+use pointsman_data::{RoundNames, RoundsBatch, TargetNumbers, decisions_ahead, read_rounds};
 use pointsman_eval::{
     bounds::ValueRange,
     diagnostics::{Diagnostics, PartialDiagnostics},
@@ -158,7 +158,7 @@ fn read(args: &Args, asked: &mut [Asked], screen: &Screen) -> Result<(ReadLog, K
     let mut diagnostics = PartialDiagnostics::of(&no_rows, None);
     let (mut counts, mut n_zero) = (ActionCounts::default(), 0_usize);
     let mut kept = KeptRows::default();
-    let bar = screen.progress("reading", 0);
+    let bar = screen.progress_about("reading", decisions_ahead(&args.rounds));
     read_rounds(&args.rounds, &names, &mut |batch| {
         let rounds = columns(batch).rounds()?;
         for asked in &mut *asked {

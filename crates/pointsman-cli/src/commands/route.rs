@@ -7,6 +7,7 @@ pub(crate) use answer::{Asked, Given};
 
 use super::inspect::prior_json;
 use crate::{
+    nearest::did_you_mean,
     policy_flags::{LoadedPolicy, PolicyFlags, optional_catalog},
     screen::{self, Screen},
     wording,
@@ -98,9 +99,15 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         return screen::json(args.json.as_deref(), &args.answer.decide(from, asked, screen)?);
     }
     let mut workspace = Workspace::new(&loaded.policy);
+    let unknown = unknown_models(&loaded, &request);
     let Ok(decision) = loaded.policy.decide(&request, draw, &mut workspace) else {
-        bail!("no model may answer this request: {}", reasons(&loaded, workspace.candidates()));
+        let mut why = reasons(&loaded, workspace.candidates());
+        why.extend(unknown);
+        bail!("no model may answer this request: {}", why.join("; "));
     };
+    for sentence in &unknown {
+        screen.aside(sentence)?;
+    }
     let explanation = args.explain.then(|| {
         let made = (workspace.candidates(), workspace.scores());
         explain(&loaded.policy, &request, decision.model, made)
@@ -120,12 +127,24 @@ fn name_of(loaded: &LoadedPolicy, model: usize) -> &str {
     loaded.policy.models().nth(model).unwrap_or_default()
 }
 
-fn reasons(loaded: &LoadedPolicy, candidates: &[Candidate]) -> String {
+/// The models that the request allows or denies and the policy does not have, in sentences.
+fn unknown_models(loaded: &LoadedPolicy, request: &Request<'_>) -> Vec<String> {
+    let limits = &request.constraints;
+    let named = limits.allow_models.iter().chain(limits.deny_models.iter()).map(|name| &**name);
+    named
+        .filter(|name| !loaded.policy.models().any(|model| model == *name))
+        .map(|name| {
+            let question = did_you_mean(name, loaded.policy.models());
+            format!("the policy has no model `{name}`, which the request names{question}")
+        })
+        .collect()
+}
+
+fn reasons(loaded: &LoadedPolicy, candidates: &[Candidate]) -> Vec<String> {
     let reason = |(name, candidate): (&str, &Candidate)| {
         candidate.excluded_by.map(|excluded| format!("{name} {excluded}"))
     };
-    let all: Vec<String> = loaded.policy.models().zip(candidates).filter_map(reason).collect();
-    all.join("; ")
+    loaded.policy.models().zip(candidates).filter_map(reason).collect()
 }
 
 fn describe(

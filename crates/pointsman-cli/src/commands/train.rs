@@ -131,6 +131,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     files::check_apart(&inputs, &outputs)?;
     args.dictionary.check()?;
     args.answers.check(&args.table)?;
+    args.points.check()?;
+    args.pruning.apply(args.learning.config()?)?;
     let estimating = args.estimating()?;
     let catalog = optional_catalog(args.catalog.as_deref())?;
     let (artifact, trained) = if args.log.is_empty() {

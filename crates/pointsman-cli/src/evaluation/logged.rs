@@ -24,7 +24,7 @@ use crate::{
     trajectories, wording,
 };
 use anyhow::{Result, bail};
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, decisions_ahead};
 use pointsman_eval::{diagnostics::diagnose, reliability::reliability};
 use pointsman_log::record::PropensityKind;
 use pointsman_train::design::Design;
@@ -67,7 +67,7 @@ pub(crate) fn evaluate(
     }
     let (log, used) = drawn_only(log, used)?;
     let kinds = slices::of_log(&log, &used, &languages, settings);
-    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log)?;
+    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log, screen)?;
     let measures = Measures::of(&log, &used, settings.largest)?;
     let on_log = OnLog { log: &log, used: &used, fitted: fitted.as_ref(), measures: &measures };
     let mut report = report(paths, &on_log, &kinds, &recorders, settings)?;
@@ -95,7 +95,7 @@ fn evaluate_trajectories(
     asked.extend(notes);
     asked.extend(wording::thinned(log.n_thinned));
     let kinds = slices::of_log(&log, &used, &languages, settings);
-    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log)?;
+    let fitted = rewards::learn(settings.reward_model, design.as_ref(), &log, screen)?;
     let largest = settings.largest.of_answers(cascades::most_answers(&recorders, &log));
     let measures = Measures::of(&log, &used, largest)?;
     let on_log = OnLog { log: &log, used: &used, fitted: fitted.as_ref(), measures: &measures };
@@ -306,7 +306,7 @@ fn read(
     let estimating = settings.estimating.as_ref();
     let mut languages = Vec::new();
     let mut features = FeatureReader::new(settings.reward_model, recorders);
-    let (log, estimated) = decide_all(recorders, screen, |decide| {
+    let (log, estimated) = decide_all(recorders, (screen, decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, estimating, &mut |asked| {
             languages.push(asked.text().map_or("(no text)", language));
             features.push(asked);

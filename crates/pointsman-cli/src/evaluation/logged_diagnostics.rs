@@ -33,7 +33,7 @@ pub(super) fn of_interval(name: &str, row: &ValueRow) -> Diagnostic {
     diagnostic(
         &format!("`{name}`: interval of {}", row.estimator),
         row.interval_method.clone(),
-        &row.note,
+        row.own_note(),
     )
 }
 

@@ -12,7 +12,7 @@ use super::{
     rewards::{CrossFitted, Levels},
 };
 use crate::{
-    report::{Diagnostic, IntervalKind, MeanInterval, ValueRow},
+    report::{Diagnostic, IntervalKind, MeanInterval, NO_INTERVAL_OF, ValueRow},
     wording,
 };
 use anyhow::{Result, bail};
@@ -190,7 +190,7 @@ impl Means {
             .into_iter()
             .filter_map(|(name, interval)| Some((name, interval.as_ref()?)))
             .filter(|(_, interval)| interval.interval_kind == IntervalKind::Absent)
-            .map(|(name, interval)| format!("no interval of {name}: {}", interval.note))
+            .map(|(name, interval)| format!("{NO_INTERVAL_OF}{name}: {}", interval.note))
             .collect();
         for note in notes {
             if !row.note.is_empty() {

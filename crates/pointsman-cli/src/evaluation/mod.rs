@@ -209,13 +209,14 @@ fn shared_schema(recorders: &[Recorder<'_>]) -> Option<FeatureSchema> {
     schemas.all(|schema| schema == first).then_some(first)
 }
 
-/// Reads a source, every recorder deciding each request as it comes by.
+/// Reads a source of about so many requests, where that is known, every recorder deciding each
+/// request as it comes by.
 fn decide_all<T>(
     recorders: &mut [Recorder<'_>],
-    screen: &Screen,
+    (screen, n_about): (&Screen, Option<u64>),
     read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<T> {
-    let bar = screen.progress("deciding", 0);
+    let bar = screen.progress_about("deciding", n_about);
     let source = read(&mut |asked| {
         for recorder in recorders.iter_mut() {
             recorder.push(asked);

@@ -13,6 +13,7 @@ use crate::{
     cross_fit::{self, Parts},
     load::narrow,
     report::{Diagnostic, RewardModelKind, RewardModelUsed},
+    screen::Screen,
     wording,
 };
 use anyhow::{Context, Result, bail};
@@ -79,10 +80,11 @@ pub(super) fn learn(
     reward_model: RewardModel,
     design: Option<&Design>,
     log: &TrafficLog,
+    screen: &Screen,
 ) -> Result<Option<CrossFitted>> {
     match (reward_model, design) {
         (RewardModel::CrossFitted { n_folds, seed }, Some(design)) => {
-            let fitted = CrossFitted::learn(design, log, (n_folds, seed));
+            let fitted = CrossFitted::learn(design, log, (n_folds, seed), screen);
             fitted.context("learning the cross-fitted reward model").map(Some)
         }
         (RewardModel::CrossFitted { n_folds: _, seed: _ } | RewardModel::Policy, _) => Ok(None),
@@ -90,7 +92,12 @@ pub(super) fn learn(
 }
 
 impl CrossFitted {
-    fn learn(design: &Design, log: &TrafficLog, (n_folds, seed): (u64, u64)) -> Result<Self> {
+    fn learn(
+        design: &Design,
+        log: &TrafficLog,
+        (n_folds, seed): (u64, u64),
+        screen: &Screen,
+    ) -> Result<Self> {
         let (n_rows, n_models) = (log.rows.len(), log.models.len());
         let groups: Vec<u64> = log.rows.iter().map(|row| row.group).collect();
         let parts = Parts::drawn(&groups, n_folds, seed);
@@ -101,7 +108,9 @@ impl CrossFitted {
         let learnable: Vec<usize> = all.iter().copied().filter(is_learned).collect();
         let mut quality = vec![0.0; n_rows * n_models];
         let mut mean_quality = Vec::new();
+        let bar = screen.progress("learning the reward model", n_folds);
         for part in 0..n_folds {
+            bar.set_position(part);
             let (tested, learned) = (parts.within(part, &all), parts.outside(part, &learnable));
             let seen: f64 = learned.iter().map(|&row| log.rows[row].quality).sum();
             let mean = seen / len_as_float(learned.len().max(1));
@@ -112,6 +121,7 @@ impl CrossFitted {
             let scorer = cross_fit::fit((design, &outcomes, &groups[..]), &learned)?;
             predict((&scorer, design), (&tested[..], &columns[..], mean), &mut quality);
         }
+        bar.finish_and_clear();
         let n_unlearned = columns.iter().filter(|column| column.is_none()).count();
         let models = log.models.clone();
         Ok(Self { models, n_folds, seed, parts, quality, mean_quality, n_unlearned })

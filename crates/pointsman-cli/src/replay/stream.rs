@@ -19,7 +19,8 @@ use pointsman_core::{
     units::Tokens,
 };
 use pointsman_data::{
-    Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log,
+    Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, decisions_ahead, keyed_draw,
+    read_log,
 };
 use std::{
     mem,
@@ -132,7 +133,7 @@ pub(crate) fn of_log(
     (what_if, catalog): (&WhatIf, Option<&Catalog>),
     screen: &Screen,
 ) -> Result<Stream> {
-    let bar = screen.progress("reading requests", 0);
+    let bar = screen.progress_about("reading requests", decisions_ahead(paths));
     let (mut builder, mut asks) = (PiecesBuilder::new(schema), Vec::new());
     let options = LogOptions { features: Some(schema), ..options.clone() };
     let log = read_log(paths, &options, &mut |_, asked| {

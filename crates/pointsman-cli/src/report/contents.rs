@@ -184,6 +184,17 @@ pub(crate) struct ValueRow {
     pub(crate) note: String,
 }
 
+/// How a note begins to say why a cost or a latency has no interval.
+pub(crate) const NO_INTERVAL_OF: &str = "no interval of ";
+
+impl ValueRow {
+    /// The note up to why its cost and its latency have no interval, which [`MeanInterval`] says too.
+    pub(crate) fn own_note(&self) -> &str {
+        let own = self.note.split_once(NO_INTERVAL_OF).map_or(self.note.as_str(), |(own, _)| own);
+        own.trim_end_matches("; ")
+    }
+}
+
 /// The interval of a mean cost or a mean latency, in its unit.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct MeanInterval {

@@ -30,8 +30,9 @@ use minijinja::{
 pub(crate) use comparisons::{Gain, MoveRow, Moves, Overlap, ProbabilityCell, SliceRow, WeightBin};
 pub(crate) use contents::{
     Calibration, Candidate, CostQuality, Diagnostic, EscalationFrontier, Frontier, GeneratedBy,
-    IntervalKind, MeanInterval, OperatingPoint, ProvenanceEntry, Report, RewardModelKind,
-    RewardModelUsed, SampleDecision, SingleModel, TermContribution, ValueRow, Verdict, VerdictKind,
+    IntervalKind, MeanInterval, NO_INTERVAL_OF, OperatingPoint, ProvenanceEntry, Report,
+    RewardModelKind, RewardModelUsed, SampleDecision, SingleModel, TermContribution, ValueRow,
+    Verdict, VerdictKind,
 };
 
 const PAGE: &str = "page.html";

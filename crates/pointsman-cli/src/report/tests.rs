@@ -379,6 +379,24 @@ fn values_may_be_missing() {
     check_lacks(&page, &["NaN", "inf<"]);
 }
 
+/// Why a cost has no interval stands below the table, and not beside every value.
+#[test]
+fn means_without_an_interval_say_why_below() {
+    let mut row = value_row();
+    row.note = "`balanced`; no interval of latency: too few rows".to_owned();
+    assert_eq!(row.own_note(), "`balanced`");
+    let page = rendered(&Report { values: vec![row.clone()], ..empty_report() });
+    check_has(
+        &page,
+        &["<code>balanced</code></td>", "<li>balanced, dr, latency: too few rows</li>"],
+    );
+    row.latency_interval = None;
+    let page = rendered(&Report { values: vec![row.clone()], ..empty_report() });
+    check_lacks(&page, &["no interval"]);
+    row.note = "no interval of cost: too few rows".to_owned();
+    assert_eq!(row.own_note(), "");
+}
+
 /// Costs and latencies stand with their intervals; one that is withheld leaves its value alone.
 #[test]
 fn costs_and_latencies_have_their_intervals() {

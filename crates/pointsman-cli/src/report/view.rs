@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::contents::{Frontier, Report, SampleDecision, ValueRow};
+use super::contents::{Frontier, IntervalKind, MeanInterval, Report, SampleDecision, ValueRow};
 use super::frontier_plot::{self, FrontierPlot, NARROW, NoPlot, WIDE};
 use super::{labels, number};
 
@@ -20,6 +20,9 @@ pub(super) struct PageView<'a> {
     no_plot_because: Option<&'static str>,
     n_left_out: usize,
     strips: Vec<Strip>,
+    /// What a reader has to know about each value, but for why its other means have no interval.
+    notes: Vec<&'a str>,
+    withheld: Vec<Withheld<'a>>,
     /// The qualities at the two ends of every strip.
     strip_ends: (f64, f64),
     cost_decimals: usize,
@@ -28,6 +31,15 @@ pub(super) struct PageView<'a> {
     /// Whether any cost or latency has an interval.
     has_mean_intervals: bool,
     decisions: Vec<DecisionView<'a>>,
+}
+
+/// A mean cost or a mean latency that has no interval, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct Withheld<'a> {
+    policy: &'a str,
+    estimator: &'a str,
+    measure: &'static str,
+    why: &'a str,
 }
 
 /// One interval as a small drawing; places are in units of the drawing.
@@ -70,12 +82,27 @@ pub(super) fn of(report: &Report) -> PageView<'_> {
         no_plot_because,
         n_left_out,
         strips: strips(&report.values, ends),
+        notes: report.values.iter().map(ValueRow::own_note).collect(),
+        withheld: report.values.iter().flat_map(withheld).collect(),
         strip_ends: ends,
         cost_decimals: number::cost_decimals(row_costs.chain(frontier_costs)),
         has_latency: report.values.iter().any(|row| row.latency_ms.is_some()),
         has_mean_intervals: report.values.iter().any(has_mean_interval),
         decisions: report.decisions.iter().map(decision_view).collect(),
     }
+}
+
+fn withheld(row: &ValueRow) -> impl Iterator<Item = Withheld<'_>> {
+    let means = [
+        ("cost", row.cost_usd, row.cost_interval.as_ref()),
+        ("latency", row.latency_ms, row.latency_interval.as_ref()),
+    ];
+    means.into_iter().filter_map(move |(measure, mean, interval)| {
+        let is_absent = |it: &&MeanInterval| it.interval_kind == IntervalKind::Absent;
+        let why = interval.filter(is_absent)?.note.as_str();
+        let (policy, estimator) = (row.policy.as_str(), row.estimator.as_str());
+        mean.map(|_| Withheld { policy, estimator, measure, why })
+    })
 }
 
 fn has_mean_interval(row: &ValueRow) -> bool {

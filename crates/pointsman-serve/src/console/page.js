@@ -138,6 +138,7 @@
     at("login").hidden = true;
     at("content").hidden = false;
     at("actions").hidden = false;
+    at("forget").hidden = sessionStorage.getItem(KEY) === null;
     if (wasAsked) at("main").focus({ preventScroll: true });
   }
 
@@ -246,8 +247,8 @@
       const seconds = (samples[i].ms - samples[i - 1].ms) / 1000;
       if (seconds > 0) rates.push((samples[i].made - samples[i - 1].made) / seconds);
     }
-    const most = Math.max(1, ...rates);
-    const place = (rate, i) => `${(600 * i) / Math.max(1, rates.length - 1)},${76 - (72 * rate) / most}`;
+    const most = Math.max(0, ...rates);
+    const place = (rate, i) => `${(600 * i) / Math.max(1, rates.length - 1)},${76 - (72 * rate) / Math.max(1, most)}`;
     at("rate").replaceChildren(shape("polyline", { points: rates.map(place).join(" ") }));
     at("rate-caption").textContent = rates.length === 0
       ? "Decisions per second since this page was opened."

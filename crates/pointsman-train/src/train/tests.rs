@@ -220,7 +220,7 @@ fn a_loss_that_is_given_is_kept() {
     assert!(something.loss + 1.9 * something.std_error < 0.02, "{something:?}");
     for wrong in [-0.1, 1.1, f64::NAN] {
         let found = pruned(&sample, 2000, Pruning::Share(wrong)).unwrap_err().to_string();
-        assert!(found.starts_with("prune of") && found.ends_with("from 0 to 1"), "{found}");
+        assert!(found.starts_with("--prune ") && found.ends_with("from 0 to 1"), "{found}");
     }
     let found = pruned(&sample, 24, Pruning::Share(0.5)).unwrap_err().to_string();
     assert!(found.contains("cannot be measured") || found.contains("groups"), "{found}");

@@ -10,7 +10,8 @@ mod whole;
 
 use super::Again;
 use crate::{
-    load::narrow, report::EscalationFrontier, routers::TableResult, screen::Screen, wording,
+    load::narrow, nearest::did_you_mean, report::EscalationFrontier, routers::TableResult,
+    screen::Screen, wording,
 };
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
@@ -305,8 +306,9 @@ fn outcomes_of(table: &OutcomeTable, models: [&str; 2]) -> Result<Vec<Option<[Ta
     for (place, name) in places.iter_mut().zip(models) {
         let found = table.models.iter().position(|known| known == name);
         *place = found.with_context(|| {
+            let question = did_you_mean(name, table.models.iter().map(String::as_str));
             format!(
-                "--escalation: the table has no model `{name}`; its models are {}",
+                "--escalation: the table has no model `{name}`; its models are {}{question}",
                 table.models.join(", ")
             )
         })?;

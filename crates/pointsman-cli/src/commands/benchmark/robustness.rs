@@ -76,7 +76,7 @@ impl Robustness {
         let schema = loaded.design.schema();
         let mut builders: Vec<(DesignBuilder, Vec<bool>)> =
             Edit::ALL.iter().map(|_| (DesignBuilder::new(schema), Vec::new())).collect();
-        let bar = screen.progress("editing prompts", 0);
+        let bar = screen.progress("editing prompts", loaded.table.prompts.len() as u64);
         read_outcomes(paths, options, &mut |_, request| {
             for (edit, (builder, is_changed)) in Edit::ALL.iter().zip(&mut builders) {
                 let edited = edited(request, *edit, seed);

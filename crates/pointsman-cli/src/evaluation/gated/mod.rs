@@ -36,7 +36,7 @@ use pointsman_core::{
     catalog::Catalog,
     units::{as_float, len_as_float},
 };
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn};
+use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, decisions_ahead};
 use pointsman_eval::{
     gate::{Condition, Decision, decide},
     interval::ConfidenceLevel,
@@ -129,7 +129,7 @@ pub(crate) fn judge(
         );
     }
     check_smallest(&log, &used, question.stated.smallest_propensity)?;
-    let fitted = rewards::learn(question.reward_model, design.as_ref(), &log)?;
+    let fitted = rewards::learn(question.reward_model, design.as_ref(), &log, screen)?;
     let columns = Columns::of(&log, &used, &recorders)?;
     let most_answers = cascades::most_answers(&recorders, &log);
     let mut measured = evidence::measure(&log, &used, question, most_answers)?;
@@ -169,7 +169,7 @@ fn read<'q>(
     let features = shared_schema(&recorders);
     let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let mut reader = FeatureReader::new(question.reward_model, &recorders);
-    let found = decide_all(&mut recorders, screen, |decide| {
+    let found = decide_all(&mut recorders, (screen, decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, question.estimating.as_ref(), &mut |asked| {
             reader.push(asked);
             decide(asked);

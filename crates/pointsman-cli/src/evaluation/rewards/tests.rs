@@ -42,7 +42,7 @@ fn design() -> Design {
 }
 
 fn fitted(reward_model: RewardModel, log: &TrafficLog) -> CrossFitted {
-    learn(reward_model, Some(&design()), log).unwrap().unwrap()
+    learn(reward_model, Some(&design()), log, &Screen::new(true)).unwrap().unwrap()
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn a_log_that_cannot_teach_is_refused() {
     for row in &mut one_model.rows {
         row.taken = 0;
     }
-    let refused = learn(FITTED, Some(&design()), &one_model).unwrap_err();
+    let refused = learn(FITTED, Some(&design()), &one_model, &Screen::new(true)).unwrap_err();
     assert!(format!("{refused:#}").contains("fewer than two models in two parts"), "{refused:#}");
-    assert!(learn(RewardModel::Policy, None, &one_model).unwrap().is_none());
+    assert!(learn(RewardModel::Policy, None, &one_model, &Screen::new(true)).unwrap().is_none());
 }
 
 /// Over the draws of the logger, what is predicted of a move adds nothing to what it truly adds.
