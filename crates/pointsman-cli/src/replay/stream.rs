@@ -2,7 +2,7 @@
 
 use super::{
     arrivals,
-    pieces::{Pieces, PiecesBuilder},
+    aside::{Aside, AsideBuilder},
     prices,
 };
 use crate::{
@@ -21,14 +21,11 @@ use pointsman_core::{
 use pointsman_data::{
     Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log,
 };
-use std::{
-    mem,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Requests in time order; every column has a row for each.
 pub(crate) struct Stream {
-    pub(super) pieces: Pieces,
+    pub(super) features: Aside,
     pub(super) asks: Vec<Ask>,
     /// Ascending; `None` where not every row has one.
     pub(crate) times: Option<Vec<u64>>,
@@ -88,7 +85,7 @@ impl Ask {
 
 impl Stream {
     pub(crate) fn n_rows(&self) -> usize {
-        self.pieces.n_rows()
+        self.features.n_rows()
     }
 
     /// The day of a row; `None` where not every row says when it came.
@@ -133,7 +130,7 @@ pub(crate) fn of_log(
     screen: &Screen,
 ) -> Result<Stream> {
     let bar = screen.progress("reading requests", 0);
-    let (mut builder, mut asks) = (PiecesBuilder::new(schema), Vec::new());
+    let (mut builder, mut asks) = (AsideBuilder::new(schema)?, Vec::new());
     let options = LogOptions { features: Some(schema), ..options.clone() };
     let log = read_log(paths, &options, &mut |_, asked| {
         match asked {
@@ -159,7 +156,7 @@ pub(crate) fn of_log(
     }
     notes.extend(prices::fill(&mut log, catalog));
     let mut stream = Stream {
-        pieces: builder.finish(),
+        features: builder.finish()?,
         asks,
         times: None,
         models: log.models.clone(),
@@ -211,9 +208,8 @@ impl Stream {
             let chances = |&row: &u32| &log.probabilities[row as usize * n_models..][..n_models];
             let probabilities: Vec<f32> = order.iter().flat_map(chances).copied().collect();
             (log.rows, log.probabilities) = (rows, probabilities);
-            let empty = PiecesBuilder::new(self.pieces.schema()).finish();
-            self.pieces = mem::replace(&mut self.pieces, empty).sorted(&order);
             self.asks = order.iter().map(|&row| self.asks[row as usize]).collect();
+            self.features.sort(order);
         }
         self.times = Some(log.rows.iter().map(|row: &LoggedRow| row.ts_ms).collect());
         Ok(())
@@ -264,7 +260,7 @@ pub(crate) fn of_table(
         input_tokens: gathered(&input_tokens, &places, 1),
     };
     Ok(Stream {
-        pieces: Pieces::of(&design, &places),
+        features: Aside::of(&design, &places)?,
         asks: vec![nothing; places.len()],
         times,
         models: matrix.models,

@@ -9,7 +9,7 @@ use super::{
     policies::Policies,
     prices::DayPrices,
     running::Running,
-    setting::{Retrain, Setting},
+    setting::Setting,
     stream::{Known, Stream},
     value::{self, Ledger},
     windows::{Memory, Span, Windows, cut, utc},
@@ -54,7 +54,6 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
         walk.turn_to_day(range.start)?;
         if 0 < number {
             bar.inc(walk.learn(number, range.start)?);
-            walk.let_go(range.start);
             walk.decide(number, &range, &there)?;
         }
         bar.inc(range.len() as u64);
@@ -64,7 +63,8 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
     bar.finish_and_clear();
     let n_fits = walk.minds.iter().map(|mind| mind.n_fits).sum();
     let n_selections = walk.minds.iter().map(|mind| mind.n_selections).sum();
-    screen.aside(&words::fits(n_fits, n_selections, walk.seconds()))?;
+    let took = (walk.seconds(), walk.stream.features.most_held());
+    screen.aside(&words::fits(n_fits, n_selections, took))?;
     walk.finish()
 }
 
@@ -150,18 +150,6 @@ impl<'q> Walk<'q> {
         Ok(())
     }
 
-    /// Lets go the features of rows that are neither decided from row `now` on nor learned from.
-    fn let_go(&mut self, now: usize) {
-        let starts = self.minds.iter().zip(&self.question.settings).map(|(mind, setting)| {
-            match (setting.retrain, &mind.loaded) {
-                (Retrain::Never, Some(_)) => now,
-                (Retrain::Never | Retrain::Every(_), _) => self.memory(setting, now).start,
-            }
-        });
-        let start = starts.min().unwrap_or(now);
-        self.stream.pieces.let_go_before(start);
-    }
-
     /// Learns anew where that is due; returns what it took, in rows decided.
     fn learn(&mut self, number: usize, now: usize) -> Result<u64> {
         let question = self.question;
@@ -180,7 +168,7 @@ impl<'q> Walk<'q> {
                 selection: mind.to_take_over(rows.len(), question.select_every),
             };
             let before = processor_seconds();
-            let found = learned(&self.stream, rows.clone(), with)
+            let found = learned(&mut self.stream, rows.clone(), with)
                 .with_context(|| format!("before window {}", number + 1))?;
             if let (Some(before), Some(after)) = (before, processor_seconds()) {
                 self.processor_seconds += after - before;
@@ -217,8 +205,10 @@ impl<'q> Walk<'q> {
                 self.n_passed_over += 1;
                 continue;
             }
-            let n_decided =
-                deciders.iter_mut().map(|it| usize::from(it.decide(stream, row))).sum::<usize>();
+            let features = stream.features.features(row)?;
+            let ask = stream.asks[row];
+            let decides = |it: &mut Decider<'_>| usize::from(it.decide(ask, &features));
+            let n_decided = deciders.iter_mut().map(decides).sum::<usize>();
             if n_decided < deciders.len() {
                 self.n_unanswered += 1;
                 continue;
