@@ -61,6 +61,12 @@ pub enum ImportError {
         found: &'static str,
         name: &'static str,
     },
+    /// The format that was named is not the one by which the file was read before.
+    #[error(
+        "`{}` was imported into `{}` as {before} before, and --from {named} reads it otherwise; leave \
+         --from away, or name another folder", path.display(), out.display()
+    )]
+    OtherFormatBefore { path: PathBuf, out: PathBuf, before: String, named: &'static str },
     /// Rows, but none of the format.
     #[error(
         "none of the {n_rows} rows of `{}` is a row of {expected}: the first has {found} ({why})",

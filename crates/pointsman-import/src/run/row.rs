@@ -21,10 +21,13 @@ pub(super) enum Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What a manifest calls the reader of columns that a map names.
+    pub(super) const COLUMNS: &'static str = "columns";
+
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Format(format) => format.name,
-            Self::Columns(_) => "columns",
+            Self::Columns(_) => Self::COLUMNS,
         }
     }
 
