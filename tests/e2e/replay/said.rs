@@ -106,10 +106,40 @@ fn refused(arguments: &str, expected: &str) {
         ("empty.ndjson", b""),
         ("bad.csv", b"ts\nsoon\n"),
         ("catalog.toml", CATALOG.as_bytes()),
+        ("p.safetensors", &POLICY),
     ]);
     let Finished { code, stdout: _, stderr } = bench.run(arguments);
     assert_eq!(code, Some(2), "{arguments}\n{stderr}");
     assert!(stderr.contains(expected), "{arguments}\nfound    {stderr}expected {expected}");
+    assert_eq!(stderr.lines().count(), 1, "{arguments}\n{stderr}");
+}
+
+/// Where every model is ruled out, that is what is said, and not that rows are missing.
+#[test]
+fn whoever_rules_all_models_out_is_told_so() {
+    let names =
+        ["tern-mini", "wren-lite", "kestrel-code", "plover-lingua", "heron-large", "crane-reason"];
+    let nobody = names.map(|name| format!(" --without {name}")).concat();
+    let of_policy =
+        format!("--policy p.safetensors --catalog catalog.toml --include-trained{nobody}");
+    for (arguments, expected) in [
+        (
+            format!(
+                "replay --log log.ndjson --buckets 12 --window 100 --catalog catalog.toml{nobody}"
+            ),
+            "a policy had no eligible model; rule fewer out",
+        ),
+        (
+            format!("evaluate --log log.ndjson {of_policy}"),
+            "decisions are left to evaluate on: a policy has no eligible model for",
+        ),
+        (
+            format!("evaluate --table t.ndjson {of_policy}"),
+            "prompts are left to evaluate on: a policy has no eligible model for",
+        ),
+    ] {
+        refused(&arguments, expected);
+    }
 }
 
 #[test]

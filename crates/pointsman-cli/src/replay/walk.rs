@@ -64,8 +64,9 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
     let n_fits = walk.minds.iter().map(|mind| mind.n_fits).sum();
     let n_selections = walk.minds.iter().map(|mind| mind.n_selections).sum();
     let took = (walk.seconds(), walk.stream.features.most_held());
+    let replayed = walk.finish()?;
     screen.aside(&words::fits(n_fits, n_selections, took))?;
-    walk.finish()
+    Ok(replayed)
 }
 
 /// Refuses what cannot be asked of this stream.
@@ -244,13 +245,7 @@ impl<'q> Walk<'q> {
     fn finish(self) -> Result<Replay> {
         let all = 0..self.ledger.n_rows();
         let total = value::values(&self.ledger, &self.stream, &all, self.question.level)?;
-        let Some(total) = total else {
-            bail!(
-                "no window of {} could be decided: before the last one there are too few rows, groups \
-                 of rows or models with outcomes to learn from; take shorter windows, or more data",
-                self.windows.ranges.len()
-            );
-        };
+        let Some(total) = total else { bail!(self.why_nothing()) };
         let notes = self.notes();
         let settings: Vec<SettingRow> = self
             .question
@@ -288,6 +283,30 @@ impl<'q> Walk<'q> {
             policies,
             total,
         })
+    }
+
+    /// Why too little was decided to say anything of it.
+    fn why_nothing(&self) -> String {
+        if 0 < self.n_unanswered {
+            return format!(
+                "{} could be decided, and for {} a policy had no eligible model; rule fewer out",
+                wording::counted_length(self.ledger.n_rows(), "request", "requests"),
+                wording::length(self.n_unanswered)
+            );
+        }
+        if 0 < self.n_passed_over {
+            return format!(
+                "{} could be decided, and {} not in the traffic that is asked about; give --traffic \
+                 other weights",
+                wording::counted_length(self.ledger.n_rows(), "request", "requests"),
+                wording::counted_length(self.n_passed_over, "is", "are")
+            );
+        }
+        format!(
+            "no window of {} could be decided: before the last one there are too few rows, groups of \
+             rows or models with outcomes to learn from; take shorter windows, or more data",
+            self.windows.ranges.len()
+        )
     }
 
     /// What was left out, put in order or assumed.
