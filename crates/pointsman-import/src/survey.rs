@@ -81,6 +81,8 @@ pub struct Survey {
     pub n_in_other_hours: u64,
     /// The time of the decision before.
     pub previous_ms: u64,
+    /// Decisions that do not say when they were made; they are in none of the times above.
+    pub n_without_time: u64,
 }
 
 /// Rows that were dropped for one reason.
@@ -209,6 +211,10 @@ impl Survey {
             self.pools.add(decision);
         }
         let ts_ms = decision.ts_ms;
+        if ts_ms == 0 {
+            self.n_without_time += 1;
+            return;
+        }
         self.n_backwards += u64::from(ts_ms < self.previous_ms);
         self.previous_ms = ts_ms;
         self.first_ms = Some(self.first_ms.map_or(ts_ms, |first| first.min(ts_ms)));

@@ -401,7 +401,12 @@ fn bad_rows_are_counted_and_shown() {
     assert_eq!((survey.n_rows, survey.n_kept), (50, 25));
     assert_eq!(survey.known.n_decisions, 25);
     assert_eq!(survey.n_duplicates, 20);
-    assert_eq!((n_of("not UTF-8"), n_of("not JSON"), n_of("it has no id")), (1, 1, 2));
+    assert_eq!((n_of("not UTF-8"), n_of("not JSON"), n_of("it has no id")), (1, 1, 1));
+    let example = &survey.dropped["a row of another format"].examples[0];
+    assert!(
+        example.ends_with("row 24: `traceId`, `startTime`, `type` are of Langfuse"),
+        "{example}"
+    );
     assert_eq!(n_of("longer than the limit of a row"), 1);
     assert!(0 < survey.n_backwards, "the clock went backwards");
     let example = &survey.dropped["not JSON"].examples[0];

@@ -242,6 +242,12 @@ fn times(survey: &Survey) -> Section {
     if let (Some(first), Some(last)) = (survey.first_ms, survey.last_ms) {
         notes.push(format!("from {} to {} UTC", time::minute(first), time::minute(last)));
     }
+    if 0 < survey.n_without_time {
+        let n = wording::counted(survey.n_without_time, "decision does", "decisions do");
+        notes.push(format!(
+            "{n} not say when they were made; `replay` takes the order of the files"
+        ));
+    }
     for gap in survey.gaps(GAP_HOURS, N_GAPS) {
         let from = time::minute(gap.from_ms);
         let hours = wording::counted(gap.n_hours, "hour", "hours");

@@ -42,7 +42,7 @@ pub(super) fn as_json(imported: &Imported, findings: &Findings) -> Value {
         "cost_sources": survey.cost_sources, "propensities": survey.propensities,
         "rules": survey.rules, "n_unjoined": survey.n_unjoined,
         "first_ms": survey.first_ms, "last_ms": survey.last_ms,
-        "n_backwards": survey.n_backwards, "gaps": gaps,
+        "n_backwards": survey.n_backwards, "n_without_time": survey.n_without_time, "gaps": gaps,
         "worth": findings.worth,
     })
 }
