@@ -6,18 +6,19 @@
 //! before every window. Of many rows, some are asked, drawn evenly.
 
 use super::{
+    logged::Logged,
     setting::Setting,
     stream::{Known, Stream, Table},
 };
 use crate::{
     commands::train::{Source, artifact_of},
-    load,
+    load::{self, Drawn},
     policy_flags::LoadedPolicy,
     what_if::WhatIf,
 };
 use anyhow::Result;
 use pointsman_core::{artifact::Origin, catalog::Catalog, units::len_as_float};
-use pointsman_data::{LoggedRow, TrafficLog, keyed_draw};
+use pointsman_data::keyed_draw;
 use pointsman_train::{
     design::Design,
     outcomes::Outcomes,
@@ -97,11 +98,11 @@ fn is_too_little(error: &TrainError) -> bool {
 
 fn from_log(
     stream: &Stream,
-    log: &TrafficLog,
+    log: &Logged,
     (rows, design): (&[u32], &Design),
     with: With<'_>,
 ) -> Result<Option<Learned>> {
-    let picked: Vec<&LoggedRow> = rows.iter().map(|&row| &log.rows[row as usize]).collect();
+    let picked: Vec<Drawn> = rows.iter().map(|&row| log.rows[row as usize].drawn).collect();
     let Some(first) = picked.first() else { return Ok(None) };
     if picked.iter().all(|row| row.taken == first.taken) {
         return Ok(None);

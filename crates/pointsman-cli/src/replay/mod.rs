@@ -14,6 +14,7 @@ mod aside;
 pub(crate) mod contents;
 mod decide;
 mod learn;
+mod logged;
 mod mind;
 mod policies;
 mod prices;

@@ -3,6 +3,7 @@
 use super::{
     arrivals,
     aside::{Aside, AsideBuilder},
+    logged::Logged,
     prices,
 };
 use crate::{
@@ -18,9 +19,7 @@ use pointsman_core::{
     request::{Capabilities, Request},
     units::Tokens,
 };
-use pointsman_data::{
-    Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log,
-};
+use pointsman_data::{Asked, LogOptions, Prompt, ReadOptions, TrafficLog, keyed_draw, read_log};
 use std::path::{Path, PathBuf};
 
 /// Requests in time order; every column has a row for each.
@@ -49,7 +48,7 @@ pub(super) struct Ask {
 /// What came of the requests.
 pub(crate) enum Known {
     /// Of each, the outcome of the model that was drawn.
-    Log(Box<TrafficLog>),
+    Log(Box<Logged>),
     /// Of each, every model's outcome.
     Table(Box<Table>),
 }
@@ -95,14 +94,14 @@ impl Stream {
 
     pub(crate) fn id(&self, row: usize) -> &str {
         match &self.known {
-            Known::Log(log) => &log.rows[row].id,
+            Known::Log(log) => log.id(row),
             Known::Table(table) => &table.prompts[row].id,
         }
     }
 
     pub(crate) fn task(&self, row: usize) -> Option<&str> {
         match &self.known {
-            Known::Log(log) => log.rows[row].task.as_deref(),
+            Known::Log(log) => log.task(row),
             Known::Table(table) => table.prompts[row].task.as_deref(),
         }
     }
@@ -116,7 +115,7 @@ impl Stream {
 
     pub(crate) fn input_tokens(&self, row: usize) -> Option<u32> {
         match &self.known {
-            Known::Log(log) => log.rows[row].input_tokens,
+            Known::Log(log) => log.rows[row].drawn.input_tokens,
             Known::Table(table) => table.input_tokens[row],
         }
     }
@@ -155,17 +154,15 @@ pub(crate) fn of_log(
         notes.push(format!("{n} a changed price and no logged tokens: no cost"));
     }
     notes.extend(prices::fill(&mut log, catalog));
-    let mut stream = Stream {
-        features: builder.finish()?,
-        asks,
-        times: None,
-        models: log.models.clone(),
-        digest: log.digest.clone(),
-        known: Known::Log(Box::new(log)),
-        notes,
-    };
-    stream.sort_log()?;
-    Ok(stream)
+    let mut features = builder.finish()?;
+    let (times, order) = in_time(&log, &mut notes)?;
+    let (models, digest) = (log.models.clone(), log.digest.clone());
+    let known = Known::Log(Box::new(Logged::of(log, order.as_deref())));
+    if let Some(order) = order {
+        asks = order.iter().map(|&row| asks[row as usize]).collect();
+        features.sort(order);
+    }
+    Ok(Stream { features, asks, times, models, known, digest, notes })
 }
 
 fn notes_of(log: &TrafficLog) -> Vec<String> {
@@ -182,38 +179,33 @@ fn notes_of(log: &TrafficLog) -> Vec<String> {
     notes
 }
 
-impl Stream {
-    /// Puts the rows of a log in the order of their times, equal times as they stood.
-    fn sort_log(&mut self) -> Result<()> {
-        let Known::Log(log) = &mut self.known else { return Ok(()) };
-        let n_without = log.rows.iter().filter(|row| row.ts_ms == 0).count();
-        if 0 < n_without {
-            self.notes.push(format!(
-                "{} of {} decisions do not say when they were made; all are taken in the order of \
-                 the files",
-                wording::length(n_without),
-                wording::length(log.rows.len())
-            ));
-            return Ok(());
-        }
-        let n_late = n_out_of_order(log.rows.iter().map(|row| row.ts_ms));
-        if 0 < n_late {
-            let n = wording::counted_length(n_late, "decision was", "decisions were");
-            self.notes.push(format!("{n} out of the order of time; sorted"));
-            let mut order: Vec<u32> = (0..u32::try_from(log.rows.len())?).collect();
-            order.sort_by_key(|&row| log.rows[row as usize].ts_ms);
-            let n_models = log.models.len();
-            let rows: Vec<LoggedRow> =
-                order.iter().map(|&row| log.rows[row as usize].clone()).collect();
-            let chances = |&row: &u32| &log.probabilities[row as usize * n_models..][..n_models];
-            let probabilities: Vec<f32> = order.iter().flat_map(chances).copied().collect();
-            (log.rows, log.probabilities) = (rows, probabilities);
-            self.asks = order.iter().map(|&row| self.asks[row as usize]).collect();
-            self.features.sort(order);
-        }
-        self.times = Some(log.rows.iter().map(|row: &LoggedRow| row.ts_ms).collect());
-        Ok(())
+/// When the rows of a log were made, if all say so, and their places in that order, where it is
+/// another; equal times stay as they stand.
+fn in_time(
+    log: &TrafficLog,
+    notes: &mut Vec<String>,
+) -> Result<(Option<Vec<u64>>, Option<Vec<u32>>)> {
+    let n_without = log.rows.iter().filter(|row| row.ts_ms == 0).count();
+    if 0 < n_without {
+        notes.push(format!(
+            "{} of {} decisions do not say when they were made; all are taken in the order of the \
+             files",
+            wording::length(n_without),
+            wording::length(log.rows.len())
+        ));
+        return Ok((None, None));
     }
+    let mut times: Vec<u64> = log.rows.iter().map(|row| row.ts_ms).collect();
+    let n_late = n_out_of_order(times.iter().copied());
+    if n_late == 0 {
+        return Ok((Some(times), None));
+    }
+    let n = wording::counted_length(n_late, "decision was", "decisions were");
+    notes.push(format!("{n} out of the order of time; sorted"));
+    let mut order: Vec<u32> = (0..u32::try_from(times.len())?).collect();
+    order.sort_by_key(|&row| times[row as usize]);
+    times.sort_unstable();
+    Ok((Some(times), Some(order)))
 }
 
 /// How many times are before one that came earlier in the order.
