@@ -304,7 +304,8 @@ impl<'q> Walk<'q> {
         }
         format!(
             "no window of {} could be decided: before the last one there are too few rows, groups of \
-             rows or models with outcomes to learn from; take shorter windows, or more data",
+             rows or models with outcomes to learn from; take shorter windows, more --most-rows, a longer \
+             --memory, or more data",
             self.windows.ranges.len()
         )
     }
