@@ -11,7 +11,7 @@ use pointsman_train::design::{Design, DesignBuilder};
 use std::{
     env,
     fs::File,
-    io::{self, BufReader, Read as _, Seek as _, Write as _},
+    io::{self, BufReader, BufWriter, IntoInnerError, Read as _, Seek as _, SeekFrom, Write as _},
     mem,
 };
 
@@ -30,10 +30,8 @@ pub(super) struct Aside {
     file: BufReader<File>,
     /// Where the reader stands in the file.
     at: u64,
-    /// Where each row begins, as rows were set aside, and where the last one ends.
+    /// Where each row begins, and where the last one ends.
     starts: Vec<u64>,
-    /// For each row, which one it was when rows were set aside; `None` where all are in that order.
-    order: Option<Vec<u32>>,
     row: AsideRow,
     most_held: usize,
 }
@@ -110,15 +108,7 @@ impl AsideBuilder {
         let Self { schema, mut file, starts, failed, .. } = self;
         let begun = failed.map_or_else(|| file.rewind(), Err);
         begun.with_context(cannot_be_set_aside)?;
-        Ok(Aside {
-            schema,
-            file: BufReader::with_capacity(BUFFER_BYTES, file),
-            at: 0,
-            starts,
-            order: None,
-            row: AsideRow::empty(),
-            most_held: ROWS,
-        })
+        Ok(Aside::from_file(schema, file, starts))
     }
 }
 
@@ -129,7 +119,17 @@ fn cannot_be_set_aside() -> String {
     )
 }
 
+fn cannot_be_read() -> String {
+    format!("features that were set aside in {} cannot be read", env::temp_dir().display())
+}
+
 impl Aside {
+    /// The rows of a file that is read from its beginning.
+    fn from_file(schema: FeatureSchema, file: File, starts: Vec<u64>) -> Self {
+        let file = BufReader::with_capacity(BUFFER_BYTES, file);
+        Self { schema, file, at: 0, starts, row: AsideRow::empty(), most_held: ROWS }
+    }
+
     /// The given rows of a design, in their order.
     ///
     /// # Errors
@@ -152,9 +152,32 @@ impl Aside {
         self.most_held
     }
 
-    /// Puts all rows, which are in the order in which they were set aside, in another one.
-    pub(super) fn sort(&mut self, order: Vec<u32>) {
-        self.order = Some(order);
+    /// All rows in another order, in a file of their own, so that one is read after the other from
+    /// then on.
+    ///
+    /// # Errors
+    /// Where a row cannot be read, or not be written.
+    pub(super) fn sorted(self, order: &[u32]) -> Result<Self> {
+        let Self { schema, file, starts, .. } = self;
+        let mut from = file.into_inner();
+        let file = tempfile::tempfile().with_context(cannot_be_set_aside)?;
+        let mut into = BufWriter::with_capacity(BUFFER_BYTES, file);
+        let mut sorted = Vec::with_capacity(starts.len());
+        sorted.push(0);
+        let (mut end, mut bytes) = (0, Vec::new());
+        for &row in order {
+            let (start, stop) = (starts[row as usize], starts[row as usize + 1]);
+            bytes.resize(usize::try_from(stop - start)?, 0);
+            from.seek(SeekFrom::Start(start)).with_context(cannot_be_read)?;
+            from.read_exact(&mut bytes).with_context(cannot_be_read)?;
+            into.write_all(&bytes).with_context(cannot_be_set_aside)?;
+            end += stop - start;
+            sorted.push(end);
+        }
+        let file = into.into_inner().map_err(IntoInnerError::into_error);
+        let mut file = file.with_context(cannot_be_set_aside)?;
+        file.rewind().with_context(cannot_be_set_aside)?;
+        Ok(Self::from_file(schema, file, sorted))
     }
 
     /// The features of one row.
@@ -162,11 +185,8 @@ impl Aside {
     /// # Errors
     /// Where it cannot be read.
     pub(super) fn features(&mut self, row: usize) -> Result<Features<'_>> {
-        let place = self.order.as_ref().map_or(row, |order| order[row] as usize);
-        let (start, end) = (self.starts[place], self.starts[place + 1]);
-        self.read(start, end).with_context(|| {
-            format!("features that were set aside in {} cannot be read", env::temp_dir().display())
-        })?;
+        let (start, end) = (self.starts[row], self.starts[row + 1]);
+        self.read(start, end).with_context(cannot_be_read)?;
         Ok(self.row.as_features())
     }
 
@@ -266,11 +286,11 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_sorted_where_they_lie() {
-        let (whole, mut aside) = both(2 * ROWS);
+    fn rows_come_in_the_order_that_is_asked_for() {
+        let (whole, aside) = both(2 * ROWS);
         let places: Vec<u32> = (0..u32::try_from(2 * ROWS).unwrap()).rev().collect();
         let mut copied = Aside::of(&whole, &places).unwrap();
-        aside.sort(places);
+        let mut aside = aside.sorted(&places).unwrap();
         for row in [0, 1, ROWS, 2 * ROWS - 1] {
             assert_eq!(aside.features(row).unwrap().terms, whole.terms(2 * ROWS - 1 - row));
             assert_eq!(copied.features(row).unwrap().terms, whole.terms(2 * ROWS - 1 - row));

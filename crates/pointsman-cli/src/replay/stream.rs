@@ -160,7 +160,7 @@ pub(crate) fn of_log(
     let known = Known::Log(Box::new(Logged::of(log, order.as_deref())));
     if let Some(order) = order {
         asks = order.iter().map(|&row| asks[row as usize]).collect();
-        features.sort(order);
+        features = features.sorted(&order)?;
     }
     Ok(Stream { features, asks, times, models, known, digest, notes })
 }

@@ -243,9 +243,10 @@ fn times(survey: &Survey) -> Section {
         notes.push(format!("from {} to {} UTC", time::minute(first), time::minute(last)));
     }
     if 0 < survey.n_without_time {
-        let n = wording::counted(survey.n_without_time, "decision does", "decisions do");
-        notes.push(format!(
-            "{n} not say when they were made; `replay` takes the order of the files"
+        notes.push(wording::counted(
+            survey.n_without_time,
+            "decision does not say when it was made; `replay` takes the order of the files",
+            "decisions do not say when they were made; `replay` takes the order of the files",
         ));
     }
     for gap in survey.gaps(GAP_HOURS, N_GAPS) {
