@@ -69,6 +69,10 @@ pub struct Survey {
     pub n_left_out_of_traces: u64,
     /// Messages of other files that no call could be given.
     pub n_left_out_messages: u64,
+    /// Calls of which other files have the prompt, whether they are in the log or not.
+    pub n_prompts_beside: u64,
+    /// Calls of the log that have their prompt from there.
+    pub n_with_text_from_beside: u64,
     /// The time of the first and of the last decision.
     pub first_ms: Option<u64>,
     /// See [`Self::first_ms`].

@@ -92,6 +92,12 @@ fn prompts_come_from_files_of_their_own() {
     assert!(line.contains("Be careful.") && line.contains("Do herons dance?"), "{line}");
     let line = text.lines().find(|line| line.contains("\"id\":\"chatcmpl-1\"")).unwrap();
     assert!(line.contains("Do wrens sing?"), "the prompt of the row itself stays: {line}");
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(&[fixture("openai.json")], dir.path());
+    options.messages = vec![fixture("openai-messages.json")];
+    let survey = run(&options).unwrap().survey;
+    assert_eq!(survey.n_with_text_from_beside, 1);
+    assert!(survey.n_with_text_from_beside <= survey.n_prompts_beside, "{survey:?}");
 }
 
 #[test]

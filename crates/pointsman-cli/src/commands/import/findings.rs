@@ -151,6 +151,11 @@ fn known(survey: &Survey) -> Section {
         let n = wording::counted(survey.n_unjoined, one, many);
         notes.push(format!("{n} without a call in the log"));
     }
+    if 0 < survey.n_prompts_beside {
+        let n = wording::counted(survey.n_with_text_from_beside, "decision has", "decisions have");
+        let all = wording::counted(survey.n_prompts_beside, "prompt", "prompts");
+        notes.push(format!("{n} a prompt of --messages, which has {all}"));
+    }
     if 0 < survey.n_left_out_messages {
         let n = wording::counted(survey.n_left_out_messages, "message", "messages");
         notes.push(format!("{n} of --messages had no id, no text or no room"));
