@@ -76,6 +76,12 @@ pub enum ImportError {
     /// A column map that says nothing, or nonsense.
     #[error("the column map: {message}")]
     Map { message: String },
+    /// A column that the map names and the file lacks.
+    #[error("`{}` has no column `{column}`, which the map names; its columns are {found}", path.display())]
+    NoColumn { path: PathBuf, column: String, found: String },
+    /// Two columns of one name that the map names.
+    #[error("`{}` has two columns `{column}`, and the map names one; call one of them otherwise", path.display())]
+    TwoColumns { path: PathBuf, column: String },
     /// Rows of columns without a map.
     #[error(
         "--from columns needs a map of them; write one as docs/import.md shows, and pass --map FILE"

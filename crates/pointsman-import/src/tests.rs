@@ -305,6 +305,11 @@ fn every_mistake_gets_a_sentence() {
         one.map = ColumnMap::from_toml(map).unwrap();
     };
     check_refusal(calls(3).as_bytes(), mapped, "it has no id");
+    let lacking =
+        "has no column `nothing`, which the map names; its columns are at, model, startTime";
+    check_refusal(b"at,model,startTime\n1,wren,1767225600\n", mapped, lacking);
+    let twice = b"nothing,model,startTime,nothing\n1,wren,1767225600,2\n";
+    check_refusal(twice, mapped, "has two columns `nothing`, and the map names one");
     let foreign = |one: &mut Options| {
         fs::create_dir_all(&one.out).unwrap();
         written(&one.out, "thesis.tex", b"");
