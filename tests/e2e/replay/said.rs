@@ -4,7 +4,7 @@ use super::{FLAGS, log_before, replayed};
 use crate::{
     snapshots::check,
     tables::{CATALOG, LOG, N_REQUESTS, POLICY, TABLE, outcomes},
-    workbench::{Finished, Workbench},
+    workbench::{Finished, Workbench, command},
 };
 use serde_json::Value;
 
@@ -95,6 +95,20 @@ fn what_if_changes_what_is_asked_and_says_what_cannot_be_known() {
     );
     let notes = replay["notes"].to_string();
     assert!(notes.contains("on every deny list") && notes.contains("requests make up"), "{notes}");
+}
+
+#[test]
+fn a_replay_without_room_for_its_features_says_so() {
+    let bench = Workbench::with(&[("log.ndjson", LOG.as_bytes())]);
+    let arguments = "replay --log log.ndjson --buckets 12 --window 100";
+    let mut replay = command(arguments.split(' '));
+    replay.env("TMPDIR", "/there/is/none").current_dir(bench.path(""));
+    let output = replay.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let expected =
+        "features cannot be set aside in /there/is/none; name a folder with room in TMPDIR";
+    assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
 }
 
 /// A replay that cannot be: one sentence, exit code 2.
