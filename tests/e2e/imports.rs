@@ -99,6 +99,24 @@ fn imports_that_cannot_be_are_one_sentence() {
     }
 }
 
+#[test]
+fn a_file_that_was_read_as_another_format_before_is_refused() {
+    let bench = bench();
+    bench.done("import calls.ndjson --out log --from litellm");
+    let before = bench.files();
+    let finished = bench.run("import calls.ndjson --out log --from helicone");
+    assert_eq!(finished.code, Some(2), "{}", finished.stdout);
+    let expected = "`calls.ndjson` was imported into `log` as litellm before, and --from helicone reads \
+                    it otherwise; leave --from away, or name another folder";
+    assert!(finished.stderr.contains(expected), "{}", finished.stderr);
+    assert_eq!(finished.stderr.trim_end().lines().count(), 1, "{}", finished.stderr);
+    assert_eq!(bench.files(), before);
+    for same in ["", " --from auto", " --from litellm"] {
+        let said = bench.done(&format!("import calls.ndjson --out log{same}"));
+        assert!(said.starts_with("nothing to do"), "{same}: {said}");
+    }
+}
+
 /// A map of the columns of [`frame`].
 const MAP: &str = r#"[columns]
 id = "ref"

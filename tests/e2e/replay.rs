@@ -298,6 +298,19 @@ fn fits_take_over_what_held_out_rows_decided() {
     }
 }
 
+/// However long the log is, features are in memory of as many requests as a fit takes and no more.
+#[test]
+fn memory_is_about_what_a_fit_takes() {
+    let log = log_before(N_DAYS);
+    let bench = Workbench::with(&[("log.ndjson", log.as_bytes())]);
+    for (flags, most) in [("--most-rows 300", 300), ("--memory 2d", 2 * PER_DAY)] {
+        let said = bench.run(&format!("replay --log log.ndjson {FLAGS} --penalty 10 {flags}"));
+        assert_eq!(said.code, Some(0), "{}", said.stderr);
+        let expected = format!("features of no more than {most} requests in memory at a time");
+        assert!(said.stderr.contains(&expected), "{flags}: {}", said.stderr);
+    }
+}
+
 /// Running means are those of all rows so far, and their intervals are wider than those of one look.
 #[test]
 fn running_means_end_where_the_whole_does() {

@@ -1,5 +1,9 @@
 //! Tables and logs, read once and turned into what training and evaluation take.
 
+mod drawn;
+
+pub(crate) use drawn::{Drawn, outcomes_of};
+
 use crate::{
     estimated::{self, Estimated, Estimating},
     nearest::did_you_mean,
@@ -8,19 +12,15 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
-use pointsman_core::{
-    catalog::Catalog,
-    features::FeatureSchema,
-    units::{Propensity, Tokens},
-};
+use pointsman_core::{catalog::Catalog, features::FeatureSchema, units::Tokens};
 use pointsman_data::{
-    Asked, DataError, LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
+    Asked, DataError, LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
     decisions_ahead, read_outcomes,
 };
 use pointsman_log::record::PropensityKind;
 use pointsman_train::{
     design::{Design, DesignBuilder},
-    outcomes::{LoggedOutcome, Outcomes},
+    outcomes::Outcomes,
 };
 use std::path::PathBuf;
 
@@ -292,7 +292,8 @@ fn read_features<T>(
 impl LoadedLog {
     /// The models that the log drew at least once, and their outcomes, as [`outcomes_of`].
     pub(crate) fn outcomes(&self, catalog: Option<&Catalog>) -> Result<(Vec<String>, Outcomes)> {
-        outcomes_of(&self.log.models, &self.log.rows.iter().collect::<Vec<_>>(), catalog)
+        let rows: Vec<Drawn> = self.log.rows.iter().map(Drawn::from).collect();
+        outcomes_of(&self.log.models, &rows, catalog)
     }
 
     /// What was read and what was left out, for people.
@@ -333,50 +334,6 @@ impl LoadedLog {
             rows.iter().map(|row| row.input_tokens).collect(),
         )
     }
-}
-
-/// The models that some rows of a log drew at least once, and their outcomes; a model that was never
-/// drawn cannot be learned about. A cost that was not recorded follows from the catalog's prices,
-/// where there is a catalog and the tokens were recorded.
-pub(crate) fn outcomes_of(
-    names: &[String],
-    rows: &[&LoggedRow],
-    catalog: Option<&Catalog>,
-) -> Result<(Vec<String>, Outcomes)> {
-    let mut n_drawn = vec![0_u64; names.len()];
-    for row in rows {
-        n_drawn[usize::from(row.taken)] += 1;
-    }
-    let mut places = Vec::with_capacity(n_drawn.len());
-    let mut models = Vec::new();
-    for (name, &n) in names.iter().zip(&n_drawn) {
-        places.push(u16::try_from(models.len()).context("more models than 65,535")?);
-        if 0 < n {
-            models.push(name.clone());
-        }
-    }
-    if let [only] = &models[..] {
-        bail!("the log only ever drew `{only}`; routing needs at least two models with outcomes");
-    }
-    let names: Vec<&str> = models.iter().map(String::as_str).collect();
-    let listed = catalog.map(|catalog| listed(&names, catalog)).transpose()?;
-    let outcome = |row: &&LoggedRow| -> Result<LoggedOutcome> {
-        let taken = places[usize::from(row.taken)];
-        let priced = || {
-            let model = listed.as_ref()?[usize::from(taken)];
-            Some(cheapest(model, row.input_tokens?, row.output_tokens?))
-        };
-        Ok(LoggedOutcome {
-            taken,
-            propensity: Propensity::new(row.propensity)?,
-            quality: narrow(row.quality),
-            cost_usd: row.cost_usd.or_else(priced),
-            output_tokens: row.output_tokens,
-        })
-    };
-    let rows = rows.iter().map(outcome).collect::<Result<Vec<_>>>()?;
-    let outcomes = Outcomes::logged(models.len(), &rows)?;
-    Ok((models, outcomes))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "outcomes are trained on in single precision")]

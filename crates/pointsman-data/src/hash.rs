@@ -26,6 +26,19 @@ pub fn keyed_draw(seed: u64, key: &str) -> f64 {
     pointsman_core::units::as_float(bits >> 11) / pointsman_core::units::as_float(1 << 53)
 }
 
+/// 128 bits that stand in for an id.
+pub(crate) type IdHash = [u8; 16];
+
+/// The first half of the SHA-256 of an id: no two ids of a log have the same, but by a freak of chance.
+pub(crate) fn id_hash(id: &str) -> IdHash {
+    let digest: [u8; 32] = Sha256::digest(id.as_bytes()).into();
+    let mut hash = [0; 16];
+    for (to, from) in hash.iter_mut().zip(digest) {
+        *to = from;
+    }
+    hash
+}
+
 /// A hash of `bytes` as they are.
 pub(crate) fn bytes_group(bytes: &[u8]) -> u64 {
     let mut state = WORD_SEED;

@@ -12,6 +12,8 @@ use crate::rows::{Next, read_line};
 /// The columns of a file, and what is used again for every row.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
+    /// The names of the columns.
+    names: Vec<String>,
     /// Each with its quotes and its colon, as it is written into the object.
     keys: Vec<Vec<u8>>,
     line: Vec<u8>,
@@ -29,7 +31,14 @@ impl Table {
     ) -> io::Result<()> {
         self.take(bytes, limit)?;
         self.keys = self.cells.iter().map(|name| key(name)).collect();
+        let name = |cell: &Vec<u8>| String::from_utf8_lossy(cell.trim_ascii()).into_owned();
+        self.names = self.cells.iter().map(name).collect();
         Ok(())
+    }
+
+    /// The names of the columns, as the header has them.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// Writes the next row as an object into `row`.

@@ -61,6 +61,12 @@ pub enum ImportError {
         found: &'static str,
         name: &'static str,
     },
+    /// The format that was named is not the one by which the file was read before.
+    #[error(
+        "`{}` was imported into `{}` as {before} before, and --from {named} reads it otherwise; leave \
+         --from away, or name another folder", path.display(), out.display()
+    )]
+    OtherFormatBefore { path: PathBuf, out: PathBuf, before: String, named: &'static str },
     /// Rows, but none of the format.
     #[error(
         "none of the {n_rows} rows of `{}` is a row of {expected}: the first has {found} ({why})",
@@ -70,6 +76,12 @@ pub enum ImportError {
     /// A column map that says nothing, or nonsense.
     #[error("the column map: {message}")]
     Map { message: String },
+    /// A column that the map names and the file lacks.
+    #[error("`{}` has no column `{column}`, which the map names; its columns are {found}", path.display())]
+    NoColumn { path: PathBuf, column: String, found: String },
+    /// Two columns of one name that the map names.
+    #[error("`{}` has two columns `{column}`, and the map names one; call one of them otherwise", path.display())]
+    TwoColumns { path: PathBuf, column: String },
     /// Rows of columns without a map.
     #[error(
         "--from columns needs a map of them; write one as docs/import.md shows, and pass --map FILE"

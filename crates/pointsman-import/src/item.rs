@@ -19,6 +19,8 @@ pub struct Reason(pub &'static str);
 impl Reason {
     /// The bytes are not the JSON, or the columns, of the format.
     pub const NOT_THE_FORMAT: Self = Self("not a row of this format");
+    /// The keys are those of another format.
+    pub const OTHER_FORMAT: Self = Self("a row of another format");
     /// The bytes are not JSON.
     pub const NOT_JSON: Self = Self("not JSON");
     /// The bytes are not text.

@@ -67,9 +67,9 @@ pub struct ResultCounts {
 pub enum ResultsError {
     /// Nothing says what was measured.
     #[error(
-        "{path} is not in a folder of the form dataset/split/model/time.json, which says whose results they are; keep the folders of the benchmark"
+        "it is not in a folder of the form dataset/split/model/time.json, which says whose results they are; keep the folders of the benchmark"
     )]
-    NoOrigin { path: String },
+    NoOrigin,
     /// Not JSON, or of another shape.
     #[error("it is no result file with a list `records`: {message}")]
     NotResults { message: String },
@@ -85,10 +85,10 @@ pub enum ResultsError {
     #[error(transparent)]
     Open(#[from] ImportError),
     /// Bytes that cannot be read.
-    #[error("it cannot be read further: {source}")]
+    #[error("it cannot be read to its end; copy it again")]
     Read { source: io::Error },
     /// Rows could not be written.
-    #[error("cannot write a row: {source}")]
+    #[error("cannot write a row")]
     Write { source: io::Error },
 }
 

@@ -94,6 +94,11 @@ impl Rows {
         Ok(rows)
     }
 
+    /// The names of the columns, where there is a header.
+    pub(crate) fn header(&self) -> Option<&[String]> {
+        (self.layout == Layout::Csv).then(|| self.csv.names())
+    }
+
     /// Reads the next row into [`Self::row`].
     ///
     /// # Errors

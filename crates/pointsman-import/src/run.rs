@@ -24,6 +24,7 @@ use crate::{
 };
 use files::Run;
 pub(crate) use files::damaged;
+use row::Reader;
 
 /// What to import, from where, to where.
 #[derive(Debug, Clone)]
@@ -145,7 +146,9 @@ pub fn import(
     remove_leftovers(&options.out, manifest.n_parts)?;
     let mut places = Vec::new();
     for path in &options.inputs {
-        places.push(place_of(path, &mut manifest)?);
+        let place = place_of(path, &mut manifest)?;
+        check_format(options, path, manifest.inputs.get(place))?;
+        places.push(place);
     }
     let is_done = |state: &InputState| state.is_done && state.is_joined;
     let states = places.iter().filter_map(|place| manifest.inputs.get(*place));
@@ -203,6 +206,25 @@ fn check_settings(
         return Ok(());
     };
     Err(ImportError::OtherSettings { path: options.out.clone(), what })
+}
+
+/// Refuses a file that an earlier run read by another format than is named now.
+fn check_format(
+    options: &Options,
+    path: &Path,
+    state: Option<&InputState>,
+) -> Result<(), ImportError> {
+    let named = match options.origin {
+        Origin::Auto => return Ok(()),
+        Origin::Format(format) => format.name,
+        Origin::Columns => Reader::COLUMNS,
+    };
+    let before = state.map(|state| state.format.as_str()).unwrap_or_default();
+    if before.is_empty() || before == named {
+        return Ok(());
+    }
+    let (path, out) = (path.to_path_buf(), options.out.clone());
+    Err(ImportError::OtherFormatBefore { path, out, before: before.to_owned(), named })
 }
 
 /// Where the state of a file stands in the manifest; a new one is added.

@@ -65,6 +65,7 @@ impl<'a> Sink<'a> {
         }
         let messages = Messages::read(&options.messages, options.max_row_bytes)?;
         manifest.survey.n_left_out_messages = messages.n_left_out;
+        manifest.survey.n_prompts_beside = messages.n_prompts();
         let mut sink = Self { options, ids: Ids::default(), judge, messages, manifest, part };
         let mut last: Option<DecisionRecord> = None;
         sink.each_record(&mut |sink, record| match record {
@@ -159,9 +160,11 @@ impl<'a> Sink<'a> {
 
     fn call(&mut self, mut call: Call) -> Result<(), Dropped> {
         let request = &mut call.decision.request;
-        if request.messages.is_none() {
+        let is_bare = request.messages.is_none();
+        if is_bare {
             request.messages = self.messages.of(&call.decision.id).map(<[MessageRecord]>::to_vec);
         }
+        let is_from_beside = is_bare && request.messages.is_some();
         self.rename(&mut call.decision);
         self.rename_served(&mut call.outcome);
         self.name_quality(&mut call.outcome.metrics);
@@ -170,7 +173,9 @@ impl<'a> Sink<'a> {
             judge.grade(&mut call);
         }
         let Call { decision, outcome, .. } = call;
-        self.decision(decision, Some(outcome))
+        self.decision(decision, Some(outcome))?;
+        self.manifest.survey.n_with_text_from_beside += u64::from(is_from_beside);
+        Ok(())
     }
 
     /// A decision, with what came of it where that stands in the same row.

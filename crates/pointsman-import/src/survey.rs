@@ -69,6 +69,10 @@ pub struct Survey {
     pub n_left_out_of_traces: u64,
     /// Messages of other files that no call could be given.
     pub n_left_out_messages: u64,
+    /// Calls of which other files have the prompt, whether they are in the log or not.
+    pub n_prompts_beside: u64,
+    /// Calls of the log that have their prompt from there.
+    pub n_with_text_from_beside: u64,
     /// The time of the first and of the last decision.
     pub first_ms: Option<u64>,
     /// See [`Self::first_ms`].
@@ -81,6 +85,8 @@ pub struct Survey {
     pub n_in_other_hours: u64,
     /// The time of the decision before.
     pub previous_ms: u64,
+    /// Decisions that do not say when they were made; they are in none of the times above.
+    pub n_without_time: u64,
 }
 
 /// Rows that were dropped for one reason.
@@ -209,6 +215,10 @@ impl Survey {
             self.pools.add(decision);
         }
         let ts_ms = decision.ts_ms;
+        if ts_ms == 0 {
+            self.n_without_time += 1;
+            return;
+        }
         self.n_backwards += u64::from(ts_ms < self.previous_ms);
         self.previous_ms = ts_ms;
         self.first_ms = Some(self.first_ms.map_or(ts_ms, |first| first.min(ts_ms)));

@@ -92,6 +92,12 @@ fn prompts_come_from_files_of_their_own() {
     assert!(line.contains("Be careful.") && line.contains("Do herons dance?"), "{line}");
     let line = text.lines().find(|line| line.contains("\"id\":\"chatcmpl-1\"")).unwrap();
     assert!(line.contains("Do wrens sing?"), "the prompt of the row itself stays: {line}");
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(&[fixture("openai.json")], dir.path());
+    options.messages = vec![fixture("openai-messages.json")];
+    let survey = run(&options).unwrap().survey;
+    assert_eq!(survey.n_with_text_from_beside, 1);
+    assert!(survey.n_with_text_from_beside <= survey.n_prompts_beside, "{survey:?}");
 }
 
 #[test]
@@ -299,6 +305,11 @@ fn every_mistake_gets_a_sentence() {
         one.map = ColumnMap::from_toml(map).unwrap();
     };
     check_refusal(calls(3).as_bytes(), mapped, "it has no id");
+    let lacking =
+        "has no column `nothing`, which the map names; its columns are at, model, startTime";
+    check_refusal(b"at,model,startTime\n1,wren,1767225600\n", mapped, lacking);
+    let twice = b"nothing,model,startTime,nothing\n1,wren,1767225600,2\n";
+    check_refusal(twice, mapped, "has two columns `nothing`, and the map names one");
     let foreign = |one: &mut Options| {
         fs::create_dir_all(&one.out).unwrap();
         written(&one.out, "thesis.tex", b"");
@@ -401,7 +412,12 @@ fn bad_rows_are_counted_and_shown() {
     assert_eq!((survey.n_rows, survey.n_kept), (50, 25));
     assert_eq!(survey.known.n_decisions, 25);
     assert_eq!(survey.n_duplicates, 20);
-    assert_eq!((n_of("not UTF-8"), n_of("not JSON"), n_of("it has no id")), (1, 1, 2));
+    assert_eq!((n_of("not UTF-8"), n_of("not JSON"), n_of("it has no id")), (1, 1, 1));
+    let example = &survey.dropped["a row of another format"].examples[0];
+    assert!(
+        example.ends_with("row 24: `traceId`, `startTime`, `type` are of Langfuse"),
+        "{example}"
+    );
     assert_eq!(n_of("longer than the limit of a row"), 1);
     assert!(0 < survey.n_backwards, "the clock went backwards");
     let example = &survey.dropped["not JSON"].examples[0];

@@ -4,7 +4,7 @@ use super::{FLAGS, log_before, replayed};
 use crate::{
     snapshots::check,
     tables::{CATALOG, LOG, N_REQUESTS, POLICY, TABLE, outcomes},
-    workbench::{Finished, Workbench},
+    workbench::{Finished, Workbench, command},
 };
 use serde_json::Value;
 
@@ -97,6 +97,20 @@ fn what_if_changes_what_is_asked_and_says_what_cannot_be_known() {
     assert!(notes.contains("on every deny list") && notes.contains("requests make up"), "{notes}");
 }
 
+#[test]
+fn a_replay_without_room_for_its_features_says_so() {
+    let bench = Workbench::with(&[("log.ndjson", LOG.as_bytes())]);
+    let arguments = "replay --log log.ndjson --buckets 12 --window 100";
+    let mut replay = command(arguments.split(' '));
+    replay.env("TMPDIR", "/there/is/none").current_dir(bench.path(""));
+    let output = replay.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let expected =
+        "features cannot be set aside in /there/is/none; name a folder with room in TMPDIR";
+    assert!(stderr.contains(expected) && stderr.lines().count() == 1, "{stderr}");
+}
+
 /// A replay that cannot be: one sentence, exit code 2.
 #[track_caller]
 fn refused(arguments: &str, expected: &str) {
@@ -106,10 +120,40 @@ fn refused(arguments: &str, expected: &str) {
         ("empty.ndjson", b""),
         ("bad.csv", b"ts\nsoon\n"),
         ("catalog.toml", CATALOG.as_bytes()),
+        ("p.safetensors", &POLICY),
     ]);
     let Finished { code, stdout: _, stderr } = bench.run(arguments);
     assert_eq!(code, Some(2), "{arguments}\n{stderr}");
     assert!(stderr.contains(expected), "{arguments}\nfound    {stderr}expected {expected}");
+    assert_eq!(stderr.lines().count(), 1, "{arguments}\n{stderr}");
+}
+
+/// Where every model is ruled out, that is what is said, and not that rows are missing.
+#[test]
+fn whoever_rules_all_models_out_is_told_so() {
+    let names =
+        ["tern-mini", "wren-lite", "kestrel-code", "plover-lingua", "heron-large", "crane-reason"];
+    let nobody = names.map(|name| format!(" --without {name}")).concat();
+    let of_policy =
+        format!("--policy p.safetensors --catalog catalog.toml --include-trained{nobody}");
+    for (arguments, expected) in [
+        (
+            format!(
+                "replay --log log.ndjson --buckets 12 --window 100 --catalog catalog.toml{nobody}"
+            ),
+            "a policy had no eligible model; rule fewer out",
+        ),
+        (
+            format!("evaluate --log log.ndjson {of_policy}"),
+            "decisions are left to evaluate on: a policy has no eligible model for",
+        ),
+        (
+            format!("evaluate --table t.ndjson {of_policy}"),
+            "prompts are left to evaluate on: a policy has no eligible model for",
+        ),
+    ] {
+        refused(&arguments, expected);
+    }
 }
 
 #[test]

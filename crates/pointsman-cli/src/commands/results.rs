@@ -6,7 +6,7 @@ use crate::{
     wording,
 };
 use anyhow::{Context, Result, bail};
-use pointsman_import::results::{ResultCounts, TableRow, read_results};
+use pointsman_import::results::{ResultCounts, ResultsError, TableRow, read_results};
 use serde_json::json;
 use std::{
     collections::BTreeMap,
@@ -65,6 +65,13 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen::json(args.json.as_deref(), &json!({"n_written": n_written, "dropped": dropped}))
 }
 
+/// A refusal with the name of its file, which a file that cannot be opened is refused with anyway.
+fn named(error: ResultsError, file: &Path) -> anyhow::Error {
+    let is_named = matches!(error, ResultsError::Open(_));
+    let error = anyhow::Error::from(error);
+    if is_named { error } else { error.context(file.display().to_string()) }
+}
+
 /// Writes the rows of all files into `path`, one after the other.
 fn write(files: &[PathBuf], path: &Path, screen: &Screen) -> Result<ResultCounts> {
     let cannot = || format!("cannot write {}", path.display());
@@ -76,7 +83,7 @@ fn write(files: &[PathBuf], path: &Path, screen: &Screen) -> Result<ResultCounts
             serde_json::to_writer(&mut out, row)?;
             out.write_all(b"\n")
         };
-        let found = read_results(file, &mut row).with_context(|| file.display().to_string())?;
+        let found = read_results(file, &mut row).map_err(|error| named(error, file))?;
         let ResultCounts { n_written, dropped } = found;
         all.n_written += n_written;
         for (reason, n) in dropped {

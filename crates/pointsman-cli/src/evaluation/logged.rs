@@ -282,14 +282,7 @@ fn in_use(
     let mut used = used_rows(recorders, ids, settings.include_trained);
     let of_row = |row: usize| (log.rows[row].id.as_str(), log.rows[row].task.as_deref());
     asked.extend(used.in_traffic(&settings.what_if, of_row));
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} decisions are left to evaluate on: the rest were in a policy's training data; \
-             use later decisions, or pass --include-trained",
-            used.rows.len(),
-            log.rows.len()
-        );
-    }
+    used.check_enough((log.rows.len(), "decisions"), "later decisions")?;
     Ok((found, used, asked))
 }
 

@@ -1,6 +1,7 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
 mod cascades;
+mod enough;
 #[cfg(test)]
 mod fixtures;
 pub(crate) mod gated;
@@ -235,6 +236,8 @@ struct Used {
     /// Rows that take part although a policy was trained on them.
     n_flattering: u64,
     n_unanswerable: u64,
+    /// Rows that are not of the traffic that is asked about.
+    n_outside: u64,
 }
 
 /// The rows that every policy can answer and none was trained on.
@@ -271,6 +274,7 @@ impl Used {
             let (id, task) = of(row);
             what_if.keeps(id, task)
         });
+        self.n_outside = (n_before - self.rows.len()) as u64;
         what_if.kept(self.rows.len(), n_before)
     }
 

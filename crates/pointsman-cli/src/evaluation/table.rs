@@ -138,14 +138,7 @@ fn used_prompts(
         let known = &table.prompts[prompt];
         (known.id.as_str(), known.task.as_deref())
     });
-    if used.rows.len() < 2 {
-        bail!(
-            "{} of {} prompts are left to evaluate on: the rest were in a policy's training data; \
-             use held-out prompts, or pass --include-trained",
-            used.rows.len(),
-            matrix.prompts.len()
-        );
-    }
+    used.check_enough((matrix.prompts.len(), "prompts"), "held-out prompts")?;
     Ok((used, kept))
 }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::policy_flags::LoadedPolicy;
 use pointsman_core::{
     circumstances::Circumstances,
+    features::Features,
     policy::{Policy, Workspace},
     request::{Constraints, Request},
     units::len_as_float,
@@ -103,15 +104,14 @@ impl<'p> Decider<'p> {
     }
 
     /// Decides one row; `false` where no model may answer.
-    pub(super) fn decide(&mut self, stream: &Stream, row: usize) -> bool {
+    pub(super) fn decide(&mut self, ask: Ask, features: &Features<'_>) -> bool {
         let Self { policy, circumstances, workspace, denied, places, outside, choice } = self;
-        let Ask { needs, n_tools, max_tokens, input_tokens } = stream.asks[row];
+        let Ask { needs, n_tools, max_tokens, input_tokens } = ask;
         let constraints =
             Constraints { deny_models: Cow::Borrowed(&denied[..]), ..Constraints::default() };
         let request =
             Request { needs, n_tools, max_tokens, input_tokens, constraints, ..Request::default() };
-        let features = stream.pieces.features(row);
-        if policy.distribute_read(circumstances, (&request, &features), workspace).is_err() {
+        if policy.distribute_read(circumstances, (&request, features), workspace).is_err() {
             return false;
         }
         let candidates = workspace.candidates();

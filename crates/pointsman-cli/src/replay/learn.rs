@@ -6,19 +6,21 @@
 //! before every window. Of many rows, some are asked, drawn evenly.
 
 use super::{
+    logged::Logged,
     setting::Setting,
     stream::{Known, Stream, Table},
 };
 use crate::{
     commands::train::{Source, artifact_of},
-    load,
+    load::{self, Drawn},
     policy_flags::LoadedPolicy,
     what_if::WhatIf,
 };
 use anyhow::Result;
 use pointsman_core::{artifact::Origin, catalog::Catalog, units::len_as_float};
-use pointsman_data::{LoggedRow, TrafficLog, keyed_draw};
+use pointsman_data::keyed_draw;
 use pointsman_train::{
+    design::Design,
     outcomes::Outcomes,
     train::{
         Decided, LEAST_ROWS, TrainConfig, TrainError, Trained, TrainingSet, decide, train, train_as,
@@ -70,7 +72,7 @@ pub(super) fn remembered(rows: Range<usize>, most: usize) -> Range<usize> {
 
 /// Learns from some rows; `None` where they are too few, or of too few models or groups.
 pub(super) fn learned(
-    stream: &Stream,
+    stream: &mut Stream,
     rows: Range<usize>,
     with: With<'_>,
 ) -> Result<Option<Learned>> {
@@ -78,9 +80,11 @@ pub(super) fn learned(
         return Ok(None);
     }
     let rows: Vec<u32> = rows.map(u32::try_from).collect::<Result<_, _>>()?;
+    let design = stream.features.select(&rows)?;
+    let stream = &*stream;
     let found = match &stream.known {
-        Known::Log(log) => from_log(stream, log, &rows, with),
-        Known::Table(table) => from_table(stream, table, &rows, with),
+        Known::Log(log) => from_log(stream, log, (&rows, &design), with),
+        Known::Table(table) => from_table(stream, table, (&rows, &design), with),
     };
     match found {
         Err(error) if error.downcast_ref().is_some_and(is_too_little) => Ok(None),
@@ -94,23 +98,23 @@ fn is_too_little(error: &TrainError) -> bool {
 
 fn from_log(
     stream: &Stream,
-    log: &TrafficLog,
-    rows: &[u32],
+    log: &Logged,
+    (rows, design): (&[u32], &Design),
     with: With<'_>,
 ) -> Result<Option<Learned>> {
-    let picked: Vec<&LoggedRow> = rows.iter().map(|&row| &log.rows[row as usize]).collect();
+    let picked: Vec<Drawn> = rows.iter().map(|&row| log.rows[row as usize].drawn).collect();
     let Some(first) = picked.first() else { return Ok(None) };
     if picked.iter().all(|row| row.taken == first.taken) {
         return Ok(None);
     }
     let (models, outcomes) = load::outcomes_of(&log.models, &picked, with.catalog)?;
-    fit(stream, (rows, Origin::TrafficLog), (&models, &outcomes), with).map(Some)
+    fit(stream, (rows, design, Origin::TrafficLog), (&models, &outcomes), with).map(Some)
 }
 
 fn from_table(
     stream: &Stream,
     table: &Table,
-    rows: &[u32],
+    (rows, design): (&[u32], &Design),
     with: With<'_>,
 ) -> Result<Option<Learned>> {
     let n_models = stream.models.len();
@@ -131,28 +135,22 @@ fn from_table(
             .collect()
     });
     let outcomes = Outcomes::full(n_models, quality, costs, tokens)?;
-    fit(stream, (rows, Origin::OutcomeTable), (&stream.models, &outcomes), with).map(Some)
+    fit(stream, (rows, design, Origin::OutcomeTable), (&stream.models, &outcomes), with).map(Some)
 }
 
 fn fit(
     stream: &Stream,
-    (rows, origin): (&[u32], Origin),
+    (rows, design, origin): (&[u32], &Design, Origin),
     (models, outcomes): (&[String], &Outcomes),
     with: With<'_>,
 ) -> Result<Learned> {
     let With { setting, catalog, what_if, selection } = with;
     let of_stream = || rows.iter().map(|&row| row as usize);
-    let design = stream.pieces.select(rows);
     let groups: Vec<u64> = of_stream().map(|row| stream.group(row)).collect();
     let input_tokens: Vec<Option<u32>> = of_stream().map(|row| stream.input_tokens(row)).collect();
     let all: Vec<u32> = (0..u32::try_from(rows.len())?).collect();
-    let set = TrainingSet {
-        design: &design,
-        outcomes,
-        groups: &groups,
-        input_tokens: &input_tokens,
-        rows: &all,
-    };
+    let set =
+        TrainingSet { design, outcomes, groups: &groups, input_tokens: &input_tokens, rows: &all };
     let config = setting.learning.config()?;
     let known = selection.filter(|selection| selection.models == models);
     let (trained, how) = if let Some(selection) = known {

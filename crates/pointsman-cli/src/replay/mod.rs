@@ -1,7 +1,7 @@
 //! A log or a table, walked through in time order: what was learned before a window decides it, and
 //! its rows say what that was worth.
 //!
-//! Every request is read into features once; a window is a range of rows. The policy of a window is
+//! Every request is read into features once, which are set aside in a file; a window is a range of rows. The policy of a window is
 //! learned from rows before it alone, by the same steps as `train` takes or with what held-out rows
 //! decided at an earlier fit, so that every value is one that could have been had (progressive
 //! validation; Blum, Kalai & Langford, COLT 1999).
@@ -10,11 +10,12 @@
 //! they were answered.
 
 mod arrivals;
+mod aside;
 pub(crate) mod contents;
 mod decide;
 mod learn;
+mod logged;
 mod mind;
-mod pieces;
 mod policies;
 mod prices;
 mod running;

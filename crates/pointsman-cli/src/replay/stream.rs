@@ -2,7 +2,8 @@
 
 use super::{
     arrivals,
-    pieces::{Pieces, PiecesBuilder},
+    aside::{Aside, AsideBuilder},
+    logged::Logged,
     prices,
 };
 use crate::{
@@ -19,17 +20,13 @@ use pointsman_core::{
     units::Tokens,
 };
 use pointsman_data::{
-    Asked, LogOptions, LoggedRow, Prompt, ReadOptions, TrafficLog, decisions_ahead, keyed_draw,
-    read_log,
+    Asked, LogOptions, Prompt, ReadOptions, TrafficLog, decisions_ahead, keyed_draw, read_log,
 };
-use std::{
-    mem,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Requests in time order; every column has a row for each.
 pub(crate) struct Stream {
-    pub(super) pieces: Pieces,
+    pub(super) features: Aside,
     pub(super) asks: Vec<Ask>,
     /// Ascending; `None` where not every row has one.
     pub(crate) times: Option<Vec<u64>>,
@@ -53,7 +50,7 @@ pub(super) struct Ask {
 /// What came of the requests.
 pub(crate) enum Known {
     /// Of each, the outcome of the model that was drawn.
-    Log(Box<TrafficLog>),
+    Log(Box<Logged>),
     /// Of each, every model's outcome.
     Table(Box<Table>),
 }
@@ -89,7 +86,7 @@ impl Ask {
 
 impl Stream {
     pub(crate) fn n_rows(&self) -> usize {
-        self.pieces.n_rows()
+        self.features.n_rows()
     }
 
     /// The day of a row; `None` where not every row says when it came.
@@ -99,14 +96,14 @@ impl Stream {
 
     pub(crate) fn id(&self, row: usize) -> &str {
         match &self.known {
-            Known::Log(log) => &log.rows[row].id,
+            Known::Log(log) => log.id(row),
             Known::Table(table) => &table.prompts[row].id,
         }
     }
 
     pub(crate) fn task(&self, row: usize) -> Option<&str> {
         match &self.known {
-            Known::Log(log) => log.rows[row].task.as_deref(),
+            Known::Log(log) => log.task(row),
             Known::Table(table) => table.prompts[row].task.as_deref(),
         }
     }
@@ -120,7 +117,7 @@ impl Stream {
 
     pub(crate) fn input_tokens(&self, row: usize) -> Option<u32> {
         match &self.known {
-            Known::Log(log) => log.rows[row].input_tokens,
+            Known::Log(log) => log.rows[row].drawn.input_tokens,
             Known::Table(table) => table.input_tokens[row],
         }
     }
@@ -134,7 +131,7 @@ pub(crate) fn of_log(
     screen: &Screen,
 ) -> Result<Stream> {
     let bar = screen.progress_about("reading requests", decisions_ahead(paths));
-    let (mut builder, mut asks) = (PiecesBuilder::new(schema), Vec::new());
+    let (mut builder, mut asks) = (AsideBuilder::new(schema)?, Vec::new());
     let options = LogOptions { features: Some(schema), ..options.clone() };
     let log = read_log(paths, &options, &mut |_, asked| {
         match asked {
@@ -159,17 +156,15 @@ pub(crate) fn of_log(
         notes.push(format!("{n} a changed price and no logged tokens: no cost"));
     }
     notes.extend(prices::fill(&mut log, catalog));
-    let mut stream = Stream {
-        pieces: builder.finish(),
-        asks,
-        times: None,
-        models: log.models.clone(),
-        digest: log.digest.clone(),
-        known: Known::Log(Box::new(log)),
-        notes,
-    };
-    stream.sort_log()?;
-    Ok(stream)
+    let mut features = builder.finish()?;
+    let InTime { times, order } = in_time(&log, &mut notes)?;
+    let (models, digest) = (log.models.clone(), log.digest.clone());
+    let known = Known::Log(Box::new(Logged::of(log, order.as_deref())));
+    if let Some(order) = order {
+        asks = order.iter().map(|&row| asks[row as usize]).collect();
+        features = features.sorted(&order)?;
+    }
+    Ok(Stream { features, asks, times, models, known, digest, notes })
 }
 
 fn notes_of(log: &TrafficLog) -> Vec<String> {
@@ -186,39 +181,36 @@ fn notes_of(log: &TrafficLog) -> Vec<String> {
     notes
 }
 
-impl Stream {
-    /// Puts the rows of a log in the order of their times, equal times as they stood.
-    fn sort_log(&mut self) -> Result<()> {
-        let Known::Log(log) = &mut self.known else { return Ok(()) };
-        let n_without = log.rows.iter().filter(|row| row.ts_ms == 0).count();
-        if 0 < n_without {
-            self.notes.push(format!(
-                "{} of {} decisions do not say when they were made; all are taken in the order of \
-                 the files",
-                wording::length(n_without),
-                wording::length(log.rows.len())
-            ));
-            return Ok(());
-        }
-        let n_late = n_out_of_order(log.rows.iter().map(|row| row.ts_ms));
-        if 0 < n_late {
-            let n = wording::counted_length(n_late, "decision was", "decisions were");
-            self.notes.push(format!("{n} out of the order of time; sorted"));
-            let mut order: Vec<u32> = (0..u32::try_from(log.rows.len())?).collect();
-            order.sort_by_key(|&row| log.rows[row as usize].ts_ms);
-            let n_models = log.models.len();
-            let rows: Vec<LoggedRow> =
-                order.iter().map(|&row| log.rows[row as usize].clone()).collect();
-            let chances = |&row: &u32| &log.probabilities[row as usize * n_models..][..n_models];
-            let probabilities: Vec<f32> = order.iter().flat_map(chances).copied().collect();
-            (log.rows, log.probabilities) = (rows, probabilities);
-            let empty = PiecesBuilder::new(self.pieces.schema()).finish();
-            self.pieces = mem::replace(&mut self.pieces, empty).sorted(&order);
-            self.asks = order.iter().map(|&row| self.asks[row as usize]).collect();
-        }
-        self.times = Some(log.rows.iter().map(|row: &LoggedRow| row.ts_ms).collect());
-        Ok(())
+/// The order of a log's rows in time.
+struct InTime {
+    /// When the rows were made, in that order; `None` where some do not say so.
+    times: Option<Vec<u64>>,
+    /// Their places in that order, where it is another; equal times stay as they stand.
+    order: Option<Vec<u32>>,
+}
+
+fn in_time(log: &TrafficLog, notes: &mut Vec<String>) -> Result<InTime> {
+    let n_without = log.rows.iter().filter(|row| row.ts_ms == 0).count();
+    if 0 < n_without {
+        notes.push(format!(
+            "{} of {} decisions do not say when they were made; all are taken in the order of the \
+             files",
+            wording::length(n_without),
+            wording::length(log.rows.len())
+        ));
+        return Ok(InTime { times: None, order: None });
     }
+    let mut times: Vec<u64> = log.rows.iter().map(|row| row.ts_ms).collect();
+    let n_late = n_out_of_order(times.iter().copied());
+    if n_late == 0 {
+        return Ok(InTime { times: Some(times), order: None });
+    }
+    let n = wording::counted_length(n_late, "decision was", "decisions were");
+    notes.push(format!("{n} out of the order of time; sorted"));
+    let mut order: Vec<u32> = (0..u32::try_from(times.len())?).collect();
+    order.sort_by_key(|&row| times[row as usize]);
+    times.sort_unstable();
+    Ok(InTime { times: Some(times), order: Some(order) })
 }
 
 /// How many times are before one that came earlier in the order.
@@ -265,7 +257,7 @@ pub(crate) fn of_table(
         input_tokens: gathered(&input_tokens, &places, 1),
     };
     Ok(Stream {
-        pieces: Pieces::of(&design, &places),
+        features: Aside::of(&design, &places)?,
         asks: vec![nothing; places.len()],
         times,
         models: matrix.models,

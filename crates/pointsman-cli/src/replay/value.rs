@@ -8,11 +8,11 @@ use super::{
     Question,
     contents::{Estimate, GateRow, Regret, Values},
     decide::Choice,
+    logged::Logged,
     stream::{Known, Stream, Table},
 };
 use anyhow::{Context, Result, bail};
 use pointsman_core::units::len_as_float;
-use pointsman_data::TrafficLog;
 use pointsman_eval::{
     bounds::{Evidence, Predicted, Rival, ValueRange},
     choice::default_interval,
@@ -62,7 +62,9 @@ impl Ledger {
     /// Where a row cost more than is stated that one can.
     pub(super) fn new(stream: &Stream, question: &Question) -> Result<Self> {
         let seen = match &stream.known {
-            Known::Log(log) => log.rows.iter().filter_map(|row| row.cost_usd).fold(0.0, f64::max),
+            Known::Log(log) => {
+                log.rows.iter().filter_map(|row| row.drawn.cost_usd).fold(0.0, f64::max)
+            }
             Known::Table(table) => {
                 let costs = table.cost_usd.iter().flatten().copied();
                 costs.filter(|cost| cost.is_finite()).fold(0.0, f64::max)
@@ -107,8 +109,8 @@ impl Ledger {
         }
     }
 
-    fn push_logged(&mut self, log: &TrafficLog, row: usize, choices: &[&Choice]) {
-        let logged = &log.rows[row];
+    fn push_logged(&mut self, log: &Logged, row: usize, choices: &[&Choice]) {
+        let logged = &log.rows[row].drawn;
         let n_models = log.models.len();
         let chances = &log.probabilities[row * n_models..][..n_models];
         self.quality.push(logged.quality);

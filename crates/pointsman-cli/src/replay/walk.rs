@@ -9,7 +9,7 @@ use super::{
     policies::Policies,
     prices::DayPrices,
     running::Running,
-    setting::{Retrain, Setting},
+    setting::Setting,
     stream::{Known, Stream},
     value::{self, Ledger},
     windows::{Memory, Span, Windows, cut, utc},
@@ -54,7 +54,6 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
         walk.turn_to_day(range.start)?;
         if 0 < number {
             bar.inc(walk.learn(number, range.start)?);
-            walk.let_go(range.start);
             walk.decide(number, &range, &there)?;
         }
         bar.inc(range.len() as u64);
@@ -64,8 +63,10 @@ pub(crate) fn replay(stream: Stream, question: &Question, screen: &Screen) -> Re
     bar.finish_and_clear();
     let n_fits = walk.minds.iter().map(|mind| mind.n_fits).sum();
     let n_selections = walk.minds.iter().map(|mind| mind.n_selections).sum();
-    screen.aside(&words::fits(n_fits, n_selections, walk.seconds()))?;
-    walk.finish()
+    let took = (walk.seconds(), walk.stream.features.most_held());
+    let replayed = walk.finish()?;
+    screen.aside(&words::fits(n_fits, n_selections, took))?;
+    Ok(replayed)
 }
 
 /// Refuses what cannot be asked of this stream.
@@ -150,18 +151,6 @@ impl<'q> Walk<'q> {
         Ok(())
     }
 
-    /// Lets go the features of rows that are neither decided from row `now` on nor learned from.
-    fn let_go(&mut self, now: usize) {
-        let starts = self.minds.iter().zip(&self.question.settings).map(|(mind, setting)| {
-            match (setting.retrain, &mind.loaded) {
-                (Retrain::Never, Some(_)) => now,
-                (Retrain::Never | Retrain::Every(_), _) => self.memory(setting, now).start,
-            }
-        });
-        let start = starts.min().unwrap_or(now);
-        self.stream.pieces.let_go_before(start);
-    }
-
     /// Learns anew where that is due; returns what it took, in rows decided.
     fn learn(&mut self, number: usize, now: usize) -> Result<u64> {
         let question = self.question;
@@ -180,7 +169,7 @@ impl<'q> Walk<'q> {
                 selection: mind.to_take_over(rows.len(), question.select_every),
             };
             let before = processor_seconds();
-            let found = learned(&self.stream, rows.clone(), with)
+            let found = learned(&mut self.stream, rows.clone(), with)
                 .with_context(|| format!("before window {}", number + 1))?;
             if let (Some(before), Some(after)) = (before, processor_seconds()) {
                 self.processor_seconds += after - before;
@@ -217,8 +206,10 @@ impl<'q> Walk<'q> {
                 self.n_passed_over += 1;
                 continue;
             }
-            let n_decided =
-                deciders.iter_mut().map(|it| usize::from(it.decide(stream, row))).sum::<usize>();
+            let features = stream.features.features(row)?;
+            let ask = stream.asks[row];
+            let decides = |it: &mut Decider<'_>| usize::from(it.decide(ask, &features));
+            let n_decided = deciders.iter_mut().map(decides).sum::<usize>();
             if n_decided < deciders.len() {
                 self.n_unanswered += 1;
                 continue;
@@ -254,13 +245,7 @@ impl<'q> Walk<'q> {
     fn finish(self) -> Result<Replay> {
         let all = 0..self.ledger.n_rows();
         let total = value::values(&self.ledger, &self.stream, &all, self.question.level)?;
-        let Some(total) = total else {
-            bail!(
-                "no window of {} could be decided: before the last one there are too few rows, groups \
-                 of rows or models with outcomes to learn from; take shorter windows, or more data",
-                self.windows.ranges.len()
-            );
-        };
+        let Some(total) = total else { bail!(self.why_nothing()) };
         let notes = self.notes();
         let settings: Vec<SettingRow> = self
             .question
@@ -298,6 +283,31 @@ impl<'q> Walk<'q> {
             policies,
             total,
         })
+    }
+
+    /// Why too little was decided to say anything of it.
+    fn why_nothing(&self) -> String {
+        if 0 < self.n_unanswered {
+            return format!(
+                "{} could be decided, and for {} a policy had no eligible model; rule fewer out",
+                wording::counted_length(self.ledger.n_rows(), "request", "requests"),
+                wording::length(self.n_unanswered)
+            );
+        }
+        if 0 < self.n_passed_over {
+            return format!(
+                "{} could be decided, and {} not in the traffic that is asked about; give --traffic \
+                 other weights",
+                wording::counted_length(self.ledger.n_rows(), "request", "requests"),
+                wording::counted_length(self.n_passed_over, "is", "are")
+            );
+        }
+        format!(
+            "no window of {} could be decided: before the last one there are too few rows, groups of \
+             rows or models with outcomes to learn from; take shorter windows, more --most-rows, a longer \
+             --memory, or more data",
+            self.windows.ranges.len()
+        )
     }
 
     /// What was left out, put in order or assumed.

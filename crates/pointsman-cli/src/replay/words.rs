@@ -103,14 +103,22 @@ pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRo
     format!("{}.", parts.join(", "))
 }
 
-/// What fits took, for standard error.
-pub(super) fn fits(n_fits: usize, n_selections: usize, seconds: Option<f64>) -> String {
+/// What fits took, for standard error: processor time, and of how many requests features were in memory.
+pub(super) fn fits(
+    n_fits: usize,
+    n_selections: usize,
+    (seconds, most_held): (Option<f64>, usize),
+) -> String {
     let took = seconds.map_or_else(
         || "the system does not say how long they took".to_owned(),
         |seconds| format!("{seconds:.1} seconds of processor time"),
     );
     let n_fits = wording::counted_length(n_fits, "fit", "fits");
-    format!("{n_fits}, held-out rows asked how to learn before {n_selections} of them: {took}")
+    format!(
+        "{n_fits}, held-out rows asked how to learn before {n_selections} of them: {took}; features of \
+         no more than {} requests in memory at a time",
+        wording::length(most_held)
+    )
 }
 
 /// The running means after the last window, with intervals that are good for all windows at once.

@@ -33,7 +33,7 @@ pub(super) struct LogBuilder<'f> {
     seen: HashSet<u64>,
     rows: Vec<LoggedRow>,
     /// The probabilities above zero of all rows, and where each row's end.
-    cells: Vec<(u16, f64)>,
+    cells: Vec<(u16, f32)>,
     ends: Vec<usize>,
     dropped: BTreeMap<String, u64>,
     missing_metric: String,
@@ -233,7 +233,7 @@ impl<'f> LogBuilder<'f> {
         for (row, &end) in probabilities.chunks_mut(models.len()).zip(&self.ends) {
             for &(model, probability) in self.cells.get(start..end).unwrap_or_default() {
                 if let Some(slot) = row.get_mut(usize::from(place(model))) {
-                    *slot = single(probability);
+                    *slot = probability;
                 }
             }
             start = end;
@@ -297,7 +297,8 @@ impl<'f> LogBuilder<'f> {
     fn add(&mut self, row: LoggedRow, asked: Asked<'_, '_>) {
         self.hash(&row, asked);
         (self.on_request)(self.rows.len(), asked);
-        self.cells.extend(self.candidates.iter().filter(|(_, probability)| 0.0 < *probability));
+        let chances = self.candidates.iter().filter(|(_, probability)| 0.0 < *probability);
+        self.cells.extend(chances.map(|&(model, probability)| (model, single(probability))));
         self.ends.push(self.cells.len());
         self.rows.push(row);
     }

@@ -1,34 +1,21 @@
 //! Logs of NDJSON records and journals, read twice: once for the outcomes, once for the decisions.
 
-use std::{collections::HashMap, fs::File, io::BufReader, path::Path};
+use std::{fs::File, io::BufReader, path::Path};
 
 use pointsman_log::{
     journal::{self, Damage},
     ndjson,
-    record::{DecisionRecord, OutcomeRecord, Record, Status},
+    record::{DecisionRecord, Record},
 };
 
-use super::cell::{DecisionCell, Decisions, OutcomeCell};
+use super::{
+    cell::{DecisionCell, Decisions, OutcomeCell},
+    outcomes::Outcomes,
+};
 use crate::{
     error::DataError,
     files::{Format, Source},
 };
-
-/// What came of a decision, from one or more outcome records.
-#[derive(Debug, Clone)]
-pub(super) struct Joined {
-    served_model: Option<String>,
-    is_failed: bool,
-    quality: Option<f64>,
-    cost_usd: Option<f64>,
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    latency_ms: Option<f64>,
-    ts_ms: u64,
-}
-
-/// Outcomes by the id of their decision, ascending in time.
-pub(super) type Outcomes = HashMap<String, Vec<Joined>>;
 
 /// Reads the outcomes of all files. Where a decision has several, as when the grade comes after
 /// the answer, each field is taken from the latest that has it.
@@ -36,16 +23,11 @@ pub(super) fn index_outcomes<'a>(
     sources: impl Iterator<Item = &'a Source>,
     quality_metric: &str,
 ) -> Result<Outcomes, DataError> {
-    let mut outcomes = Outcomes::new();
+    let mut outcomes = Outcomes::default();
     for source in sources {
         each_record(source, &mut |_, record| {
             if let Record::Outcome(outcome) = record {
-                let joined = Joined::of(&outcome, quality_metric);
-                // Most have one; a vector that grows by itself would have room for four.
-                let one = || Vec::with_capacity(1);
-                let known = outcomes.entry(outcome.decision_id).or_insert_with(one);
-                let place = known.partition_point(|earlier| earlier.ts_ms <= joined.ts_ms);
-                known.insert(place, joined);
+                outcomes.add(&outcome, quality_metric);
             }
             Ok(())
         })?;
@@ -63,8 +45,8 @@ pub(super) fn read(
     let path = &source.path;
     let damage = each_record(source, &mut |number, record| match record {
         Record::Decision(decision) => {
-            let outcome = outcomes.get(&decision.id).and_then(|known| Joined::all(known));
-            let found = Found { path, number, decision: &decision, outcome: outcome.as_ref() };
+            let outcome = outcomes.of(&decision.id);
+            let found = Found { path, number, decision: &decision, outcome };
             push(builder, &mut slots, &found)
         }
         Record::Outcome(_) => Ok(()),
@@ -77,7 +59,7 @@ struct Found<'a> {
     path: &'a Path,
     number: u64,
     decision: &'a DecisionRecord,
-    outcome: Option<&'a Joined>,
+    outcome: Option<OutcomeCell<'a>>,
 }
 
 fn push(
@@ -118,7 +100,7 @@ fn push(
         answer: decision.answer.as_ref(),
         input_tokens: kept.input_tokens.map(pointsman_core::units::as_float),
         features: kept.features.as_ref(),
-        outcome: found.outcome.map(Joined::cell),
+        outcome: found.outcome,
     };
     builder.push(&cell, &request)
 }
@@ -143,50 +125,4 @@ fn each_record(
         on_record(number, record.map_err(|error| failed(error.to_string()))?)?;
     }
     Ok(Damage::default())
-}
-
-impl Joined {
-    fn of(outcome: &OutcomeRecord, quality_metric: &str) -> Self {
-        Self {
-            served_model: outcome.served_model.clone(),
-            is_failed: outcome.status == Status::Failed,
-            quality: outcome.metric(quality_metric),
-            cost_usd: outcome.cost_usd.as_ref().map(|cost| cost.value),
-            input_tokens: outcome.usage.input,
-            output_tokens: outcome.usage.output,
-            latency_ms: outcome.latency_ms,
-            ts_ms: outcome.ts_ms,
-        }
-    }
-
-    /// Several in one; they ascend in time.
-    fn all(known: &[Self]) -> Option<Self> {
-        known.iter().cloned().reduce(Self::completed_by)
-    }
-
-    fn completed_by(self, late: Self) -> Self {
-        let early = self;
-        Self {
-            served_model: late.served_model.or(early.served_model),
-            is_failed: late.is_failed || early.is_failed,
-            quality: late.quality.or(early.quality),
-            cost_usd: late.cost_usd.or(early.cost_usd),
-            input_tokens: late.input_tokens.or(early.input_tokens),
-            output_tokens: late.output_tokens.or(early.output_tokens),
-            latency_ms: late.latency_ms.or(early.latency_ms),
-            ts_ms: late.ts_ms,
-        }
-    }
-
-    fn cell(&self) -> OutcomeCell<'_> {
-        OutcomeCell {
-            served_model: self.served_model.as_deref(),
-            is_failed: self.is_failed,
-            quality: self.quality,
-            cost_usd: self.cost_usd,
-            input_tokens: self.input_tokens.map(pointsman_core::units::as_float),
-            output_tokens: self.output_tokens.map(pointsman_core::units::as_float),
-            latency_ms: self.latency_ms,
-        }
-    }
 }

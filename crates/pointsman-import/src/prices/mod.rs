@@ -137,6 +137,9 @@ pub enum PriceListError {
     /// Not JSON.
     #[error("it is not JSON: {message}; download the list again")]
     NotJson { message: String },
+    /// Parquet, which nobody publishes prices in.
+    #[error("it is Parquet, and price lists are JSON; take the list as its source has it")]
+    Parquet,
     /// JSON of another shape.
     #[error(
         "it is no price list of OpenRouter (`data` with `pricing`), models.dev (providers with `models`) or LiteLLM (entries with `litellm_provider`); name its format with --from if it is one"
@@ -156,6 +159,9 @@ pub fn offers(
     text: &[u8],
     format: Option<PriceFormat>,
 ) -> Result<(PriceFormat, Vec<Offer>), PriceListError> {
+    if text.starts_with(b"PAR1") {
+        return Err(PriceListError::Parquet);
+    }
     let list: Value = serde_json::from_slice(text)
         .map_err(|source| PriceListError::NotJson { message: source.to_string() })?;
     let format = match format {

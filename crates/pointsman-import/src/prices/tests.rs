@@ -248,6 +248,7 @@ fn check_refusal(text: &str, format: Option<PriceFormat>, expected: &str) {
 #[test]
 fn what_is_no_list_gets_a_sentence() {
     check_refusal("", None, "it is not JSON: EOF");
+    check_refusal("PAR1\u{15}\u{4}", None, "it is Parquet, and price lists are JSON");
     check_refusal("{\"data\": [", None, "download the list again");
     check_refusal("[]", None, "it is no price list of OpenRouter");
     check_refusal("{}", None, "it is no price list of OpenRouter");

@@ -42,7 +42,7 @@ impl Origin {
         let mut next = || folders.next().flatten();
         match (next(), next(), next()) {
             (Some(model), Some(split), Some(dataset)) => Ok(Self { dataset, split, model }),
-            _ => Err(ResultsError::NoOrigin { path: path.display().to_string() }),
+            _ => Err(ResultsError::NoOrigin),
         }
     }
 }

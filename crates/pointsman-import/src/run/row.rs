@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     call::Found,
     error::ImportError,
-    formats::{ColumnMap, Format, keys_of, mapped},
+    formats::{ColumnMap, Format, keys_of, mapped, recognise},
     item::{Dropped, Item, Reason},
     manifest::InputState,
     place::name_by_place,
@@ -21,10 +21,13 @@ pub(super) enum Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// What a manifest calls the reader of columns that a map names.
+    pub(super) const COLUMNS: &'static str = "columns";
+
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Format(format) => format.name,
-            Self::Columns(_) => "columns",
+            Self::Columns(_) => Self::COLUMNS,
         }
     }
 
@@ -75,13 +78,8 @@ impl Row<'_> {
         *sink.manifest.survey.formats.entry(self.reader.name().to_owned()).or_default() += 1;
         tally.n_rows += 1;
         found.clear();
-        let read = match self.next {
-            Next::Row | Next::Open => self.reader.read(self.bytes, found),
-            Next::TooLong => Err(Dropped::new(Reason("longer than the limit of a row"), "")),
-            Next::CutOff | Next::End => Err(Dropped::new(Reason("the file ends within it"), "")),
-        };
         let mut left = Left::default();
-        if let Err(dropped) = read {
+        if let Err(dropped) = self.read(found) {
             tally.add(&dropped, self.bytes);
             sink.manifest.survey.n_pieces += 1;
             sink.manifest.survey.drop_row(&dropped, &place());
@@ -132,6 +130,43 @@ impl Row<'_> {
     }
 }
 
+impl Row<'_> {
+    /// What the row gives; where that is nothing at all, and by its keys it is of another format, why.
+    fn read(&self, found: &mut Vec<Found>) -> Result<(), Dropped> {
+        match self.next {
+            Next::Row | Next::Open => {}
+            Next::TooLong => {
+                return Err(Dropped::new(Reason("longer than the limit of a row"), ""));
+            }
+            Next::CutOff | Next::End => {
+                return Err(Dropped::new(Reason("the file ends within it"), ""));
+            }
+        }
+        self.reader.read(self.bytes, found).map_err(|dropped| self.told_apart(dropped))?;
+        if let [Found::Dropped(dropped)] = found.as_mut_slice() {
+            *dropped = self.told_apart(dropped.clone());
+        }
+        Ok(())
+    }
+
+    /// Why a row gave nothing: what it lacks, or that it is of one other format, which has it elsewhere.
+    fn told_apart(&self, dropped: Dropped) -> Dropped {
+        let lacks = [Reason::NOT_THE_FORMAT, Reason::NO_ID, Reason::NO_MODEL, Reason::NO_TIME];
+        let Reader::Format(own) = self.reader else { return dropped };
+        if !lacks.contains(&dropped.reason) {
+            return dropped;
+        }
+        match recognise(self.bytes).as_slice() {
+            [(other, marks)] if other.name != own.name => {
+                let keys: Vec<String> = marks.iter().map(|mark| format!("`{mark}`")).collect();
+                let detail = format!("{} are of {}", keys.join(", "), other.title);
+                Dropped::new(Reason::OTHER_FORMAT, detail)
+            }
+            _ => dropped,
+        }
+    }
+}
+
 /// Whether this is a call or a score of its own, and not a record or a link that the row is read into.
 const fn is_piece(one: &Found) -> bool {
     match one {
@@ -144,6 +179,7 @@ impl Tally {
     fn add(&mut self, dropped: &Dropped, row: &[u8]) {
         let foreign = [
             Reason::NOT_THE_FORMAT,
+            Reason::OTHER_FORMAT,
             Reason::NO_ID,
             Reason::NO_MODEL,
             Reason::NO_TIME,

@@ -5,6 +5,7 @@ use std::{cell::Cell, io, path::Path, rc::Rc};
 use super::{Options, files::damaged, row::Reader};
 use crate::{
     error::ImportError,
+    formats::ColumnMap,
     manifest::InputState,
     open::{is_parquet, open},
     rows::{Next, Rows},
@@ -57,6 +58,9 @@ impl Source {
         }
         let input = open(path)?;
         let rows = Rows::new(input.bytes, limit).map_err(|error| damaged(path, 0, &error))?;
+        if let (Reader::Columns(map), Some(header)) = (reader, rows.header()) {
+            check_header(path, map, header)?;
+        }
         Ok(Self { form: Form::Bytes { rows, n_read: input.n_read }, n_passed: 0 })
     }
 
@@ -105,4 +109,20 @@ impl Source {
             }
         }
     }
+}
+
+/// Refuses a header that lacks a column of the map, or has two of its name.
+fn check_header(path: &Path, map: &ColumnMap, header: &[String]) -> Result<(), ImportError> {
+    for column in map.names() {
+        let path = path.to_path_buf();
+        match header.iter().filter(|name| **name == column).count() {
+            0 => {
+                let found = header.join(", ");
+                return Err(ImportError::NoColumn { path, column, found });
+            }
+            1 => {}
+            _ => return Err(ImportError::TwoColumns { path, column }),
+        }
+    }
+    Ok(())
 }

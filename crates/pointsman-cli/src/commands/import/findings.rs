@@ -151,6 +151,11 @@ fn known(survey: &Survey) -> Section {
         let n = wording::counted(survey.n_unjoined, one, many);
         notes.push(format!("{n} without a call in the log"));
     }
+    if 0 < survey.n_prompts_beside {
+        let n = wording::counted(survey.n_with_text_from_beside, "decision has", "decisions have");
+        let all = wording::counted(survey.n_prompts_beside, "prompt", "prompts");
+        notes.push(format!("{n} a prompt of --messages, which has {all}"));
+    }
     if 0 < survey.n_left_out_messages {
         let n = wording::counted(survey.n_left_out_messages, "message", "messages");
         notes.push(format!("{n} of --messages had no id, no text or no room"));
@@ -241,6 +246,13 @@ fn times(survey: &Survey) -> Section {
     let mut notes = Vec::new();
     if let (Some(first), Some(last)) = (survey.first_ms, survey.last_ms) {
         notes.push(format!("from {} to {} UTC", time::minute(first), time::minute(last)));
+    }
+    if 0 < survey.n_without_time {
+        notes.push(wording::counted(
+            survey.n_without_time,
+            "decision does not say when it was made; `replay` takes the order of the files",
+            "decisions do not say when they were made; `replay` takes the order of the files",
+        ));
     }
     for gap in survey.gaps(GAP_HOURS, N_GAPS) {
         let from = time::minute(gap.from_ms);

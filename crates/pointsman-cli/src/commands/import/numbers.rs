@@ -36,13 +36,15 @@ pub(super) fn as_json(imported: &Imported, findings: &Findings) -> Value {
         "n_rows": survey.n_rows, "n_kept": survey.n_kept, "n_pieces": survey.n_pieces,
         "n_kept_pieces": survey.n_kept_pieces, "n_dropped": survey.n_dropped(),
         "dropped": dropped, "n_duplicates": survey.n_duplicates, "formats": survey.formats,
-        "known": survey.known, "n_with_text": survey.n_with_text, "n_failed": survey.n_failed,
+        "known": survey.known, "n_with_text": survey.n_with_text,
+        "n_prompts_beside": survey.n_prompts_beside,
+        "n_with_text_from_beside": survey.n_with_text_from_beside, "n_failed": survey.n_failed,
         "n_served_otherwise": survey.n_served_otherwise, "n_cached": survey.n_cached,
         "models": survey.models, "providers": survey.providers, "scores": survey.scores,
         "cost_sources": survey.cost_sources, "propensities": survey.propensities,
         "rules": survey.rules, "n_unjoined": survey.n_unjoined,
         "first_ms": survey.first_ms, "last_ms": survey.last_ms,
-        "n_backwards": survey.n_backwards, "gaps": gaps,
+        "n_backwards": survey.n_backwards, "n_without_time": survey.n_without_time, "gaps": gaps,
         "worth": findings.worth,
     })
 }

@@ -1,0 +1,157 @@
+//! What is known of the rows of a log while it is walked through: as little as every row has to keep.
+
+use crate::load::Drawn;
+use pointsman_data::{LoggedRow, TrafficLog};
+use pointsman_log::record::PropensityKind;
+use std::collections::BTreeMap;
+
+/// A log in the order of its walk.
+pub(crate) struct Logged {
+    pub(super) models: Vec<String>,
+    pub(super) rows: Vec<LoggedFacts>,
+    /// The logger's distribution; row-major, shape `(n_rows, n_models)`.
+    pub(super) probabilities: Vec<f32>,
+    /// All ids, one behind the other, and where each ends.
+    ids: String,
+    id_ends: Vec<usize>,
+    /// The names of tasks, by place.
+    tasks: Vec<String>,
+}
+
+/// What is known of one row, besides its id.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LoggedFacts {
+    pub(super) drawn: Drawn,
+    pub(super) group: u64,
+    pub(super) propensity_kind: PropensityKind,
+    /// A place among the tasks.
+    task: Option<u32>,
+}
+
+impl Logged {
+    /// The rows of a log in the given order, or as they stand.
+    pub(super) fn of(log: TrafficLog, order: Option<&[u32]>) -> Self {
+        let TrafficLog { models, rows, probabilities, .. } = log;
+        let n_models = models.len();
+        let mut logged = Self {
+            models,
+            rows: Vec::with_capacity(rows.len()),
+            probabilities: Vec::new(),
+            ids: String::new(),
+            id_ends: Vec::with_capacity(rows.len()),
+            tasks: Vec::new(),
+        };
+        let mut known = BTreeMap::new();
+        let Some(order) = order else {
+            for row in rows {
+                logged.push(&row, &mut known);
+            }
+            logged.probabilities = probabilities;
+            return logged;
+        };
+        for &row in order {
+            logged.push(&rows[row as usize], &mut known);
+        }
+        let chances = |&row: &u32| &probabilities[row as usize * n_models..][..n_models];
+        logged.probabilities = order.iter().flat_map(chances).copied().collect();
+        logged
+    }
+
+    /// Adds a row; `known` says where each task that came before stands.
+    fn push(&mut self, row: &LoggedRow, known: &mut BTreeMap<String, u32>) {
+        let task = row.task.as_ref().map(|name| {
+            known.get(name).copied().unwrap_or_else(|| {
+                // A log has fewer than 2³² rows, and no more tasks than rows.
+                let place = u32::try_from(self.tasks.len()).unwrap_or(u32::MAX);
+                self.tasks.push(name.clone());
+                known.insert(name.clone(), place);
+                place
+            })
+        });
+        self.ids.push_str(&row.id);
+        self.id_ends.push(self.ids.len());
+        let (group, propensity_kind) = (row.group, row.propensity_kind);
+        self.rows.push(LoggedFacts { drawn: Drawn::from(row), group, propensity_kind, task });
+    }
+
+    pub(super) fn id(&self, row: usize) -> &str {
+        let start = row.checked_sub(1).map_or(0, |before| self.id_ends[before]);
+        &self.ids[start..self.id_ends[row]]
+    }
+
+    pub(super) fn task(&self, row: usize) -> Option<&str> {
+        self.rows[row].task.map(|place| self.tasks[place as usize].as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pointsman_data::ModelsInUse;
+
+    fn row(id: &str, task: Option<&str>, taken: u16) -> LoggedRow {
+        LoggedRow {
+            id: id.to_owned(),
+            ts_ms: 7,
+            group: 9,
+            task: task.map(str::to_owned),
+            tenant: Some("acme".to_owned()),
+            tags: Vec::new(),
+            taken,
+            propensity: 0.25,
+            propensity_kind: PropensityKind::Estimated,
+            was_served: true,
+            n_answers: 1,
+            quality: 0.5,
+            cost_usd: Some(0.002),
+            input_tokens: Some(3),
+            output_tokens: None,
+            latency_ms: None,
+        }
+    }
+
+    fn log() -> TrafficLog {
+        TrafficLog {
+            models: vec!["large".to_owned(), "small".to_owned()],
+            rows: vec![
+                row("first", Some("sql"), 0),
+                row("", None, 1),
+                row("third", Some("mail"), 1),
+                row("ünder", Some("sql"), 0),
+            ],
+            probabilities: vec![0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4, 0.6],
+            dropped: BTreeMap::new(),
+            n_decisions_read: 4,
+            n_without_outcome: 0,
+            n_damaged_lines: 0,
+            n_missing_segments: 0,
+            in_use: ModelsInUse::default(),
+            n_thinned: 0,
+            digest: String::new(),
+        }
+    }
+
+    #[test]
+    fn rows_are_what_they_were_in_any_order() {
+        for order in [None, Some([3, 1, 0, 2])] {
+            let whole = log();
+            let logged = Logged::of(whole.clone(), order.as_ref().map(<[u32; 4]>::as_slice));
+            for at in 0..4 {
+                let from = order.map_or(at, |order| order[at] as usize);
+                let (found, expected) = (&logged.rows[at], &whole.rows[from]);
+                assert_eq!(logged.id(at), expected.id, "{at}");
+                assert_eq!(logged.task(at), expected.task.as_deref(), "{at}");
+                assert_eq!(found.drawn, Drawn::from(expected), "{at}");
+                assert_eq!((found.group, found.propensity_kind), (9, PropensityKind::Estimated));
+                let chances = &logged.probabilities[2 * at..][..2];
+                assert_eq!(chances, &whole.probabilities[2 * from..][..2], "{at}");
+            }
+            assert_eq!(logged.tasks.len(), 2, "a name of a task is kept once");
+        }
+    }
+
+    #[test]
+    fn a_row_takes_few_bytes() {
+        assert!(size_of::<LoggedFacts>() <= 80, "{}", size_of::<LoggedFacts>());
+    }
+}
