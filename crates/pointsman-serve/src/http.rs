@@ -9,8 +9,8 @@ use crate::{
     settings::Durability,
 };
 use axum::{
-    Router,
-    body::{Body, Bytes},
+    BoxError, Router,
+    body::{Body, Bytes, HttpBody},
     extract::State,
     http::{HeaderValue, Method, Request, StatusCode, Uri, header},
     response::{IntoResponse, Response},
@@ -33,11 +33,14 @@ pub use admin::{OPENAPI_ADMIN, Reload, admin};
 /// The description of every path, as `OpenAPI` 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
+/// The paths of a call that is to be decided.
+const ROUTE: [&str; 2] = ["/route", "/v1/route"];
+
 /// The paths of callers.
 pub fn callers(service: Arc<Service>) -> Router {
     Router::new()
-        .route("/route", post(route))
-        .route("/v1/route", post(route))
+        .route(ROUTE[0], post(route))
+        .route(ROUTE[1], post(route))
         .route("/route/batch", post(route_batch))
         .route("/escalate", post(escalate))
         .route("/v1/escalate", post(escalate))
@@ -106,7 +109,11 @@ fn admit(service: &Service) -> Result<InFlight<'_>, Problem> {
 }
 
 /// Reads a body, as long and for as long as the limits allow.
-async fn read(service: &Service, body: Body) -> Result<Bytes, Problem> {
+async fn read<B>(service: &Service, body: B) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     let limits = &service.settings.limits;
     let limited = Limited::new(body, limits.body_bytes).collect();
     let wait = Duration::from_millis(limits.body_ms);
@@ -126,10 +133,14 @@ async fn read(service: &Service, body: Body) -> Result<Bytes, Problem> {
 }
 
 /// Who calls, and what they sent.
-async fn accept(
+async fn accept<B>(
     service: &Service,
-    request: Request<Body>,
-) -> Result<(Option<&Caller>, Bytes), Problem> {
+    request: Request<B>,
+) -> Result<(Option<&Caller>, Bytes), Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     let authorization = request.headers().get(header::AUTHORIZATION);
     let caller = service.keys.check(Plane::Callers, authorization.map(HeaderValue::as_bytes))?;
     Ok((caller, read_declared(service, request).await?))
@@ -143,7 +154,11 @@ async fn accept_from_operator(service: &Service, request: Request<Body>) -> Resu
 }
 
 /// Reads a body, unless it declares itself too long.
-async fn read_declared(service: &Service, request: Request<Body>) -> Result<Bytes, Problem> {
+async fn read_declared<B>(service: &Service, request: Request<B>) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let most = service.settings.limits.body_bytes;
@@ -175,23 +190,41 @@ async fn let_others_decide(service: &Service) {
 }
 
 async fn route(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
-    let answered = async {
-        let _in_flight = admit(&service)?;
-        let (caller, bytes) = accept(&service, request).await?;
-        if let Some(caller) = caller {
-            caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
-        }
-        let answer = service.guarded(|| service.route(&bytes, caller))?;
-        if answer.ticket.is_some() {
-            let_others_decide(&service).await;
-        }
-        let Told { json, position } =
-            service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
-        settle(&service, (service.settings.journal.decisions, position)).await?;
-        Ok(json)
-    };
-    let answered = answered.await;
-    reply(&service, answered)
+    answer_route(&service, request).await
+}
+
+/// Whether a call is one for [`answer_route`].
+pub(crate) fn is_route<B>(request: &Request<B>) -> bool {
+    request.method() == Method::POST && ROUTE.contains(&request.uri().path())
+}
+
+/// Answers a call of `/route`, as the paths of callers do.
+pub(crate) async fn answer_route<B>(service: &Arc<Service>, request: Request<B>) -> Response
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let answered = decided(service, request).await;
+    reply(service, answered)
+}
+
+async fn decided<B>(service: &Arc<Service>, request: Request<B>) -> Result<Vec<u8>, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let _in_flight = admit(service)?;
+    let (caller, bytes) = accept(service, request).await?;
+    if let Some(caller) = caller {
+        caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
+    }
+    let answer = service.guarded(|| service.route(&bytes, caller))?;
+    if answer.ticket.is_some() {
+        let_others_decide(service).await;
+    }
+    let Told { json, position } = service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
+    settle(service, (service.settings.journal.decisions, position)).await?;
+    Ok(json)
 }
 
 async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
