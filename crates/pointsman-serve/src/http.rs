@@ -19,7 +19,10 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pointsman_core::units::len_as_float;
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::Duration,
 };
 
@@ -115,11 +118,18 @@ where
     B::Error: Into<BoxError>,
 {
     let limits = &service.settings.limits;
-    let limited = Limited::new(body, limits.body_bytes).collect();
-    let wait = Duration::from_millis(limits.body_ms);
-    let Ok(read) = tokio::time::timeout(wait, limited).await else {
-        let message = format!("the body did not arrive within {} ms", limits.body_ms);
-        return Err(Problem::new(Code::BodyTimeout, message));
+    let mut limited = pin!(Limited::new(body, limits.body_bytes).collect());
+    // Most bodies come with their headers; only for others there has to be a timer.
+    let read = match poll_fn(|context| Poll::Ready(limited.as_mut().poll(context))).await {
+        Poll::Ready(read) => read,
+        Poll::Pending => {
+            let wait = Duration::from_millis(limits.body_ms);
+            let Ok(read) = tokio::time::timeout(wait, limited).await else {
+                let message = format!("the body did not arrive within {} ms", limits.body_ms);
+                return Err(Problem::new(Code::BodyTimeout, message));
+            };
+            read
+        }
     };
     match read {
         Ok(read) => Ok(read.to_bytes()),
