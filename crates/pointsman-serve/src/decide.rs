@@ -108,7 +108,7 @@ impl Service {
         let started_ns = (self.effects.elapsed_ns)();
         let body = ChatBody::from_json(bytes)?;
         if keep == Keep::Record {
-            self.metrics.unknown_fields(body.n_unknown_keys());
+            self.note_unknown_keys(&body);
         }
         let force = self.force.load();
         let (objective, aim) = force.loaded.objective(body.asks.aim.as_ref())?;

@@ -12,12 +12,14 @@ use crate::{
     prompts::HashKey,
     sessions::Sessions,
     settings::{Durability, Settings, SettingsError},
+    strangers::Strangers,
     tally::Tally,
     traces::Exporter,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use pointsman_core::{circumstances::LiveEndpoints, explorer::Explorer};
 use pointsman_log::{
+    body::ChatBody,
     ids::Ids,
     journal::{self, Disk, Journal, OpenError, Position, Recovery, Storage},
 };
@@ -47,6 +49,7 @@ pub struct Service {
     pub(crate) budget: Budget,
     pub(crate) metrics: Metrics,
     pub(crate) tally: Tally,
+    pub(crate) strangers: Strangers,
     /// Whether the journal took no record the last time.
     pub(crate) is_degraded: AtomicBool,
     /// Whether the log of the service was told so last.
@@ -136,6 +139,7 @@ impl Service {
             keys: Keys::new(checked.keys, checked.admin_key),
             force: ArcSwap::from_pointee(InForce::new(Arc::new(loaded), &metrics)),
             tally: Tally::new(shadows.len()),
+            strangers: Strangers::default(),
             shadows: shadows.into_iter().map(Arc::new).collect(),
             previous: Mutex::new(None),
             last_load_error: Mutex::new(None),
@@ -211,7 +215,8 @@ impl Service {
     }
 
     /// What has to be done now and then: segments ended and removed, endpoints tried again. To be
-    /// called every second or so. What could not be done, each in a sentence.
+    /// called every second or so. What could not be done, and what operators should know, each in a
+    /// sentence.
     pub fn upkeep(&self) -> Vec<String> {
         let now_ms = self.now_ms();
         let force = self.force.load();
@@ -219,7 +224,14 @@ impl Service {
         let mut problems =
             self.journal.as_ref().map_or_else(Vec::new, |journal| journal.upkeep(now_ms).problems);
         problems.extend(self.change_of_the_journal());
+        problems.extend(self.strangers.tell());
         problems
+    }
+
+    /// Notes the keys of a call that are passed over without being known.
+    pub(crate) fn note_unknown_keys(&self, body: &ChatBody<'_>) {
+        self.metrics.unknown_fields(body.n_unknown_keys());
+        self.strangers.note(body.unknown_keys());
     }
 
     /// Once for each time, that the journal began to take no records or takes them again.

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::{
     BodyError,
-    keys::{Keyed, Rule, Watched},
+    keys::{Keyed, PassedOver, Rule, Watched},
     text::Text,
     wire::{ContentFile, read},
 };
@@ -187,8 +187,8 @@ impl<'a> AnswerBody<'a> {
     /// for a key that is nearly one of ours, for a body without a decision or an answer, and for a cost that is no amount.
     pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
         let Watched { fields: file, strangers }: Watched<'a, AnswerFile<'a>> = read(bytes)?;
-        // Those that are passed over are counted with the call's.
-        strangers.passed_over("")?;
+        // Those that are passed over are counted and named with the call's.
+        strangers.add_to(&mut PassedOver::default(), "")?;
         let Some(Text(decision_id)) = file.decision_id.filter(|id| !id.0.is_empty()) else {
             return Err(BodyError::NoDecision);
         };

@@ -41,6 +41,9 @@ impl Made<'_, '_> {
         if 0 < decision.n_bytes_cut {
             json::field(&mut out, "n_bytes_cut", &decision.n_bytes_cut);
         }
+        if !self.body.unknown_keys().is_empty() {
+            json::field(&mut out, "unknown_keys", self.body.unknown_keys());
+        }
         if let Some(explanation) = explanation {
             write_explanation(&mut out, explanation);
         }
