@@ -146,13 +146,14 @@ where
 async fn accept<B>(
     service: &Service,
     request: Request<B>,
-) -> Result<(Option<&Caller>, Bytes), Problem>
+) -> Result<(Option<Arc<Caller>>, Bytes), Problem>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
     let authorization = request.headers().get(header::AUTHORIZATION);
-    let caller = service.keys.check(Plane::Callers, authorization.map(HeaderValue::as_bytes))?;
+    let authorization = authorization.map(HeaderValue::as_bytes);
+    let caller = service.keys.load().check(Plane::Callers, authorization)?;
     Ok((caller, read_declared(service, request).await?))
 }
 
@@ -225,6 +226,7 @@ where
 {
     let _in_flight = admit(service)?;
     let (caller, bytes) = accept(service, request).await?;
+    let caller = caller.as_deref();
     if let Some(caller) = caller {
         caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
     }
@@ -241,6 +243,7 @@ async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>
     let answered = async {
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
+        let caller = caller.as_deref();
         let Told { json, position } = service.guarded(|| service.route_batch(&bytes, caller))?;
         settle(&service, (service.settings.journal.decisions, position)).await?;
         Ok(json)
@@ -253,6 +256,7 @@ async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -
     let answered = async {
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
+        let caller = caller.as_deref();
         if let Some(caller) = caller {
             caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
         }
@@ -273,6 +277,7 @@ async fn outcome(State(service): State<Arc<Service>>, request: Request<Body>) ->
     let answered = async {
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
+        let caller = caller.as_deref();
         let taken = service.guarded(|| service.take_outcomes(&bytes, caller))?;
         settle(&service, (service.settings.journal.outcomes, taken.position)).await?;
         Ok(taken.json)

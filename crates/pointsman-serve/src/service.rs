@@ -4,7 +4,7 @@
 use crate::{
     budget::Budget,
     effects::Effects,
-    keys::Keys,
+    keys::{Keys, Plane},
     live::Signals,
     loaded::Loaded,
     metrics::{Metrics, up},
@@ -36,7 +36,7 @@ use std::{
 pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) explorer: Explorer,
-    pub(crate) keys: Keys,
+    pub(crate) keys: ArcSwap<Keys>,
     pub(crate) effects: Effects,
     pub(crate) force: ArcSwap<InForce>,
     pub(crate) shadows: Vec<Arc<Loaded>>,
@@ -136,7 +136,7 @@ impl Service {
         }
         Ok(Self {
             explorer: checked.explorer,
-            keys: Keys::new(checked.keys, checked.admin_key),
+            keys: ArcSwap::from_pointee(Keys::new(checked.keys, checked.admin_key)),
             force: ArcSwap::from_pointee(InForce::new(Arc::new(loaded), &metrics)),
             tally: Tally::new(shadows.len()),
             strangers: Strangers::default(),
@@ -173,6 +173,31 @@ impl Service {
         *previous = Some(Arc::clone(&old.loaded));
         *self.last_load_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
         up(&self.metrics.n_reloads);
+    }
+
+    /// Puts the keys of other settings in force, with their limits; who keeps a name keeps what is
+    /// left to it. Nothing else of the settings is looked at.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for settings that cannot be, and for those that would open a listener to
+    /// everybody that was not.
+    pub fn renew_keys(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let checked = settings.check()?;
+        let before = self.keys.load();
+        for (plane, key, is_guarded) in [
+            (Plane::Callers, "keys", !checked.keys.is_empty()),
+            (Plane::Operators, "admin_key_sha256", checked.admin_key.is_some()),
+        ] {
+            if before.is_guarded(plane) && !is_guarded {
+                let problem = "is gone, and without it everybody may call; restart to allow that";
+                return Err(SettingsError::Value {
+                    key: key.to_owned(),
+                    problem: problem.to_owned(),
+                });
+            }
+        }
+        self.keys.store(Arc::new(before.renewed(checked.keys, checked.admin_key)));
+        Ok(())
     }
 
     /// Remembers a policy that could not be put in force, for whoever asks.
