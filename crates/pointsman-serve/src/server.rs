@@ -157,20 +157,22 @@ pub async fn serve(
     let operators = listen(service.settings.admin_listen, "--admin-listen").await?;
     tell(Event::Listening { callers: callers.local_addr()?, operators: operators.local_addr()? });
     let (stop, stopped) = watch::channel(());
+    // Operators are answered to the end, so that whoever asks meanwhile hears that it stops.
+    let (end, ended) = watch::channel(());
     let limits = &service.settings.limits;
     let header_wait = Duration::from_millis(limits.header_ms);
     let drain_wait = Duration::from_millis(limits.drain_ms);
     let (n_callers, n_operators) = (limits.connections, 64);
     let open = Arc::new(Semaphore::new(n_callers));
     let open_operators = Arc::new(Semaphore::new(n_operators));
+    let front_behind = Front { stopped: ended, header_wait };
     let front = Front { stopped, header_wait };
     let to_callers = http::callers(Arc::clone(&service));
     let to_callers = Paths::new(to_callers, Some(Arc::clone(&service)));
     let to_operators = http::admin(Arc::clone(&service), Arc::clone(&reload));
     let to_operators = Paths::new(to_operators, None);
-    let accepting = tokio::spawn(accept(callers, to_callers, Arc::clone(&open), front.clone()));
-    let operating =
-        tokio::spawn(accept(operators, to_operators, Arc::clone(&open_operators), front));
+    let accepting = tokio::spawn(accept(callers, to_callers, Arc::clone(&open), front));
+    let operating = tokio::spawn(accept(operators, to_operators, open_operators, front_behind));
     let ticking = tokio::spawn(tick(Arc::clone(&service), Arc::clone(&tell)));
     let Signals { stop: mut stop_signal, reload: reload_signal } = signals;
     let reloading =
@@ -194,6 +196,7 @@ pub async fn serve(
     for task in [operating, ticking, reloading] {
         task.abort();
     }
+    drop(end);
     tell(Event::Stopped { n_cut });
     Ok(())
 }
