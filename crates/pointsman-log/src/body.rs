@@ -205,6 +205,12 @@ impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
         let mut file = body.fields;
         let needs = file.needs();
         let n_tools = file.n_tools();
+        check_tokens(&[
+            ("max_tokens", file.max_tokens),
+            ("max_completion_tokens", file.max_completion_tokens),
+            ("max_output_tokens", file.max_output_tokens),
+            ("input_tokens", file.input_tokens),
+        ])?;
         let max_tokens = [file.max_tokens, file.max_completion_tokens, file.max_output_tokens];
         let input_tokens = file.input_tokens.map(Tokens::new);
         let asks = Asks::of(&mut file)?;
@@ -220,6 +226,15 @@ impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
             passed_over,
             asks,
         })
+    }
+}
+
+/// Whether counts of tokens are some that other programs can read: signed numbers of 64 bits.
+fn check_tokens(counts: &[(&'static str, Option<u64>)]) -> Result<(), BodyError> {
+    let is_over = |count: u64| i64::try_from(count).is_err();
+    match counts.iter().find(|(_, count)| count.is_some_and(is_over)) {
+        Some(&(key, _)) => Err(BodyError::TooLong { key, problem: "is 2^63 tokens or more" }),
+        None => Ok(()),
     }
 }
 

@@ -15,7 +15,7 @@ use pointsman_core::{
 use serde::Deserialize;
 
 use super::{
-    BodyError,
+    BodyError, check_tokens,
     keys::{Keyed, PassedOver, Rule, Watched},
     text::Text,
     wire::{ContentFile, read},
@@ -194,6 +194,7 @@ impl<'a> AnswerBody<'a> {
         };
         let cost = file.cost_usd.map(Usd::from_dollars).transpose();
         let UsageFile { input, output } = file.usage.unwrap_or_default();
+        check_tokens(&[("usage", input), ("usage", output)])?;
         let choice = file.choices.and_then(|choices| choices.into_iter().next());
         let said = match (file.answer, choice) {
             (Some(Text(text)), _) => Said { text, ..Said::default() },

@@ -277,6 +277,8 @@ fn what_cannot_be_asked_is_refused() {
             r#""provider":{"preferred_max_latency":0}"#,
             "`provider.preferred_max_latency`: 0 is not in (0, inf)",
         ),
+        (r#""max_tokens":9223372036854775808"#, "`max_tokens` is 2^63 tokens or more"),
+        (r#""input_tokens":18446744073709551615"#, "`input_tokens` is 2^63 tokens or more"),
         (&long, "`session_id` is over 256 characters"),
         (&many, "`metadata` has over 16 entries"),
         (&tag, "`metadata` has a name over 64 characters or a value over 512"),
