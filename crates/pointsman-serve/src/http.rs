@@ -36,6 +36,9 @@ pub use admin::{OPENAPI_ADMIN, Reload, admin};
 /// The description of every path, as `OpenAPI` 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
+/// The longest path with its query, in bytes.
+const MOST_URI_BYTES: usize = 8 << 10;
+
 /// The paths of a call that is to be decided.
 const ROUTE: [&str; 2] = ["/route", "/v1/route"];
 
@@ -57,6 +60,15 @@ pub fn callers(service: Arc<Service>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(service)
+}
+
+/// The refusal of a path that is too long to be one; `None` for others.
+pub(crate) fn too_long(service: &Service, uri: &Uri) -> Option<Response> {
+    let n_bytes = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    (MOST_URI_BYTES < n_bytes).then(|| {
+        let message = format!("the path has {n_bytes} bytes; send at most {MOST_URI_BYTES}");
+        refused(service, Problem::new(Code::UriTooLong, message))
+    })
 }
 
 async fn unknown_path(State(service): State<Arc<Service>>, uri: Uri) -> Response {

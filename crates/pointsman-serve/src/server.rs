@@ -5,6 +5,7 @@
 
 use crate::{
     http::{self, Reload},
+    keys::Plane,
     service::Service,
 };
 use axum::{Router, http::Request, response::Response};
@@ -168,9 +169,9 @@ pub async fn serve(
     let front_behind = Front { stopped: ended, header_wait };
     let front = Front { stopped, header_wait };
     let to_callers = http::callers(Arc::clone(&service));
-    let to_callers = Paths::new(to_callers, Some(Arc::clone(&service)));
+    let to_callers = Paths::new(&service, Plane::Callers, to_callers);
     let to_operators = http::admin(Arc::clone(&service), Arc::clone(&reload));
-    let to_operators = Paths::new(to_operators, None);
+    let to_operators = Paths::new(&service, Plane::Operators, to_operators);
     let accepting = tokio::spawn(accept(callers, to_callers, Arc::clone(&open), front));
     let operating = tokio::spawn(accept(operators, to_operators, open_operators, front_behind));
     let ticking = tokio::spawn(tick(Arc::clone(&service), Arc::clone(&tell)));
@@ -211,23 +212,30 @@ struct Front {
 /// Who answers the calls of one listener.
 #[derive(Clone)]
 struct Paths {
+    service: Arc<Service>,
+    plane: Plane,
     router: TowerToHyperService<Router>,
-    /// Whose `/route` is answered without the router, if it is at all: nearly every call is one, and
-    /// what a router does for any path costs more than the reading of its body.
-    straight: Option<Arc<Service>>,
 }
 
 impl Paths {
-    fn new(router: Router, straight: Option<Arc<Service>>) -> Self {
-        Self { router: TowerToHyperService::new(router), straight }
+    fn new(service: &Arc<Service>, plane: Plane, router: Router) -> Self {
+        Self { service: Arc::clone(service), plane, router: TowerToHyperService::new(router) }
     }
 }
 
 async fn answer(paths: Arc<Paths>, request: Request<Incoming>) -> Result<Response, Infallible> {
-    match &paths.straight {
-        Some(service) if http::is_route(&request) => Ok(http::answer_route(service, request).await),
+    let service = &paths.service;
+    if let Some(refused) = http::too_long(service, request.uri()) {
+        return Ok(refused);
+    }
+    match paths.plane {
+        // Nearly every call is one, and what a router does for any path costs more than the reading of
+        // its body.
+        Plane::Callers if http::is_route(&request) => {
+            Ok(http::answer_route(service, request).await)
+        }
         // In a box, so that a call that goes straight has no room to keep for it.
-        Some(_) | None => Box::pin(paths.router.call(request)).await,
+        Plane::Callers | Plane::Operators => Box::pin(paths.router.call(request)).await,
     }
 }
 

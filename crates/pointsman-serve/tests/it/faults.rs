@@ -151,6 +151,11 @@ fn broken_protocol_is_a_bad_request() {
         let reply = listening.exchange(&bytes);
         assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{name}: {reply}");
     }
+    for path in ["/route?", "/"] {
+        let long = format!("POST {path}{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(9000));
+        let reply = listening.exchange(long.as_bytes());
+        assert!(reply.starts_with("HTTP/1.1 414") && reply.contains("\"uri_too_long\""), "{reply}");
+    }
     let slow_body = b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
     let reply = listening.exchange(slow_body);
     assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
