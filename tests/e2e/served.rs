@@ -70,8 +70,17 @@ impl Connection {
 
     /// Sends a body; the status and the body that come back.
     pub(crate) fn post(&mut self, path: &str, body: &str) -> io::Result<(u16, String)> {
+        self.post_with("", (path, body))
+    }
+
+    /// Sends a body with further headers, whole lines; the status and the body that come back.
+    pub(crate) fn post_with(
+        &mut self,
+        headers: &str,
+        (path, body): (&str, &str),
+    ) -> io::Result<(u16, String)> {
         let call = format!(
-            "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n{body}",
+            "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n{headers}\r\n{body}",
             body.len()
         );
         self.0.get_mut().write_all(call.as_bytes())?;
