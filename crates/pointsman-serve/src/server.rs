@@ -265,6 +265,9 @@ async fn connection(stream: TcpStream, paths: Arc<Paths>, front: Front) {
         .header_read_timeout(header_wait)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES)
+        // A caller may end its side once it has asked; nor is there a second buffer for each call, to
+        // see whether it has.
+        .half_close(true)
         .serve_connection(
             TokioIo::new(stream),
             service_fn(move |request| answer(Arc::clone(&paths), request)),

@@ -10,7 +10,7 @@ use pointsman_serve::{
 };
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -132,6 +132,20 @@ fn calls_are_answered_over_loopback() {
     let reloaded = listening.events.recv().unwrap();
     assert_eq!(reloaded, Event::Reloaded { digest: artifact(2).digest().to_owned() });
     assert_eq!(listening.stop(), [Event::Draining, Event::Stopped { n_cut: 0 }]);
+}
+
+#[test]
+fn a_caller_that_ends_its_side_is_answered() {
+    let listening = Listening::new("");
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(listening.callers).unwrap();
+        stream.write_all(&post(GOOD, "")).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    }
+    listening.stop();
 }
 
 #[test]
