@@ -8,6 +8,8 @@ use crate::{
 };
 use serde_json::Value;
 use std::fs;
+#[cfg(unix)]
+use std::process::Command;
 
 const SERVE: &str =
     "--policy policy.safetensors --catalog catalog.toml --config pointsman.toml --journal journal";
@@ -78,6 +80,29 @@ fn what_is_no_policy_leaves_the_old_one_serving() {
     assert_eq!(digest_in_force(&served), digest);
 }
 
+#[cfg(unix)]
+fn n_reloads(served: &Served) -> u64 {
+    let mut operator = Connection::open(served.operators).unwrap();
+    let (status, metrics) = operator.call("GET /metrics", ("", "")).unwrap();
+    assert_eq!(status, 200, "{metrics}");
+    let name = "pointsman_reloads_total ";
+    metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().parse().unwrap()
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_and_a_changed_file_reload_too() {
+    let bench = bench("watch_s = 1\n");
+    let served = Served::start(&bench.path(""), SERVE);
+    assert_eq!(n_reloads(&served), 0);
+    let told = Command::new("kill").args(["-HUP", &served.id().to_string()]).status().unwrap();
+    assert!(told.success());
+    while n_reloads(&served) < 1 {}
+    bench.write("catalog.toml", format!("{}\n", *CATALOG).as_bytes());
+    while n_reloads(&served) < 2 {}
+    assert!(!digest_in_force(&served).is_empty());
+}
+
 #[test]
 fn a_key_that_is_gone_from_the_settings_is_refused_once_they_are_read_again() {
     let bench = bench(&settings(&[FIRST, SECOND]));
@@ -86,7 +111,7 @@ fn a_key_that_is_gone_from_the_settings_is_refused_once_they_are_read_again() {
         [FIRST, SECOND].map(|(key, _)| {
             let headers = format!("authorization: Bearer {key}\r\n");
             let mut caller = Connection::open(served.callers).unwrap();
-            caller.post_with(&headers, ("/route", r#"{"prompt":"Hello"}"#)).unwrap().0
+            caller.call("POST /route", (&headers, r#"{"prompt":"Hello"}"#)).unwrap().0
         })
     };
     assert_eq!(statuses(), [200, 200]);
