@@ -132,7 +132,8 @@ where
     let limits = &service.settings.limits;
     let mut limited = pin!(Limited::new(body, limits.body_bytes).collect());
     // Most bodies come with their headers; only for others there has to be a timer.
-    let read = match poll_fn(|context| Poll::Ready(limited.as_mut().poll(context))).await {
+    let at_once = poll_fn(|context| Poll::Ready(limited.as_mut().poll(context))).await;
+    let read = match at_once {
         Poll::Ready(read) => read,
         Poll::Pending => {
             let wait = Duration::from_millis(limits.body_ms);
