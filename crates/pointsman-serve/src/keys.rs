@@ -269,6 +269,24 @@ mod tests {
     }
 
     #[test]
+    fn a_budget_is_overdrawn_by_no_more_than_is_in_flight() {
+        let keys = keys(None, Some(Usd::from_nanos(1000)));
+        let caller = &keys.callers[0];
+        let call_until_refused = || {
+            while caller.admit(1.0, 0, 0).is_ok() {
+                caller.spend(Usd::from_nanos(3), 0);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..100 {
+                scope.spawn(call_until_refused);
+            }
+        });
+        let spent = caller.left.lock().unwrap().spent.nanos();
+        assert!((1000..1000 + 3 * 100).contains(&spent), "{spent}");
+    }
+
+    #[test]
     fn who_keeps_their_name_keeps_what_they_spent() {
         let before = keys(Some(1.0), Some(Usd::from_nanos(100)));
         let caller = Arc::clone(&before.callers[0]);
