@@ -228,7 +228,7 @@ fn a_panic_is_its_calls_alone() {
     let broken = Arc::clone(&is_broken);
     let random = move || {
         assert!(!broken.load(Ordering::Relaxed), "dice of glass");
-        4
+        4_u64
     };
     let listening = Listening::with("", Box::new(random));
     let call = || listening.exchange(&post(GOOD, "connection: close\r\n"));
