@@ -24,6 +24,7 @@ mod own_logs;
 mod points;
 mod published;
 mod real_data;
+mod reloads;
 mod replay;
 mod replay_changes;
 mod rewards;

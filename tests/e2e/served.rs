@@ -46,6 +46,12 @@ impl Served {
         Self { child, callers, operators }
     }
 
+    /// The number of its process.
+    #[cfg(unix)]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends the service as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -70,8 +76,18 @@ impl Connection {
 
     /// Sends a body; the status and the body that come back.
     pub(crate) fn post(&mut self, path: &str, body: &str) -> io::Result<(u16, String)> {
+        self.call(&format!("POST {path}"), ("", body))
+    }
+
+    /// Asks for a path and sends a body, with further headers as whole lines; the status and the body
+    /// that come back.
+    pub(crate) fn call(
+        &mut self,
+        what: &str,
+        (headers, body): (&str, &str),
+    ) -> io::Result<(u16, String)> {
         let call = format!(
-            "POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n{body}",
+            "{what} HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n{headers}\r\n{body}",
             body.len()
         );
         self.0.get_mut().write_all(call.as_bytes())?;

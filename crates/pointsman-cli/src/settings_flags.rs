@@ -6,7 +6,7 @@ use pointsman_serve::settings::Settings;
 use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 /// Flags that say how a service is set up.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SettingsFlags {
     /// Settings (TOML); `docs/http.md` lists them.
     #[arg(long, value_name = "FILE")]

@@ -3,8 +3,8 @@
 //! Besides the chat form it takes `{"prompt": "…"}` and the Responses form's `{"input": …}`, the
 //! fields by which OpenRouter's callers narrow the choice, and those of our own: `objective`,
 //! `candidates`, `deny`, `max_cost_usd`, `max_latency_ms`, `input_tokens`, `explore`, `explain`. Keys
-//! that are not known here are for the provider: they are passed over and counted, but for those that
-//! are nearly keys of our own, which are refused. Texts are borrowed from the body wherever it holds
+//! that are not known here are for the provider: they are passed over, counted and named, but for those
+//! that are nearly keys of our own, which are refused. Texts are borrowed from the body wherever it holds
 //! them as they are. Its weakness: OpenRouter's caps on prices per request and per image, and its
 //! wish for models whose answers may be trained on, are passed over, since catalogs do not know them.
 //!
@@ -31,7 +31,7 @@ mod wishes;
 pub use answer::AnswerBody;
 
 use crate::record::RoleRecord;
-use keys::Watched;
+use keys::{PassedOver, Watched};
 use limits::Limits;
 use text::Text;
 use wire::{BodyFile, InputFile, MessageFile};
@@ -46,7 +46,7 @@ pub struct ChatBody<'a> {
     max_tokens: Option<Tokens>,
     input_tokens: Option<Tokens>,
     limits: Limits<'a>,
-    n_unknown_keys: u32,
+    passed_over: PassedOver,
     /// What the caller asks of the router itself.
     pub asks: Asks<'a>,
 }
@@ -182,7 +182,13 @@ impl<'a> ChatBody<'a> {
 
     /// How many keys were passed over that neither we nor a vendor that we know of would read.
     pub fn n_unknown_keys(&self) -> u32 {
-        self.n_unknown_keys
+        self.passed_over.n
+    }
+
+    /// What the first few of them are called, such as `provider.colour`; each is one line, and cut
+    /// where it is long.
+    pub fn unknown_keys(&self) -> &[String] {
+        &self.passed_over.names
     }
 
     /// Whether a tool has just answered, so that the model that called it should go on.
@@ -195,10 +201,16 @@ impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
     type Error = BodyError;
 
     fn try_from(body: Watched<'a, BodyFile<'a>>) -> Result<Self, BodyError> {
-        let n_unknown_keys = body.n_passed_over()?;
+        let passed_over = body.passed_over()?;
         let mut file = body.fields;
         let needs = file.needs();
         let n_tools = file.n_tools();
+        check_tokens(&[
+            ("max_tokens", file.max_tokens),
+            ("max_completion_tokens", file.max_completion_tokens),
+            ("max_output_tokens", file.max_output_tokens),
+            ("input_tokens", file.input_tokens),
+        ])?;
         let max_tokens = [file.max_tokens, file.max_completion_tokens, file.max_output_tokens];
         let input_tokens = file.input_tokens.map(Tokens::new);
         let asks = Asks::of(&mut file)?;
@@ -211,9 +223,18 @@ impl<'a> TryFrom<Watched<'a, BodyFile<'a>>> for ChatBody<'a> {
             max_tokens: max_tokens.into_iter().flatten().min().map(Tokens::new),
             input_tokens,
             limits,
-            n_unknown_keys,
+            passed_over,
             asks,
         })
+    }
+}
+
+/// Whether counts of tokens are some that other programs can read: signed numbers of 64 bits.
+fn check_tokens(counts: &[(&'static str, Option<u64>)]) -> Result<(), BodyError> {
+    let is_over = |count: u64| i64::try_from(count).is_err();
+    match counts.iter().find(|(_, count)| count.is_some_and(is_over)) {
+        Some(&(key, _)) => Err(BodyError::TooLong { key, problem: "is 2^63 tokens or more" }),
+        None => Ok(()),
     }
 }
 

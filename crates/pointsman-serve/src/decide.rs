@@ -108,7 +108,7 @@ impl Service {
         let started_ns = (self.effects.elapsed_ns)();
         let body = ChatBody::from_json(bytes)?;
         if keep == Keep::Record {
-            self.metrics.unknown_fields(body.n_unknown_keys());
+            self.note_unknown_keys(&body);
         }
         let force = self.force.load();
         let (objective, aim) = force.loaded.objective(body.asks.aim.as_ref())?;
@@ -384,14 +384,13 @@ impl Made<'_, '_> {
             all.extend(others.map(|endpoint| (drawn, Some(endpoint))));
         }
         desk.order.clear();
-        desk.order.extend(
-            (0..candidates.len())
-                .filter(|&index| index != drawn && candidates[index].excluded_by.is_none()),
-        );
-        desk.order.sort_unstable_by(|&a, &b| {
-            candidates[b].utility.total_cmp(&candidates[a].utility).then(a.cmp(&b))
-        });
-        all.extend(desk.order.iter().map(|&index| (index, candidates[index].endpoint)));
+        let others = candidates
+            .iter()
+            .enumerate()
+            .filter(|&(index, candidate)| index != drawn && candidate.excluded_by.is_none());
+        desk.order.extend(others.map(|(index, candidate)| (candidate.utility, index)));
+        desk.order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        all.extend(desk.order.iter().map(|&(_, index)| (index, candidates[index].endpoint)));
         all
     }
 }

@@ -17,7 +17,8 @@ pub(crate) struct Desk {
     pub(crate) candidates: Vec<u8>,
     pub(crate) shared: Vec<u8>,
     pub(crate) record: Vec<u8>,
-    pub(crate) order: Vec<usize>,
+    /// Models with their utilities, to be put in order.
+    pub(crate) order: Vec<(f64, usize)>,
     /// The endpoint of the model that was drawn.
     pub(crate) drawn_endpoint: Option<usize>,
 }

@@ -9,8 +9,8 @@ use crate::{
     settings::Durability,
 };
 use axum::{
-    Router,
-    body::{Body, Bytes},
+    BoxError, Router,
+    body::{Body, Bytes, HttpBody},
     extract::State,
     http::{HeaderValue, Method, Request, StatusCode, Uri, header},
     response::{IntoResponse, Response},
@@ -19,7 +19,10 @@ use axum::{
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use pointsman_core::units::len_as_float;
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::Duration,
 };
 
@@ -33,11 +36,17 @@ pub use admin::{OPENAPI_ADMIN, Reload, admin};
 /// The description of every path, as `OpenAPI` 3.1.
 pub const OPENAPI: &str = include_str!("openapi.json");
 
+/// The longest path with its query, in bytes.
+const MOST_URI_BYTES: usize = 8 << 10;
+
+/// The paths of a call that is to be decided.
+const ROUTE: [&str; 2] = ["/route", "/v1/route"];
+
 /// The paths of callers.
 pub fn callers(service: Arc<Service>) -> Router {
     Router::new()
-        .route("/route", post(route))
-        .route("/v1/route", post(route))
+        .route(ROUTE[0], post(route))
+        .route(ROUTE[1], post(route))
         .route("/route/batch", post(route_batch))
         .route("/escalate", post(escalate))
         .route("/v1/escalate", post(escalate))
@@ -51,6 +60,15 @@ pub fn callers(service: Arc<Service>) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .with_state(service)
+}
+
+/// The refusal of a path that is too long to be one; `None` for others.
+pub(crate) fn too_long(service: &Service, uri: &Uri) -> Option<Response> {
+    let n_bytes = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    (MOST_URI_BYTES < n_bytes).then(|| {
+        let message = format!("the path has {n_bytes} bytes; send at most {MOST_URI_BYTES}");
+        refused(service, Problem::new(Code::UriTooLong, message))
+    })
 }
 
 async fn unknown_path(State(service): State<Arc<Service>>, uri: Uri) -> Response {
@@ -106,13 +124,25 @@ fn admit(service: &Service) -> Result<InFlight<'_>, Problem> {
 }
 
 /// Reads a body, as long and for as long as the limits allow.
-async fn read(service: &Service, body: Body) -> Result<Bytes, Problem> {
+async fn read<B>(service: &Service, body: B) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     let limits = &service.settings.limits;
-    let limited = Limited::new(body, limits.body_bytes).collect();
-    let wait = Duration::from_millis(limits.body_ms);
-    let Ok(read) = tokio::time::timeout(wait, limited).await else {
-        let message = format!("the body did not arrive within {} ms", limits.body_ms);
-        return Err(Problem::new(Code::BodyTimeout, message));
+    let mut limited = pin!(Limited::new(body, limits.body_bytes).collect());
+    // Most bodies come with their headers; only for others there has to be a timer.
+    let at_once = poll_fn(|context| Poll::Ready(limited.as_mut().poll(context))).await;
+    let read = match at_once {
+        Poll::Ready(read) => read,
+        Poll::Pending => {
+            let wait = Duration::from_millis(limits.body_ms);
+            let Ok(read) = tokio::time::timeout(wait, limited).await else {
+                let message = format!("the body did not arrive within {} ms", limits.body_ms);
+                return Err(Problem::new(Code::BodyTimeout, message));
+            };
+            read
+        }
     };
     match read {
         Ok(read) => Ok(read.to_bytes()),
@@ -126,12 +156,17 @@ async fn read(service: &Service, body: Body) -> Result<Bytes, Problem> {
 }
 
 /// Who calls, and what they sent.
-async fn accept(
+async fn accept<B>(
     service: &Service,
-    request: Request<Body>,
-) -> Result<(Option<&Caller>, Bytes), Problem> {
+    request: Request<B>,
+) -> Result<(Option<Arc<Caller>>, Bytes), Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     let authorization = request.headers().get(header::AUTHORIZATION);
-    let caller = service.keys.check(Plane::Callers, authorization.map(HeaderValue::as_bytes))?;
+    let authorization = authorization.map(HeaderValue::as_bytes);
+    let caller = service.keys.load().check(Plane::Callers, authorization)?;
     Ok((caller, read_declared(service, request).await?))
 }
 
@@ -143,7 +178,11 @@ async fn accept_from_operator(service: &Service, request: Request<Body>) -> Resu
 }
 
 /// Reads a body, unless it declares itself too long.
-async fn read_declared(service: &Service, request: Request<Body>) -> Result<Bytes, Problem> {
+async fn read_declared<B>(service: &Service, request: Request<B>) -> Result<Bytes, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let most = service.settings.limits.body_bytes;
@@ -175,29 +214,49 @@ async fn let_others_decide(service: &Service) {
 }
 
 async fn route(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
-    let answered = async {
-        let _in_flight = admit(&service)?;
-        let (caller, bytes) = accept(&service, request).await?;
-        if let Some(caller) = caller {
-            caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
-        }
-        let answer = service.guarded(|| service.route(&bytes, caller))?;
-        if answer.ticket.is_some() {
-            let_others_decide(&service).await;
-        }
-        let Told { json, position } =
-            service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
-        settle(&service, (service.settings.journal.decisions, position)).await?;
-        Ok(json)
-    };
-    let answered = answered.await;
-    reply(&service, answered)
+    answer_route(&service, request).await
+}
+
+/// Whether a call is one for [`answer_route`].
+pub(crate) fn is_route<B>(request: &Request<B>) -> bool {
+    request.method() == Method::POST && ROUTE.contains(&request.uri().path())
+}
+
+/// Answers a call of `/route`, as the paths of callers do.
+pub(crate) async fn answer_route<B>(service: &Arc<Service>, request: Request<B>) -> Response
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let answered = decided(service, request).await;
+    reply(service, answered)
+}
+
+async fn decided<B>(service: &Arc<Service>, request: Request<B>) -> Result<Vec<u8>, Problem>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    let _in_flight = admit(service)?;
+    let (caller, bytes) = accept(service, request).await?;
+    let caller = caller.as_deref();
+    if let Some(caller) = caller {
+        caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
+    }
+    let answer = service.guarded(|| service.route(&bytes, caller))?;
+    if answer.ticket.is_some() {
+        let_others_decide(service).await;
+    }
+    let Told { json, position } = service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
+    settle(service, (service.settings.journal.decisions, position)).await?;
+    Ok(json)
 }
 
 async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
     let answered = async {
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
+        let caller = caller.as_deref();
         let Told { json, position } = service.guarded(|| service.route_batch(&bytes, caller))?;
         settle(&service, (service.settings.journal.decisions, position)).await?;
         Ok(json)
@@ -210,6 +269,7 @@ async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -
     let answered = async {
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
+        let caller = caller.as_deref();
         if let Some(caller) = caller {
             caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
         }
@@ -230,6 +290,7 @@ async fn outcome(State(service): State<Arc<Service>>, request: Request<Body>) ->
     let answered = async {
         let _in_flight = admit(&service)?;
         let (caller, bytes) = accept(&service, request).await?;
+        let caller = caller.as_deref();
         let taken = service.guarded(|| service.take_outcomes(&bytes, caller))?;
         settle(&service, (service.settings.journal.outcomes, taken.position)).await?;
         Ok(taken.json)

@@ -35,7 +35,12 @@ pub(crate) fn raw_key(out: &mut Vec<u8>, key: &str) {
 /// Appends an amount in dollars, exactly.
 pub(crate) fn dollars(out: &mut Vec<u8>, amount: Usd) {
     let (whole, rest) = (amount.nanos() / NANOS_PER_DOLLAR, amount.nanos() % NANOS_PER_DOLLAR);
-    count(out, whole);
+    if whole == 0 {
+        // As nearly every call costs.
+        out.push(b'0');
+    } else {
+        count(out, whole);
+    }
     if rest == 0 {
         return;
     }

@@ -12,7 +12,7 @@ use pointsman_core::units::Usd;
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 use subtle::{Choice, ConstantTimeEq};
 
@@ -55,7 +55,7 @@ impl Digest {
 /// Everybody who may call.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    callers: Vec<Caller>,
+    callers: Vec<Arc<Caller>>,
     admin: Option<Digest>,
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct Caller {
     left: Mutex<Left>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 struct Left {
     calls: f64,
     last_ns: u64,
@@ -83,9 +83,19 @@ pub(crate) enum Plane {
 
 impl Keys {
     pub(crate) fn new(keys: Vec<CheckedKey>, admin: Option<Digest>) -> Self {
-        let caller = |key: CheckedKey| {
-            let left = Left { calls: key.burst, last_ns: 0, day: 0, spent: Usd::ZERO };
-            Caller { left: Mutex::new(left), key }
+        Self { callers: keys.into_iter().map(|key| Arc::new(Caller::new(key))).collect(), admin }
+    }
+
+    /// Other keys, with what is left to those who keep their name.
+    pub(crate) fn renewed(&self, keys: Vec<CheckedKey>, admin: Option<Digest>) -> Self {
+        let caller = |key: CheckedKey| match self
+            .callers
+            .iter()
+            .find(|caller| caller.key.name == key.name)
+        {
+            Some(same) if same.key == key => Arc::clone(same),
+            Some(before) => Arc::new(before.with(key)),
+            None => Arc::new(Caller::new(key)),
         };
         Self { callers: keys.into_iter().map(caller).collect(), admin }
     }
@@ -104,7 +114,7 @@ impl Keys {
         &self,
         plane: Plane,
         authorization: Option<&[u8]>,
-    ) -> Result<Option<&Caller>, Problem> {
+    ) -> Result<Option<Arc<Caller>>, Problem> {
         if !self.is_guarded(plane) {
             return Ok(None);
         }
@@ -121,7 +131,7 @@ impl Keys {
         }
         let is_admin = self.admin.as_ref().is_some_and(|admin| bool::from(admin.is(&digest)));
         match (plane, found, is_admin) {
-            (Plane::Callers, Some(caller), _) => Ok(Some(caller)),
+            (Plane::Callers, Some(caller), _) => Ok(Some(Arc::clone(caller))),
             (Plane::Operators, _, true) => Ok(None),
             (Plane::Callers, None, true) => Err(Problem::new(
                 Code::WrongListener,
@@ -145,6 +155,18 @@ fn bearer(authorization: &[u8]) -> Option<&[u8]> {
 }
 
 impl Caller {
+    fn new(key: CheckedKey) -> Self {
+        let left = Left { calls: key.burst, last_ns: 0, day: 0, spent: Usd::ZERO };
+        Self { left: Mutex::new(left), key }
+    }
+
+    /// The same caller by another key, or with other limits.
+    fn with(&self, key: CheckedKey) -> Self {
+        let left = *self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = left.calls.min(key.burst);
+        Self { left: Mutex::new(Left { calls, ..left }), key }
+    }
+
     /// Counts some calls, and refuses them where they come too fast or the day's money is spent.
     pub(crate) fn admit(&self, n_calls: f64, elapsed_ns: u64, now_ms: u64) -> Result<(), Problem> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
@@ -244,6 +266,48 @@ mod tests {
         caller.spend(Usd::from_nanos(5), 0);
         assert_eq!(caller.admit(1.0, 0, 0).unwrap_err().code(), Code::BudgetSpent);
         assert!(caller.admit(1.0, 0, DAY_MS).is_ok());
+    }
+
+    #[test]
+    fn a_budget_is_overdrawn_by_no_more_than_is_in_flight() {
+        let keys = keys(None, Some(Usd::from_nanos(1000)));
+        let caller = &keys.callers[0];
+        let call_until_refused = || {
+            while caller.admit(1.0, 0, 0).is_ok() {
+                caller.spend(Usd::from_nanos(3), 0);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..100 {
+                scope.spawn(call_until_refused);
+            }
+        });
+        let spent = caller.left.lock().unwrap().spent.nanos();
+        assert!((1000..1000 + 3 * 100).contains(&spent), "{spent}");
+    }
+
+    #[test]
+    fn who_keeps_their_name_keeps_what_they_spent() {
+        let before = keys(Some(1.0), Some(Usd::from_nanos(100)));
+        let caller = Arc::clone(&before.callers[0]);
+        caller.spend(Usd::from_nanos(100), 0);
+        let named = |name: &str, secret: &[u8]| CheckedKey {
+            name: name.to_owned(),
+            digest: Digest::of(secret),
+            ..caller.key.clone()
+        };
+        let after =
+            before.renewed(vec![named("app", b"sk-app"), named("new", b"sk-new")], before.admin);
+        assert!(Arc::ptr_eq(&after.callers[0], &caller), "nothing of it changed");
+        assert!(after.callers[1].admit(1.0, 0, 0).is_ok());
+        let rotated = after.renewed(vec![named("app", b"sk-app-2")], None);
+        let found = |key: &str| rotated.check(Plane::Callers, Some(key.as_bytes()));
+        for gone in ["Bearer sk-app", "Bearer sk-new"] {
+            assert_eq!(found(gone).unwrap_err().code(), Code::UnknownKey, "{gone}");
+        }
+        let again = found("Bearer sk-app-2").unwrap().unwrap();
+        assert_eq!(again.admit(1.0, 0, 0).unwrap_err().code(), Code::BudgetSpent);
+        assert!(!rotated.is_guarded(Plane::Operators));
     }
 
     #[test]

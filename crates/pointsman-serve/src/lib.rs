@@ -18,6 +18,7 @@ mod live;
 mod metrics;
 mod prompts;
 mod sessions;
+mod strangers;
 mod tally;
 
 pub mod loaded;

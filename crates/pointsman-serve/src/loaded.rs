@@ -7,7 +7,7 @@ use crate::{
 };
 use pointsman_core::{
     artifact::{Artifact, ArtifactError},
-    catalog::{Catalog, CatalogError},
+    catalog::{Catalog, CatalogError, Endpoint},
     escalation::{EscalationPolicy, EscalationPolicyError, MOST_ANSWERS},
     objective::{Favour, Objective, Weights},
     policy::{Policy, PolicyError},
@@ -44,6 +44,31 @@ pub(crate) struct ModelJson {
     pub(crate) json: Vec<u8>,
     /// `"provider"`, in the order of the catalog's endpoints.
     pub(crate) providers: Vec<Vec<u8>>,
+    /// `"model":"name"`.
+    named: Vec<u8>,
+    /// `"model":"name","provider":"provider"`, in the order of the catalog's endpoints.
+    placed: Vec<Vec<u8>>,
+}
+
+impl ModelJson {
+    fn new(name: &str, endpoints: &[Endpoint]) -> Self {
+        let as_json = |text: &str| {
+            let mut out = Vec::new();
+            json::value(&mut out, text);
+            out
+        };
+        let json = as_json(name);
+        let providers: Vec<Vec<u8>> = endpoints.iter().map(|one| as_json(&one.provider)).collect();
+        let named = [&b"\"model\":"[..], &json].concat();
+        let placed = providers.iter().map(|one| [&named[..], b",\"provider\":", one].concat());
+        Self { name: name.to_owned(), placed: placed.collect(), json, providers, named }
+    }
+
+    /// The model with the provider of an endpoint, as members of an object; the model alone where
+    /// there is none.
+    pub(crate) fn members(&self, endpoint: Option<usize>) -> &[u8] {
+        endpoint.map_or(&self.named[..], |at| &self.placed[at])
+    }
 }
 
 /// A policy that cannot be put to work.
@@ -94,16 +119,7 @@ impl Loaded {
             .transpose()?;
         let model = |(index, name): (usize, &String)| {
             let endpoints = policy.listed(index).map_or(&[][..], |listed| &listed.endpoints[..]);
-            let as_json = |text: &str| {
-                let mut out = Vec::new();
-                json::value(&mut out, text);
-                out
-            };
-            ModelJson {
-                name: name.clone(),
-                json: as_json(name),
-                providers: endpoints.iter().map(|one| as_json(&one.provider)).collect(),
-            }
+            ModelJson::new(name, endpoints)
         };
         let models = names.iter().enumerate().map(model).collect();
         let mut policy_json = b"{\"name\":".to_vec();

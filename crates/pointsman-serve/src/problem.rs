@@ -37,6 +37,7 @@ pub enum Code {
     BodyTimeout,
     OutcomeConflict,
     BodyTooLarge,
+    UriTooLong,
     UnknownObjective,
     NoEligibleModel,
     NoReaders,
@@ -51,7 +52,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests of the documents.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::MissingKey,
@@ -63,6 +64,7 @@ impl Code {
         Self::BodyTimeout,
         Self::OutcomeConflict,
         Self::BodyTooLarge,
+        Self::UriTooLong,
         Self::UnknownObjective,
         Self::NoEligibleModel,
         Self::NoReaders,
@@ -89,6 +91,7 @@ impl Code {
             Self::BodyTimeout => "body_timeout",
             Self::OutcomeConflict => "outcome_conflict",
             Self::BodyTooLarge => "body_too_large",
+            Self::UriTooLong => "uri_too_long",
             Self::UnknownObjective => "unknown_objective",
             Self::NoEligibleModel => "no_eligible_model",
             Self::NoReaders => "no_readers",
@@ -113,6 +116,7 @@ impl Code {
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::OutcomeConflict | Self::ReloadRefused => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UriTooLong => StatusCode::URI_TOO_LONG,
             Self::UnknownObjective
             | Self::NoEligibleModel
             | Self::NoReaders
@@ -139,6 +143,7 @@ impl Code {
             | Self::BodyTimeout
             | Self::OutcomeConflict
             | Self::BodyTooLarge
+            | Self::UriTooLong
             | Self::UnknownObjective
             | Self::NoEligibleModel
             | Self::NoReaders
@@ -234,7 +239,7 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             // What is left of the body is not read.
-            Code::BodyTooLarge | Code::BodyTimeout => {
+            Code::BodyTooLarge | Code::BodyTimeout | Code::UriTooLong => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Code::InvalidJson

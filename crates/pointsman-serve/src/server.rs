@@ -3,14 +3,23 @@
 //! Limits on headers and on how long they may take are Hyper's; those on bodies and on calls are
 //! in [`crate::http`].
 
-use crate::{http::Reload, service::Service};
-use axum::Router;
-use hyper::server::conn::http1;
+use crate::{
+    http::{self, Reload},
+    keys::Plane,
+    service::Service,
+};
+use axum::{Router, http::Request, response::Response};
+use hyper::{
+    body::Incoming,
+    server::conn::http1,
+    service::{Service as _, service_fn},
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use std::{
+    convert::Infallible,
     fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -149,18 +158,22 @@ pub async fn serve(
     let operators = listen(service.settings.admin_listen, "--admin-listen").await?;
     tell(Event::Listening { callers: callers.local_addr()?, operators: operators.local_addr()? });
     let (stop, stopped) = watch::channel(());
+    // Operators are answered to the end, so that whoever asks meanwhile hears that it stops.
+    let (end, ended) = watch::channel(());
     let limits = &service.settings.limits;
     let header_wait = Duration::from_millis(limits.header_ms);
     let drain_wait = Duration::from_millis(limits.drain_ms);
     let (n_callers, n_operators) = (limits.connections, 64);
     let open = Arc::new(Semaphore::new(n_callers));
     let open_operators = Arc::new(Semaphore::new(n_operators));
+    let front_behind = Front { stopped: ended, header_wait };
     let front = Front { stopped, header_wait };
-    let to_callers = crate::http::callers(Arc::clone(&service));
-    let to_operators = crate::http::admin(Arc::clone(&service), Arc::clone(&reload));
-    let accepting = tokio::spawn(accept(callers, to_callers, Arc::clone(&open), front.clone()));
-    let operating =
-        tokio::spawn(accept(operators, to_operators, Arc::clone(&open_operators), front));
+    let to_callers = http::callers(Arc::clone(&service));
+    let to_callers = Paths::new(&service, Plane::Callers, to_callers);
+    let to_operators = http::admin(Arc::clone(&service), Arc::clone(&reload));
+    let to_operators = Paths::new(&service, Plane::Operators, to_operators);
+    let accepting = tokio::spawn(accept(callers, to_callers, Arc::clone(&open), front));
+    let operating = tokio::spawn(accept(operators, to_operators, open_operators, front_behind));
     let ticking = tokio::spawn(tick(Arc::clone(&service), Arc::clone(&tell)));
     let Signals { stop: mut stop_signal, reload: reload_signal } = signals;
     let reloading =
@@ -184,6 +197,7 @@ pub async fn serve(
     for task in [operating, ticking, reloading] {
         task.abort();
     }
+    drop(end);
     tell(Event::Stopped { n_cut });
     Ok(())
 }
@@ -195,7 +209,37 @@ struct Front {
     header_wait: Duration,
 }
 
-async fn accept(listener: TcpListener, router: Router, open: Arc<Semaphore>, front: Front) {
+/// Who answers the calls of one listener.
+#[derive(Clone)]
+struct Paths {
+    service: Arc<Service>,
+    plane: Plane,
+    router: TowerToHyperService<Router>,
+}
+
+impl Paths {
+    fn new(service: &Arc<Service>, plane: Plane, router: Router) -> Self {
+        Self { service: Arc::clone(service), plane, router: TowerToHyperService::new(router) }
+    }
+}
+
+async fn answer(paths: Arc<Paths>, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let service = &paths.service;
+    if let Some(refused) = http::too_long(service, request.uri()) {
+        return Ok(refused);
+    }
+    match paths.plane {
+        // Nearly every call is one, and what a router does for any path costs more than the reading of
+        // its body.
+        Plane::Callers if http::is_route(&request) => {
+            Ok(http::answer_route(service, request).await)
+        }
+        // In a box, so that a call that goes straight has no room to keep for it.
+        Plane::Callers | Plane::Operators => Box::pin(paths.router.call(request)).await,
+    }
+}
+
+async fn accept(listener: TcpListener, paths: Paths, open: Arc<Semaphore>, front: Front) {
     loop {
         let Ok(permit) = Arc::clone(&open).acquire_owned().await else { return };
         let Ok((stream, _from)) = listener.accept().await else {
@@ -203,15 +247,16 @@ async fn accept(listener: TcpListener, router: Router, open: Arc<Semaphore>, fro
             time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let (router, front) = (router.clone(), front.clone());
+        // Counted by the connection alone, so that calls of others do not wait for the count.
+        let (paths, front) = (Arc::new(paths.clone()), front.clone());
         tokio::spawn(async move {
-            connection(stream, router, front).await;
+            connection(stream, paths, front).await;
             drop(permit);
         });
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, front: Front) {
+async fn connection(stream: TcpStream, paths: Arc<Paths>, front: Front) {
     let Front { mut stopped, header_wait } = front;
     // Small replies go out at once; where the socket does not take the option they go out later.
     let _is_set = stream.set_nodelay(true);
@@ -220,7 +265,13 @@ async fn connection(stream: TcpStream, router: Router, front: Front) {
         .header_read_timeout(header_wait)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        // A caller may end its side once it has asked; nor is there a second buffer for each call, to
+        // see whether it has.
+        .half_close(true)
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| answer(Arc::clone(&paths), request)),
+        );
     tokio::pin!(serving);
     tokio::select! {
         // What a caller does to its own connection is not the service's to report.

@@ -4,7 +4,7 @@
 use crate::{
     budget::Budget,
     effects::Effects,
-    keys::Keys,
+    keys::{Keys, Plane},
     live::Signals,
     loaded::Loaded,
     metrics::{Metrics, up},
@@ -12,12 +12,14 @@ use crate::{
     prompts::HashKey,
     sessions::Sessions,
     settings::{Durability, Settings, SettingsError},
+    strangers::Strangers,
     tally::Tally,
     traces::Exporter,
 };
 use arc_swap::{ArcSwap, ArcSwapOption};
 use pointsman_core::{circumstances::LiveEndpoints, explorer::Explorer};
 use pointsman_log::{
+    body::ChatBody,
     ids::Ids,
     journal::{self, Disk, Journal, OpenError, Position, Recovery, Storage},
 };
@@ -34,7 +36,7 @@ use std::{
 pub struct Service {
     pub(crate) settings: Settings,
     pub(crate) explorer: Explorer,
-    pub(crate) keys: Keys,
+    pub(crate) keys: ArcSwap<Keys>,
     pub(crate) effects: Effects,
     pub(crate) force: ArcSwap<InForce>,
     pub(crate) shadows: Vec<Arc<Loaded>>,
@@ -47,6 +49,7 @@ pub struct Service {
     pub(crate) budget: Budget,
     pub(crate) metrics: Metrics,
     pub(crate) tally: Tally,
+    pub(crate) strangers: Strangers,
     /// Whether the journal took no record the last time.
     pub(crate) is_degraded: AtomicBool,
     /// Whether the log of the service was told so last.
@@ -133,9 +136,10 @@ impl Service {
         }
         Ok(Self {
             explorer: checked.explorer,
-            keys: Keys::new(checked.keys, checked.admin_key),
+            keys: ArcSwap::from_pointee(Keys::new(checked.keys, checked.admin_key)),
             force: ArcSwap::from_pointee(InForce::new(Arc::new(loaded), &metrics)),
             tally: Tally::new(shadows.len()),
+            strangers: Strangers::default(),
             shadows: shadows.into_iter().map(Arc::new).collect(),
             previous: Mutex::new(None),
             last_load_error: Mutex::new(None),
@@ -169,6 +173,31 @@ impl Service {
         *previous = Some(Arc::clone(&old.loaded));
         *self.last_load_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
         up(&self.metrics.n_reloads);
+    }
+
+    /// Puts the keys of other settings in force, with their limits; who keeps a name keeps what is
+    /// left to it. Nothing else of the settings is looked at.
+    ///
+    /// # Errors
+    /// [`SettingsError`] for settings that cannot be, and for those that would open a listener to
+    /// everybody that was not.
+    pub fn renew_keys(&self, settings: &Settings) -> Result<(), SettingsError> {
+        let checked = settings.check()?;
+        let before = self.keys.load();
+        for (plane, key, is_guarded) in [
+            (Plane::Callers, "keys", !checked.keys.is_empty()),
+            (Plane::Operators, "admin_key_sha256", checked.admin_key.is_some()),
+        ] {
+            if before.is_guarded(plane) && !is_guarded {
+                let problem = "is gone, and without it everybody may call; restart to allow that";
+                return Err(SettingsError::Value {
+                    key: key.to_owned(),
+                    problem: problem.to_owned(),
+                });
+            }
+        }
+        self.keys.store(Arc::new(before.renewed(checked.keys, checked.admin_key)));
+        Ok(())
     }
 
     /// Remembers a policy that could not be put in force, for whoever asks.
@@ -211,7 +240,8 @@ impl Service {
     }
 
     /// What has to be done now and then: segments ended and removed, endpoints tried again. To be
-    /// called every second or so. What could not be done, each in a sentence.
+    /// called every second or so. What could not be done, and what operators should know, each in a
+    /// sentence.
     pub fn upkeep(&self) -> Vec<String> {
         let now_ms = self.now_ms();
         let force = self.force.load();
@@ -219,7 +249,14 @@ impl Service {
         let mut problems =
             self.journal.as_ref().map_or_else(Vec::new, |journal| journal.upkeep(now_ms).problems);
         problems.extend(self.change_of_the_journal());
+        problems.extend(self.strangers.tell());
         problems
+    }
+
+    /// Notes the keys of a call that are passed over without being known.
+    pub(crate) fn note_unknown_keys(&self, body: &ChatBody<'_>) {
+        self.metrics.unknown_fields(body.n_unknown_keys());
+        self.strangers.note(body.unknown_keys());
     }
 
     /// Once for each time, that the journal began to take no records or takes them again.

@@ -5,7 +5,10 @@
 //! what came of the decisions is in the journal, and what a policy is worth is for an evaluation.
 
 use pointsman_core::units::Usd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// How many decisions are remembered.
 const MOST_LATEST: usize = 50;
@@ -16,10 +19,14 @@ const LATEST_APART_NS: u64 = 5_000_000;
 
 /// What was counted.
 #[derive(Debug, Default)]
+// On cache lines of its own: every call writes to it, and what stands beside it is only read.
+#[repr(align(128))]
 pub(crate) struct Tally {
     money: Mutex<Money>,
     shadows: Vec<Mutex<Beside>>,
     latest: Mutex<Latest>,
+    /// Until when no decision is remembered, on the clock of the newest one.
+    latest_again_ns: AtomicU64,
 }
 
 /// Expected costs of the drawn models and of the best single one, on the same calls.
@@ -64,8 +71,6 @@ struct Latest {
     slots: Vec<Vec<u8>>,
     /// Where the next one goes once every slot is taken: the oldest.
     next: usize,
-    /// When the newest came.
-    newest_ns: u64,
 }
 
 fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -75,7 +80,7 @@ fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Tally {
     pub(crate) fn new(n_shadows: usize) -> Self {
         let shadows = (0..n_shadows).map(|_| Mutex::default()).collect();
-        Self { money: Mutex::default(), shadows, latest: Mutex::default() }
+        Self { shadows, ..Self::default() }
     }
 
     /// Counts a decision's expected cost; the best single model's is `None` where that model might
@@ -116,15 +121,17 @@ impl Tally {
     /// One that comes while another is being written, or close behind one, is passed over: no call
     /// waits for another here, and a service under load does not write what nobody will see.
     pub(crate) fn keep(&self, now_ns: u64, write: impl FnOnce(&mut Vec<u8>)) {
-        let Ok(mut latest) = self.latest.try_lock() else { return };
-        let is_close = now_ns.saturating_sub(latest.newest_ns) < LATEST_APART_NS;
-        if latest.slots.len() == MOST_LATEST && is_close {
+        // Only read by nearly every call, so that no thread has to wait for it.
+        if now_ns < self.latest_again_ns.load(Ordering::Relaxed) {
             return;
         }
-        latest.newest_ns = now_ns;
+        let Ok(mut latest) = self.latest.try_lock() else { return };
         let at = latest.next;
         if latest.slots.len() < MOST_LATEST {
             latest.slots.push(Vec::new());
+        }
+        if latest.slots.len() == MOST_LATEST {
+            self.latest_again_ns.store(now_ns + LATEST_APART_NS, Ordering::Relaxed);
         }
         latest.next = (at + 1) % MOST_LATEST;
         if let Some(slot) = latest.slots.get_mut(at) {

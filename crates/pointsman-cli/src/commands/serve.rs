@@ -54,10 +54,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         log("error", &json!({"event": "panic", "at": at}));
     }));
     let service = Arc::new(service);
-    let (policy, catalog) = (args.policy.clone(), args.catalog.clone());
+    let (policy, catalog, flags) = (args.policy.clone(), args.catalog.clone(), args.flags.clone());
     let reload: Reload = Arc::new(move |service: &Service| {
-        let loaded = load(&policy, &catalog, objective.as_deref());
-        let loaded = loaded.map_err(|error| format!("{error:#}; the old policy stays in force"));
+        // First, so that a key that is taken away is gone, whatever the policy is.
+        let renewed = renew_keys(service, &flags)
+            .map_err(|error| format!("{error:#}; the old keys and the old policy stay in force"));
+        let loaded = renewed.and_then(|()| {
+            load(&policy, &catalog, objective.as_deref())
+                .map_err(|error| format!("{error:#}; the old policy stays in force"))
+        });
         match loaded {
             Ok(loaded) => {
                 let digest = loaded.digest().to_owned();
@@ -85,6 +90,12 @@ fn load(policy: &Path, catalog: &Path, objective: Option<&str>) -> Result<Loaded
     let artifact: Artifact = crate::files::read_artifact(policy)?;
     let catalog: Catalog = crate::files::read_catalog(catalog)?;
     Ok(Loaded::new(artifact, &catalog, objective)?)
+}
+
+/// Reads the keys again that the settings name.
+fn renew_keys(service: &Service, flags: &SettingsFlags) -> Result<()> {
+    let (settings, _in_file) = flags.read()?;
+    Ok(service.renew_keys(&settings)?)
 }
 
 /// The machine's clocks, and the operating system's random numbers.

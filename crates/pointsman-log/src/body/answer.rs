@@ -15,8 +15,8 @@ use pointsman_core::{
 use serde::Deserialize;
 
 use super::{
-    BodyError,
-    keys::{Keyed, Rule, Watched},
+    BodyError, check_tokens,
+    keys::{Keyed, PassedOver, Rule, Watched},
     text::Text,
     wire::{ContentFile, read},
 };
@@ -224,8 +224,8 @@ impl<'a> AnswerBody<'a> {
     /// that is no amount, and for a name or lists that are too long.
     pub fn from_json(bytes: &'a [u8]) -> Result<Self, BodyError> {
         let Watched { fields: file, strangers }: Watched<'a, AnswerFile<'a>> = read(bytes)?;
-        // Those that are passed over are counted with the call's.
-        strangers.passed_over("")?;
+        // Those that are passed over are counted and named with the call's.
+        strangers.add_to(&mut PassedOver::default(), "")?;
         let Some(Text(decision_id)) = file.decision_id.filter(|id| !id.0.is_empty()) else {
             return Err(BodyError::NoDecision);
         };
@@ -236,6 +236,7 @@ impl<'a> AnswerBody<'a> {
         }
         let cost = file.cost_usd.map(Usd::from_dollars).transpose();
         let usage = file.usage.unwrap_or_default();
+        check_tokens(&[("usage", usage.input()), ("usage", usage.output())])?;
         let choice = file.choices.and_then(|choices| choices.into_iter().next());
         let said = match (file.answer, choice) {
             (Some(Text(text)), _) => Said { text, ..Said::default() },

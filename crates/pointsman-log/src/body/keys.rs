@@ -2,7 +2,8 @@
 //!
 //! A body is for the provider too, so a key that is not known may be the provider's. But one that is
 //! nearly a key of ours would change the decision, had it been spelt right, and is refused. Looking
-//! costs no allocation. Its weakness: a key further away than two letters is only counted.
+//! costs no allocation where every key is known. Its weakness: a key further away than two letters is
+//! only counted and named.
 
 use std::{borrow::Cow, fmt, marker::PhantomData};
 
@@ -46,6 +47,17 @@ pub(super) struct Strangers<'a> {
     /// The first one that is refused.
     refused: Option<Refused<'a>>,
     n_passed_over: u32,
+    /// The first few of those that were passed over.
+    passed_over: Vec<Cow<'a, str>>,
+}
+
+/// The keys of a whole body that were passed over without being known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct PassedOver {
+    /// How many.
+    pub(super) n: u32,
+    /// What the first few are called, each in one line and cut where it is long.
+    pub(super) names: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -57,8 +69,11 @@ struct Refused<'a> {
     known: &'static [&'static str],
 }
 
-/// How much of a key a refusal repeats, in characters.
+/// How much of a key is repeated, in characters.
 const MAX_SHOWN_CHARS: usize = 64;
+
+/// How many of the keys that are passed over are named.
+const MAX_NAMED: usize = 4;
 
 /// Keys up to this length, in bytes, are near only where one letter differs; longer ones, two.
 const SHORT: usize = 5;
@@ -74,30 +89,40 @@ impl<'a> Strangers<'a> {
         };
         if is_counted {
             self.n_passed_over = self.n_passed_over.saturating_add(1);
+            if self.passed_over.len() < MAX_NAMED {
+                self.passed_over.push(key);
+            }
         } else if self.refused.is_none() {
             let meant = nearest(&key, near);
             self.refused = Some(Refused { key, meant, known });
         }
     }
 
-    /// How many keys were passed over; `within` names the object, and is empty for the whole body.
+    /// Adds the keys that were passed over to all of them; `within` names the object, and is empty
+    /// for the whole body.
     ///
     /// # Errors
     /// [`BodyError::UnknownKey`] where one is refused.
-    pub(super) fn passed_over(&self, within: &str) -> Result<u32, BodyError> {
+    pub(super) fn add_to(&self, all: &mut PassedOver, within: &str) -> Result<(), BodyError> {
         let Some(Refused { key, meant, known }) = &self.refused else {
-            return Ok(self.n_passed_over);
+            all.n = all.n.saturating_add(self.n_passed_over);
+            let n_left = MAX_NAMED.saturating_sub(all.names.len());
+            all.names.extend(self.passed_over.iter().take(n_left).map(|key| named(within, key)));
+            return Ok(());
         };
         let place = if within.is_empty() { String::new() } else { format!("{within}.") };
         let advice = meant.map_or_else(
             || format!("leave it out, or send one of {}", known.join(", ")),
             |meant| format!("did you mean `{place}{meant}`?"),
         );
-        // A refusal is one line, whatever the key holds.
-        let shown: String =
-            key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
-        Err(BodyError::UnknownKey { key: format!("{place}{shown}"), advice })
+        Err(BodyError::UnknownKey { key: named(within, key), advice })
     }
+}
+
+/// A key of an object as a message names it: in one line, whatever the key holds.
+fn named(within: &str, key: &str) -> String {
+    let shown: String = key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
+    if within.is_empty() { shown } else { format!("{within}.{shown}") }
 }
 
 /// The key of `known` that `key` nearly is; the nearest, and of several the first.

@@ -277,6 +277,8 @@ fn what_cannot_be_asked_is_refused() {
             r#""provider":{"preferred_max_latency":0}"#,
             "`provider.preferred_max_latency`: 0 is not in (0, inf)",
         ),
+        (r#""max_tokens":9223372036854775808"#, "`max_tokens` is 2^63 tokens or more"),
+        (r#""input_tokens":18446744073709551615"#, "`input_tokens` is 2^63 tokens or more"),
         (&long, "`session_id` is over 256 characters"),
         (&many, "`metadata` has over 16 entries"),
         (&tag, "`metadata` has a name over 64 characters or a value over 512"),
@@ -344,22 +346,38 @@ fn keys_that_are_nearly_ours_are_refused() {
 }
 
 #[track_caller]
-fn check_unknown(rest: &str, expected: u32) {
+fn check_unknown(rest: &str, (n, named): (u32, &[&str])) {
     let json = format!(r#"{{"prompt":"Hi",{rest}}}"#);
-    assert_eq!(body(&json).n_unknown_keys(), expected, "{rest}");
+    let body = body(&json);
+    assert_eq!((body.n_unknown_keys(), body.unknown_keys()), (n, &*to_owned(named)), "{rest}");
+}
+
+fn to_owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().copied().map(str::to_owned).collect()
 }
 
 #[test]
 fn keys_that_are_the_providers_are_passed_over() {
-    check_unknown(r#""model":"auto","stream":true,"user":"u","temperature":0.2,"n":1"#, 0);
-    check_unknown(r#""candidates":["a"],"deny":["b"],"provider":{"only":["c"]}"#, 0);
-    check_unknown(r#""objective":{"lambda":1},"metadata":{"anything":"x"}"#, 0);
-    check_unknown(r#""decision_id":"d","answer":"a","usage":{"prompt_tokens":1}"#, 0);
-    check_unknown(r#""sparkle":{"objectives":1},"glitter":[[]]"#, 2);
+    let none: (u32, &[&str]) = (0, &[]);
+    check_unknown(r#""model":"auto","stream":true,"user":"u","temperature":0.2,"n":1"#, none);
+    check_unknown(r#""candidates":["a"],"deny":["b"],"provider":{"only":["c"]}"#, none);
+    check_unknown(r#""objective":{"lambda":1},"metadata":{"anything":"x"}"#, none);
+    check_unknown(r#""decision_id":"d","answer":"a","usage":{"prompt_tokens":1}"#, none);
+    check_unknown(r#""sparkle":{"objectives":1},"glitter":[[]]"#, (2, &["sparkle", "glitter"]));
     check_unknown(
         r#""provider":{"enforce_distillable_text":true,"max_price":{"request":1,"prompt":2}}"#,
-        2,
+        (2, &["provider.enforce_distillable_text", "provider.max_price.request"]),
     );
+}
+
+#[test]
+fn the_first_few_keys_that_nobody_knows_are_named_in_one_line_each() {
+    let many: Vec<String> = (0..9).map(|n| format!(r#""sparkle{n}":1"#)).collect();
+    let named = ["sparkle0", "sparkle1", "sparkle2", "sparkle3"];
+    check_unknown(&many.join(","), (9, &named));
+    check_unknown(r#""glit\nter\u001b[2J":1"#, (1, &["glit\\nter\\u{1b}[2J"]));
+    let long = "x".repeat(1000);
+    check_unknown(&format!(r#""{long}":1"#), (1, &[&long[..64]]));
 }
 
 #[test]

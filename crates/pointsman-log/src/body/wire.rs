@@ -13,7 +13,7 @@ use serde::{
 
 use super::{
     BodyError, answer,
-    keys::{Keyed, Rule, Watched},
+    keys::{Keyed, PassedOver, Rule, Watched},
     text::{Count, Tag, Text},
     vendors,
     wishes::{OWN, ObjectiveFile, ProviderFile},
@@ -88,22 +88,23 @@ pub(super) struct BodyFile<'a> {
 }
 
 impl Watched<'_, BodyFile<'_>> {
-    /// How many keys are passed over, here and in what a caller wishes.
+    /// Which keys are passed over, here and in what a caller wishes.
     ///
     /// # Errors
     /// [`BodyError::UnknownKey`] where one of them must not be.
-    pub(super) fn n_passed_over(&self) -> Result<u32, BodyError> {
-        let mut n = self.strangers.passed_over("")?;
+    pub(super) fn passed_over(&self) -> Result<PassedOver, BodyError> {
+        let mut all = PassedOver::default();
+        self.strangers.add_to(&mut all, "")?;
         if let Some(ObjectiveFile::Object(aims)) = &self.fields.objective {
-            n = n.saturating_add(aims.strangers.passed_over("objective")?);
+            aims.strangers.add_to(&mut all, "objective")?;
         }
         if let Some(provider) = &self.fields.provider {
-            n = n.saturating_add(provider.strangers.passed_over("provider")?);
+            provider.strangers.add_to(&mut all, "provider")?;
             if let Some(caps) = &provider.fields.max_price {
-                n = n.saturating_add(caps.strangers.passed_over("provider.max_price")?);
+                caps.strangers.add_to(&mut all, "provider.max_price")?;
             }
         }
-        Ok(n)
+        Ok(all)
     }
 }
 

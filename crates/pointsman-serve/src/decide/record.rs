@@ -20,13 +20,8 @@ impl Made<'_, '_> {
         out.clear();
         out.reserve(N_CANDIDATE_BYTES * workspace.candidates().len());
         for (model, candidate) in self.force.loaded.models.iter().zip(workspace.candidates()) {
-            let start: &[u8] = if out.is_empty() { b"[{\"model\":" } else { b",{\"model\":" };
-            out.extend_from_slice(start);
-            out.extend_from_slice(&model.json);
-            if let Some(endpoint) = candidate.endpoint {
-                out.extend_from_slice(b",\"provider\":");
-                out.extend_from_slice(&model.providers[endpoint]);
-            }
+            out.extend_from_slice(if out.is_empty() { b"[{" } else { b",{" });
+            out.extend_from_slice(model.members(candidate.endpoint));
             write_chances(out, candidate);
         }
         out.push(b']');

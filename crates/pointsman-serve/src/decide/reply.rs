@@ -1,7 +1,7 @@
 //! A decision as the caller gets it.
 
 use super::Made;
-use crate::{desk::Desk, json};
+use crate::{desk::Desk, json, loaded::ModelJson};
 use pointsman_core::explain::{Effect, Explanation};
 
 /// How many words an explanation shows.
@@ -21,21 +21,14 @@ impl Made<'_, '_> {
         let mut out = Vec::with_capacity(n_bytes);
         out.extend_from_slice(b"{\"decision_id\":\"");
         out.extend_from_slice(&self.id.text());
-        out.extend_from_slice(b"\",\"model\":");
-        out.extend_from_slice(&models[decision.model].json);
-        let name_endpoint = |out: &mut Vec<u8>, model: usize, endpoint: Option<usize>| {
-            out.extend_from_slice(b",\"provider\":");
-            let provider = endpoint.map_or(&b"null"[..], |at| &models[model].providers[at]);
-            out.extend_from_slice(provider);
-        };
-        name_endpoint(&mut out, decision.model, desk.drawn_endpoint);
+        out.extend_from_slice(b"\",");
+        write_place(&mut out, &models[decision.model], desk.drawn_endpoint);
         json::raw_key(&mut out, "fallbacks");
         out.push(b'[');
         for (index, &(model, endpoint)) in fallbacks.iter().enumerate() {
-            let start: &[u8] = if index == 0 { b"{\"model\":" } else { b",{\"model\":" };
+            let start: &[u8] = if index == 0 { b"{" } else { b",{" };
             out.extend_from_slice(start);
-            out.extend_from_slice(&models[model].json);
-            name_endpoint(&mut out, model, endpoint);
+            write_place(&mut out, &models[model], endpoint);
             out.push(b'}');
         }
         out.push(b']');
@@ -48,6 +41,9 @@ impl Made<'_, '_> {
         if 0 < decision.n_bytes_cut {
             json::field(&mut out, "n_bytes_cut", &decision.n_bytes_cut);
         }
+        if !self.body.unknown_keys().is_empty() {
+            json::field(&mut out, "unknown_keys", self.body.unknown_keys());
+        }
         if let Some(explanation) = explanation {
             write_explanation(&mut out, explanation);
         }
@@ -55,6 +51,14 @@ impl Made<'_, '_> {
         json::count(&mut out, took_ns / 1000);
         out.push(b'}');
         out
+    }
+}
+
+/// Where a call may go, as members of an object.
+fn write_place(out: &mut Vec<u8>, model: &ModelJson, endpoint: Option<usize>) {
+    out.extend_from_slice(model.members(endpoint));
+    if endpoint.is_none() {
+        out.extend_from_slice(b",\"provider\":null");
     }
 }
 

@@ -143,7 +143,7 @@ impl Service {
         let body = ChatBody::from_json(bytes)?;
         let given = AnswerBody::from_json(bytes)?;
         if keep == Keep::Record {
-            self.metrics.unknown_fields(body.n_unknown_keys());
+            self.note_unknown_keys(&body);
         }
         let force = self.force.load();
         let loaded: &Loaded = &force.loaded;

@@ -12,7 +12,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 fn check(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    service.keys.check(Plane::Callers, authorization).map(|_caller| ())
+    service.keys.load().check(Plane::Callers, authorization).map(|_caller| ())
 }
 
 /// The process answers.

@@ -60,7 +60,7 @@ pub fn admin(service: Arc<Service>, reload: Reload) -> Router {
 
 pub(super) fn check(service: &Service, headers: &HeaderMap) -> Result<(), Problem> {
     let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    service.keys.check(Plane::Operators, authorization).map(|_caller| ())
+    service.keys.load().check(Plane::Operators, authorization).map(|_caller| ())
 }
 
 fn in_force(digest: &str) -> Response {

@@ -21,7 +21,7 @@ pub(super) async fn console(State(service): State<Arc<Service>>) -> Response {
     let random = || (service.effects.random)();
     let nonce = format!("{:016x}{:016x}", random(), random());
     let mut response =
-        Response::new(Body::from(page(&nonce, service.keys.is_guarded(Plane::Operators))));
+        Response::new(Body::from(page(&nonce, service.keys.load().is_guarded(Plane::Operators))));
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; \
          connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \

@@ -18,7 +18,7 @@ pub(crate) struct Checked {
 }
 
 /// Somebody who may call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CheckedKey {
     pub(crate) name: String,
     pub(crate) digest: Digest,

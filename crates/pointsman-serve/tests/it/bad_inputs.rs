@@ -24,6 +24,8 @@ fn no_body_brings_the_service_down() {
         r#"{"prompt":"x","max_tokens":-1}"#,
         r#"{"prompt":"x","max_tokens":1e999}"#,
         r#"{"prompt":"x","max_tokens":18446744073709551616}"#,
+        r#"{"prompt":"x","max_tokens":9223372036854775808}"#,
+        r#"{"prompt":"x","input_tokens":9223372036854775808}"#,
         r#"{"prompt":"x","max_cost_usd":NaN}"#,
         r#"{"prompt":"x","prompt":"y"}"#,
         r#"{"messages":[{"role":"alien","content":"x"}]}"#,

@@ -10,8 +10,12 @@ use pointsman_serve::{
 };
 use std::{
     io::{Read, Write},
-    net::{SocketAddr, TcpStream},
-    sync::{Arc, mpsc as std_mpsc},
+    net::{Shutdown, SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc as std_mpsc,
+    },
     thread::{self, JoinHandle},
 };
 use tokio::sync::mpsc;
@@ -28,11 +32,14 @@ struct Listening {
 
 impl Listening {
     fn new(limits: &str) -> Self {
+        Self::with(limits, Box::new(|| 4))
+    }
+
+    fn with(limits: &str, random: Box<dyn Fn() -> u64 + Send + Sync>) -> Self {
         let toml =
             format!("listen = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\"\n[limits]\n{limits}");
         let settings = Settings::from_toml(&toml).unwrap();
-        let effects =
-            Effects { now_ms: Box::new(|| 1), elapsed_ns: Box::new(|| 1), random: Box::new(|| 4) };
+        let effects = Effects { now_ms: Box::new(|| 1), elapsed_ns: Box::new(|| 1), random };
         let service = Arc::new(Service::new(settings, loaded(1), Vec::new(), effects).unwrap());
         let reload: Reload = Arc::new(|service: &Service| {
             service.swap(loaded(2));
@@ -64,13 +71,28 @@ impl Listening {
         String::from_utf8_lossy(&reply).into_owned()
     }
 
-    fn metrics(&self) -> String {
+    /// What operators get at a path.
+    fn behind(&self, path: &str) -> String {
         let mut operators = TcpStream::connect(self.operators).unwrap();
-        let request = b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        operators.write_all(request).unwrap();
-        let mut metrics = String::new();
-        operators.read_to_string(&mut metrics).unwrap();
-        metrics
+        let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        operators.write_all(request.as_bytes()).unwrap();
+        let mut reply = String::new();
+        operators.read_to_string(&mut reply).unwrap();
+        reply
+    }
+
+    fn metrics(&self) -> String {
+        self.behind("/metrics")
+    }
+
+    /// A call that the service waits for the rest of, and that rest.
+    fn begin_call(&self, headers: &str) -> (TcpStream, Vec<u8>) {
+        let mut stream = TcpStream::connect(self.callers).unwrap();
+        let bytes = post(GOOD, headers);
+        let (start, rest) = bytes.split_at(bytes.len() - 5);
+        stream.write_all(start).unwrap();
+        while !self.metrics().contains("pointsman_in_flight 1") {}
+        (stream, rest.to_vec())
     }
 
     fn stop(mut self) -> Vec<Event> {
@@ -90,6 +112,13 @@ fn post(body: &str, headers: &str) -> Vec<u8> {
 
 const GOOD: &str = r#"{"prompt":"x"}"#;
 
+fn end_call(mut stream: TcpStream, rest: &[u8]) -> String {
+    stream.write_all(rest).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
+}
+
 #[test]
 fn calls_are_answered_over_loopback() {
     let listening = Listening::new("");
@@ -103,6 +132,20 @@ fn calls_are_answered_over_loopback() {
     let reloaded = listening.events.recv().unwrap();
     assert_eq!(reloaded, Event::Reloaded { digest: artifact(2).digest().to_owned() });
     assert_eq!(listening.stop(), [Event::Draining, Event::Stopped { n_cut: 0 }]);
+}
+
+#[test]
+fn a_caller_that_ends_its_side_is_answered() {
+    let listening = Listening::new("");
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(listening.callers).unwrap();
+        stream.write_all(&post(GOOD, "")).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+    }
+    listening.stop();
 }
 
 #[test]
@@ -122,6 +165,11 @@ fn broken_protocol_is_a_bad_request() {
         let reply = listening.exchange(&bytes);
         assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{name}: {reply}");
     }
+    for path in ["/route?", "/"] {
+        let long = format!("POST {path}{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(9000));
+        let reply = listening.exchange(long.as_bytes());
+        assert!(reply.starts_with("HTTP/1.1 414") && reply.contains("\"uri_too_long\""), "{reply}");
+    }
     let slow_body = b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
     let reply = listening.exchange(slow_body);
     assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
@@ -135,16 +183,65 @@ fn broken_protocol_is_a_bad_request() {
 #[test]
 fn a_call_in_flight_is_answered_while_draining() {
     let listening = Listening::new("drain_ms = 20000");
-    let mut stream = TcpStream::connect(listening.callers).unwrap();
-    let bytes = post(GOOD, "");
-    let (start, rest) = bytes.split_at(bytes.len() - 5);
-    stream.write_all(start).unwrap();
-    while !listening.metrics().contains("pointsman_in_flight 1") {}
+    let (stream, rest) = listening.begin_call("");
     let events = thread::spawn(move || listening.stop());
-    stream.write_all(rest).unwrap();
-    let mut reply = String::new();
-    stream.read_to_string(&mut reply).unwrap();
-    assert!(reply.contains("200 OK"), "{reply}");
+    assert!(end_call(stream, &rest).contains("200 OK"));
     let events = events.join().unwrap();
     assert_eq!(events.last(), Some(&Event::Stopped { n_cut: 0 }));
+}
+
+#[test]
+fn operators_hear_that_it_stops_and_a_second_signal_waits_for_nobody() {
+    let listening = Listening::new("drain_ms = 600000\nbody_ms = 600000");
+    assert!(listening.behind("/readyz").starts_with("HTTP/1.1 200"));
+    let _unfinished = listening.begin_call("");
+    listening.stop.blocking_send(()).unwrap();
+    assert_eq!(listening.events.recv().unwrap(), Event::Draining);
+    while TcpStream::connect(listening.callers).is_ok() {}
+    for _ in 0..20 {
+        let reply = listening.behind("/readyz");
+        assert!(reply.starts_with("HTTP/1.1 503"), "{reply}");
+    }
+    assert!(listening.behind("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(matches!(listening.stop().last(), Some(Event::Stopped { n_cut: 1.. })));
+}
+
+#[test]
+fn what_is_too_much_is_turned_away_before_its_body_is_read() {
+    let listening = Listening::new("in_flight = 1");
+    let (stream, rest) = listening.begin_call("connection: close\r\n");
+    let reply = listening.exchange(&post(GOOD, "connection: close\r\n"));
+    assert!(reply.starts_with("HTTP/1.1 503"), "{reply}");
+    assert!(
+        reply.contains("\r\nretry-after: 1\r\n") && reply.contains("\"overloaded\""),
+        "{reply}"
+    );
+    assert!(listening.behind("/healthz").starts_with("HTTP/1.1 200"));
+    assert!(end_call(stream, &rest).contains("200 OK"));
+    assert!(listening.exchange(&post(GOOD, "connection: close\r\n")).contains("200 OK"));
+    listening.stop();
+}
+
+#[test]
+fn a_panic_is_its_calls_alone() {
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let broken = Arc::clone(&is_broken);
+    let random = move || {
+        assert!(!broken.load(Ordering::Relaxed), "dice of glass");
+        4_u64
+    };
+    let listening = Listening::with("", Box::new(random));
+    let call = || listening.exchange(&post(GOOD, "connection: close\r\n"));
+    assert!(call().contains("200 OK"));
+    is_broken.store(true, Ordering::Relaxed);
+    let reply = call();
+    assert!(reply.starts_with("HTTP/1.1 500") && reply.contains("\"internal\""), "{reply}");
+    assert!(!reply.contains("glass"), "{reply}");
+    is_broken.store(false, Ordering::Relaxed);
+    assert!(call().contains("200 OK"));
+    let metrics = listening.metrics();
+    for expected in ["pointsman_panics_total 1", "pointsman_in_flight 0"] {
+        assert!(metrics.contains(expected), "{metrics}");
+    }
+    listening.stop();
 }

@@ -200,7 +200,7 @@ fn a_misspelt_key_of_ours_is_refused() {
 }
 
 #[test]
-fn keys_that_nobody_knows_are_counted() {
+fn keys_that_nobody_knows_are_counted_and_named() {
     let bench = Bench::new("");
     let counted = || {
         let request = axum::http::Request::get("/metrics").body(axum::body::Body::empty());
@@ -209,8 +209,16 @@ fn keys_that_nobody_knows_are_counted() {
         let n = metrics.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
         n.parse::<u64>().unwrap()
     };
-    bench.route(r#"{"prompt":"Hello","model":"auto","stream":true,"user":"u"}"#);
-    assert_eq!(counted(), 0);
-    bench.route(r#"{"prompt":"Hello","sparkle":1,"glitter":{"objectives":2}}"#);
-    assert_eq!(counted(), 2);
+    let told = || bench.service.upkeep().into_iter().find(|problem| problem.contains("nobody"));
+    let reply = bench.route(r#"{"prompt":"Hello","model":"auto","stream":true,"user":"u"}"#);
+    assert!(reply.get("unknown_keys").is_none(), "{reply}");
+    assert_eq!((counted(), told()), (0, None));
+    for n in [2, 4] {
+        let reply = bench.route(r#"{"prompt":"Hello","sparkle":1,"glitter":{"objectives":2}}"#);
+        assert_eq!(reply["unknown_keys"], serde_json::json!(["sparkle", "glitter"]));
+        assert_eq!(counted(), n);
+    }
+    let message = told().unwrap();
+    assert!(message.contains("passed over: `sparkle`, `glitter`; "), "{message}");
+    assert_eq!(told(), None);
 }

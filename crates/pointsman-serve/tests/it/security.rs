@@ -10,6 +10,7 @@ use pointsman_log::{
     body::ChatBody,
     record::{FeaturesRecord, RequestRecord},
 };
+use pointsman_serve::settings::Settings;
 
 const CALLER: &str = "sk-caller-canary-1f0d";
 const OTHER: &str = "sk-other-canary-77aa";
@@ -103,6 +104,35 @@ fn a_caller_keeps_to_its_money() {
     assert_eq!(route(&bench, CALLER).problem().1, "budget_spent");
     bench.passes(24 * 60 * 60 * 1000);
     assert_eq!(route(&bench, CALLER).status, 200);
+}
+
+/// What stands in the settings of [`guarded`] with these keys alone.
+fn settings(admin: &str, keys: &[(&str, &str)]) -> Settings {
+    let key = |(name, key): &(&str, &str)| {
+        format!("[[keys]]\nname = \"{name}\"\nsha256 = \"{}\"", digest(key))
+    };
+    let keys: Vec<String> = keys.iter().map(key).collect();
+    Settings::from_toml(&format!("{admin}\n{}", keys.join("\n"))).unwrap()
+}
+
+#[test]
+fn a_key_that_is_taken_away_is_refused_from_then_on() {
+    let bench = guarded("");
+    let admin = format!("admin_key_sha256 = \"{}\"", digest(OPERATOR));
+    let statuses = || [CALLER, OTHER].map(|key| route(&bench, key).status);
+    assert_eq!(statuses(), [200, 200]);
+    bench.service.renew_keys(&settings(&admin, &[("other", OTHER)])).unwrap();
+    assert_eq!(statuses(), [401, 200]);
+    bench.service.renew_keys(&settings(&admin, &[("app", CALLER), ("other", OTHER)])).unwrap();
+    assert_eq!(statuses(), [200, 200]);
+    let app = [("app", CALLER)];
+    for (admin, keys, gone) in
+        [(&*admin, &app[..0], "`keys` is gone"), ("", &app[..], "`admin_key_sha256` is gone")]
+    {
+        let problem = bench.service.renew_keys(&settings(admin, keys)).unwrap_err().to_string();
+        assert!(problem.starts_with(gone), "{problem}");
+        assert_eq!(statuses(), [200, 200]);
+    }
 }
 
 #[test]
