@@ -8,11 +8,15 @@
 //! diagonal. Such terms, most of all terms, are left out of the products, are not centred, and get
 //! their weights at the end.
 
-use crate::{design::Design, outcomes::narrow};
+use crate::{
+    design::Design,
+    outcomes::narrow,
+    sums::{DenseSums, Gather, RowSums, TermSums, scaled},
+};
 use pointsman_core::{
     features::{N_DENSE, inverse_document_frequency},
     scorer::{DenseScaling, SQUARED_IDF_STEPS},
-    simd::{self, Job},
+    simd,
     units::len_as_float,
 };
 use rayon::prelude::*;
@@ -212,57 +216,59 @@ impl Kernel {
 
     /// `Xᵀ U` without the terms that occur once; `dual` is `U`, shape `(n_rows, B)`.
     pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
-        let scaled: Vec<[f32; B]> = dual
-            .iter()
-            .zip(&self.row_factors)
-            .map(|(row, factor)| row.map(|v| v * factor))
-            .collect();
-        let total = dual.iter().fold([0.0; B], add);
-        let ByTerm { starts, rows } = self.by_term();
-        let mut terms = vec![[0.0; B]; self.buckets.len()];
-        terms.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
-            let starts = &starts[task * TASK..];
-            simd::at_best(Sums { rows: &scaled, starts, indices: rows, out: chunk });
-            for (offset, out) in chunk.iter_mut().enumerate() {
-                let term = task * TASK + offset;
-                let (idf, mean) = (self.idf[term], self.term_means[term]);
-                *out = std::array::from_fn(|c| idf * out[c] - mean * total[c]);
-            }
-        });
-        let mut dense = [[0.0; B]; N_DENSE];
-        for (row, values) in dual.iter().zip(&self.dense) {
-            for (out, value) in dense.iter_mut().zip(values) {
-                *out = std::array::from_fn(|c| out[c] + value * row[c]);
-            }
-        }
-        for (out, mean) in dense.iter_mut().zip(&self.dense_means) {
-            *out = std::array::from_fn(|c| out[c] - mean * total[c]);
-        }
+        let (terms, dense) = self.weights(dual);
         let mut at_mean = [0.0; B];
         for (weights, mean) in
             terms.iter().zip(&self.term_means).chain(dense.iter().zip(&self.dense_means))
         {
-            at_mean = std::array::from_fn(|c| at_mean[c] + mean * weights[c]);
+            for c in 0..B {
+                at_mean[c] += mean * weights[c];
+            }
         }
         Weights { terms, dense, at_mean }
     }
 
+    /// The weights of terms and dense features that a dual stands for.
+    fn weights<const B: usize>(&self, dual: &[[f32; B]]) -> (Vec<[f32; B]>, [[f32; B]; N_DENSE]) {
+        let rows = &scaled(dual, &self.row_factors);
+        let mut total = [0.0; B];
+        for row in dual {
+            for c in 0..B {
+                total[c] += row[c];
+            }
+        }
+        let ByTerm { starts, rows: indices } = self.by_term();
+        let mut terms = vec![[0.0; B]; self.buckets.len()];
+        terms.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+            let from = task * TASK;
+            let gather = Gather { rows, starts: &starts[from..], indices };
+            let (idf, means) = (&self.idf[from..], &self.term_means[from..]);
+            simd::at_best(TermSums { gather, idf, means, total: &total, out });
+        });
+        let mut dense = [[0.0; B]; N_DENSE];
+        simd::at_best(DenseSums { dual, dense: &self.dense, out: &mut dense });
+        for (out, mean) in dense.iter_mut().zip(&self.dense_means) {
+            for c in 0..B {
+                out[c] -= mean * total[c];
+            }
+        }
+        (terms, dense)
+    }
+
     /// `X W` for all rows, without the terms that occur once.
     pub(crate) fn predict<const B: usize>(&self, weights: &Weights<B>) -> Vec<[f32; B]> {
-        let scaled: Vec<[f32; B]> =
-            weights.terms.iter().zip(&self.idf).map(|(row, idf)| row.map(|v| v * idf)).collect();
+        let rows = &scaled(&weights.terms, &self.idf);
         let mut out = vec![[0.0; B]; self.n_rows];
-        out.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
-            let starts = &self.row_starts[task * TASK..];
-            simd::at_best(Sums { rows: &scaled, starts, indices: &self.row_terms, out: chunk });
-            for (offset, out) in chunk.iter_mut().enumerate() {
-                let row = task * TASK + offset;
-                let factor = self.row_factors[row];
-                *out = std::array::from_fn(|c| factor * out[c] - weights.at_mean[c]);
-                for (value, weights) in self.dense[row].iter().zip(&weights.dense) {
-                    *out = std::array::from_fn(|c| out[c] + value * weights[c]);
-                }
-            }
+        out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+            let from = task * TASK;
+            simd::at_best(RowSums {
+                gather: Gather { rows, starts: &self.row_starts[from..], indices: &self.row_terms },
+                factors: &self.row_factors[from..],
+                at_mean: &weights.at_mean,
+                dense: &self.dense[from..],
+                dense_weights: &weights.dense,
+                out,
+            });
         });
         out
     }
@@ -325,37 +331,6 @@ impl<const B: usize> Weights<B> {
     pub(crate) fn offset(&self) -> [f32; B] {
         self.at_mean.map(|value| -value)
     }
-}
-
-/// Sums of rows: `out[i]` is that of the rows at `indices[starts[i]..starts[i + 1]]`, in their order.
-struct Sums<'a, const B: usize> {
-    rows: &'a [[f32; B]],
-    starts: &'a [usize],
-    indices: &'a [u32],
-    out: &'a mut [[f32; B]],
-}
-
-impl<const B: usize> Job for Sums<'_, B> {
-    type Output = ();
-
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn run(self) {
-        for (out, span) in self.out.iter_mut().zip(self.starts.windows(2)) {
-            let mut sum = [0.0; B];
-            for &index in &self.indices[span[0]..span[1]] {
-                let row = &self.rows[index as usize];
-                for c in 0..B {
-                    sum[c] += row[c];
-                }
-            }
-            *out = sum;
-        }
-    }
-}
-
-fn add<const B: usize>(left: [f32; B], right: &[f32; B]) -> [f32; B] {
-    std::array::from_fn(|c| left[c] + right[c])
 }
 
 #[expect(

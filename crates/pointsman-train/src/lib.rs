@@ -42,5 +42,6 @@ mod robust;
 mod select;
 mod shares;
 mod solve;
+mod sums;
 mod together;
 mod worth;

@@ -172,6 +172,14 @@ pub(super) unsafe fn prefetch(line: &Line) {
 }
 
 /// # Safety
+/// Needs SSE, which every machine of this architecture has. The place is a hint, and may be any.
+#[inline]
+#[target_feature(enable = "sse")]
+pub(super) unsafe fn prefetch_at(place: *const i8) {
+    _mm_prefetch::<_MM_HINT_T0>(place);
+}
+
+/// # Safety
 /// Needs AVX2; `sums` has one entry per byte of a row.
 #[target_feature(enable = "avx2")]
 pub(super) unsafe fn accumulate(table: &RowTable, terms: &[u32], sums: &mut [i32]) -> u64 {
