@@ -218,13 +218,8 @@ impl Kernel {
     pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
         let (terms, dense) = self.weights(dual);
         let mut at_mean = [0.0; B];
-        for (weights, mean) in
-            terms.iter().zip(&self.term_means).chain(dense.iter().zip(&self.dense_means))
-        {
-            for c in 0..B {
-                at_mean[c] += mean * weights[c];
-            }
-        }
+        add_at_mean(&mut at_mean, &terms, &self.term_means);
+        add_at_mean(&mut at_mean, &dense, &self.dense_means);
         Weights { terms, dense, at_mean }
     }
 
@@ -255,18 +250,43 @@ impl Kernel {
         (terms, dense)
     }
 
+    /// `X Xᵀ U`: what [`Self::predict`] makes of [`Self::transposed`], to the bit, in one table of
+    /// weights instead of two.
+    pub(crate) fn image_of<const B: usize>(&self, dual: &[[f32; B]]) -> Vec<[f32; B]> {
+        let (mut terms, dense) = self.weights(dual);
+        let mut at_mean = [0.0; B];
+        for ((weights, mean), idf) in terms.iter_mut().zip(&self.term_means).zip(&self.idf) {
+            for c in 0..B {
+                at_mean[c] += mean * weights[c];
+                weights[c] *= idf;
+            }
+        }
+        add_at_mean(&mut at_mean, &dense, &self.dense_means);
+        self.predict_scaled(&terms, &dense, &at_mean)
+    }
+
     /// `X W` for all rows, without the terms that occur once.
     pub(crate) fn predict<const B: usize>(&self, weights: &Weights<B>) -> Vec<[f32; B]> {
-        let rows = &scaled(&weights.terms, &self.idf);
+        let Weights { terms, dense, at_mean } = weights;
+        self.predict_scaled(&scaled(terms, &self.idf), dense, at_mean)
+    }
+
+    /// The same, of terms' weights that are already times their inverse document frequency.
+    fn predict_scaled<const B: usize>(
+        &self,
+        rows: &[[f32; B]],
+        dense_weights: &[[f32; B]; N_DENSE],
+        at_mean: &[f32; B],
+    ) -> Vec<[f32; B]> {
         let mut out = vec![[0.0; B]; self.n_rows];
         out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
             let from = task * TASK;
             simd::at_best(RowSums {
                 gather: Gather { rows, starts: &self.row_starts[from..], indices: &self.row_terms },
                 factors: &self.row_factors[from..],
-                at_mean: &weights.at_mean,
+                at_mean,
                 dense: &self.dense[from..],
-                dense_weights: &weights.dense,
+                dense_weights,
                 out,
             });
         });
@@ -330,6 +350,15 @@ impl<const B: usize> Weights<B> {
     /// The prediction of a row with no term and mean dense features, before the column's mean.
     pub(crate) fn offset(&self) -> [f32; B] {
         self.at_mean.map(|value| -value)
+    }
+}
+
+/// Adds `mean of x · weights` over some features.
+fn add_at_mean<const B: usize>(at_mean: &mut [f32; B], weights: &[[f32; B]], means: &[f32]) {
+    for (weights, mean) in weights.iter().zip(means) {
+        for c in 0..B {
+            at_mean[c] += mean * weights[c];
+        }
     }
 }
 

@@ -28,7 +28,7 @@ impl<const B: usize> Matrix<B> for Kernel {
     }
 
     fn image(&self, dual: &[[f32; B]]) -> Vec<[f32; B]> {
-        self.predict(&self.transposed(dual))
+        self.image_of(dual)
     }
 
     fn single_squares(&self) -> &[f32] {
@@ -225,6 +225,22 @@ mod tests {
             design.push(&Request::from_prompt(&world.request(u64::from(index)).prompt));
         }
         Kernel::new(&design.finish(), &(0..n_rows).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_image_is_what_is_predicted_from_the_transposed() {
+        let kernel = kernel(700); // more than one task
+        let value = |row: usize, c: usize| {
+            narrow(f64::from(u32::try_from(row * 5 + c * 7).unwrap() % 13) / 13.0) - 0.4
+        };
+        let dual: Vec<[f32; 8]> =
+            (0..700).map(|row| std::array::from_fn(|c| value(row, c))).collect();
+        let expected = kernel.predict(&kernel.transposed(&dual));
+        let bits = |rows: &[[f32; 8]]| -> Vec<u32> {
+            rows.iter().flatten().map(|value| value.to_bits()).collect()
+        };
+        assert_eq!(bits(&kernel.image_of(&dual)), bits(&expected));
+        assert!(expected.iter().flatten().any(|value| 0.0 < value.abs()));
     }
 
     /// Every strength's solution satisfies its own equation, weights and skipped rows included.
