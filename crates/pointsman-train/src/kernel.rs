@@ -305,7 +305,7 @@ impl Kernel {
         mut visit: impl FnMut(u32, [f32; B]),
     ) {
         for ((&bucket, row), idf) in self.buckets.iter().zip(&weights.terms).zip(&self.idf) {
-            visit(bucket, row.map(|weight| weight * idf));
+            visit(bucket, times(row, *idf));
         }
     }
 
@@ -324,6 +324,11 @@ impl Kernel {
         }
     }
 
+    /// The buckets that [`Self::for_each_weight`] visits, each once, in its order.
+    pub(crate) fn weighted_buckets(&self) -> impl Iterator<Item = u32> {
+        self.buckets.iter().copied().chain(self.single.iter().map(|&(_, bucket)| bucket))
+    }
+
     /// Hands the final weights over, in the units of a scorer: `visit(bucket, weights)` for each
     /// term, the weights already times the term's inverse document frequency.
     pub(crate) fn for_each_weight<const B: usize>(
@@ -336,7 +341,7 @@ impl Kernel {
         for &(row, bucket) in &self.single {
             let squared_idf = f64::from(self.squared_idf[bucket as usize]) / SQUARED_IDF_STEPS;
             let factor = narrow(squared_idf) * self.row_factors[row as usize];
-            visit(bucket, dual[row as usize].map(|value| value * factor));
+            visit(bucket, times(&dual[row as usize], factor));
         }
     }
 }
@@ -351,6 +356,14 @@ impl<const B: usize> Weights<B> {
     pub(crate) fn offset(&self) -> [f32; B] {
         self.at_mean.map(|value| -value)
     }
+}
+
+fn times<const B: usize>(row: &[f32; B], factor: f32) -> [f32; B] {
+    let mut product = *row;
+    for value in &mut product {
+        *value *= factor;
+    }
+    product
 }
 
 /// Adds `mean of x · weights` over some features.
