@@ -262,7 +262,7 @@ fn learn_within(
     loop {
         let set = TrainingSet { design: &design, ..*set };
         let learned = learn(&set, config, source.clone(), screen)?;
-        match flags.smaller(&design, learned.0.to_bytes()?.len())? {
+        match flags.smaller(&design, &learned.0)? {
             Some(smaller) => design = Cow::Owned(smaller),
             None => return Ok(learned),
         }
