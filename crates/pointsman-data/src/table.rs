@@ -6,6 +6,7 @@
 
 mod build;
 pub(crate) mod json_rows;
+mod seen;
 #[cfg(test)]
 mod tests;
 
