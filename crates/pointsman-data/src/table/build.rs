@@ -72,6 +72,9 @@ impl TextCell<'_> {
     }
 }
 
+/// Rows that room is made for at most on a file's word alone.
+const MOST_ROWS_AHEAD: usize = 1 << 22;
+
 /// The most prompts that an index can count.
 const MOST_PROMPTS: u64 = 1 << 32;
 
@@ -128,6 +131,12 @@ impl<'f> TableBuilder<'f> {
     pub(super) fn begin_file(&mut self, path: &Path) {
         self.files.push(Arc::from(path));
         self.n_rows_in_file = 0;
+    }
+
+    /// Makes room for so many rows at once, where there is memory for them.
+    pub(super) fn make_room(&mut self, n_rows: usize) {
+        // Where there is not, it grows as rows come.
+        let _ = self.outcomes.try_reserve(n_rows.min(MOST_ROWS_AHEAD));
     }
 
     /// Refuses a file without rows.
