@@ -3,6 +3,7 @@
 use crate::{
     blend::Scale,
     kernel::{Kernel, Weights},
+    slopes::multiply,
 };
 use pointsman_core::simd::{self, Job};
 
@@ -26,6 +27,16 @@ impl Fitted {
         for rows in [&mut self.terms, &mut self.dense, &mut self.offsets] {
             for row in rows.chunks_exact_mut(width) {
                 scale.apply(&mut row[..n_columns]);
+            }
+        }
+    }
+
+    /// Multiplies each of the first columns by a slope of its own.
+    pub(crate) fn slope(&mut self, slopes: &[f64]) {
+        let width = self.offsets.len();
+        for rows in [&mut self.terms, &mut self.dense, &mut self.offsets] {
+            for row in rows.chunks_exact_mut(width) {
+                multiply(row, slopes);
             }
         }
     }

@@ -41,6 +41,7 @@ mod report;
 mod robust;
 mod select;
 mod shares;
+mod slopes;
 mod solve;
 mod sums;
 mod together;

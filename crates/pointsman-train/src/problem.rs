@@ -220,6 +220,9 @@ impl<'a> Problem<'a> {
     /// Weights in single precision to the parts of a scorer, with 8-bit terms.
     pub(crate) fn parts(&self, mut fitted: Fitted, choice: &Choice) -> (ScorerParts, ExactTerms) {
         fitted.scale(self.n_models, choice.kinds.linear);
+        if let Some(slopes) = &choice.kinds.slopes {
+            fitted.slope(slopes);
+        }
         for (offset, mean) in fitted.offsets.iter_mut().zip(&self.mean_quality) {
             *offset += narrow(*mean);
         }

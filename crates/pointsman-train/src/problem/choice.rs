@@ -122,7 +122,9 @@ impl Problem<'_> {
             stacks.extend(judged.with_clusters(&grouping, &sums));
             groupings.push((grouping, sums));
         }
-        Kinds::of(stacks, &groupings, projection, &self.mean_quality)
+        let kinds = Kinds::of(stacks, &groupings, projection, &self.mean_quality);
+        let sloped = judged.sloped(kinds.deviations.as_deref().unwrap_or(judged.linear));
+        kinds.with_slopes(sloped)
     }
 
     fn cluster_sums(&self, grouping: &Grouping, judged: &Judged<'_>) -> ClusterSums {
