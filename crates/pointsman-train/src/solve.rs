@@ -9,7 +9,8 @@
 //! Source: Frommer & Maaß, "Fast CG-based methods for Tikhonov–Phillips regularization", SIAM J.
 //! Sci. Comput. 20 (1999); Jegerlehner, hep-lat/9612014.
 
-use crate::{kernel::Kernel, outcomes::narrow};
+use crate::{kernel::Kernel, outcomes::narrow, sums::Following};
+use pointsman_core::simd;
 
 /// A centred feature matrix `X`, without the terms that occur once.
 pub(crate) trait Matrix<const B: usize> {
@@ -164,8 +165,14 @@ impl<const B: usize> Shifted<B> {
             share[c] = now.ratio[c] * factor * factor;
             growth[c] = self.shifts[c].zeta;
         }
-        advance(&mut self.dual, &self.direction, &shifted_step);
-        turn(&mut self.direction, residual, (&growth, &share));
+        simd::at_best(Following {
+            step: shifted_step.map(narrow),
+            growth: growth.map(narrow),
+            share: share.map(narrow),
+            residual,
+            dual: &mut self.dual,
+            direction: &mut self.direction,
+        });
     }
 
     /// Sees whether its residuals, `ζ` times those of the weakest systems, are small enough.

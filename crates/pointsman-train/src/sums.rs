@@ -47,6 +47,17 @@ pub(crate) struct DenseSums<'a, const B: usize> {
     pub(crate) out: &'a mut [[f32; B]; N_DENSE],
 }
 
+/// A step of a stronger system, and its next direction: `dual += step · direction`, then
+/// `direction = growth · residual + share · direction`.
+pub(crate) struct Following<'a, const B: usize> {
+    pub(crate) step: [f32; B],
+    pub(crate) growth: [f32; B],
+    pub(crate) share: [f32; B],
+    pub(crate) residual: &'a [[f32; B]],
+    pub(crate) dual: &'a mut [[f32; B]],
+    pub(crate) direction: &'a mut [[f32; B]],
+}
+
 impl<const B: usize> Gather<'_, B> {
     /// The sum of the rows at `indices[span[0]..span[1]]`.
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
@@ -126,6 +137,22 @@ impl<const B: usize> Job for DenseSums<'_, B> {
     }
 }
 
+impl<const B: usize> Job for Following<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { step, growth, share, residual, dual, direction } = self;
+        for ((dual, direction), residual) in dual.iter_mut().zip(direction).zip(residual) {
+            for c in 0..B {
+                dual[c] += step[c] * direction[c];
+                direction[c] = growth[c] * residual[c] + share[c] * direction[c];
+            }
+        }
+    }
+}
+
 /// Every row times its factor.
 pub(crate) fn scaled<const B: usize>(rows: &[[f32; B]], factors: &[f32]) -> Vec<[f32; B]> {
     let mut scaled = rows.to_vec();
@@ -155,6 +182,22 @@ mod tests {
             assert_eq!(sums[1][c], 0.0);
             assert_eq!(sums[2][c], 2.0 * of(1) + of(0) + of(2));
         }
+    }
+
+    #[test]
+    fn a_stronger_system_steps_before_it_turns() {
+        let residual = [[1.0_f32; 8]; 2];
+        let (mut dual, mut direction) = ([[1.0_f32; 8]; 2], [[2.0_f32; 8], [4.0; 8]]);
+        simd::at_best(Following {
+            step: [0.5; 8],
+            growth: [3.0; 8],
+            share: [0.25; 8],
+            residual: &residual,
+            dual: &mut dual,
+            direction: &mut direction,
+        });
+        assert_eq!(dual, [[2.0; 8], [3.0; 8]]);
+        assert_eq!(direction, [[3.5; 8], [4.0; 8]]);
     }
 
     #[test]
