@@ -287,13 +287,17 @@ mod tests {
         draws: Draws,
     }
 
-    fn drawn(n_models: usize, index: u64, has_price: bool) -> Drawn {
+    /// A price by its logarithm, where there is one.
+    type PriceOf = fn(f64) -> Option<f64>;
+    const PRICED: PriceOf = |log_price| Some(libm::exp(log_price));
+    const FREE: PriceOf = |_| None;
+
+    fn drawn(n_models: usize, index: u64, price_of: PriceOf) -> Drawn {
         let mut draws = Draws::keyed(29, Stream::Logging, &[index]);
         let mut model = || {
             let log_price = 1.5 * draws.normal();
             let quality = (0.5 + 0.05 * log_price + 0.1 * draws.normal()).clamp(0.02, 0.98);
-            let price = Some(libm::exp(log_price)).filter(|_| has_price);
-            (Traits { price, stated: None }, quality)
+            (Traits { price: price_of(log_price), stated: None }, quality)
         };
         let learned: Vec<(Traits, f64)> = (0..n_models).map(|_| model()).collect();
         let (newcomer, truth) = model();
@@ -304,9 +308,10 @@ mod tests {
     #[test]
     fn intervals_of_priors_hold_the_truth_however_few_models_there_are() {
         const N: u64 = 2000;
-        for (n_models, has_price) in [(5, true), (8, true), (27, true), (5, false), (12, false)] {
+        for (n_models, price_of) in [(5, PRICED), (8, PRICED), (27, PRICED), (5, FREE), (12, FREE)]
+        {
             let holds = |&index: &u64| {
-                let Drawn { prior, truth, .. } = drawn(n_models, index, has_price);
+                let Drawn { prior, truth, .. } = drawn(n_models, index, price_of);
                 let Band { lower, upper, .. } = prior.band();
                 lower <= truth && truth <= upper
             };
@@ -323,7 +328,7 @@ mod tests {
         for n_outcomes in [10, 25, 50, 100] {
             let [mut together, mut prior_alone, mut outcomes_alone] = [(0.0, 0.0); 3];
             for index in 0..N {
-                let Drawn { prior, truth, best_other, mut draws } = drawn(12, index, true);
+                let Drawn { prior, truth, best_other, mut draws } = drawn(12, index, PRICED);
                 let seen: Vec<f64> =
                     (0..n_outcomes).map(|_| f64::from(u8::from(draws.chance(truth)))).collect();
                 let mean = seen.iter().sum::<f64>() / len_as_float(seen.len());

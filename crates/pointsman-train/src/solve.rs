@@ -94,7 +94,7 @@ pub(crate) fn ridge_path<const B: usize>(
     let roots: Vec<[f32; B]> = weights.iter().map(|row| row.map(f32::sqrt)).collect();
     let mut residual: Vec<[f32; B]> = product(target, &roots);
     let mut direction = residual.clone();
-    let mut dual = vec![[0.0; B]; matrix.n_rows()];
+    let mut dual: Vec<[f32; B]> = vec![[0.0; B]; matrix.n_rows()];
     let mut stronger: Vec<Shifted<B>> = strengths[1..]
         .iter()
         .map(|strength| Shifted::new(strength - strengths[0], &residual))
