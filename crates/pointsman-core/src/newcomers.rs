@@ -344,7 +344,7 @@ mod tests {
             }
             assert!(together.0 < prior_alone.0, "{n_outcomes}: {together:?} {prior_alone:?}");
             assert!(together.0 < outcomes_alone.0, "{n_outcomes}: {together:?} {outcomes_alone:?}");
-            if n_outcomes < 100 {
+            if n_outcomes < 50 {
                 assert!(together.1 < outcomes_alone.1, "{together:?} {outcomes_alone:?}");
             }
         }
