@@ -38,6 +38,8 @@ pub(crate) struct LoadedTable {
 pub(crate) struct LoadedLog {
     pub(crate) log: TrafficLog,
     pub(crate) design: Design,
+    /// Whether features stand in for some requests' texts.
+    pub(crate) has_features: bool,
     /// What of its propensities is estimated.
     pub(crate) estimated: Option<Estimated>,
 }
@@ -107,7 +109,7 @@ pub(crate) fn load_table(
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedTable> {
-    let (table, design) = read_features("reading prompts", schema, screen, |push| {
+    let (table, design, _) = read_features("reading prompts", schema, screen, |push| {
         Ok(read_outcomes(paths, options, &mut |_, request| push(Asked::Text(request)))?)
     })?;
     let matrix = table.matrix()?;
@@ -234,7 +236,7 @@ pub(crate) fn load_log(
     screen: &Screen,
 ) -> Result<LoadedLog> {
     let options = LogOptions { features: Some(schema), ..options.clone() };
-    let ((mut log, estimated), design) =
+    let ((mut log, estimated), design, has_features) =
         read_features("reading requests", schema, screen, |push| {
             let read = estimated::read(paths, &options, estimating, push);
             read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
@@ -252,7 +254,7 @@ pub(crate) fn load_log(
     }
     let kept: Vec<u32> = kept.into_iter().map(u32::try_from).collect::<Result<_, _>>()?;
     let design = if kept.len() < design.n_rows() { design.select(&kept) } else { design };
-    Ok(LoadedLog { log, design, estimated })
+    Ok(LoadedLog { log, design, has_features, estimated })
 }
 
 /// A log of nothing but features of another schema can be learned from all the same.
@@ -268,24 +270,28 @@ pub(crate) fn hinted(error: DataError) -> anyhow::Error {
     error.into()
 }
 
-/// Reads a source, every request becoming a row of features as it comes by.
+/// Reads a source, every request becoming a row of features as it comes by; says whether some came
+/// as features.
 fn read_features<T>(
     label: &str,
     schema: FeatureSchema,
     screen: &Screen,
     read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
-) -> Result<(T, Design)> {
+) -> Result<(T, Design, bool)> {
     let bar = screen.progress(label, 0);
-    let mut builder = DesignBuilder::new(schema);
+    let (mut builder, mut has_features) = (DesignBuilder::new(schema), false);
     let source = read(&mut |asked| {
         match asked {
             Asked::Text(request) => builder.push(request),
-            Asked::Features(_, features) => builder.push_read(&features),
+            Asked::Features(_, features) => {
+                builder.push_read(&features);
+                has_features = true;
+            }
         }
         bar.inc(1);
     });
     bar.finish_and_clear();
-    Ok((source?, builder.finish()))
+    Ok((source?, builder.finish(), has_features))
 }
 
 impl LoadedLog {
@@ -296,7 +302,7 @@ impl LoadedLog {
 
     /// What was read and what was left out, for people.
     pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
-        let Self { log, design, estimated } = self;
+        let Self { log, design, has_features: _, estimated } = self;
         screen.say(&format!(
             "read {}: {} usable, among {}; {} without outcome",
             wording::counted(log.n_decisions_read, "decision", "decisions"),

@@ -13,6 +13,7 @@ pub(crate) use pruning::PruneFlags;
 
 use crate::{
     dictionary::{DictionaryFlags, Reading},
+    equal_prompts,
     estimated::{EstimateFlags, Estimated, Estimating},
     files,
     load::{self, QualityRange},
@@ -218,7 +219,12 @@ fn from_log(
     if !never.is_empty() {
         screen.say(&format!("left out, never drawn in the log: {}", never.join(", ")))?;
     }
-    let (groups, input_tokens) = loaded.groups_and_tokens();
+    let (own_groups, input_tokens) = loaded.groups_and_tokens();
+    let groups = if loaded.has_features {
+        equal_prompts::joined(&own_groups, &loaded.design)
+    } else {
+        own_groups.clone()
+    };
     let rows: Vec<u32> = (0..u32::try_from(loaded.design.n_rows())?).collect();
     let set = TrainingSet {
         design: &loaded.design,
@@ -239,6 +245,10 @@ fn from_log(
     let demands = args.points.demands(&models)?;
     let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
     let (artifact, trained) = learn_within(&args.learning, &set, &config, &source, screen)?;
+    let left = own_groups.iter().zip(&groups).filter(|(own, joined)| own != joined);
+    let left: Vec<u64> =
+        left.map(|(own, _)| artifact.card().row_id(&load::group_id(*own))).collect();
+    let artifact = if left.is_empty() { artifact } else { artifact.with_rows(&left)? };
     let artifact = match steps::of_log(args, &loaded.log, &options, screen)? {
         Some(steps) => {
             args.answers.add_logged_readers(&artifact, &steps, args.learning.seed, screen)?
