@@ -155,8 +155,7 @@ pub struct Trained {
     pub candidates: Vec<CandidateValue>,
     /// The stacks that were tried; at most one was kept.
     pub stacks: Vec<StackValue>,
-    /// What a slope of its own is worth to each model's predictions; `None` where nothing was held
-    /// out for this.
+    /// What a slope of its own is worth to each model's predictions; `None` where no stack was kept.
     pub calibration: Option<CalibrationValue>,
     /// What a length of their own is worth to output tokens; `None` where none was tried.
     pub token_length: Option<LengthValue>,

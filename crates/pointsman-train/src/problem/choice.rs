@@ -123,8 +123,11 @@ impl Problem<'_> {
             groupings.push((grouping, sums));
         }
         let kinds = Kinds::of(stacks, &groupings, projection, &self.mean_quality);
-        let sloped = judged.sloped(kinds.deviations.as_deref().unwrap_or(judged.linear));
-        kinds.with_slopes(sloped)
+        // What is not even put to scale for all needs no finer scale.
+        match kinds.deviations.as_deref().map(|kept| judged.sloped(kept)) {
+            Some(sloped) => kinds.with_slopes(sloped),
+            None => kinds,
+        }
     }
 
     fn cluster_sums(&self, grouping: &Grouping, judged: &Judged<'_>) -> ClusterSums {
