@@ -86,15 +86,17 @@ impl Kernel {
         for (index, &bucket) in (0_u32..).zip(&buckets) {
             place[bucket as usize] = index;
         }
+        let n_single = frequency.iter().filter(|n| **n == 1).count();
+        let n_shared = frequency.iter().map(|&n| n as usize).sum::<usize>() - n_single;
         let idf_of = |bucket: u32| unit_idf(squared_idf[bucket as usize]);
         let mut kernel = Self {
             n_rows: rows.len(),
             dense_scaling: DenseScaling { centres: [0.0; N_DENSE], factors: [0.0; N_DENSE] },
             idf: buckets.iter().map(|&bucket| narrow(idf_of(bucket))).collect(),
             term_means: Vec::new(),
-            single: Vec::new(),
+            single: Vec::with_capacity(n_single),
             row_starts: Vec::with_capacity(rows.len() + 1),
-            row_terms: Vec::new(),
+            row_terms: Vec::with_capacity(n_shared),
             by_term: OnceLock::new(),
             row_factors: Vec::with_capacity(rows.len()),
             single_squares: vec![0.0; rows.len()],

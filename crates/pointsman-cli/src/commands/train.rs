@@ -337,10 +337,11 @@ pub(crate) fn artifact_of(
         },
     };
     let named = set.rows.iter().filter_map(|&row| Some((row, row_ids.get(row as usize)?)));
+    let keyed = card.row_ids();
     let mut ids: Vec<u64> = named
         .flat_map(|(row, id)| {
             let group = load::group_id(set.groups[row as usize]);
-            [card.row_id(id), card.row_id(&group)]
+            [keyed.id(id), keyed.id(&group)]
         })
         .collect();
     ids.sort_unstable();
