@@ -152,7 +152,11 @@ impl Fitted {
         };
         for from in (0..n_columns).step_by(B) {
             let dual = block::<B>(dual, n_columns, from);
-            let weights = kernel.transposed(&dual);
+            let weights = if n_columns <= B {
+                kernel.transposed_once(&dual)
+            } else {
+                kernel.transposed(&dual)
+            };
             put(&mut fitted.dense, n_columns, from, &weights.dense());
             put(&mut fitted.offsets, n_columns, from, &[weights.offset()]);
             kernel.for_each_weight(&weights, &dual, |bucket, values| {

@@ -9,9 +9,10 @@
 //! their weights at the end.
 
 use crate::{
+    by_term::ByTerm,
     design::Design,
     outcomes::narrow,
-    sums::{DenseSums, Gather, RowSums, TermSums, scaled},
+    sums::{DenseSums, Gather, RowSums, Scatter, TermSums, add_at_mean, scaled, times, total},
 };
 use pointsman_core::{
     features::{N_DENSE, inverse_document_frequency},
@@ -44,19 +45,13 @@ pub(crate) struct Kernel {
     term_means: Vec<f32>,
     row_starts: Vec<usize>,
     row_terms: Vec<u32>,
+    /// Made when it is first asked for, because logs can do without.
     by_term: OnceLock<ByTerm>,
     /// One over the length of each row's vector of inverse document frequencies.
     row_factors: Vec<f32>,
     single_squares: Vec<f32>,
     dense: Vec<[f32; N_DENSE]>,
     dense_means: [f32; N_DENSE],
-}
-
-/// The terms' rows; made when they are first asked for, because logs can do without.
-#[derive(Debug)]
-struct ByTerm {
-    starts: Vec<usize>,
-    rows: Vec<u32>,
 }
 
 /// Weights of `B` columns, in the coordinates of a [`Kernel`].
@@ -147,24 +142,8 @@ impl Kernel {
     }
 
     fn by_term(&self) -> &ByTerm {
-        self.by_term.get_or_init(|| {
-            let mut starts = vec![0_usize; self.buckets.len() + 1];
-            for &term in &self.row_terms {
-                starts[term as usize + 1] += 1;
-            }
-            for term in 0..self.buckets.len() {
-                starts[term + 1] += starts[term];
-            }
-            let mut next = starts.clone();
-            let mut rows = vec![0_u32; self.row_terms.len()];
-            for (row, span) in (0_u32..).zip(self.row_starts.windows(2)) {
-                for &term in &self.row_terms[span[0]..span[1]] {
-                    rows[next[term as usize]] = row;
-                    next[term as usize] += 1;
-                }
-            }
-            ByTerm { starts, rows }
-        })
+        let make = || ByTerm::new(self.buckets.len(), &self.row_starts, &self.row_terms);
+        self.by_term.get_or_init(make)
     }
 
     fn scale_dense(&mut self, design: &Design, rows: &[u32]) {
@@ -219,6 +198,33 @@ impl Kernel {
     /// `Xᵀ U` without the terms that occur once; `dual` is `U`, shape `(n_rows, B)`.
     pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
         let (terms, dense) = self.weights(dual);
+        self.with_means(terms, dense)
+    }
+
+    /// The same, to the bit. Where the matrix was not turned round yet, it is added up as it lies,
+    /// which is less work for once.
+    pub(crate) fn transposed_once<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
+        if self.by_term.get().is_some() {
+            return self.transposed(dual);
+        }
+        let rows = &scaled(dual, &self.row_factors);
+        let total = total(dual);
+        let mut terms = vec![[0.0; B]; self.buckets.len()];
+        let (starts, indices) = (&self.row_starts[..], &self.row_terms[..]);
+        simd::at_best(Scatter { rows, starts, indices, out: &mut terms });
+        for ((out, idf), mean) in terms.iter_mut().zip(&self.idf).zip(&self.term_means) {
+            for c in 0..B {
+                out[c] = idf * out[c] - mean * total[c];
+            }
+        }
+        self.with_means(terms, self.dense_weights(dual, &total))
+    }
+
+    fn with_means<const B: usize>(
+        &self,
+        terms: Vec<[f32; B]>,
+        dense: [[f32; B]; N_DENSE],
+    ) -> Weights<B> {
         let mut at_mean = [0.0; B];
         add_at_mean(&mut at_mean, &terms, &self.term_means);
         add_at_mean(&mut at_mean, &dense, &self.dense_means);
@@ -228,12 +234,7 @@ impl Kernel {
     /// The weights of terms and dense features that a dual stands for.
     fn weights<const B: usize>(&self, dual: &[[f32; B]]) -> (Vec<[f32; B]>, [[f32; B]; N_DENSE]) {
         let rows = &scaled(dual, &self.row_factors);
-        let mut total = [0.0; B];
-        for row in dual {
-            for c in 0..B {
-                total[c] += row[c];
-            }
-        }
+        let total = total(dual);
         let ByTerm { starts, rows: indices } = self.by_term();
         let mut terms = vec![[0.0; B]; self.buckets.len()];
         terms.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
@@ -242,6 +243,14 @@ impl Kernel {
             let (idf, means) = (&self.idf[from..], &self.term_means[from..]);
             simd::at_best(TermSums { gather, idf, means, total: &total, out });
         });
+        (terms, self.dense_weights(dual, &total))
+    }
+
+    fn dense_weights<const B: usize>(
+        &self,
+        dual: &[[f32; B]],
+        total: &[f32; B],
+    ) -> [[f32; B]; N_DENSE] {
         let mut dense = [[0.0; B]; N_DENSE];
         simd::at_best(DenseSums { dual, dense: &self.dense, out: &mut dense });
         for (out, mean) in dense.iter_mut().zip(&self.dense_means) {
@@ -249,7 +258,7 @@ impl Kernel {
                 out[c] -= mean * total[c];
             }
         }
-        (terms, dense)
+        dense
     }
 
     /// `X Xᵀ U`: what [`Self::predict`] makes of [`Self::transposed`], to the bit, in one table of
@@ -357,23 +366,6 @@ impl<const B: usize> Weights<B> {
     /// The prediction of a row with no term and mean dense features, before the column's mean.
     pub(crate) fn offset(&self) -> [f32; B] {
         self.at_mean.map(|value| -value)
-    }
-}
-
-fn times<const B: usize>(row: &[f32; B], factor: f32) -> [f32; B] {
-    let mut product = *row;
-    for value in &mut product {
-        *value *= factor;
-    }
-    product
-}
-
-/// Adds `mean of x · weights` over some features.
-fn add_at_mean<const B: usize>(at_mean: &mut [f32; B], weights: &[[f32; B]], means: &[f32]) {
-    for (weights, mean) in weights.iter().zip(means) {
-        for c in 0..B {
-            at_mean[c] += mean * weights[c];
-        }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod escalation;
 
 mod apart;
 mod blend;
+mod by_term;
 mod candidate;
 mod clusters;
 mod columns;

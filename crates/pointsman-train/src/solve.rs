@@ -274,6 +274,7 @@ mod tests {
         Kernel::new(&design.finish(), &(0..n_rows).collect::<Vec<_>>())
     }
 
+    /// However products are added up, they are the same to the bit.
     #[test]
     fn an_image_is_what_is_predicted_from_the_transposed() {
         let kernel = kernel(700); // more than one task
@@ -282,10 +283,14 @@ mod tests {
         };
         let dual: Vec<[f32; 8]> =
             (0..700).map(|row| std::array::from_fn(|c| value(row, c))).collect();
-        let expected = kernel.predict(&kernel.transposed(&dual));
+        let once = kernel.transposed_once(&dual); // before the matrix is turned round
+        let weights = kernel.transposed(&dual);
+        let expected = kernel.predict(&weights);
         let bits = |rows: &[[f32; 8]]| -> Vec<u32> {
             rows.iter().flatten().map(|value| value.to_bits()).collect()
         };
+        assert_eq!(bits(&once.terms), bits(&weights.terms));
+        assert_eq!((bits(&once.dense), once.at_mean), (bits(&weights.dense), weights.at_mean));
         assert_eq!(bits(&kernel.image_of(&dual)), bits(&expected));
         assert!(expected.iter().flatten().any(|value| 0.0 < value.abs()));
     }

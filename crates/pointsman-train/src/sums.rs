@@ -30,6 +30,15 @@ pub(crate) struct TermSums<'a, const B: usize> {
     pub(crate) out: &'a mut [[f32; B]],
 }
 
+/// Adds each row to those of its terms, `out[indices[starts[row]..starts[row + 1]]]`: what
+/// [`TermSums`] gathers, in the same order.
+pub(crate) struct Scatter<'a, const B: usize> {
+    pub(crate) rows: &'a [[f32; B]],
+    pub(crate) starts: &'a [usize],
+    pub(crate) indices: &'a [u32],
+    pub(crate) out: &'a mut [[f32; B]],
+}
+
 /// For each row, `factor · sum − at_mean`, and what its dense features add to that.
 pub(crate) struct RowSums<'a, const B: usize> {
     pub(crate) gather: Gather<'a, B>,
@@ -90,6 +99,24 @@ impl<const B: usize> Job for TermSums<'_, B> {
             let sum = gather.sum(span);
             for c in 0..B {
                 out[c] = idf * sum[c] - mean * total[c];
+            }
+        }
+    }
+}
+
+impl<const B: usize> Job for Scatter<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { rows, starts, indices, out } = self;
+        for (row, span) in rows.iter().zip(starts.windows(2)) {
+            for &term in &indices[span[0]..span[1]] {
+                let out = &mut out[term as usize];
+                for c in 0..B {
+                    out[c] += row[c];
+                }
             }
         }
     }
@@ -162,6 +189,39 @@ pub(crate) fn scaled<const B: usize>(rows: &[[f32; B]], factors: &[f32]) -> Vec<
         }
     }
     scaled
+}
+
+/// The sum of all rows, in their order.
+pub(crate) fn total<const B: usize>(rows: &[[f32; B]]) -> [f32; B] {
+    let mut total = [0.0; B];
+    for row in rows {
+        for c in 0..B {
+            total[c] += row[c];
+        }
+    }
+    total
+}
+
+/// One row times a factor.
+pub(crate) fn times<const B: usize>(row: &[f32; B], factor: f32) -> [f32; B] {
+    let mut product = *row;
+    for value in &mut product {
+        *value *= factor;
+    }
+    product
+}
+
+/// Adds `mean of x · weights` over some features.
+pub(crate) fn add_at_mean<const B: usize>(
+    at_mean: &mut [f32; B],
+    weights: &[[f32; B]],
+    means: &[f32],
+) {
+    for (weights, mean) in weights.iter().zip(means) {
+        for c in 0..B {
+            at_mean[c] += mean * weights[c];
+        }
+    }
 }
 
 #[cfg(test)]
