@@ -209,7 +209,7 @@ impl Kernel {
         }
         let rows = &scaled(dual, &self.row_factors);
         let total = total(dual);
-        let mut terms = vec![[0.0; B]; self.buckets.len()];
+        let mut terms: Vec<[f32; B]> = vec![[0.0; B]; self.buckets.len()];
         let (starts, indices) = (&self.row_starts[..], &self.row_terms[..]);
         simd::at_best(Scatter { rows, starts, indices, out: &mut terms });
         for ((out, idf), mean) in terms.iter_mut().zip(&self.idf).zip(&self.term_means) {
