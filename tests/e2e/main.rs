@@ -18,6 +18,7 @@ mod journals;
 mod journey;
 mod killed;
 mod learning_loop;
+mod many_models;
 mod mistakes;
 mod ope;
 mod own_logs;

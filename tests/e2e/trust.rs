@@ -25,6 +25,9 @@ fn a_benchmark_shows_calibration_costs_and_predictions() {
     let calibration = &table["routers"]["pointsman"]["calibration"];
     let (raw, noise) = (number(&calibration["ece_raw"]), number(&calibration["ece_noise"]));
     assert!((number(&calibration["ece"]) - (raw - noise).max(0.0)).abs() < 1e-12);
+    let of_models = calibration["by_model"].as_object().unwrap();
+    assert_eq!(of_models.len(), usize::try_from(table["n_models"].as_u64().unwrap()).unwrap());
+    assert!(of_models.values().all(|error| (0.0..0.5).contains(&number(error))), "{of_models:?}");
     assert!(table["routers"]["oracle"]["calibration"].is_null());
     let cost = &table["costs"]["cost"];
     assert!(number(&cost["log_error"]) < number(&cost["log_error_of_constants"]), "{cost}");

@@ -39,6 +39,8 @@ pub(crate) struct LoadedTable {
 pub(crate) struct LoadedLog {
     pub(crate) log: TrafficLog,
     pub(crate) design: Design,
+    /// Whether features stand in for some requests' texts.
+    pub(crate) has_features: bool,
     /// What of its propensities is estimated.
     pub(crate) estimated: Option<Estimated>,
 }
@@ -110,7 +112,7 @@ pub(crate) fn load_table(
 ) -> Result<LoadedTable> {
     // How many rows a prompt has is not known before the end.
     let bar = screen.progress("reading prompts", 0);
-    let (table, design) = read_features(&bar, schema, |push| {
+    let (table, design, _) = read_features(&bar, schema, |push| {
         Ok(read_outcomes(paths, options, &mut |_, request| push(Asked::Text(request)))?)
     })?;
     let matrix = table.matrix()?;
@@ -238,7 +240,7 @@ pub(crate) fn load_log(
 ) -> Result<LoadedLog> {
     let options = LogOptions { features: Some(schema), ..options.clone() };
     let bar = screen.progress_about("reading requests", decisions_ahead(paths));
-    let ((mut log, estimated), design) = read_features(&bar, schema, |push| {
+    let ((mut log, estimated), design, has_features) = read_features(&bar, schema, |push| {
         let read = estimated::read(paths, &options, estimating, push);
         read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
     })?;
@@ -255,7 +257,7 @@ pub(crate) fn load_log(
     }
     let kept: Vec<u32> = kept.into_iter().map(u32::try_from).collect::<Result<_, _>>()?;
     let design = if kept.len() < design.n_rows() { design.select(&kept) } else { design };
-    Ok(LoadedLog { log, design, estimated })
+    Ok(LoadedLog { log, design, has_features, estimated })
 }
 
 /// A log of nothing but features of another schema can be learned from all the same.
@@ -271,22 +273,26 @@ pub(crate) fn hinted(error: DataError) -> anyhow::Error {
     error.into()
 }
 
-/// Reads a source, every request becoming a row of features as it comes by.
+/// Reads a source, every request becoming a row of features as it comes by; says whether some came
+/// as features.
 fn read_features<T>(
     bar: &ProgressBar,
     schema: FeatureSchema,
     read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
-) -> Result<(T, Design)> {
-    let mut builder = DesignBuilder::new(schema);
+) -> Result<(T, Design, bool)> {
+    let (mut builder, mut has_features) = (DesignBuilder::new(schema), false);
     let source = read(&mut |asked| {
         match asked {
             Asked::Text(request) => builder.push(request),
-            Asked::Features(_, features) => builder.push_read(&features),
+            Asked::Features(_, features) => {
+                builder.push_read(&features);
+                has_features = true;
+            }
         }
         bar.inc(1);
     });
     bar.finish_and_clear();
-    Ok((source?, builder.finish()))
+    Ok((source?, builder.finish(), has_features))
 }
 
 impl LoadedLog {
@@ -298,7 +304,7 @@ impl LoadedLog {
 
     /// What was read and what was left out, for people.
     pub(crate) fn describe(&self, screen: &Screen) -> Result<()> {
-        let Self { log, design, estimated } = self;
+        let Self { log, design, has_features: _, estimated } = self;
         screen.say(&format!(
             "read {}: {} usable, among {}; {} without outcome",
             wording::counted(log.n_decisions_read, "decision", "decisions"),

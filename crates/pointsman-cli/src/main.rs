@@ -10,6 +10,8 @@ mod commands;
 mod cross_fit;
 mod dictionary;
 #[cfg(feature = "learn")]
+mod equal_prompts;
+#[cfg(feature = "learn")]
 mod estimated;
 #[cfg(feature = "learn")]
 mod evaluation;

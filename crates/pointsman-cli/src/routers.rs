@@ -118,15 +118,24 @@ pub(crate) struct Honesty {
     pub(crate) log_loss: f64,
     pub(crate) brier: f64,
     pub(crate) reliability: Reliability,
+    /// The calibration error of each model's pairs alone.
+    pub(crate) by_model: Vec<f64>,
 }
 
 impl Honesty {
-    /// Of predictions beside outcomes, pair by pair.
-    pub(crate) fn of(predicted: &[f64], quality: &[f64]) -> Result<Self> {
+    /// Of predictions beside outcomes, pair by pair, row after row of so many models.
+    pub(crate) fn of(predicted: &[f64], quality: &[f64], n_models: usize) -> Result<Self> {
+        let by_model = |model: usize| -> Result<f64> {
+            let of_model = |all: &[f64]| -> Vec<f64> {
+                all.iter().skip(model).step_by(n_models).copied().collect()
+            };
+            Ok(reliability(&of_model(predicted), &of_model(quality), RELIABILITY_SEED)?.ece)
+        };
         Ok(Self {
             log_loss: log_loss(predicted, quality)?.value,
             brier: brier(predicted, quality)?,
             reliability: reliability(predicted, quality, RELIABILITY_SEED)?,
+            by_model: (0..n_models).map(by_model).collect::<Result<_>>()?,
         })
     }
 }
@@ -197,7 +206,7 @@ pub(crate) fn run(
 
     let mut routers = Vec::new();
     let scored = |name: String, predictions: Predictions| -> Result<RouterResult> {
-        let honesty = Some(Honesty::of(&predictions.quality, &test.quality)?);
+        let honesty = Some(Honesty::of(&predictions.quality, &test.quality, test.n_models)?);
         let figures = test.figures_of(&predictions)?;
         let published = test.published(&figures, Some(&predictions.quality))?;
         Ok(RouterResult { name, figures, published, honesty, predictions: Some(predictions) })

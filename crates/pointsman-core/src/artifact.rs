@@ -14,7 +14,7 @@ mod digest;
 mod point_wire;
 mod told;
 
-pub use card::{Card, Origin, Provenance, Pruning, Standing};
+pub use card::{Card, Origin, Provenance, Pruning, RowIds, Standing};
 pub use codec::GOLDEN_PROMPTS;
 
 use crate::{

@@ -5,7 +5,9 @@
 //! were learned find this request easier or harder than others, on average: what is hard for them
 //! will be hard for it. The level comes from a score that the catalog states, else from the
 //! quality of models of its price, else from the mean of all. An interval says how little that
-//! is. Weakness: a newcomer has no strengths of its own, so it is taken for all requests or
+//! is: how far the learned models themselves lie from what their price or score foretells is how
+//! little a prior weighs against outcomes (empirical Bayes). That is right on average over newcomers,
+//! and holds back the best of them longest. Weakness: a newcomer has no strengths of its own, so it is taken for all requests or
 //! for none at a given price, until outcomes teach otherwise.
 
 use crate::{
@@ -132,7 +134,8 @@ impl Prior {
             return Self::new(level, std_error, PriorBasis::PriceFamily { n_models: pairs.len() });
         }
         let n = len_as_float(learned.len().max(1));
-        let std_error = (spread * (1.0 + 1.0 / n).sqrt()).max(2.0 * LEAST_ERROR);
+        let std_error =
+            (spread * (widening(n - 1.0) * (1.0 + 1.0 / n)).sqrt()).max(2.0 * LEAST_ERROR);
         Self::new(mean, std_error, PriorBasis::Mean)
     }
 
@@ -156,7 +159,8 @@ impl Prior {
     /// The level after some outcomes, each given as its quality less what was expected but for the
     /// level: that is, less the pooled difficulty of its request.
     ///
-    /// Normal prior, normal outcomes: a mean weighted by precision.
+    /// Normal prior, normal outcomes: a mean weighted by precision. Of the prior that is the spread of
+    /// the learned models about what was foretold of them.
     #[must_use]
     pub fn after(&self, levels_seen: &[f64]) -> Self {
         if levels_seen.is_empty() {
@@ -203,8 +207,15 @@ fn on_line(pairs: &[(f64, f64)], x: f64) -> Option<(f64, f64)> {
     });
     // Beyond the range the line is no guide; how far beyond it is, makes it less sure.
     let from_mean = x.clamp(ends.0, ends.1) - mean_x;
-    let error = variance * (1.0 + 1.0 / n + (x - mean_x).powi(2) / xx);
+    let error = variance * widening(n - 2.0) * (1.0 + 1.0 / n + (x - mean_x).powi(2) / xx);
     Some((mean_y + slope * from_mean, error.sqrt()))
+}
+
+/// By how much a variance is larger that rests on few degrees of freedom: that of Student's t over
+/// that of a normal distribution. Below three degrees it has none, so there it is that of three.
+fn widening(degrees: f64) -> f64 {
+    let degrees = degrees.max(3.0);
+    degrees / (degrees - 2.0)
 }
 
 fn mean_and_spread(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
@@ -217,6 +228,7 @@ fn mean_and_spread(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pointsman_testkit::{Draws, Stream};
 
     fn traits(price: f64, stated: Option<f64>) -> Traits {
         Traits { price: Some(price), stated }
@@ -265,5 +277,76 @@ mod tests {
         let (few, many) = (prior.after(&[0.9; 5]), prior.after(&vec![0.9; 5000]));
         assert!(0.5 < few.level && few.level < 0.75 && few.std_error < 0.1, "{few:?}");
         assert!(0.89 < many.level && many.std_error < few.std_error, "{many:?}");
+    }
+
+    /// A newcomer to models that lie about a line by the logarithm of their price.
+    struct Drawn {
+        prior: Prior,
+        truth: f64,
+        best_other: f64,
+        draws: Draws,
+    }
+
+    /// A price by its logarithm, where there is one.
+    type PriceOf = fn(f64) -> Option<f64>;
+    const PRICED: PriceOf = |log_price| Some(libm::exp(log_price));
+    const FREE: PriceOf = |_| None;
+
+    fn drawn(n_models: usize, index: u64, price_of: PriceOf) -> Drawn {
+        let mut draws = Draws::keyed(29, Stream::Logging, &[index]);
+        let mut model = || {
+            let log_price = 1.5 * draws.normal();
+            let quality = (0.5 + 0.05 * log_price + 0.1 * draws.normal()).clamp(0.02, 0.98);
+            (Traits { price: price_of(log_price), stated: None }, quality)
+        };
+        let learned: Vec<(Traits, f64)> = (0..n_models).map(|_| model()).collect();
+        let (newcomer, truth) = model();
+        let best_other = learned.iter().map(|(_, quality)| *quality).fold(0.0, f64::max);
+        Drawn { prior: Prior::of(&newcomer, &learned), truth, best_other, draws }
+    }
+
+    #[test]
+    fn intervals_of_priors_hold_the_truth_however_few_models_there_are() {
+        const N: u64 = 2000;
+        for (n_models, price_of) in [(5, PRICED), (8, PRICED), (27, PRICED), (5, FREE), (12, FREE)]
+        {
+            let holds = |&index: &u64| {
+                let Drawn { prior, truth, .. } = drawn(n_models, index, price_of);
+                let Band { lower, upper, .. } = prior.band();
+                lower <= truth && truth <= upper
+            };
+            let held = len_as_float((0..N).filter(holds).count()) / crate::units::as_float(N);
+            assert!(0.925 < held, "{n_models} models: {held}");
+        }
+    }
+
+    /// The same over many newcomers: how far levels are off, and what taking the better of the
+    /// newcomer and the best other model loses.
+    #[test]
+    fn a_prior_with_few_outcomes_is_better_than_either_alone() {
+        const N: u64 = 2000;
+        for n_outcomes in [10, 25, 50, 100] {
+            let [mut together, mut prior_alone, mut outcomes_alone] = [(0.0, 0.0); 3];
+            for index in 0..N {
+                let Drawn { prior, truth, best_other, mut draws } = drawn(12, index, PRICED);
+                let seen: Vec<f64> =
+                    (0..n_outcomes).map(|_| f64::from(u8::from(draws.chance(truth)))).collect();
+                let mean = seen.iter().sum::<f64>() / len_as_float(seen.len());
+                for (level, (squares, regret)) in [
+                    (prior.after(&seen).level, &mut together),
+                    (prior.level, &mut prior_alone),
+                    (mean, &mut outcomes_alone),
+                ] {
+                    let taken = if best_other < level { truth } else { best_other };
+                    *squares += (level - truth).powi(2);
+                    *regret += truth.max(best_other) - taken;
+                }
+            }
+            assert!(together.0 < prior_alone.0, "{n_outcomes}: {together:?} {prior_alone:?}");
+            assert!(together.0 < outcomes_alone.0, "{n_outcomes}: {together:?} {outcomes_alone:?}");
+            if n_outcomes < 50 {
+                assert!(together.1 < outcomes_alone.1, "{together:?} {outcomes_alone:?}");
+            }
+        }
     }
 }

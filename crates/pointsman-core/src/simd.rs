@@ -8,6 +8,7 @@
 
 #![expect(unsafe_code, reason = "the audited module: vector loads and prefetch, see above")]
 
+use bytes::LINE;
 pub(crate) use rows::{RowTable, Rows};
 
 /// Bytes per scanned block: one bit each in a mask.
@@ -68,6 +69,24 @@ pub fn at_best<J: Job>(job: J) -> J::Output {
         return unsafe { x86::run(job) };
     }
     job.run()
+}
+
+/// Asks the machine for the memory of a value that will soon be read.
+#[expect(clippy::inline_always, reason = "one or two instructions, in the innermost loop")]
+#[inline(always)]
+pub fn announce<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let first = std::ptr::from_ref(value).cast::<i8>();
+        let mut offset = 0;
+        while offset < size_of::<T>() {
+            // SAFETY: every machine of this architecture has the instruction; it reads nothing.
+            unsafe { x86::prefetch(first.wrapping_add(offset)) };
+            offset += LINE;
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
 }
 
 /// Writes `text` to `folded` in lower case and with every digit as `0`, and to `masks` one entry

@@ -16,6 +16,13 @@ pub fn prompt_group(text: &str) -> u64 {
     Folder::default().group([text].into_iter())
 }
 
+/// The group of a request of which terms are kept and no text; equal for the same terms in the same
+/// order.
+pub fn terms_group(terms: &[u32]) -> u64 {
+    let bytes: Vec<u8> = terms.iter().flat_map(|term| term.to_le_bytes()).collect();
+    bytes_group(&bytes)
+}
+
 /// A uniform number in `[0, 1)` that depends on `seed` and `key` alone.
 pub fn keyed_draw(seed: u64, key: &str) -> f64 {
     let mut sha = Sha256::new();

@@ -31,7 +31,7 @@ pub use ahead::decisions_ahead;
 pub use answers::{AnswerCounts, AnswerRow, read_answers};
 pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;
-pub use hash::{keyed_draw, prompt_group};
+pub use hash::{keyed_draw, prompt_group, terms_group};
 pub use json_rows::{JsonRows, json_rows};
 pub use log::{
     Asked, LogOptions, LoggedRow, LoggedStep, ModelsInUse, Steps, TrafficLog, TrajectoryLog,

@@ -65,13 +65,7 @@ pub(crate) fn read_parquet_by(
     batch_rows: usize,
     on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
-    let file = ParquetFile::open(path, wanted)?;
-    for (start, n_rows) in file.batches(batch_rows) {
-        let frame = file.read(start, n_rows)?;
-        let n_before = u64::try_from(start).unwrap_or(u64::MAX);
-        on_batch(&Batch { path, n_before, frame: &frame })?;
-    }
-    Ok(())
+    ParquetFile::open(path, wanted)?.for_each_batch(batch_rows, on_batch)
 }
 
 /// A file whose footer was read, and the columns of it that are wanted.
@@ -118,6 +112,20 @@ impl ParquetFile {
             (group.num_rows(), bytes)
         });
         batches(groups, batch_rows)
+    }
+
+    /// Hands all rows to `on_batch`, in batches of at most `batch_rows`.
+    pub(crate) fn for_each_batch(
+        &self,
+        batch_rows: usize,
+        on_batch: &mut dyn FnMut(&Batch<'_>) -> Result<(), DataError>,
+    ) -> Result<(), DataError> {
+        for (start, n_rows) in self.batches(batch_rows) {
+            let frame = self.read(start, n_rows)?;
+            let n_before = u64::try_from(start).unwrap_or(u64::MAX);
+            on_batch(&Batch { path: &self.path, n_before, frame: &frame })?;
+        }
+        Ok(())
     }
 
     /// Reads `n_rows` rows from the row `start` on.

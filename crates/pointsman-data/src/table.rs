@@ -6,6 +6,7 @@
 
 mod build;
 pub(crate) mod json_rows;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,7 @@ use crate::{
     columns::Batch,
     error::DataError,
     files::{Format, sources},
-    parquet::{Wanted, read_csv, read_parquet},
+    parquet::{BATCH_ROWS, ParquetFile, Wanted, read_csv},
 };
 
 /// How an outcome table is to be understood.
@@ -131,7 +132,9 @@ pub fn read_outcomes(
         builder.begin_file(&source.path);
         match source.format {
             Format::Parquet => {
-                read_parquet(&source.path, &WANTED, &mut |batch| push_batch(&mut builder, batch))?;
+                let file = ParquetFile::open(&source.path, &WANTED)?;
+                builder.make_room(file.n_rows());
+                file.for_each_batch(BATCH_ROWS, &mut |batch| push_batch(&mut builder, batch))?;
             }
             Format::Csv => {
                 read_csv(&source.path, &WANTED, &mut |batch| push_batch(&mut builder, batch))?;

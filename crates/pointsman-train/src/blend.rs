@@ -143,7 +143,7 @@ impl Judged<'_> {
     }
 
     /// Each row's gain over the constant choice with these deviations.
-    fn gains(&self, deviations: &[f32]) -> Vec<f64> {
+    pub(crate) fn gains(&self, deviations: &[f32]) -> Vec<f64> {
         let quality = |index: usize, out: &mut [f64]| self.quality(deviations, index, out);
         let held_out = HeldOut { quality: &quality, cost: self.cost };
         gains(self.yardstick, &held_out, &|index| &self.means[self.folds[index]])

@@ -72,6 +72,17 @@ const ROBUST_FACTOR: f64 = 10.0;
 /// variance and is right where the linear model is; unclipped weights are right anywhere.
 pub(crate) const CLIPS: [f64; 3] = [10.0, 3.0, 1.0];
 
+impl Learning {
+    /// Whether a length can be learned. What it says of costs and output tokens is read off
+    /// held-out rows, which a single strength does not ask; levels stand for both then.
+    pub(crate) fn learns_lengths(&self) -> bool {
+        match self {
+            Self::Alone(family) => 1 < family.strengths.len(),
+            Self::Together(_) | Self::Decided(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for Candidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.learner {

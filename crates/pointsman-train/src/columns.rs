@@ -143,34 +143,45 @@ impl Fitted {
     }
 
     fn in_blocks<const B: usize>(kernel: &Kernel, dual: &[f32], n_columns: usize) -> Self {
-        let mut rows: Vec<(u32, Vec<f32>)> = Vec::new();
+        let (buckets, place) = ascending(kernel);
         let mut fitted = Self {
-            buckets: Vec::new(),
-            terms: Vec::new(),
+            terms: vec![0.0; buckets.len() * n_columns],
             dense: vec![0.0; N_DENSE * n_columns],
             offsets: vec![0.0; n_columns],
+            buckets,
         };
         for from in (0..n_columns).step_by(B) {
             let dual = block::<B>(dual, n_columns, from);
-            let weights = kernel.transposed(&dual);
+            let weights = if n_columns <= B {
+                kernel.transposed_once(&dual)
+            } else {
+                kernel.transposed(&dual)
+            };
             put(&mut fitted.dense, n_columns, from, &weights.dense());
             put(&mut fitted.offsets, n_columns, from, &[weights.offset()]);
-            let mut index = 0;
             kernel.for_each_weight(&weights, &dual, |bucket, values| {
-                if from == 0 {
-                    rows.push((bucket, vec![0.0; n_columns]));
-                }
-                put(&mut rows[index].1, n_columns, from, &[values]);
-                index += 1;
+                let start = place[bucket as usize] * n_columns;
+                put(&mut fitted.terms[start..start + n_columns], n_columns, from, &[values]);
             });
-        }
-        rows.sort_unstable_by_key(|(bucket, _)| *bucket);
-        for (bucket, weights) in rows {
-            fitted.buckets.push(bucket);
-            fitted.terms.extend_from_slice(&weights);
         }
         fitted
     }
+}
+
+/// The buckets that have weights, ascending, and by bucket its place among them.
+fn ascending(kernel: &Kernel) -> (Vec<u32>, Vec<usize>) {
+    let mut place = vec![usize::MAX; kernel.squared_idf.len()];
+    for bucket in kernel.weighted_buckets() {
+        place[bucket as usize] = 0;
+    }
+    let mut buckets = Vec::new();
+    for (bucket, place) in (0_u32..).zip(&mut place) {
+        if *place == 0 {
+            *place = buckets.len();
+            buckets.push(bucket);
+        }
+    }
+    (buckets, place)
 }
 
 /// Up to `B` columns of `values`, of shape `(rows, n_columns)`, from one on.
@@ -225,4 +236,39 @@ fn averaged<const B: usize>(
         }
     }
     mean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::DesignBuilder;
+    use pointsman_core::{
+        features::{Bigrams, FeatureSchema},
+        request::Request,
+    };
+
+    /// Terms that occur once and terms that occur often, in more columns than one block has.
+    #[test]
+    fn weights_stand_beside_their_buckets_in_order() {
+        let mut builder = DesignBuilder::new(FeatureSchema::new(10, Bigrams::With).unwrap());
+        for index in 0..30 {
+            let colour = ["red", "green", "blue"][index % 3];
+            let once = "x".repeat(index);
+            builder.push(&Request::from_prompt(&format!("often {colour} once{once}")));
+        }
+        let kernel = Kernel::new(&builder.finish(), &(0..30).collect::<Vec<_>>());
+        let n_columns = 40;
+        let value = |at: usize| f32::from(u8::try_from(at * 31 % 97).unwrap()) - 48.0;
+        let dual: Vec<f32> = (0..30 * n_columns).map(value).collect();
+        let fitted = Fitted::new(&kernel, &dual, n_columns);
+        assert!(fitted.buckets.is_sorted_by(|a, b| a < b));
+        assert_eq!(fitted.buckets.len(), kernel.weighted_buckets().count());
+        for (column, from) in [(0, 0), (33, 32), (39, 32)] {
+            let dual = block::<32>(&dual, n_columns, from);
+            kernel.for_each_weight(&kernel.transposed(&dual), &dual, |bucket, values| {
+                let at = fitted.buckets.binary_search(&bucket).unwrap();
+                assert_eq!(fitted.terms[at * n_columns + column], values[column - from]);
+            });
+        }
+    }
 }

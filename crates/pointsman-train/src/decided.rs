@@ -5,8 +5,8 @@
 //! takes them over, and with them the operating points. Strengths are penalties, not penalties per
 //! row, so those that were found on some of the rows serve all of them. What is taken over is the
 //! learner with the largest share, at its strengths, which are one run of conjugate gradients.
-//! Weakness: what other learners add to predictions, and clusters, are left out until held-out rows
-//! are asked again; and the points' values are those of the rows that decided.
+//! Weakness: what other learners add to predictions, clusters, and slopes of models' own are left out
+//! until held-out rows are asked again; and the points' values are those of the rows that decided.
 
 use crate::{
     blend::{Scale, StackValue},
@@ -110,6 +110,7 @@ pub fn train_as(
         parts,
         candidates: choice.candidates,
         stacks: decided.stacks.clone(),
+        calibration: None,
         token_length: choice.own_length_value,
         output_token_slopes: choice.output_tokens.and_then(|found| found.value),
         cost_slopes: choice.cost_usd.and_then(|found| found.value),

@@ -3,7 +3,9 @@
 use crate::{
     blend::Scale,
     kernel::{Kernel, Weights},
+    slopes::multiply,
 };
+use pointsman_core::simd::{self, Job};
 
 /// Weights of all columns, as a scorer needs them.
 #[derive(Debug, Clone)]
@@ -25,6 +27,16 @@ impl Fitted {
         for rows in [&mut self.terms, &mut self.dense, &mut self.offsets] {
             for row in rows.chunks_exact_mut(width) {
                 scale.apply(&mut row[..n_columns]);
+            }
+        }
+    }
+
+    /// Multiplies each of the first columns by a slope of its own.
+    pub(crate) fn slope(&mut self, slopes: &[f64]) {
+        let width = self.offsets.len();
+        for rows in [&mut self.terms, &mut self.dense, &mut self.offsets] {
+            for row in rows.chunks_exact_mut(width) {
+                multiply(row, slopes);
             }
         }
     }
@@ -59,17 +71,39 @@ impl Fitted {
         let scales: Vec<f32> =
             largest.iter().map(|&value| if value == 0.0 { 1.0 } else { value / 127.0 }).collect();
         let mut weights = vec![0_i8; n_buckets * n_columns];
-        for (&bucket, row) in self.buckets.iter().zip(self.terms.chunks_exact(n_columns)) {
-            let out = &mut weights[bucket as usize * n_columns..][..n_columns];
-            for ((out, value), scale) in out.iter_mut().zip(row).zip(&scales) {
-                *out = rounded(value / scale);
-            }
-        }
+        simd::at_best(Rounding { fitted: self, scales: &scales, out: &mut weights });
         (weights, scales)
     }
 }
 
+/// Terms' weights in units of their columns' scales, each to the nearest byte.
+struct Rounding<'a> {
+    fitted: &'a Fitted,
+    scales: &'a [f32],
+    /// Shape `(n_buckets, n_columns)`.
+    out: &'a mut [i8],
+}
+
+impl Job for Rounding<'_> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { fitted, scales, out } = self;
+        let n_columns = scales.len();
+        for (&bucket, row) in fitted.buckets.iter().zip(fitted.terms.chunks_exact(n_columns)) {
+            let out = &mut out[bucket as usize * n_columns..][..n_columns];
+            for ((out, value), scale) in out.iter_mut().zip(row).zip(scales) {
+                *out = rounded(value / scale);
+            }
+        }
+    }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "within 127 by the choice of the scale")]
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
 fn rounded(value: f32) -> i8 {
     value.round().clamp(-127.0, 127.0) as i8
 }

@@ -8,11 +8,16 @@
 //! diagonal. Such terms, most of all terms, are left out of the products, are not centred, and get
 //! their weights at the end.
 
-use crate::{design::Design, outcomes::narrow};
+use crate::{
+    by_term::ByTerm,
+    design::Design,
+    outcomes::narrow,
+    sums::{DenseSums, Gather, RowSums, Scatter, TermSums, add_at_mean, scaled, times, total},
+};
 use pointsman_core::{
     features::{N_DENSE, inverse_document_frequency},
     scorer::{DenseScaling, SQUARED_IDF_STEPS},
-    simd::{self, Job},
+    simd,
     units::len_as_float,
 };
 use rayon::prelude::*;
@@ -40,19 +45,13 @@ pub(crate) struct Kernel {
     term_means: Vec<f32>,
     row_starts: Vec<usize>,
     row_terms: Vec<u32>,
+    /// Made when it is first asked for, because logs can do without.
     by_term: OnceLock<ByTerm>,
     /// One over the length of each row's vector of inverse document frequencies.
     row_factors: Vec<f32>,
     single_squares: Vec<f32>,
     dense: Vec<[f32; N_DENSE]>,
     dense_means: [f32; N_DENSE],
-}
-
-/// The terms' rows; made when they are first asked for, because logs can do without.
-#[derive(Debug)]
-struct ByTerm {
-    starts: Vec<usize>,
-    rows: Vec<u32>,
 }
 
 /// Weights of `B` columns, in the coordinates of a [`Kernel`].
@@ -82,15 +81,17 @@ impl Kernel {
         for (index, &bucket) in (0_u32..).zip(&buckets) {
             place[bucket as usize] = index;
         }
+        let n_single = frequency.iter().filter(|n| **n == 1).count();
+        let n_shared = frequency.iter().map(|&n| n as usize).sum::<usize>() - n_single;
         let idf_of = |bucket: u32| unit_idf(squared_idf[bucket as usize]);
         let mut kernel = Self {
             n_rows: rows.len(),
             dense_scaling: DenseScaling { centres: [0.0; N_DENSE], factors: [0.0; N_DENSE] },
             idf: buckets.iter().map(|&bucket| narrow(idf_of(bucket))).collect(),
             term_means: Vec::new(),
-            single: Vec::new(),
+            single: Vec::with_capacity(n_single),
             row_starts: Vec::with_capacity(rows.len() + 1),
-            row_terms: Vec::new(),
+            row_terms: Vec::with_capacity(n_shared),
             by_term: OnceLock::new(),
             row_factors: Vec::with_capacity(rows.len()),
             single_squares: vec![0.0; rows.len()],
@@ -141,24 +142,8 @@ impl Kernel {
     }
 
     fn by_term(&self) -> &ByTerm {
-        self.by_term.get_or_init(|| {
-            let mut starts = vec![0_usize; self.buckets.len() + 1];
-            for &term in &self.row_terms {
-                starts[term as usize + 1] += 1;
-            }
-            for term in 0..self.buckets.len() {
-                starts[term + 1] += starts[term];
-            }
-            let mut next = starts.clone();
-            let mut rows = vec![0_u32; self.row_terms.len()];
-            for (row, span) in (0_u32..).zip(self.row_starts.windows(2)) {
-                for &term in &self.row_terms[span[0]..span[1]] {
-                    rows[next[term as usize]] = row;
-                    next[term as usize] += 1;
-                }
-            }
-            ByTerm { starts, rows }
-        })
+        let make = || ByTerm::new(self.buckets.len(), &self.row_starts, &self.row_terms);
+        self.by_term.get_or_init(make)
     }
 
     fn scale_dense(&mut self, design: &Design, rows: &[u32]) {
@@ -212,57 +197,109 @@ impl Kernel {
 
     /// `Xᵀ U` without the terms that occur once; `dual` is `U`, shape `(n_rows, B)`.
     pub(crate) fn transposed<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
-        let scaled: Vec<[f32; B]> = dual
-            .iter()
-            .zip(&self.row_factors)
-            .map(|(row, factor)| row.map(|v| v * factor))
-            .collect();
-        let total = dual.iter().fold([0.0; B], add);
-        let ByTerm { starts, rows } = self.by_term();
-        let mut terms = vec![[0.0; B]; self.buckets.len()];
-        terms.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
-            let starts = &starts[task * TASK..];
-            simd::at_best(Sums { rows: &scaled, starts, indices: rows, out: chunk });
-            for (offset, out) in chunk.iter_mut().enumerate() {
-                let term = task * TASK + offset;
-                let (idf, mean) = (self.idf[term], self.term_means[term]);
-                *out = std::array::from_fn(|c| idf * out[c] - mean * total[c]);
-            }
-        });
-        let mut dense = [[0.0; B]; N_DENSE];
-        for (row, values) in dual.iter().zip(&self.dense) {
-            for (out, value) in dense.iter_mut().zip(values) {
-                *out = std::array::from_fn(|c| out[c] + value * row[c]);
+        let (terms, dense) = self.weights(dual);
+        self.with_means(terms, dense)
+    }
+
+    /// The same, to the bit. Where the matrix was not turned round yet, it is added up as it lies,
+    /// which is less work for once.
+    pub(crate) fn transposed_once<const B: usize>(&self, dual: &[[f32; B]]) -> Weights<B> {
+        if self.by_term.get().is_some() {
+            return self.transposed(dual);
+        }
+        let rows = &scaled(dual, &self.row_factors);
+        let total = total(dual);
+        let mut terms: Vec<[f32; B]> = vec![[0.0; B]; self.buckets.len()];
+        let (starts, indices) = (&self.row_starts[..], &self.row_terms[..]);
+        simd::at_best(Scatter { rows, starts, indices, out: &mut terms });
+        for ((out, idf), mean) in terms.iter_mut().zip(&self.idf).zip(&self.term_means) {
+            for c in 0..B {
+                out[c] = idf * out[c] - mean * total[c];
             }
         }
-        for (out, mean) in dense.iter_mut().zip(&self.dense_means) {
-            *out = std::array::from_fn(|c| out[c] - mean * total[c]);
-        }
+        self.with_means(terms, self.dense_weights(dual, &total))
+    }
+
+    fn with_means<const B: usize>(
+        &self,
+        terms: Vec<[f32; B]>,
+        dense: [[f32; B]; N_DENSE],
+    ) -> Weights<B> {
         let mut at_mean = [0.0; B];
-        for (weights, mean) in
-            terms.iter().zip(&self.term_means).chain(dense.iter().zip(&self.dense_means))
-        {
-            at_mean = std::array::from_fn(|c| at_mean[c] + mean * weights[c]);
-        }
+        add_at_mean(&mut at_mean, &terms, &self.term_means);
+        add_at_mean(&mut at_mean, &dense, &self.dense_means);
         Weights { terms, dense, at_mean }
+    }
+
+    /// The weights of terms and dense features that a dual stands for.
+    fn weights<const B: usize>(&self, dual: &[[f32; B]]) -> (Vec<[f32; B]>, [[f32; B]; N_DENSE]) {
+        let rows = &scaled(dual, &self.row_factors);
+        let total = total(dual);
+        let ByTerm { starts, rows: indices } = self.by_term();
+        let mut terms = vec![[0.0; B]; self.buckets.len()];
+        terms.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+            let from = task * TASK;
+            let gather = Gather { rows, starts: &starts[from..], indices };
+            let (idf, means) = (&self.idf[from..], &self.term_means[from..]);
+            simd::at_best(TermSums { gather, idf, means, total: &total, out });
+        });
+        (terms, self.dense_weights(dual, &total))
+    }
+
+    fn dense_weights<const B: usize>(
+        &self,
+        dual: &[[f32; B]],
+        total: &[f32; B],
+    ) -> [[f32; B]; N_DENSE] {
+        let mut dense = [[0.0; B]; N_DENSE];
+        simd::at_best(DenseSums { dual, dense: &self.dense, out: &mut dense });
+        for (out, mean) in dense.iter_mut().zip(&self.dense_means) {
+            for c in 0..B {
+                out[c] -= mean * total[c];
+            }
+        }
+        dense
+    }
+
+    /// `X Xᵀ U`: what [`Self::predict`] makes of [`Self::transposed`], to the bit, in one table of
+    /// weights instead of two.
+    pub(crate) fn image_of<const B: usize>(&self, dual: &[[f32; B]]) -> Vec<[f32; B]> {
+        let (mut terms, dense) = self.weights(dual);
+        let mut at_mean = [0.0; B];
+        for ((weights, mean), idf) in terms.iter_mut().zip(&self.term_means).zip(&self.idf) {
+            for c in 0..B {
+                at_mean[c] += mean * weights[c];
+                weights[c] *= idf;
+            }
+        }
+        add_at_mean(&mut at_mean, &dense, &self.dense_means);
+        self.predict_scaled(&terms, &dense, &at_mean)
     }
 
     /// `X W` for all rows, without the terms that occur once.
     pub(crate) fn predict<const B: usize>(&self, weights: &Weights<B>) -> Vec<[f32; B]> {
-        let scaled: Vec<[f32; B]> =
-            weights.terms.iter().zip(&self.idf).map(|(row, idf)| row.map(|v| v * idf)).collect();
+        let Weights { terms, dense, at_mean } = weights;
+        self.predict_scaled(&scaled(terms, &self.idf), dense, at_mean)
+    }
+
+    /// The same, of terms' weights that are already times their inverse document frequency.
+    fn predict_scaled<const B: usize>(
+        &self,
+        rows: &[[f32; B]],
+        dense_weights: &[[f32; B]; N_DENSE],
+        at_mean: &[f32; B],
+    ) -> Vec<[f32; B]> {
         let mut out = vec![[0.0; B]; self.n_rows];
-        out.par_chunks_mut(TASK).enumerate().for_each(|(task, chunk)| {
-            let starts = &self.row_starts[task * TASK..];
-            simd::at_best(Sums { rows: &scaled, starts, indices: &self.row_terms, out: chunk });
-            for (offset, out) in chunk.iter_mut().enumerate() {
-                let row = task * TASK + offset;
-                let factor = self.row_factors[row];
-                *out = std::array::from_fn(|c| factor * out[c] - weights.at_mean[c]);
-                for (value, weights) in self.dense[row].iter().zip(&weights.dense) {
-                    *out = std::array::from_fn(|c| out[c] + value * weights[c]);
-                }
-            }
+        out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+            let from = task * TASK;
+            simd::at_best(RowSums {
+                gather: Gather { rows, starts: &self.row_starts[from..], indices: &self.row_terms },
+                factors: &self.row_factors[from..],
+                at_mean,
+                dense: &self.dense[from..],
+                dense_weights,
+                out,
+            });
         });
         out
     }
@@ -279,7 +316,7 @@ impl Kernel {
         mut visit: impl FnMut(u32, [f32; B]),
     ) {
         for ((&bucket, row), idf) in self.buckets.iter().zip(&weights.terms).zip(&self.idf) {
-            visit(bucket, row.map(|weight| weight * idf));
+            visit(bucket, times(row, *idf));
         }
     }
 
@@ -298,6 +335,11 @@ impl Kernel {
         }
     }
 
+    /// The buckets that [`Self::for_each_weight`] visits, each once, in its order.
+    pub(crate) fn weighted_buckets(&self) -> impl Iterator<Item = u32> {
+        self.buckets.iter().copied().chain(self.single.iter().map(|&(_, bucket)| bucket))
+    }
+
     /// Hands the final weights over, in the units of a scorer: `visit(bucket, weights)` for each
     /// term, the weights already times the term's inverse document frequency.
     pub(crate) fn for_each_weight<const B: usize>(
@@ -310,7 +352,7 @@ impl Kernel {
         for &(row, bucket) in &self.single {
             let squared_idf = f64::from(self.squared_idf[bucket as usize]) / SQUARED_IDF_STEPS;
             let factor = narrow(squared_idf) * self.row_factors[row as usize];
-            visit(bucket, dual[row as usize].map(|value| value * factor));
+            visit(bucket, times(&dual[row as usize], factor));
         }
     }
 }
@@ -325,37 +367,6 @@ impl<const B: usize> Weights<B> {
     pub(crate) fn offset(&self) -> [f32; B] {
         self.at_mean.map(|value| -value)
     }
-}
-
-/// Sums of rows: `out[i]` is that of the rows at `indices[starts[i]..starts[i + 1]]`, in their order.
-struct Sums<'a, const B: usize> {
-    rows: &'a [[f32; B]],
-    starts: &'a [usize],
-    indices: &'a [u32],
-    out: &'a mut [[f32; B]],
-}
-
-impl<const B: usize> Job for Sums<'_, B> {
-    type Output = ();
-
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn run(self) {
-        for (out, span) in self.out.iter_mut().zip(self.starts.windows(2)) {
-            let mut sum = [0.0; B];
-            for &index in &self.indices[span[0]..span[1]] {
-                let row = &self.rows[index as usize];
-                for c in 0..B {
-                    sum[c] += row[c];
-                }
-            }
-            *out = sum;
-        }
-    }
-}
-
-fn add<const B: usize>(left: [f32; B], right: &[f32; B]) -> [f32; B] {
-    std::array::from_fn(|c| left[c] + right[c])
 }
 
 #[expect(

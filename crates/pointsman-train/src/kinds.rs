@@ -5,6 +5,7 @@ use crate::{
     clusters::{ClusterSums, Grouping},
     outcomes::narrow,
     projection::Projection,
+    slopes::{CalibrationValue, Sloped, multiply},
 };
 use pointsman_core::scorer::Clusters;
 
@@ -18,6 +19,10 @@ pub(crate) struct Kinds {
     /// Out-of-fold predictions less the fold's means, shape `(rows, n_models)`; absent where
     /// they are the linear part's.
     pub(crate) deviations: Option<Vec<f32>>,
+    /// What each model's predictions less its mean are multiplied by at last.
+    pub(crate) slopes: Option<Vec<f64>>,
+    /// What such slopes are worth, where that was asked.
+    pub(crate) calibration: Option<CalibrationValue>,
 }
 
 impl Kinds {
@@ -29,6 +34,8 @@ impl Kinds {
             clusters: None,
             projection: None,
             deviations: None,
+            slopes: None,
+            calibration: None,
         }
     }
 
@@ -63,6 +70,24 @@ impl Kinds {
             projection: projection.filter(|_| clusters.is_some()),
             clusters,
             deviations: Some(stacks.swap_remove(kept).deviations),
+            slopes: None,
+            calibration: None,
         }
+    }
+
+    /// The same with slopes for each model's own, where they are worth it.
+    pub(crate) fn with_slopes(mut self, found: Sloped) -> Self {
+        let Sloped { value, slopes, deviations } = found;
+        self.calibration = Some(value);
+        if value.is_kept() {
+            if let Some(Clusters { offsets, .. }) = &mut self.clusters {
+                for row in offsets.chunks_exact_mut(slopes.len().max(1)) {
+                    multiply(row, &slopes);
+                }
+            }
+            self.deviations = Some(deviations);
+            self.slopes = Some(slopes);
+        }
+        self
     }
 }

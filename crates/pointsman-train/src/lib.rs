@@ -20,6 +20,7 @@ pub mod escalation;
 
 mod apart;
 mod blend;
+mod by_term;
 mod candidate;
 mod clusters;
 mod columns;
@@ -41,6 +42,8 @@ mod report;
 mod robust;
 mod select;
 mod shares;
+mod slopes;
 mod solve;
+mod sums;
 mod together;
 mod worth;

@@ -73,8 +73,9 @@ impl<'a> Problem<'a> {
             set.outcomes.output_tokens().map(|all| used(all).into_iter().map(f64::from).collect());
         // In a log a row's length would come from the one model that was drawn; levels alone
         // estimate better from so little (docs/decisions/0003-learning.md).
+        let has_length = learning.learns_lengths() && set.outcomes.draws().is_none();
         let target = |values: &Option<Vec<f64>>| {
-            let values = values.as_ref().filter(|_| set.outcomes.draws().is_none());
+            let values = values.as_ref().filter(|_| has_length);
             values.and_then(|values| length_target(values, n_models))
         };
         let (length_target, token_target) = match (target(&costs), target(&tokens)) {
@@ -219,6 +220,9 @@ impl<'a> Problem<'a> {
     /// Weights in single precision to the parts of a scorer, with 8-bit terms.
     pub(crate) fn parts(&self, mut fitted: Fitted, choice: &Choice) -> (ScorerParts, ExactTerms) {
         fitted.scale(self.n_models, choice.kinds.linear);
+        if let Some(slopes) = &choice.kinds.slopes {
+            fitted.slope(slopes);
+        }
         for (offset, mean) in fitted.offsets.iter_mut().zip(&self.mean_quality) {
             *offset += narrow(*mean);
         }

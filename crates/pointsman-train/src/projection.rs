@@ -46,10 +46,10 @@ impl Projection {
         }
         let mut basis: Vec<[f32; BLOCK]> = (0..kernel.n_rows() as u64).map(noise).collect();
         for _ in 0..ROUNDS {
-            basis = kernel.predict(&kernel.transposed(&basis));
+            basis = kernel.image_of(&basis);
             make_orthonormal(&mut basis);
         }
-        let image = kernel.predict(&kernel.transposed(&basis));
+        let image = kernel.image_of(&basis);
         let (variances, rotation) = leading_directions(&basis, &image)?;
         let deviations = variances.map(f64::sqrt);
         let turned = |row: &[f32; BLOCK], by: fn(f64, f64) -> f64| -> [f64; DIMS] {

@@ -11,7 +11,7 @@ use crate::{
     select::{HeldOut, Yardstick, best},
     shares,
     train::TrainError,
-    worth::{Setting, Sums, Worth, worth},
+    worth::{Setting, Sums, Worth, of_single, worth},
 };
 use pointsman_core::{
     objective::{Band, OperatingPoint},
@@ -70,9 +70,10 @@ pub struct HeldOutReport {
     pub sweep: Vec<SweepValue>,
     /// The model with the best mean quality.
     pub best_single: usize,
-    /// Its mean quality.
+    /// Its mean quality on the held-out rows; of a log, each row that it answered weighs one over
+    /// the propensity.
     pub best_single_quality: f64,
-    /// Its mean dollars per request.
+    /// Its mean dollars per request, the same.
     pub best_single_cost: f64,
     /// `balanced`, `quality` and `economy`, or `quality` alone where costs are not known; then
     /// those that were asked for.
@@ -183,11 +184,12 @@ pub(crate) fn held_out(
         .into_iter()
         .map(|(name, rule)| swept.point(name, rule, strong))
         .collect::<Result<_, _>>()?;
+    let (best_single_quality, best_single_cost) = of_single(yardstick, best_single);
     Ok(HeldOutReport {
         sweep: swept.values(|_| true),
         best_single,
-        best_single_quality: yardstick.mean_quality[best_single],
-        best_single_cost: yardstick.mean_cost[best_single],
+        best_single_quality,
+        best_single_cost,
         operating_points,
     })
 }

@@ -3,12 +3,14 @@
 //! For a column with weights `ω` the dual problem is `(√Ω X Xᵀ √Ω + λ I) a = √Ω y`, and all
 //! strengths `λ` share one Krylov space: one run of conjugate gradients on the smallest solves
 //! them all, with a few extra vectors each. Columns run side by side, each with its own steps, and
-//! a column that has converged stands still.
+//! a column that has converged stands still. So does a strength all of whose columns are solved: the
+//! strong ones are after a few steps.
 //!
 //! Source: Frommer & Maaß, "Fast CG-based methods for Tikhonov–Phillips regularization", SIAM J.
 //! Sci. Comput. 20 (1999); Jegerlehner, hep-lat/9612014.
 
-use crate::{kernel::Kernel, outcomes::narrow};
+use crate::{kernel::Kernel, outcomes::narrow, sums::Following};
+use pointsman_core::simd;
 
 /// A centred feature matrix `X`, without the terms that occur once.
 pub(crate) trait Matrix<const B: usize> {
@@ -28,7 +30,7 @@ impl<const B: usize> Matrix<B> for Kernel {
     }
 
     fn image(&self, dual: &[[f32; B]]) -> Vec<[f32; B]> {
-        self.predict(&self.transposed(dual))
+        self.image_of(dual)
     }
 
     fn single_squares(&self) -> &[f32] {
@@ -53,12 +55,31 @@ pub(crate) struct Path<const B: usize> {
     pub(crate) n_unconverged: usize,
 }
 
+/// Where the residual of a stronger system, over that of the goal, is so small that it is left alone.
+const SETTLED: f64 = 0.1;
+
 /// One step's numbers for a shifted system of one column.
 #[derive(Debug, Clone, Copy)]
 struct Shift {
     distance: f64,
     zeta: f64,
     zeta_before: f64,
+}
+
+/// The systems of one strength above the smallest.
+struct Shifted<const B: usize> {
+    shifts: [Shift; B],
+    direction: Vec<[f32; B]>,
+    dual: Vec<[f32; B]>,
+    /// Whether all of its columns are solved. Strong systems are long before the weakest.
+    is_settled: bool,
+}
+
+/// Sizes of steps, and the ratios of squared residuals after and before them.
+#[derive(Clone, Copy)]
+struct Steps<const B: usize> {
+    step: [f64; B],
+    ratio: [f64; B],
 }
 
 /// Solves for `target`, shape `(n_rows, B)`, with weights of the same shape; `strengths` ascend.
@@ -70,20 +91,18 @@ pub(crate) fn ridge_path<const B: usize>(
     weights: &[[f32; B]],
     strengths: &[f64],
 ) -> Path<B> {
-    let n_rows = matrix.n_rows();
     let roots: Vec<[f32; B]> = weights.iter().map(|row| row.map(f32::sqrt)).collect();
     let mut residual: Vec<[f32; B]> = product(target, &roots);
     let mut direction = residual.clone();
-    let mut directions: Vec<Vec<[f32; B]>> = vec![residual.clone(); strengths.len() - 1];
-    let mut duals: Vec<Vec<[f32; B]>> = vec![vec![[0.0; B]; n_rows]; strengths.len()];
-    let start = |strength: &f64| {
-        [Shift { distance: strength - strengths[0], zeta: 1.0, zeta_before: 1.0 }; B]
-    };
-    let mut shifts: Vec<[Shift; B]> = strengths[1..].iter().map(start).collect();
+    let mut dual: Vec<[f32; B]> = vec![[0.0; B]; matrix.n_rows()];
+    let mut stronger: Vec<Shifted<B>> = strengths[1..]
+        .iter()
+        .map(|strength| Shifted::new(strength - strengths[0], &residual))
+        .collect();
 
     let mut squared = squares(&residual);
     let goal = squared.map(|square| square * TOLERANCE * TOLERANCE);
-    let (mut step_before, mut ratio_before) = ([1.0; B], [0.0; B]);
+    let mut before = Steps { step: [1.0; B], ratio: [0.0; B] };
     let mut n_iterations = 0;
     let is_open = |squared: &[f64; B], c: usize| goal[c] < squared[c] && 0.0 < squared[c];
     while n_iterations < MAX_ITERATIONS && (0..B).any(|c| is_open(&squared, c)) {
@@ -93,7 +112,7 @@ pub(crate) fn ridge_path<const B: usize>(
         let step: [f64; B] = std::array::from_fn(|c| {
             if is_open(&squared, c) && 0.0 < curvature[c] { squared[c] / curvature[c] } else { 0.0 }
         });
-        advance(&mut duals[0], &direction, &step);
+        advance(&mut dual, &direction, &step);
         advance(&mut residual, &image, &step.map(|value| -value));
         let squared_after = squares(&residual);
         let ratio: [f64; B] =
@@ -102,39 +121,67 @@ pub(crate) fn ridge_path<const B: usize>(
                     if step[c] == 0.0 { 0.0 } else { squared_after[c] / squared[c] }
                 },
             );
-        for ((shift, direction), dual) in
-            shifts.iter_mut().zip(&mut directions).zip(&mut duals[1..])
-        {
-            let (mut shifted_step, mut growth, mut share) = ([0.0; B], [0.0; B], [0.0; B]);
-            for c in 0..B {
-                if step[c] == 0.0 {
-                    share[c] = 1.0;
-                    continue;
-                }
-                let before = (step_before[c], ratio_before[c]);
-                let factor = shift[c].next(step[c], before);
-                shifted_step[c] = step[c] * factor;
-                share[c] = ratio[c] * factor * factor;
-                growth[c] = shift[c].zeta;
-            }
-            advance(dual, direction, &shifted_step);
-            turn(direction, &residual, (&growth, &share));
+        let steps = Steps { step, ratio };
+        for one in stronger.iter_mut().filter(|one| !one.is_settled) {
+            one.follow(&residual, (&steps, &before));
+            one.settle(&step, &squared_after, &goal);
         }
         let open = step.map(|value| if value == 0.0 { 0.0 } else { 1.0 });
         let keep: [f64; B] = std::array::from_fn(|c| if open[c] == 0.0 { 1.0 } else { ratio[c] });
         turn(&mut direction, &residual, (&open, &keep));
         for c in 0..B {
             if step[c] != 0.0 {
-                (step_before[c], ratio_before[c]) = (step[c], ratio[c]);
+                (before.step[c], before.ratio[c]) = (step[c], ratio[c]);
                 squared[c] = squared_after[c];
             }
         }
     }
     let n_unconverged = (0..B).filter(|&c| is_open(&squared, c)).count();
-    for dual in &mut duals {
-        *dual = product(dual, &roots);
-    }
+    let duals = std::iter::once(dual).chain(stronger.into_iter().map(|one| one.dual));
+    let duals = duals.map(|dual| product(&dual, &roots)).collect();
     Path { duals, n_iterations, n_unconverged }
+}
+
+impl<const B: usize> Shifted<B> {
+    fn new(distance: f64, residual: &[[f32; B]]) -> Self {
+        Self {
+            shifts: [Shift { distance, zeta: 1.0, zeta_before: 1.0 }; B],
+            direction: residual.to_vec(),
+            dual: vec![[0.0; B]; residual.len()],
+            is_settled: false,
+        }
+    }
+
+    /// Takes the step that the weakest systems took, on its own scale.
+    fn follow(&mut self, residual: &[[f32; B]], (now, before): (&Steps<B>, &Steps<B>)) {
+        let (mut shifted_step, mut growth, mut share) = ([0.0; B], [0.0; B], [0.0; B]);
+        for c in 0..B {
+            if now.step[c] == 0.0 {
+                share[c] = 1.0;
+                continue;
+            }
+            let factor = self.shifts[c].next(now.step[c], (before.step[c], before.ratio[c]));
+            shifted_step[c] = now.step[c] * factor;
+            share[c] = now.ratio[c] * factor * factor;
+            growth[c] = self.shifts[c].zeta;
+        }
+        simd::at_best(Following {
+            step: shifted_step.map(narrow),
+            growth: growth.map(narrow),
+            share: share.map(narrow),
+            residual,
+            dual: &mut self.dual,
+            direction: &mut self.direction,
+        });
+    }
+
+    /// Sees whether its residuals, `ζ` times those of the weakest systems, are small enough.
+    fn settle(&mut self, step: &[f64; B], squared: &[f64; B], goal: &[f64; B]) {
+        self.is_settled = (0..B).all(|c| {
+            let own = self.shifts[c].zeta * self.shifts[c].zeta * squared[c];
+            step[c] == 0.0 || own <= SETTLED * SETTLED * goal[c]
+        });
+    }
 }
 
 impl Shift {
@@ -225,6 +272,27 @@ mod tests {
             design.push(&Request::from_prompt(&world.request(u64::from(index)).prompt));
         }
         Kernel::new(&design.finish(), &(0..n_rows).collect::<Vec<_>>())
+    }
+
+    /// However products are added up, they are the same to the bit.
+    #[test]
+    fn an_image_is_what_is_predicted_from_the_transposed() {
+        let kernel = kernel(700); // more than one task
+        let value = |row: usize, c: usize| {
+            narrow(f64::from(u32::try_from(row * 5 + c * 7).unwrap() % 13) / 13.0) - 0.4
+        };
+        let dual: Vec<[f32; 8]> =
+            (0..700).map(|row| std::array::from_fn(|c| value(row, c))).collect();
+        let once = kernel.transposed_once(&dual); // before the matrix is turned round
+        let weights = kernel.transposed(&dual);
+        let expected = kernel.predict(&weights);
+        let bits = |rows: &[[f32; 8]]| -> Vec<u32> {
+            rows.iter().flatten().map(|value| value.to_bits()).collect()
+        };
+        assert_eq!(bits(&once.terms), bits(&weights.terms));
+        assert_eq!((bits(&once.dense), once.at_mean), (bits(&weights.dense), weights.at_mean));
+        assert_eq!(bits(&kernel.image_of(&dual)), bits(&expected));
+        assert!(expected.iter().flatten().any(|value| 0.0 < value.abs()));
     }
 
     /// Every strength's solution satisfies its own equation, weights and skipped rows included.

@@ -21,6 +21,7 @@ pub use crate::{
     lengths::LengthValue,
     report::{HeldOutReport, MixValue, PointValue, SweepValue},
     select::CandidateValue,
+    slopes::CalibrationValue,
 };
 
 /// The strengths of regularisation that share the weights.
@@ -154,6 +155,8 @@ pub struct Trained {
     pub candidates: Vec<CandidateValue>,
     /// The stacks that were tried; at most one was kept.
     pub stacks: Vec<StackValue>,
+    /// What a slope of its own is worth to each model's predictions; `None` where no stack was kept.
+    pub calibration: Option<CalibrationValue>,
     /// What a length of their own is worth to output tokens; `None` where none was tried.
     pub token_length: Option<LengthValue>,
     /// What each model's own slope of output tokens on the length is worth on held-out rows; `None`
@@ -305,6 +308,7 @@ pub fn train(
         decided: config.decides_once().then(|| Decided::of(&problem, &choice)).flatten(),
         candidates: choice.candidates,
         stacks: choice.kinds.tried,
+        calibration: choice.kinds.calibration,
         token_length: choice.own_length_value,
         output_token_slopes: choice.output_tokens.and_then(|found| found.value),
         cost_slopes: choice.cost_usd.and_then(|found| found.value),

@@ -102,6 +102,18 @@ pub(crate) fn worth(
     }
 }
 
+/// Mean quality and mean cost of one model on all rows, by the estimate that [`worth`] values choices
+/// by: means that a prior holds back would make a policy's share of its cost another's.
+pub(crate) fn of_single(yardstick: &Yardstick<'_>, model: usize) -> (f64, f64) {
+    let (mut quality, mut cost) = (Sums::default(), Sums::default());
+    for index in 0..yardstick.rows.len() {
+        let (quality_of_row, cost_of_row) = yardstick.outcome(index, model);
+        quality.push(quality_of_row);
+        cost.push(cost_of_row);
+    }
+    (quality.mean().0, cost.mean().0)
+}
+
 /// The best mix of two single models at a mean cost, and the dearer one's share; `None` where
 /// that cost is not between two models of which the dearer is the better.
 fn mix_at((quality, costs): (&[f64], &[f64]), cost: f64) -> Option<([usize; 2], f64)> {
@@ -193,6 +205,26 @@ mod tests {
         assert_eq!(found.strong_share.0, 0.5);
         let mix = found.mix.unwrap();
         assert_eq!((mix.models, mix.gain.0), ([0, 1], 0.25));
+    }
+
+    /// Worked by hand: rows weigh two and four, whatever the models' means are said to be.
+    #[test]
+    fn a_single_model_of_a_log_is_worth_what_its_rows_say() {
+        let row = |(taken, propensity, quality, cost): (u16, f64, f32, f64)| LoggedOutcome {
+            taken,
+            propensity: Propensity::new(propensity).unwrap(),
+            quality,
+            cost_usd: Some(cost),
+            output_tokens: None,
+        };
+        let rows = [(0, 0.5, 1.0, 1.0), (0, 0.25, 0.0, 4.0), (1, 0.5, 0.5, 2.0)].map(row);
+        let outcomes = Outcomes::logged(2, &rows).unwrap();
+        for means in [(vec![0.6, 0.5], vec![2.0, 2.2]), (vec![0.3, 0.5], vec![9.0, 2.0])] {
+            let yardstick = Yardstick::new(&outcomes, &[0, 1, 2], means);
+            let (quality, cost) = of_single(&yardstick, 0);
+            assert!((quality - 1.0 / 3.0).abs() < 1e-9, "{quality}");
+            assert!((cost - 3.0).abs() < 1e-9, "{cost}");
+        }
     }
 
     /// Levels of cost are drawn towards the mean of all models, and so are not what the rows say.

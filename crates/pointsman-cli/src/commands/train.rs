@@ -13,6 +13,7 @@ pub(crate) use pruning::PruneFlags;
 
 use crate::{
     dictionary::{DictionaryFlags, Reading},
+    equal_prompts,
     estimated::{EstimateFlags, Estimated, Estimating},
     files,
     load::{self, QualityRange},
@@ -220,7 +221,12 @@ fn from_log(
     if !never.is_empty() {
         screen.say(&format!("left out, never drawn in the log: {}", never.join(", ")))?;
     }
-    let (groups, input_tokens) = loaded.groups_and_tokens();
+    let (own_groups, input_tokens) = loaded.groups_and_tokens();
+    let groups = if loaded.has_features {
+        equal_prompts::joined(&own_groups, &loaded.design)
+    } else {
+        own_groups.clone()
+    };
     let rows: Vec<u32> = (0..u32::try_from(loaded.design.n_rows())?).collect();
     let set = TrainingSet {
         design: &loaded.design,
@@ -241,6 +247,10 @@ fn from_log(
     let demands = args.points.demands(&models)?;
     let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
     let (artifact, trained) = learn_within(&args.learning, &set, &config, &source, screen)?;
+    let left = own_groups.iter().zip(&groups).filter(|(own, joined)| own != joined);
+    let left: Vec<u64> =
+        left.map(|(own, _)| artifact.card().row_id(&load::group_id(*own))).collect();
+    let artifact = if left.is_empty() { artifact } else { artifact.with_rows(&left)? };
     let artifact = match steps::of_log(args, &loaded.log, &options, screen)? {
         Some(steps) => {
             args.answers.add_logged_readers(&artifact, &steps, args.learning.seed, screen)?
@@ -264,7 +274,7 @@ fn learn_within(
     loop {
         let set = TrainingSet { design: &design, ..*set };
         let learned = learn(&set, config, source.clone(), screen)?;
-        match flags.smaller(&design, learned.0.to_bytes()?.len())? {
+        match flags.smaller(&design, &learned.0)? {
             Some(smaller) => design = Cow::Owned(smaller),
             None => return Ok(learned),
         }
@@ -329,10 +339,11 @@ pub(crate) fn artifact_of(
         },
     };
     let named = set.rows.iter().filter_map(|&row| Some((row, row_ids.get(row as usize)?)));
+    let keyed = card.row_ids();
     let mut ids: Vec<u64> = named
         .flat_map(|(row, id)| {
             let group = load::group_id(set.groups[row as usize]);
-            [card.row_id(id), card.row_id(&group)]
+            [keyed.id(id), keyed.id(&group)]
         })
         .collect();
     ids.sort_unstable();

@@ -89,18 +89,30 @@ impl Card {
     /// The keyed id of a training row: the first eight bytes of the SHA-256 over the data's digest
     /// and the row's own id. Without the data, ids say nothing about prompts.
     pub fn row_id(&self, row: &str) -> u64 {
-        row_id(&self.provenance.data_digest, row)
+        self.row_ids().id(row)
+    }
+
+    /// The ids of many rows.
+    pub fn row_ids(&self) -> RowIds {
+        let mut keyed = Sha256::new();
+        keyed.update(self.provenance.data_digest.as_bytes());
+        keyed.update([0]);
+        RowIds { keyed }
     }
 }
 
-/// As [`Card::row_id`], before there is a card.
-pub(crate) fn row_id(data_digest: &str, row: &str) -> u64 {
-    let mut hasher = Sha256::new();
-    hasher.update(data_digest.as_bytes());
-    hasher.update([0]);
-    hasher.update(row.as_bytes());
-    let hash = hasher.finalize();
-    hash[..8].iter().fold(0, |id, &byte| id << 8 | u64::from(byte))
+/// Gives rows the ids of [`Card::row_id`]; the data's digest is hashed once for all of them.
+#[derive(Debug, Clone)]
+pub struct RowIds {
+    keyed: Sha256,
+}
+
+impl RowIds {
+    /// The id of one row.
+    pub fn id(&self, row: &str) -> u64 {
+        let hash = self.keyed.clone().chain_update(row.as_bytes()).finalize();
+        hash[..8].iter().fold(0, |id, &byte| id << 8 | u64::from(byte))
+    }
 }
 
 /// The card as it is written. Its first field must stay the first: see [`digest::PREFIX`].

@@ -22,7 +22,7 @@ enum Memory {
 }
 
 /// Bytes of a cache line.
-const LINE: usize = 64;
+pub(super) const LINE: usize = 64;
 
 /// Bytes of a huge page.
 const HUGE_PAGE: usize = 2 << 20;

@@ -128,13 +128,8 @@ impl Rows<'_> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     pub(crate) fn announce(&self, bucket: u32) {
-        let first = self.bytes.get((bucket & self.bucket_mask) as usize * self.stride);
-        #[cfg(target_arch = "x86_64")]
-        if let Some(first) = first {
-            // SAFETY: every machine of this architecture has the instruction.
-            unsafe { x86::prefetch(first) };
+        if let Some(first) = self.bytes.get((bucket & self.bucket_mask) as usize * self.stride) {
+            super::announce(first);
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = first;
     }
 }

@@ -176,14 +176,14 @@ fn as_number(mut bits: u32) -> u32 {
     bits
 }
 
-/// Asks for the line of memory that holds a byte.
+/// Asks for a line of memory.
 ///
 /// # Safety
-/// Needs SSE, which every machine of this architecture has.
+/// Needs SSE, which every machine of this architecture has. The place is a hint, and may be any.
 #[inline]
 #[target_feature(enable = "sse")]
-pub(super) unsafe fn prefetch(byte: &u8) {
-    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(byte).cast::<i8>());
+pub(super) unsafe fn prefetch(place: *const i8) {
+    _mm_prefetch::<_MM_HINT_T0>(place);
 }
 
 /// # Safety

@@ -9,7 +9,7 @@ use pointsman_core::{
 };
 use pointsman_log::record::FeaturesRecord;
 
-use crate::hash::{Folder, bytes_group};
+use crate::hash::{Folder, bytes_group, terms_group};
 
 /// The reason to leave out a request of which nothing is known.
 const NO_TEXT: &str = "the request has no text";
@@ -37,14 +37,10 @@ impl<'a, 'm> Asked<'a, 'm> {
 
     /// Equal for equal prompts. The terms make the group where there is no text: they are equal
     /// where only case, white space, digits and repeated words differ.
-    pub(super) fn group(&self, folder: &mut Folder, bytes: &mut Vec<u8>) -> u64 {
+    pub(super) fn group(&self, folder: &mut Folder) -> u64 {
         match self {
             Self::Text(request) => folder.group(request.messages.iter().map(|one| &*one.text)),
-            Self::Features(_, features) => {
-                bytes.clear();
-                bytes.extend(features.terms.iter().flat_map(|term| term.to_le_bytes()));
-                bytes_group(bytes)
-            }
+            Self::Features(_, features) => terms_group(features.terms),
         }
     }
 

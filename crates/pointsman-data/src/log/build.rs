@@ -290,7 +290,7 @@ impl<'f> LogBuilder<'f> {
     fn group(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> u64 {
         match session_id {
             Some(session) => bytes_group(session.as_bytes()),
-            None => asked.group(&mut self.folder, &mut self.text),
+            None => asked.group(&mut self.folder),
         }
     }
 

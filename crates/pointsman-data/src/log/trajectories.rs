@@ -312,7 +312,7 @@ impl<'f> TrajectoryBuilder<'f> {
         };
         node.group = match decision.session_id {
             Some(session) => bytes_group(session.as_bytes()),
-            None => asked.group(&mut self.folder, &mut self.text),
+            None => asked.group(&mut self.folder),
         };
         self.digest.word(asked.hash(&mut self.text));
         node.request = self.n_requests;

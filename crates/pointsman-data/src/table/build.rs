@@ -1,14 +1,14 @@
 //! Rows in, table out: interning, checking, counting, hashing.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use pointsman_core::request::{Message, Request};
 
-use super::{OutcomeTable, Prompt, TableOutcome};
+use super::{OutcomeTable, Prompt, TableOutcome, seen::Seen};
 use crate::{
     columns::MessagesColumn,
     error::DataError,
@@ -55,9 +55,9 @@ impl TextCell<'_> {
         match self {
             Self::Prompt(text) if !text.is_empty() => {
                 let bytes = text.as_bytes();
-                let ends =
-                    [&bytes[..bytes.len().min(END)], &bytes[bytes.len().saturating_sub(END)..]];
-                Some((bytes.len(), bytes_group(&ends.concat())))
+                let head = bytes_group(&bytes[..bytes.len().min(END)]);
+                let tail = bytes_group(&bytes[bytes.len().saturating_sub(END)..]);
+                Some((bytes.len(), head ^ tail.rotate_left(1)))
             }
             Self::Prompt(_) | Self::Messages(..) | Self::Json(_) => None,
         }
@@ -71,6 +71,9 @@ impl TextCell<'_> {
         }
     }
 }
+
+/// Rows that room is made for at most on a file's word alone.
+const MOST_ROWS_AHEAD: usize = 1 << 22;
 
 /// The most prompts that an index can count.
 const MOST_PROMPTS: u64 = 1 << 32;
@@ -86,8 +89,9 @@ pub(super) struct TableBuilder<'f> {
     file_of: Vec<usize>,
     /// By prompt, what its text looked like from outside.
     outline_of: Vec<Option<(usize, u64)>>,
-    seen: HashSet<(u32, u16)>,
+    seen: Seen,
     models: ModelNames,
+    last_model: u16,
     prompts: Vec<Prompt>,
     outcomes: Vec<TableOutcome>,
     dropped: BTreeMap<&'static str, u64>,
@@ -110,8 +114,9 @@ impl<'f> TableBuilder<'f> {
             prompt_of: HashMap::new(),
             file_of: Vec::new(),
             outline_of: Vec::new(),
-            seen: HashSet::new(),
+            seen: Seen::default(),
             models: ModelNames::default(),
+            last_model: 0,
             prompts: Vec::new(),
             outcomes: Vec::new(),
             dropped: BTreeMap::new(),
@@ -126,6 +131,12 @@ impl<'f> TableBuilder<'f> {
     pub(super) fn begin_file(&mut self, path: &Path) {
         self.files.push(Arc::from(path));
         self.n_rows_in_file = 0;
+    }
+
+    /// Makes room for so many rows at once, where there is memory for them.
+    pub(super) fn make_room(&mut self, n_rows: usize) {
+        // Where there is not, it grows as rows come.
+        let _ = self.outcomes.try_reserve(n_rows.min(MOST_ROWS_AHEAD));
     }
 
     /// Refuses a file without rows.
@@ -155,9 +166,9 @@ impl<'f> TableBuilder<'f> {
         let input_tokens = whole(row.input_tokens, "input_tokens", u32::MAX, &place)?;
         let output_tokens = whole(row.output_tokens, "output_tokens", u32::MAX, &place)?;
 
-        let model_index = self.models.index(model)?;
+        let model_index = self.model(model)?;
         let prompt = self.prompt(id, row, &place)?;
-        if !self.seen.insert((prompt, model_index)) {
+        if !self.seen.insert(as_index(prompt), model_index) {
             return self.drop_row("duplicate of an earlier row");
         }
         self.digest.word(u64::from(prompt));
@@ -206,6 +217,16 @@ impl<'f> TableBuilder<'f> {
     fn drop_row(&mut self, reason: &'static str) -> Result<(), DataError> {
         *self.dropped.entry(reason).or_default() += 1;
         Ok(())
+    }
+
+    /// The index of a model. Tables stand model by model or prompt by prompt, so it is probably the
+    /// last row's, or the one after that.
+    fn model(&mut self, name: &str) -> Result<u16, DataError> {
+        if self.models.name(self.last_model) != Some(name) {
+            let next = self.last_model.saturating_add(1);
+            self.last_model = if self.models.name(next).is_some() { next } else { 0 };
+        }
+        self.models.index_by(&mut self.last_model, name)
     }
 
     /// The index of the prompt; its text is handed over where it is new.

@@ -35,9 +35,9 @@ impl<const B: usize> Matrix<B> for Beside {
     }
 
     fn image(&self, dual: &[[f32; B]]) -> Vec<[f32; B]> {
-        let mut out = self.prompt.predict(&self.prompt.transposed(dual));
+        let mut out = self.prompt.image_of(dual);
         if let Some((text, block)) = &self.answer {
-            for (out, more) in out.iter_mut().zip(text.predict(&text.transposed(dual))) {
+            for (out, more) in out.iter_mut().zip(text.image_of(dual)) {
                 *out = std::array::from_fn(|c| out[c] + more[c]);
             }
             block.add_predictions(&block.transposed(dual), &mut out);

@@ -122,7 +122,12 @@ impl Problem<'_> {
             stacks.extend(judged.with_clusters(&grouping, &sums));
             groupings.push((grouping, sums));
         }
-        Kinds::of(stacks, &groupings, projection, &self.mean_quality)
+        let kinds = Kinds::of(stacks, &groupings, projection, &self.mean_quality);
+        // What is not even put to scale for all needs no finer scale.
+        match kinds.deviations.as_deref().map(|kept| judged.sloped(kept)) {
+            Some(sloped) => kinds.with_slopes(sloped),
+            None => kinds,
+        }
     }
 
     fn cluster_sums(&self, grouping: &Grouping, judged: &Judged<'_>) -> ClusterSums {

@@ -174,6 +174,24 @@ fn held_out_value_shares_the_weights_among_logistic_strengths() {
     assert!(best_single < routed, "{routed} against {best_single}");
 }
 
+/// Nothing says what a length is worth without held-out rows, so none is fitted.
+#[test]
+fn a_fixed_strength_spends_nothing_on_lengths() {
+    let mut sample = sample(600, &Seen::All);
+    let rows: Vec<u32> = (0..500).collect();
+    let with_costs = fit(&sample, &rows, Regularisation::Fixed(10.0));
+    let n_models = sample.outcomes.n_models();
+    let quality = (0..600).flat_map(|row| sample.outcomes.quality(row).to_vec()).collect();
+    sample.outcomes = Outcomes::full(n_models, quality, None, None).unwrap();
+    let without = fit(&sample, &rows, Regularisation::Fixed(10.0));
+    assert_eq!(with_costs.n_iterations, without.n_iterations);
+    assert_eq!(with_costs.parts.term_weights, without.parts.term_weights);
+    assert_eq!(with_costs.parts.intercepts, without.parts.intercepts);
+    let lines = with_costs.parts.cost_usd.unwrap();
+    assert!(lines.iter().all(|line| line.slope == 0.0 && line.least == line.most));
+    assert!(without.parts.cost_usd.is_none());
+}
+
 fn pruned(sample: &Sample, n_rows: u32, pruning: Pruning) -> Result<Trained, TrainError> {
     let set = TrainingSet {
         design: &sample.design,

@@ -2,15 +2,12 @@
 
 use crate::{
     from_logs::FromLogs,
-    routers::{Published, RouterResult, Saving, TableResult, TableVerdict},
+    routers::{Honesty, Published, RouterResult, Saving, TableResult, TableVerdict},
     screen::Screen,
     wording,
 };
 use anyhow::Result;
-use pointsman_eval::{
-    full::MeanValue,
-    reliability::{Bin, Reliability},
-};
+use pointsman_eval::{full::MeanValue, reliability::Bin};
 use serde_json::{Map, Value, json};
 
 /// One table's figures.
@@ -164,7 +161,8 @@ pub(super) fn from_logs_json(found: &FromLogs) -> Value {
     json!({"n_logs": found.n_logs, "differences": differences})
 }
 
-fn calibration_json(found: &Reliability) -> Value {
+fn calibration_json(honesty: &Honesty, models: &[String]) -> Value {
+    let Honesty { log_loss: _, brier: _, reliability: found, by_model } = honesty;
     let bin = |bin: &Bin| {
         json!({
             "n_pairs": bin.n_pairs,
@@ -174,7 +172,15 @@ fn calibration_json(found: &Reliability) -> Value {
         })
     };
     let bins: Vec<Value> = found.bins.iter().map(bin).collect();
-    json!({"ece": found.ece, "ece_raw": found.raw, "ece_noise": found.noise, "bins": bins})
+    let by_model: Map<String, Value> =
+        models.iter().zip(by_model).map(|(name, ece)| (name.clone(), json!(ece))).collect();
+    json!({
+        "ece": found.ece,
+        "ece_raw": found.raw,
+        "ece_noise": found.noise,
+        "bins": bins,
+        "by_model": by_model,
+    })
 }
 
 /// One table's figures as JSON.
@@ -191,7 +197,7 @@ pub(super) fn table_json(result: &TableResult, models: &[String]) -> Value {
                 "log_loss": router.honesty.as_ref().map(|honesty| honesty.log_loss),
                 "brier": router.honesty.as_ref().map(|honesty| honesty.brier),
                 "published": published_json(&router.published),
-                "calibration": router.honesty.as_ref().map(|it| calibration_json(&it.reliability)),
+                "calibration": router.honesty.as_ref().map(|it| calibration_json(it, models)),
             });
             (router.name.clone(), value)
         })

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
+    artifact::Artifact,
     features::{Bigrams, FeatureSchema, SchemaVersion},
     units::len_as_float,
 };
@@ -91,10 +92,13 @@ impl LearningFlags {
         Ok(Cow::Owned(design.coarser(log2)?))
     }
 
-    /// The features in half as many buckets, where a file of so many bytes is above `--max-mb`.
-    pub(super) fn smaller(&self, design: &Design, n_bytes: usize) -> Result<Option<Design>> {
-        let n_mb = len_as_float(n_bytes) / 1e6;
-        let Some(max_mb) = self.max_mb.filter(|max_mb| *max_mb < n_mb) else { return Ok(None) };
+    /// The features in half as many buckets, where a policy's file is above `--max-mb`.
+    pub(super) fn smaller(&self, design: &Design, artifact: &Artifact) -> Result<Option<Design>> {
+        let Some(max_mb) = self.max_mb else { return Ok(None) };
+        let n_mb = len_as_float(artifact.to_bytes()?.len()) / 1e6;
+        if n_mb <= max_mb {
+            return Ok(None);
+        }
         let log2 = design.schema().log2_buckets();
         if log2 == LEAST_LOG2_BUCKETS {
             bail!("--max-mb {max_mb}: the smallest file takes {n_mb:.2}");

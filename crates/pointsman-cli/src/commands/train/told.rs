@@ -3,7 +3,7 @@
 use crate::{commands::inspect, screen::Screen, wording};
 use anyhow::Result;
 use pointsman_core::artifact::Artifact;
-use pointsman_train::train::{LengthValue, SlopeValue, StackValue, Trained};
+use pointsman_train::train::{CalibrationValue, LengthValue, SlopeValue, StackValue, Trained};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path};
 
@@ -37,6 +37,11 @@ pub(super) fn settings(trained: &Trained) -> BTreeMap<String, String> {
     ] {
         settings.extend(slopes.map(|slopes| (name.to_owned(), slopes_setting(slopes))));
     }
+    settings.extend(
+        trained
+            .calibration
+            .map(|value| ("stack.own_slopes".to_owned(), calibration_setting(value))),
+    );
     for stack in &trained.stacks {
         let StackValue { n_clusters, gain, std_error, linear, clusters, is_kept } = stack;
         let name = match n_clusters {
@@ -57,6 +62,16 @@ pub(super) fn settings(trained: &Trained) -> BTreeMap<String, String> {
         );
     }
     settings
+}
+
+/// What slopes of their own are worth to the models' predicted quality, for the card.
+fn calibration_setting(value: CalibrationValue) -> String {
+    let CalibrationValue { squared_error, gain, std_error, worth } = value;
+    let verdict = if value.is_kept() { "kept" } else { "left out" };
+    format!(
+        "own slopes {verdict}; squared error of held-out quality {squared_error:.5}, less by \
+         {gain:.6} with them (standard error {std_error:.6}), choices {worth:+.5}"
+    )
 }
 
 /// What slopes of their own are worth to the models, for the card.
@@ -123,6 +138,15 @@ pub(super) fn summary(artifact: &Artifact, trained: &Trained) -> Value {
             json!({"candidate": name, "gain": one.gain, "std_error": one.std_error, "share": one.share})
         })
         .collect();
+    value["calibration"] = trained.calibration.map_or(Value::Null, |found| {
+        json!({
+            "squared_error": found.squared_error,
+            "gain": found.gain,
+            "std_error": found.std_error,
+            "worth": found.worth,
+            "is_kept": found.is_kept(),
+        })
+    });
     value["stacks"] = trained
         .stacks
         .iter()

@@ -14,15 +14,15 @@ use safetensors::tensor::Dtype;
 /// The tensors of the weights.
 pub(super) fn tensors(card: &Card, parts: &ScorerParts) -> Vec<Tensor> {
     let (columns, buckets) = (parts.n_columns(), parts.schema.n_buckets());
-    let of_rows = |rows: &[&[i8]]| {
-        tensor("terms.weights", Dtype::I8, &[rows.len(), columns], |out| {
-            out.extend(rows.iter().copied().flatten().map(|weight| weight.cast_unsigned()));
-        })
+    let push = |out: &mut Vec<u8>, weights: &[i8]| {
+        out.extend(weights.iter().map(|weight| weight.cast_unsigned()));
     };
-    let rows: Vec<&[i8]> = parts.term_weights.chunks_exact(columns).collect();
     if card.pruning.is_none() {
-        return vec![of_rows(&rows)];
+        return vec![tensor("terms.weights", Dtype::I8, &[buckets, columns], |out| {
+            push(out, &parts.term_weights);
+        })];
     }
+    let rows: Vec<&[i8]> = parts.term_weights.chunks_exact(columns).collect();
     let is_kept = |row: &[i8]| row.iter().any(|&weight| weight != 0);
     let mut kept = vec![0_u8; buckets / 8];
     for (byte, rows) in kept.iter_mut().zip(rows.chunks(8)) {
@@ -32,7 +32,12 @@ pub(super) fn tensors(card: &Card, parts: &ScorerParts) -> Vec<Tensor> {
     }
     let rows: Vec<&[i8]> = rows.into_iter().filter(|row| is_kept(row)).collect();
     let bits = tensor("terms.kept", Dtype::U8, &[kept.len()], |out| out.extend(&kept));
-    vec![of_rows(&rows), bits]
+    let weights = tensor("terms.weights", Dtype::I8, &[rows.len(), columns], |out| {
+        for row in rows {
+            push(out, row);
+        }
+    });
+    vec![weights, bits]
 }
 
 /// The weights of all buckets, row after row.

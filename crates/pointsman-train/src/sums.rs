@@ -1,0 +1,272 @@
+//! The inner loops of products with a [`Kernel`](crate::kernel::Kernel), compiled for the machine at
+//! hand.
+//!
+//! Rows of weights are added up from all over memory, so each is announced a while before its turn.
+//! Sums are in the order of their indices, and every column has its own, so the result is the same
+//! to the bit on every machine.
+
+use pointsman_core::{
+    features::N_DENSE,
+    simd::{self, Job},
+};
+
+/// How many rows ahead one is announced.
+const AHEAD: usize = 16;
+
+/// Rows that are added up: of sum `i` those at `indices[starts[i]..starts[i + 1]]`, in their order.
+#[derive(Clone, Copy)]
+pub(crate) struct Gather<'a, const B: usize> {
+    pub(crate) rows: &'a [[f32; B]],
+    pub(crate) starts: &'a [usize],
+    pub(crate) indices: &'a [u32],
+}
+
+/// For each term, `idf · sum − mean · total`.
+pub(crate) struct TermSums<'a, const B: usize> {
+    pub(crate) gather: Gather<'a, B>,
+    pub(crate) idf: &'a [f32],
+    pub(crate) means: &'a [f32],
+    pub(crate) total: &'a [f32; B],
+    pub(crate) out: &'a mut [[f32; B]],
+}
+
+/// Adds each row to those of its terms, `out[indices[starts[row]..starts[row + 1]]]`: what
+/// [`TermSums`] gathers, in the same order.
+pub(crate) struct Scatter<'a, const B: usize> {
+    pub(crate) rows: &'a [[f32; B]],
+    pub(crate) starts: &'a [usize],
+    pub(crate) indices: &'a [u32],
+    pub(crate) out: &'a mut [[f32; B]],
+}
+
+/// For each row, `factor · sum − at_mean`, and what its dense features add to that.
+pub(crate) struct RowSums<'a, const B: usize> {
+    pub(crate) gather: Gather<'a, B>,
+    pub(crate) factors: &'a [f32],
+    pub(crate) at_mean: &'a [f32; B],
+    pub(crate) dense: &'a [[f32; N_DENSE]],
+    pub(crate) dense_weights: &'a [[f32; B]; N_DENSE],
+    pub(crate) out: &'a mut [[f32; B]],
+}
+
+/// For each dense feature, the sum over rows of its value times the row of `dual`.
+pub(crate) struct DenseSums<'a, const B: usize> {
+    pub(crate) dual: &'a [[f32; B]],
+    pub(crate) dense: &'a [[f32; N_DENSE]],
+    pub(crate) out: &'a mut [[f32; B]; N_DENSE],
+}
+
+/// A step of a stronger system, and its next direction: `dual += step · direction`, then
+/// `direction = growth · residual + share · direction`.
+pub(crate) struct Following<'a, const B: usize> {
+    pub(crate) step: [f32; B],
+    pub(crate) growth: [f32; B],
+    pub(crate) share: [f32; B],
+    pub(crate) residual: &'a [[f32; B]],
+    pub(crate) dual: &'a mut [[f32; B]],
+    pub(crate) direction: &'a mut [[f32; B]],
+}
+
+impl<const B: usize> Gather<'_, B> {
+    /// The sum of the rows at `indices[span[0]..span[1]]`.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn sum(&self, span: &[usize]) -> [f32; B] {
+        let mut sum = [0.0; B];
+        for at in span[0]..span[1] {
+            if let Some(&ahead) = self.indices.get(at + AHEAD) {
+                simd::announce(&self.rows[ahead as usize]);
+            }
+            let row = &self.rows[self.indices[at] as usize];
+            for c in 0..B {
+                sum[c] += row[c];
+            }
+        }
+        sum
+    }
+}
+
+impl<const B: usize> Job for TermSums<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { gather, idf, means, total, out } = self;
+        let numbers = idf.iter().zip(means);
+        for ((out, span), (idf, mean)) in out.iter_mut().zip(gather.starts.windows(2)).zip(numbers)
+        {
+            let sum = gather.sum(span);
+            for c in 0..B {
+                out[c] = idf * sum[c] - mean * total[c];
+            }
+        }
+    }
+}
+
+impl<const B: usize> Job for Scatter<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { rows, starts, indices, out } = self;
+        for (row, span) in rows.iter().zip(starts.windows(2)) {
+            for &term in &indices[span[0]..span[1]] {
+                let out = &mut out[term as usize];
+                for c in 0..B {
+                    out[c] += row[c];
+                }
+            }
+        }
+    }
+}
+
+impl<const B: usize> Job for RowSums<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { gather, factors, at_mean, dense, dense_weights, out } = self;
+        let rows = factors.iter().zip(dense);
+        for ((out, span), (factor, values)) in
+            out.iter_mut().zip(gather.starts.windows(2)).zip(rows)
+        {
+            let mut row = gather.sum(span);
+            for c in 0..B {
+                row[c] = factor * row[c] - at_mean[c];
+            }
+            for (value, weights) in values.iter().zip(dense_weights) {
+                for c in 0..B {
+                    row[c] += value * weights[c];
+                }
+            }
+            *out = row;
+        }
+    }
+}
+
+impl<const B: usize> Job for DenseSums<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { dual, dense, out } = self;
+        for (row, values) in dual.iter().zip(dense) {
+            for (out, value) in out.iter_mut().zip(values) {
+                for c in 0..B {
+                    out[c] += value * row[c];
+                }
+            }
+        }
+    }
+}
+
+impl<const B: usize> Job for Following<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { step, growth, share, residual, dual, direction } = self;
+        for ((dual, direction), residual) in dual.iter_mut().zip(direction).zip(residual) {
+            for c in 0..B {
+                dual[c] += step[c] * direction[c];
+                direction[c] = growth[c] * residual[c] + share[c] * direction[c];
+            }
+        }
+    }
+}
+
+/// Every row times its factor.
+pub(crate) fn scaled<const B: usize>(rows: &[[f32; B]], factors: &[f32]) -> Vec<[f32; B]> {
+    let mut scaled = rows.to_vec();
+    for (row, factor) in scaled.iter_mut().zip(factors) {
+        for value in row {
+            *value *= factor;
+        }
+    }
+    scaled
+}
+
+/// The sum of all rows, in their order.
+pub(crate) fn total<const B: usize>(rows: &[[f32; B]]) -> [f32; B] {
+    let mut total = [0.0; B];
+    for row in rows {
+        for c in 0..B {
+            total[c] += row[c];
+        }
+    }
+    total
+}
+
+/// One row times a factor.
+pub(crate) fn times<const B: usize>(row: &[f32; B], factor: f32) -> [f32; B] {
+    let mut product = *row;
+    for value in &mut product {
+        *value *= factor;
+    }
+    product
+}
+
+/// Adds `mean of x · weights` over some features.
+pub(crate) fn add_at_mean<const B: usize>(
+    at_mean: &mut [f32; B],
+    weights: &[[f32; B]],
+    means: &[f32],
+) {
+    for (weights, mean) in weights.iter().zip(means) {
+        for c in 0..B {
+            at_mean[c] += mean * weights[c];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Three rows, of which the sums take two, none and all four indices that are left.
+    #[test]
+    fn sums_are_those_of_their_spans() {
+        let rows: [[f32; 8]; 3] = std::array::from_fn(|row| {
+            std::array::from_fn(|c| f32::from(u8::try_from(10 * row + c).unwrap()))
+        });
+        let gather = Gather { rows: &rows, starts: &[0, 2, 2, 6], indices: &[2, 0, 1, 1, 0, 2] };
+        let sums: Vec<[f32; 8]> = gather.starts.windows(2).map(|span| gather.sum(span)).collect();
+        for c in 0..8 {
+            let of = |row: usize| rows[row][c];
+            assert_eq!(sums[0][c], of(2) + of(0));
+            assert_eq!(sums[1][c], 0.0);
+            assert_eq!(sums[2][c], 2.0 * of(1) + of(0) + of(2));
+        }
+    }
+
+    #[test]
+    fn a_stronger_system_steps_before_it_turns() {
+        let residual = [[1.0_f32; 8]; 2];
+        let (mut dual, mut direction) = ([[1.0_f32; 8]; 2], [[2.0_f32; 8], [4.0; 8]]);
+        simd::at_best(Following {
+            step: [0.5; 8],
+            growth: [3.0; 8],
+            share: [0.25; 8],
+            residual: &residual,
+            dual: &mut dual,
+            direction: &mut direction,
+        });
+        assert_eq!(dual, [[2.0; 8], [3.0; 8]]);
+        assert_eq!(direction, [[3.5; 8], [4.0; 8]]);
+    }
+
+    #[test]
+    fn dense_features_are_added_row_by_row() {
+        let dense: [[f32; N_DENSE]; 2] = [[0.5; N_DENSE], [-1.0; N_DENSE]];
+        let dual = [[2.0_f32; 8], [3.0; 8]];
+        let mut out = [[0.0; 8]; N_DENSE];
+        simd::at_best(DenseSums { dual: &dual, dense: &dense, out: &mut out });
+        assert_eq!(out, [[-2.0; 8]; N_DENSE]);
+        assert_eq!(scaled(&dual, &[0.5, 2.0]), [[1.0; 8], [6.0; 8]]);
+    }
+}
