@@ -79,15 +79,26 @@ pub enum FinishReason {
 }
 
 impl FinishReason {
-    /// The reason of that name, as providers spell them.
+    const NAMES: [(&'static str, Self); 13] = [
+        ("stop", Self::Stop),
+        ("end_turn", Self::Stop),
+        ("stop_sequence", Self::Stop),
+        ("completed", Self::Stop),
+        ("length", Self::Length),
+        ("max_tokens", Self::Length),
+        ("max_output_tokens", Self::Length),
+        ("tool_calls", Self::ToolCalls),
+        ("function_call", Self::ToolCalls),
+        ("tool_use", Self::ToolCalls),
+        ("content_filter", Self::ContentFilter),
+        ("refusal", Self::ContentFilter),
+        ("safety", Self::ContentFilter),
+    ];
+
+    /// The reason of that name, as providers spell them, in small letters or capitals.
     pub fn named(name: &str) -> Self {
-        match name {
-            "stop" | "end_turn" | "stop_sequence" | "completed" => Self::Stop,
-            "length" | "max_tokens" | "max_output_tokens" => Self::Length,
-            "tool_calls" | "function_call" | "tool_use" => Self::ToolCalls,
-            "content_filter" | "refusal" | "safety" => Self::ContentFilter,
-            _ => Self::Unknown,
-        }
+        let known = Self::NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map_or(Self::Unknown, |&(_, reason)| reason)
     }
 
     /// The name that [`Self::named`] reads as this; `None` where it is not known.

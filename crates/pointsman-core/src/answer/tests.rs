@@ -155,8 +155,17 @@ fn how_it_ended_and_how_sure_it_was_are_signs() {
     assert_eq!(of(FinishReason::Length, "cut off at the token limit"), YES);
     assert_eq!(of(FinishReason::Stop, "cut off at the token limit"), NO);
     assert_eq!(of(FinishReason::ContentFilter, "ended by a filter"), YES);
-    assert_eq!(FinishReason::named("max_tokens"), FinishReason::Length);
-    assert_eq!(FinishReason::named("weather"), FinishReason::Unknown);
+    for (name, reason) in [
+        ("max_tokens", FinishReason::Length),
+        ("MAX_TOKENS", FinishReason::Length),
+        ("STOP", FinishReason::Stop),
+        ("Safety", FinishReason::ContentFilter),
+        ("weather", FinishReason::Unknown),
+        ("", FinishReason::Unknown),
+    ] {
+        assert_eq!(FinishReason::named(name), reason, "{name}");
+        assert_eq!(reason.name().map_or(FinishReason::Unknown, FinishReason::named), reason);
+    }
     let sure = LogProbabilities::of([-0.5, -1.5]);
     let answer = Answer { log_probabilities: sure, ..Answer::from_text("x") };
     assert_eq!(sign_of("", &answer, "log-probabilities known"), YES);
