@@ -206,7 +206,9 @@ impl Service {
     /// What a model's answer had been expected to cost when it was decided to call it.
     fn expected_cost(&self, id: &str, model: &str) -> Option<Usd> {
         let decision = self.journal.as_ref()?.decision(id)?;
-        let candidate = decision.candidates.iter().find(|candidate| candidate.model == model)?;
+        // Of a step the first is to accept the answer in hand, which calls nobody.
+        let mut called = decision.candidates.iter().skip(usize::from(decision.step.is_some()));
+        let candidate = called.find(|candidate| candidate.model == model)?;
         Usd::from_dollars(candidate.cost_usd?).ok()
     }
 

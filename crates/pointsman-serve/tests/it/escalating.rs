@@ -82,6 +82,45 @@ fn a_poor_answer_is_escalated_and_a_good_one_accepted() {
     assert!(0.0 < gain, "{gain}");
 }
 
+/// Of a step the first candidate is to accept, under the name of the model in hand; that this costs
+/// nothing says nothing of what the model costs when it is called.
+#[test]
+fn what_accepting_costs_is_not_what_a_model_was_expected_to_cost() {
+    let (bench, id) = bench("");
+    let decided = bench.lines()[0]["candidates"].clone();
+    let answered = |id: &Value, model: &str| {
+        let body =
+            json!({"prompt": "Hello", "decision_id": id, "answer": "", "served_model": model});
+        escalate(&bench, &body)
+    };
+    let first = answered(&json!(id), "small");
+    let expected = decided[2]["cost_usd"].as_f64().unwrap();
+    assert_eq!((&decided[2]["model"], &first["spent_usd"]), (&json!("small"), &json!(expected)));
+    assert!(0.0 < expected);
+    let candidates = first["candidates"].clone();
+    assert_eq!(
+        (&candidates[0]["decision"], &candidates[1]["model"]),
+        (&json!("accept"), &json!("large"))
+    );
+    let step = &first["decision_id"];
+    let again = answered(step, "small");
+    assert_eq!((&again["spent_from"], &again["spent_usd"]), (&json!("unknown"), &json!(expected)));
+    let other = answered(step, "large");
+    assert_eq!(other["spent_from"], "expected");
+    let large = candidates[1]["cost_usd"].as_f64().unwrap();
+    let spent = other["spent_usd"].as_f64().unwrap();
+    assert!((spent - expected - large).abs() < 1e-9, "{spent} {expected} {large}");
+}
+
+#[test]
+fn keys_that_nobody_knows_are_named_beside_an_answer_too() {
+    let (bench, id) = bench("");
+    let body = json!({"prompt": "Hello", "decision_id": id, "answer": "", "sparkle": 1});
+    assert_eq!(escalate(&bench, &body)["unknown_keys"], json!(["sparkle"]));
+    let body = json!({"prompt": "Hello", "decision_id": id, "answer": "", "model": "auto"});
+    assert_eq!(escalate(&bench, &body)["unknown_keys"], Value::Null);
+}
+
 #[test]
 fn a_step_is_a_record_that_names_the_one_before() {
     let (bench, id) = bench("");

@@ -46,6 +46,9 @@ impl Telling<'_, '_, '_, '_> {
             journal.gather_made(&record, self.id, self.around.now_ms)
         });
         let mut json = self.reply(&options, ticket.is_some());
+        if !body.unknown_keys().is_empty() {
+            json::field(&mut json, "unknown_keys", body.unknown_keys());
+        }
         if let Some(explanation) = explanation {
             write_gain(&mut json, explanation);
         }
