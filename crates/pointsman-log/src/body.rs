@@ -24,11 +24,13 @@ mod answer;
 mod keys;
 mod limits;
 mod text;
+mod usage;
 mod vendors;
 mod wire;
 mod wishes;
 
 pub use answer::AnswerBody;
+pub use usage::UsageBody;
 
 use crate::record::RoleRecord;
 use keys::{PassedOver, Watched};

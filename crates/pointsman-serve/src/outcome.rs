@@ -16,6 +16,7 @@ use crate::{
     service::Service,
 };
 use pointsman_log::{
+    body::UsageBody,
     journal::{AppendError, Appended, Position},
     record::{CostRecord, MetricRecord, OutcomeRecord, Scope, Status, UsageRecord},
 };
@@ -46,7 +47,7 @@ struct OutcomeFile {
     provider: Option<String>,
     status: Option<Status>,
     fallback_from: Option<String>,
-    usage: Option<UsageFile>,
+    usage: Option<UsageBody>,
     cost_usd: Option<CostFile>,
     latency_ms: Option<f64>,
     ttft_ms: Option<f64>,
@@ -55,17 +56,6 @@ struct OutcomeFile {
     metric_name: Option<String>,
     value: Option<ValueFile>,
     dryrun: Option<bool>,
-}
-
-#[derive(Deserialize, Default)]
-struct UsageFile {
-    #[serde(alias = "input_tokens", alias = "prompt_tokens")]
-    input: Option<u64>,
-    #[serde(alias = "output_tokens", alias = "completion_tokens")]
-    output: Option<u64>,
-    cached_read: Option<u64>,
-    cached_write: Option<u64>,
-    reasoning: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -247,9 +237,8 @@ impl Service {
                 CostRecord { value, source: source.unwrap_or_else(|| "caller".to_owned()) }
             }
         });
-        let UsageFile { input, output, cached_read, cached_write, reasoning } =
-            file.usage.unwrap_or_default();
-        let usage = UsageRecord { input, output, cached_read, cached_write, reasoning };
+        let usage = file.usage.unwrap_or_default().to_record();
+        let UsageRecord { input, output, cached_read, cached_write, reasoning } = usage;
         let counts = [input, output, cached_read, cached_write, reasoning];
         if counts.into_iter().flatten().any(|count| i64::try_from(count).is_err()) {
             return Err(invalid("a count of tokens is 2^63 or more"));

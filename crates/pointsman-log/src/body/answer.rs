@@ -18,6 +18,7 @@ use super::{
     BodyError, check_tokens,
     keys::{Keyed, PassedOver, Rule, Watched},
     text::Text,
+    usage::UsageBody,
     wire::{ContentFile, read},
 };
 
@@ -65,7 +66,7 @@ struct AnswerFile<'a> {
     choices: Option<Vec<ChoiceFile<'a>>>,
     #[serde(borrow)]
     finish_reason: Option<Text<'a>>,
-    usage: Option<UsageFile>,
+    usage: Option<UsageBody>,
     cost_usd: Option<f64>,
     logprobs: Option<LogprobsFile>,
     #[serde(borrow)]
@@ -161,28 +162,6 @@ struct SchemaFile<'a> {
     required: Option<Vec<Text<'a>>>,
 }
 
-/// Tokens, under each of the names that they have. Some gateways send two of them, one of which they
-/// leave at zero, so the larger number counts.
-#[derive(Deserialize, Default)]
-struct UsageFile {
-    input: Option<u64>,
-    input_tokens: Option<u64>,
-    prompt_tokens: Option<u64>,
-    output: Option<u64>,
-    output_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-}
-
-impl UsageFile {
-    fn input(&self) -> Option<u64> {
-        self.input.max(self.input_tokens).max(self.prompt_tokens)
-    }
-
-    fn output(&self) -> Option<u64> {
-        self.output.max(self.output_tokens).max(self.completion_tokens)
-    }
-}
-
 /// Logarithms of tokens, or the request's own wish for them.
 #[derive(Deserialize)]
 #[serde(
@@ -235,8 +214,8 @@ impl<'a> AnswerBody<'a> {
             return Err(BodyError::TooLong { key: "served_model", problem });
         }
         let cost = file.cost_usd.map(Usd::from_dollars).transpose();
-        let usage = file.usage.unwrap_or_default();
-        check_tokens(&[("usage", usage.input()), ("usage", usage.output())])?;
+        let usage = file.usage.unwrap_or_default().to_record();
+        check_tokens(&[("usage", usage.input), ("usage", usage.output)])?;
         let choice = file.choices.and_then(|choices| choices.into_iter().next());
         let said = match (file.answer, choice) {
             (Some(Text(text)), _) => Said { text, ..Said::default() },
@@ -254,8 +233,8 @@ impl<'a> AnswerBody<'a> {
         Ok(Self {
             decision_id,
             served_model: served_model.filter(|name| !name.is_empty()),
-            input_tokens: usage.input(),
-            output_tokens: usage.output(),
+            input_tokens: usage.input,
+            output_tokens: usage.output,
             cost: cost.map_err(|problem| BodyError::Number { key: "cost_usd", problem })?,
             text: said.text,
             finish: finish.or(said.finish).unwrap_or_default(),

@@ -37,6 +37,16 @@ fn an_outcome_is_taken_once() {
     assert_eq!(lines[1]["cost_usd"], json!({"value": 0.001, "source": "caller"}));
 }
 
+/// As some gateways send them, one of the names at zero.
+#[test]
+fn of_tokens_under_two_names_the_larger_number_counts() {
+    let bench = Bench::new("");
+    let usage = json!({"prompt_tokens": 3, "completion_tokens": 9, "input_tokens": 0, "output": 8});
+    let (status, reply) = outcome(&bench, &json!({"decision_id": decided(&bench), "usage": usage}));
+    assert_eq!((status, &reply["result"]), (200, &json!("new")), "{reply}");
+    assert_eq!(bench.lines()[1]["usage"], json!({"input": 3, "output": 9}));
+}
+
 #[track_caller]
 fn check_refused(change: &Value, expected: (u16, &str)) {
     let bench = Bench::new("");
