@@ -247,6 +247,35 @@ mod tests {
         assert!(open.check(Callers, None).unwrap().is_none());
     }
 
+    /// Nobody can be found out by how long a comparison takes: it ends neither at the first key that
+    /// fits, so that of two that do the last is found, nor before the operator's.
+    #[test]
+    fn a_key_is_compared_with_all_keys() {
+        let named = |name: &str| CheckedKey {
+            name: name.to_owned(),
+            digest: Digest::of(b"sk-app"),
+            per_second: None,
+            burst: 1.0,
+            usd_per_day: None,
+        };
+        let names = ["first", "second", "third"];
+        let keys = Keys::new(names.map(named).to_vec(), Some(Digest::of(b"sk-app")));
+        let found = |plane| keys.check(plane, Some(b"Bearer sk-app")).unwrap();
+        assert_eq!(found(Plane::Callers).unwrap().key.name, "third");
+        assert!(found(Plane::Operators).is_none(), "the operator's fits as well");
+    }
+
+    #[test]
+    fn a_digest_that_differs_in_any_bit_is_another_one() {
+        let digest = Digest::of(b"sk-app");
+        assert!(bool::from(digest.is(&digest)));
+        for bit in 0..256 {
+            let mut other = digest;
+            other.0[bit / 8] ^= 1 << (bit % 8);
+            assert!(!bool::from(digest.is(&other)), "bit {bit}");
+        }
+    }
+
     #[test]
     fn calls_come_at_their_rate() {
         let keys = keys(Some(10.0), None);

@@ -154,6 +154,14 @@ impl Loaded {
         self.artifact.digest()
     }
 
+    /// Whether another one decides as this does: of the same file, at the same prices and limits.
+    pub(crate) fn decides_as(&self, other: &Self) -> bool {
+        self.digest() == other.digest()
+            && self.objective.0 == other.objective.0
+            && (0..self.models.len())
+                .all(|model| self.policy.listed(model) == other.policy.listed(model))
+    }
+
     /// What a call strives for, and what it is called in the log.
     pub(crate) fn objective<'a>(
         &'a self,

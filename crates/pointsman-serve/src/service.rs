@@ -164,13 +164,17 @@ impl Service {
         (self.effects.now_ms)()
     }
 
-    /// Puts another policy in force. Calls that are being decided finish with the old one.
+    /// Puts another policy in force. Calls that are being decided finish with the old one. Where it is
+    /// the same policy again, at the same prices, the one to roll back to stays.
     pub fn swap(&self, loaded: Loaded) {
-        let next = Arc::new(InForce::new(Arc::new(loaded), &self.metrics));
+        let loaded = Arc::new(loaded);
+        let next = Arc::new(InForce::new(Arc::clone(&loaded), &self.metrics));
         next.live.store(self.signals.of(&next.loaded, self.now_ms()));
         let old = self.force.swap(next);
-        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        *previous = Some(Arc::clone(&old.loaded));
+        if !old.loaded.decides_as(&loaded) {
+            let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+            *previous = Some(Arc::clone(&old.loaded));
+        }
         *self.last_load_error.lock().unwrap_or_else(PoisonError::into_inner) = None;
         up(&self.metrics.n_reloads);
     }

@@ -78,8 +78,13 @@ pub(crate) const CATALOG: &str = r#"
 
 /// An artifact whose models differ in their intercepts; `seed` makes another file of it.
 pub(crate) fn artifact(seed: u64) -> Artifact {
+    artifact_of(seed, &[0.9, 0.8, 0.7, 0.4])
+}
+
+/// An artifact of the first models, with their intercepts.
+pub(crate) fn artifact_of(seed: u64, intercepts: &[f32]) -> Artifact {
     let schema = FeatureSchema::new(8, Bigrams::With).unwrap();
-    let (n_models, n_columns) = (MODELS.len(), MODELS.len() + 1);
+    let (n_models, n_columns) = (intercepts.len(), intercepts.len() + 1);
     let line = LogLine { intercept: 5.0, slope: 0.0, least: 1.0, most: 4000.0 };
     let parts = ScorerParts {
         schema,
@@ -89,7 +94,7 @@ pub(crate) fn artifact(seed: u64) -> Artifact {
             .collect(),
         squared_idf: vec![256; schema.n_buckets()],
         scales: vec![0.001; n_columns],
-        intercepts: vec![0.9, 0.8, 0.7, 0.4, 0.0],
+        intercepts: [intercepts, &[0.0]].concat(),
         dense_weights: vec![0.0; N_DENSE * n_columns],
         dense_scaling: DenseScaling { centres: [0.0; N_DENSE], factors: [0.0; N_DENSE] },
         factor: None,
@@ -114,7 +119,7 @@ pub(crate) fn artifact(seed: u64) -> Artifact {
     let card = Card {
         name: "test".to_owned(),
         schema,
-        models: MODELS.map(str::to_owned).to_vec(),
+        models: MODELS[..n_models].iter().map(|&name| name.to_owned()).collect(),
         mean_quality: None,
         operating_points: vec![point("quality", 0.0), point("economy", 1e6)],
         standing: Standing { best_single: "large".to_owned(), sentence: "Route.".to_owned() },
