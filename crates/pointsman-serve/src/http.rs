@@ -12,7 +12,7 @@ use axum::{
     BoxError, Router,
     body::{Body, Bytes, HttpBody},
     extract::State,
-    http::{HeaderValue, Method, Request, StatusCode, Uri, header},
+    http::{HeaderValue, Method, Request, StatusCode, Uri, Version, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -62,9 +62,14 @@ pub fn callers(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// The refusal of a path that is too long to be one; `None` for others.
-pub(crate) fn too_long(service: &Service, uri: &Uri) -> Option<Response> {
-    let n_bytes = uri.path_and_query().map_or(0, |path| path.as_str().len());
+/// The refusal of a call that no path takes: of another version of HTTP, or of a path that is too long
+/// to be one.
+pub(crate) fn unfit<B>(service: &Service, request: &Request<B>) -> Option<Response> {
+    if request.version() != Version::HTTP_11 {
+        let message = "this is HTTP/1.0; send HTTP/1.1 (in nginx: `proxy_http_version 1.1`)";
+        return Some(refused(service, Problem::new(Code::HttpVersion, message)));
+    }
+    let n_bytes = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     (MOST_URI_BYTES < n_bytes).then(|| {
         let message = format!("the path has {n_bytes} bytes; send at most {MOST_URI_BYTES}");
         refused(service, Problem::new(Code::UriTooLong, message))

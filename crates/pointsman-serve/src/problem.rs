@@ -26,6 +26,7 @@ pub struct Problem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is described in `/openapi.json` by its name")]
 pub enum Code {
+    InvalidHttp,
     InvalidJson,
     InvalidRequest,
     MissingKey,
@@ -38,6 +39,8 @@ pub enum Code {
     OutcomeConflict,
     BodyTooLarge,
     UriTooLong,
+    HttpVersion,
+    HeadersTooLarge,
     UnknownObjective,
     NoEligibleModel,
     NoReaders,
@@ -52,7 +55,8 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the tests of the documents.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
+        Self::InvalidHttp,
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::MissingKey,
@@ -65,6 +69,8 @@ impl Code {
         Self::OutcomeConflict,
         Self::BodyTooLarge,
         Self::UriTooLong,
+        Self::HttpVersion,
+        Self::HeadersTooLarge,
         Self::UnknownObjective,
         Self::NoEligibleModel,
         Self::NoReaders,
@@ -80,6 +86,7 @@ impl Code {
     /// Its name in replies and metrics.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::InvalidHttp => "invalid_http",
             Self::InvalidJson => "invalid_json",
             Self::InvalidRequest => "invalid_request",
             Self::MissingKey => "missing_key",
@@ -92,6 +99,8 @@ impl Code {
             Self::OutcomeConflict => "outcome_conflict",
             Self::BodyTooLarge => "body_too_large",
             Self::UriTooLong => "uri_too_long",
+            Self::HttpVersion => "http_version",
+            Self::HeadersTooLarge => "headers_too_large",
             Self::UnknownObjective => "unknown_objective",
             Self::NoEligibleModel => "no_eligible_model",
             Self::NoReaders => "no_readers",
@@ -108,7 +117,7 @@ impl Code {
     /// The status of its replies.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
+            Self::InvalidHttp | Self::InvalidJson | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::MissingKey | Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::WrongListener => StatusCode::FORBIDDEN,
             Self::UnknownDecision | Self::UnknownPath => StatusCode::NOT_FOUND,
@@ -117,6 +126,8 @@ impl Code {
             Self::OutcomeConflict | Self::ReloadRefused => StatusCode::CONFLICT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UriTooLong => StatusCode::URI_TOO_LONG,
+            Self::HttpVersion => StatusCode::UPGRADE_REQUIRED,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::UnknownObjective
             | Self::NoEligibleModel
             | Self::NoReaders
@@ -135,7 +146,8 @@ impl Code {
             Self::RateLimited => "rate_limit_error",
             Self::BudgetSpent => "insufficient_quota",
             Self::Internal | Self::Overloaded | Self::JournalUnavailable => "server_error",
-            Self::InvalidJson
+            Self::InvalidHttp
+            | Self::InvalidJson
             | Self::InvalidRequest
             | Self::UnknownDecision
             | Self::UnknownPath
@@ -144,6 +156,8 @@ impl Code {
             | Self::OutcomeConflict
             | Self::BodyTooLarge
             | Self::UriTooLong
+            | Self::HttpVersion
+            | Self::HeadersTooLarge
             | Self::UnknownObjective
             | Self::NoEligibleModel
             | Self::NoReaders
@@ -239,8 +253,16 @@ impl IntoResponse for Problem {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             // What is left of the body is not read.
-            Code::BodyTooLarge | Code::BodyTimeout | Code::UriTooLong => {
+            Code::InvalidHttp
+            | Code::BodyTooLarge
+            | Code::BodyTimeout
+            | Code::UriTooLong
+            | Code::HeadersTooLarge => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Code::HttpVersion => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("HTTP/1.1"));
+                headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade, close"));
             }
             Code::InvalidJson
             | Code::InvalidRequest

@@ -1,7 +1,7 @@
 //! Two listeners, HTTP/1.1 only, that drain before they end.
 //!
-//! Limits on headers and on how long they may take are Hyper's; those on bodies and on calls are
-//! in [`crate::http`].
+//! Limits on headers and on how long they may take are Hyper's, whose refusals `wire` puts into words;
+//! those on bodies and on calls are in [`crate::http`].
 
 use crate::{
     http::{self, Reload},
@@ -34,9 +34,9 @@ use tokio::{
     time,
 };
 
-/// The most headers of one call, and the most bytes of them.
-const MAX_HEADERS: usize = 100;
-const MAX_HEADER_BYTES: usize = 64 << 10;
+mod wire;
+
+use wire::{MAX_HEADER_BYTES, MAX_HEADERS, Wire};
 
 /// What happens to a service while it serves, for its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +225,7 @@ impl Paths {
 
 async fn answer(paths: Arc<Paths>, request: Request<Incoming>) -> Result<Response, Infallible> {
     let service = &paths.service;
-    if let Some(refused) = http::too_long(service, request.uri()) {
+    if let Some(refused) = http::unfit(service, &request) {
         return Ok(refused);
     }
     match paths.plane {
@@ -260,16 +260,18 @@ async fn connection(stream: TcpStream, paths: Arc<Paths>, front: Front) {
     let Front { mut stopped, header_wait } = front;
     // Small replies go out at once; where the socket does not take the option they go out later.
     let _is_set = stream.set_nodelay(true);
+    let wire = Wire::new(stream, Arc::clone(&paths.service));
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_wait)
         .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEADER_BYTES)
         .max_buf_size(MAX_HEADER_BYTES)
         // A caller may end its side once it has asked; nor is there a second buffer for each call, to
         // see whether it has.
         .half_close(true)
         .serve_connection(
-            TokioIo::new(stream),
+            TokioIo::new(wire),
             service_fn(move |request| answer(Arc::clone(&paths), request)),
         );
     tokio::pin!(serving);

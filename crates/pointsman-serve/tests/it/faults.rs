@@ -148,28 +148,85 @@ fn a_caller_that_ends_its_side_is_answered() {
     listening.stop();
 }
 
+/// The object of the error in a whole reply.
+#[track_caller]
+fn error(reply: &str) -> serde_json::Value {
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{reply:?}"));
+    assert!(head.contains("\r\ncontent-type: application/json\r\n"), "{head}");
+    assert!(head.contains(&format!("content-length: {}", body.len())), "{head}");
+    let json: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert!(json["error"]["message"].is_string() && json["error"]["type"].is_string(), "{json}");
+    json["error"].clone()
+}
+
 #[test]
-fn broken_protocol_is_a_bad_request() {
-    let listening = Listening::new("header_ms = 200\nbody_ms = 200");
-    for (name, bytes) in [
-        ("two lengths", post(GOOD, "content-length: 3\r\n")),
-        ("both framings", b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n".to_vec()),
-        ("no protocol", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec()),
+fn broken_protocol_is_refused_with_an_error_object() {
+    let listening = Listening::new("");
+    let get = |path: &str, version: &str| {
+        format!("GET {path} HTTP/{version}\r\nhost: x\r\n\r\n").into_bytes()
+    };
+    let chunked = "transfer-encoding: chunked\r\n";
+    for (status, code, bytes) in [
+        (400, "invalid_http", post(GOOD, "content-length: 3\r\n")),
+        (400, "invalid_http", b"POST /route HTTP/1.1\r\ncontent-length: x\r\n\r\n".to_vec()),
+        (400, "invalid_http", b"POST /route HTTP/1.1\r\nhost : x\r\n\r\n".to_vec()),
+        (400, "invalid_http", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n".to_vec()),
+        (400, "invalid_http", get("/healthz", "3.0")),
         (
-            "a bad chunk",
-            b"POST /route HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n".to_vec(),
+            400,
+            "invalid_request",
+            format!("POST /route HTTP/1.1\r\nhost: x\r\n{chunked}\r\nzz\r\n").into_bytes(),
         ),
-        ("many headers", post(GOOD, &"a: b\r\n".repeat(200))),
-        ("long headers", post(GOOD, &format!("a: {}\r\n", "b".repeat(1_000_000)))),
+        (414, "uri_too_long", get(&format!("/route?{}", "a".repeat(9000)), "1.1")),
+        (426, "http_version", get("/healthz", "1.0")),
+        (426, "http_version", [&b"POST /route HTTP/1.0\r\n\r\n"[..], GOOD.as_bytes()].concat()),
+        (431, "headers_too_large", post(GOOD, &"a: b\r\n".repeat(200))),
+        (431, "headers_too_large", post(GOOD, &format!("a: {}\r\n", "b".repeat(66_000)))),
     ] {
         let reply = listening.exchange(&bytes);
-        assert!(reply.is_empty() || reply.starts_with("HTTP/1.1 4"), "{name}: {reply}");
+        assert_eq!(reply.split(' ').nth(1), Some(&*status.to_string()), "{code}: {reply}");
+        assert_eq!(error(&reply)["code"], code);
     }
-    for path in ["/route?", "/"] {
-        let long = format!("POST {path}{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(9000));
-        let reply = listening.exchange(long.as_bytes());
-        assert!(reply.starts_with("HTTP/1.1 414") && reply.contains("\"uri_too_long\""), "{reply}");
+    let reply = listening.exchange(&get("/healthz", "1.0"));
+    assert!(reply.contains("\r\nupgrade: HTTP/1.1\r\n"), "{reply}");
+    let metrics = listening.metrics();
+    for expected in [
+        "pointsman_problems_total{code=\"invalid_http\",status=\"400\"} 5",
+        "pointsman_problems_total{code=\"http_version\",status=\"426\"} 3",
+        "pointsman_problems_total{code=\"headers_too_large\",status=\"431\"} 2",
+    ] {
+        assert!(metrics.contains(expected), "{expected}: {metrics}");
     }
+    listening.stop();
+}
+
+/// Another protocol altogether is not answered in words of this one.
+#[test]
+fn http_2_is_not_spoken() {
+    let listening = Listening::new("");
+    assert_eq!(listening.exchange(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "");
+    listening.stop();
+}
+
+/// Whoever stands in front may have gone by the length; what it took for the next call is never one.
+#[test]
+fn after_a_body_of_two_framings_nothing_is_read() {
+    let listening = Listening::new("");
+    let chunk = format!("{:x}\r\n{GOOD}\r\n0\r\n\r\n", GOOD.len());
+    let (length, chunked) = ("content-length: 4\r\n", "transfer-encoding: chunked\r\n");
+    for headers in [[length, chunked], [chunked, length]] {
+        let call = format!("POST /route HTTP/1.1\r\nhost: x\r\n{}\r\n{chunk}", headers.concat());
+        let smuggled = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n";
+        let reply = listening.exchange(format!("{call}{smuggled}").as_bytes());
+        assert_eq!(reply.matches("HTTP/1.1 ").count(), 1, "{reply}");
+        assert!(reply.contains("\r\nconnection: close\r\n"), "{reply}");
+    }
+    listening.stop();
+}
+
+#[test]
+fn slow_callers_are_cut() {
+    let listening = Listening::new("header_ms = 200\nbody_ms = 200");
     let slow_body = b"POST /route HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\n{";
     let reply = listening.exchange(slow_body);
     assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
