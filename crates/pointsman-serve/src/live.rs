@@ -3,7 +3,7 @@
 //! Times and speeds are exponentially weighted means, each outcome counting a fifth; operators see
 //! the median and the 90th percentile of the newest hundred beside them. Five failures
 //! in a row take an endpoint out for thirty seconds, longer each time, at most five minutes; after
-//! that the next call tries it. The last endpoint that is left is never taken out. Its weakness:
+//! that, by a clock that never steps, the next call tries it. The last endpoint that is left is never taken out. Its weakness:
 //! callers that report no outcomes leave it blind, and the catalog's typical figures stand.
 //!
 //! Source of the ejection: Envoy's outlier detection,
@@ -76,7 +76,7 @@ struct Signal {
 }
 
 impl Signal {
-    fn take(&mut self, outcome: &OutcomeRecord, now_ms: u64) {
+    fn take(&mut self, outcome: &OutcomeRecord, elapsed_ms: u64) {
         match outcome.status {
             Status::Ok => (self.n_failures, self.n_times_out) = (0, 0),
             Status::Failed => {
@@ -84,7 +84,7 @@ impl Signal {
                 if FAILURES_IN_A_ROW <= self.n_failures {
                     self.n_times_out += 1;
                     let out_ms = (OUT_MS * self.n_times_out).min(LONGEST_OUT_MS);
-                    (self.n_failures, self.out_until_ms) = (0, now_ms.saturating_add(out_ms));
+                    (self.n_failures, self.out_until_ms) = (0, elapsed_ms.saturating_add(out_ms));
                 }
                 return;
             }
@@ -112,17 +112,17 @@ impl Signals {
         &self,
         (model, provider): (&str, &str),
         outcome: &OutcomeRecord,
-        now_ms: u64,
+        elapsed_ms: u64,
     ) {
         let mut endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let at = (model.to_owned(), provider.to_owned());
         if endpoints.len() < MOST_ENDPOINTS || endpoints.contains_key(&at) {
-            endpoints.entry(at).or_default().take(outcome, now_ms);
+            endpoints.entry(at).or_default().take(outcome, elapsed_ms);
         }
     }
 
     /// What is known of every endpoint that was reported on, for operators.
-    pub(crate) fn to_json(&self, now_ms: u64) -> Vec<u8> {
+    pub(crate) fn to_json(&self, elapsed_ms: u64) -> Vec<u8> {
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         let mut out = b"{\"endpoints\":[".to_vec();
         for (index, ((model, provider), signal)) in endpoints.iter().enumerate() {
@@ -130,7 +130,7 @@ impl Signals {
             out.extend_from_slice(start);
             json::value(&mut out, model);
             json::field(&mut out, "provider", provider);
-            let health = if now_ms < signal.out_until_ms { "failing" } else { "up" };
+            let health = if elapsed_ms < signal.out_until_ms { "failing" } else { "up" };
             json::field(&mut out, "health", health);
             for (key, figure) in [
                 ("ttft_ms", &signal.ttft_ms),
@@ -153,7 +153,7 @@ impl Signals {
     }
 
     /// What is known, as the decisions of a policy take it; `None` where it is nothing.
-    pub(crate) fn of(&self, loaded: &Loaded, now_ms: u64) -> Option<Arc<LiveEndpoints>> {
+    pub(crate) fn of(&self, loaded: &Loaded, elapsed_ms: u64) -> Option<Arc<LiveEndpoints>> {
         let endpoints = self.endpoints.lock().unwrap_or_else(PoisonError::into_inner);
         if endpoints.is_empty() {
             return None;
@@ -164,7 +164,7 @@ impl Signals {
             let live = listed.iter().map(|endpoint| {
                 let at = (name.to_owned(), endpoint.provider.clone());
                 let Some(signal) = endpoints.get(&at) else { return LiveEndpoint::default() };
-                let is_out = now_ms < signal.out_until_ms;
+                let is_out = elapsed_ms < signal.out_until_ms;
                 LiveEndpoint {
                     health: if is_out { Health::Failing } else { Health::Up },
                     ttft_ms: signal.ttft_ms.mean,

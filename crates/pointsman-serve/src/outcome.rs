@@ -211,9 +211,10 @@ impl Service {
                 up(&self.metrics.n_outcomes);
                 let model = outcome.served_model.as_deref().unwrap_or(&decision.drawn);
                 if let Some(provider) = &outcome.provider {
-                    self.signals.take((model, provider), &outcome, now_ms);
+                    let elapsed_ms = self.elapsed_ms();
+                    self.signals.take((model, provider), &outcome, elapsed_ms);
                     let force = self.force.load();
-                    force.live.store(self.signals.of(&force.loaded, now_ms));
+                    force.live.store(self.signals.of(&force.loaded, elapsed_ms));
                 }
             }
             Appended::Already(_) => up(&self.metrics.n_outcomes_again),

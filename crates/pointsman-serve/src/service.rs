@@ -164,12 +164,17 @@ impl Service {
         (self.effects.now_ms)()
     }
 
+    /// Milliseconds that go on whatever is done to the clock, for what ends after a while.
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        (self.effects.elapsed_ns)() / 1_000_000
+    }
+
     /// Puts another policy in force. Calls that are being decided finish with the old one. Where it is
     /// the same policy again, at the same prices, the one to roll back to stays.
     pub fn swap(&self, loaded: Loaded) {
         let loaded = Arc::new(loaded);
         let next = Arc::new(InForce::new(Arc::clone(&loaded), &self.metrics));
-        next.live.store(self.signals.of(&next.loaded, self.now_ms()));
+        next.live.store(self.signals.of(&next.loaded, self.elapsed_ms()));
         let old = self.force.swap(next);
         if !old.loaded.decides_as(&loaded) {
             let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,7 +232,7 @@ impl Service {
         };
         let digest = before.artifact.digest().to_owned();
         let next = Arc::new(InForce::new(before, &self.metrics));
-        next.live.store(self.signals.of(&next.loaded, self.now_ms()));
+        next.live.store(self.signals.of(&next.loaded, self.elapsed_ms()));
         *previous = Some(Arc::clone(&self.force.swap(next).loaded));
         up(&self.metrics.n_reloads);
         Ok(digest)
@@ -249,7 +254,7 @@ impl Service {
     pub fn upkeep(&self) -> Vec<String> {
         let now_ms = self.now_ms();
         let force = self.force.load();
-        force.live.store(self.signals.of(&force.loaded, now_ms));
+        force.live.store(self.signals.of(&force.loaded, self.elapsed_ms()));
         let mut problems =
             self.journal.as_ref().map_or_else(Vec::new, |journal| journal.upkeep(now_ms).problems);
         problems.extend(self.change_of_the_journal());

@@ -85,7 +85,7 @@ async fn roll_back(State(service): State<Arc<Service>>, headers: HeaderMap) -> R
 /// How every endpoint does right now.
 async fn endpoints(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
     match check(&service, &headers) {
-        Ok(()) => ok(service.signals.to_json(service.now_ms())),
+        Ok(()) => ok(service.signals.to_json(service.elapsed_ms())),
         Err(problem) => refused(&service, problem),
     }
 }

@@ -167,6 +167,30 @@ fn an_endpoint_that_fails_is_passed_by_for_a_while() {
     assert_eq!(bench.route(r#"{"prompt":"Hello"}"#)["model"], "large");
 }
 
+/// Ids go on ascending, nothing took less than no time, and what ends after a while ends.
+#[test]
+fn a_clock_that_steps_back_holds_nothing_up() {
+    let bench = Bench::new("");
+    let first = decided(&bench);
+    for _ in 0..5 {
+        let body = json!({"decision_id": decided(&bench), "status": "failed", "model": "large",
+            "provider": "quarry"});
+        assert_eq!(outcome(&bench, &body).0, 200);
+    }
+    let provider = || bench.route(r#"{"prompt":"Hello"}"#)["provider"].clone();
+    assert_eq!(provider(), "harbour");
+    bench.steps_back(3_600_000);
+    let (status, reply) = outcome(&bench, &json!({"decision_id": first, "quality": 1}));
+    assert_eq!((status, &reply["late"], &reply["ts_replaced"]), (200, &json!(false), &Value::Null));
+    let second = bench.route(r#"{"prompt":"Hello"}"#);
+    assert!(*first < *second["decision_id"].as_str().unwrap());
+    assert_eq!(second["decision_us"], 0);
+    assert_eq!(provider(), "harbour");
+    bench.passes(30_001);
+    bench.service.upkeep();
+    assert_eq!(provider(), "quarry");
+}
+
 #[test]
 fn operators_see_how_endpoints_do() {
     let bench = Bench::new("");

@@ -162,6 +162,8 @@ fn dice() -> impl Fn() -> u64 + Send + Sync {
 pub(crate) struct Bench {
     pub(crate) service: Arc<Service>,
     pub(crate) clock_ms: Arc<AtomicU64>,
+    /// By how much the time of day has stepped back.
+    back_ms: Arc<AtomicU64>,
     callers: Router,
     operators: Router,
     folder: TempDir,
@@ -224,9 +226,11 @@ impl Bench {
         (settings, shadows): (&Settings, Vec<Loaded>),
     ) -> Self {
         let clock_ms = Arc::new(AtomicU64::new(NOW_MS));
+        let back_ms = Arc::new(AtomicU64::new(0));
         let (now, elapsed) = (Arc::clone(&clock_ms), Arc::clone(&clock_ms));
+        let back = Arc::clone(&back_ms);
         let effects = Effects {
-            now_ms: Box::new(move || now.load(Ordering::Relaxed)),
+            now_ms: Box::new(move || now.load(Ordering::Relaxed) - back.load(Ordering::Relaxed)),
             elapsed_ns: Box::new(move || 1_000_000 * (elapsed.load(Ordering::Relaxed) - NOW_MS)),
             random: Box::new(dice()),
         };
@@ -239,7 +243,7 @@ impl Bench {
         });
         let callers = http::callers(Arc::clone(&service));
         let operators = http::admin(Arc::clone(&service), reload);
-        Self { service, clock_ms, callers, operators, folder }
+        Self { service, clock_ms, back_ms, callers, operators, folder }
     }
 
     pub(crate) fn journal(&self) -> PathBuf {
@@ -253,6 +257,11 @@ impl Bench {
 
     pub(crate) fn passes(&self, ms: u64) {
         self.clock_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+
+    /// The time of day steps back; what has passed since the start does not.
+    pub(crate) fn steps_back(&self, ms: u64) {
+        self.back_ms.fetch_add(ms, Ordering::Relaxed);
     }
 
     pub(crate) fn send(&self, request: Request<Body>) -> Answer {
