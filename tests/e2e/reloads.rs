@@ -1,6 +1,8 @@
 //! What a running service makes of files that change under it: a good policy is put in force, anything
 //! else leaves the old one serving, and a key that is gone from the settings is refused.
 
+#[cfg(unix)]
+use crate::tables::{QUICK, TABLE};
 use crate::{
     served::{Connection, Served},
     tables::{CATALOG, POLICY},
@@ -78,6 +80,31 @@ fn what_is_no_policy_leaves_the_old_one_serving() {
     let (status, reply) = reload(&served);
     assert_eq!(status, 200, "whole again: {reply}");
     assert_eq!(digest_in_force(&served), digest);
+}
+
+/// Policies in folders of their own, and a link that is put in the place of another one.
+#[cfg(unix)]
+#[test]
+fn a_link_that_changes_is_followed_and_one_to_nowhere_is_refused() {
+    let bench = bench(&settings(&[]));
+    let link = |target: &str| {
+        let (new, policy) = (bench.path("new"), bench.path("policy.safetensors"));
+        std::os::unix::fs::symlink(target, &new).unwrap();
+        fs::rename(&new, &policy).unwrap();
+    };
+    bench.write("first.safetensors", &POLICY);
+    link("first.safetensors");
+    let served = Served::start(&bench.path(""), SERVE);
+    let digest = digest_in_force(&served);
+    link("nowhere.safetensors");
+    assert_eq!(reload(&served).0, 409);
+    assert_eq!(digest_in_force(&served), digest);
+    bench.write("table.ndjson", TABLE.as_bytes());
+    bench.done(&format!("train --table table.ndjson --name other --out other.safetensors {QUICK}"));
+    link("other.safetensors");
+    let (status, reply) = reload(&served);
+    assert_eq!(status, 200, "{reply}");
+    assert_ne!(digest_in_force(&served), digest);
 }
 
 #[cfg(unix)]

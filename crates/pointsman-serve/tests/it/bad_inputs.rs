@@ -62,9 +62,15 @@ fn odd_calls_are_answered() {
         let reply = bench.route(&body);
         assert!(reply["model"].is_string());
     }
-    let long =
-        bench.route(&format!(r#"{{"prompt":"{}","input_tokens":5}}"#, "long ".repeat(50_000)));
-    assert!(0 < long["n_bytes_cut"].as_u64().unwrap());
+    for n_words in [50_000, 2_000_000] {
+        let long = "long ".repeat(n_words);
+        let reply = bench.route(&format!(r#"{{"prompt":"{long}","input_tokens":5}}"#));
+        // A prefix is read, whatever the length.
+        let n_read = long.len() as u64 - reply["n_bytes_cut"].as_u64().unwrap();
+        assert!((1 << 10..1 << 17).contains(&n_read), "{n_read} of {}", long.len());
+    }
+    let too_long = format!(r#"{{"prompt":"{}"}}"#, "long ".repeat(2_200_000));
+    assert_eq!(bench.post("/route", too_long).problem(), (413, "body_too_large".to_owned()));
 }
 
 #[test]

@@ -238,6 +238,27 @@ fn slow_callers_are_cut() {
 }
 
 #[test]
+fn many_slow_callers_keep_nobody_waiting() {
+    let listening = Listening::new("header_ms = 2000");
+    let begin = || {
+        let mut stream = TcpStream::connect(listening.callers).unwrap();
+        stream.write_all(b"POST /route HTTP/1.1\r\nhost: x\r\n").unwrap();
+        stream
+    };
+    let slow: Vec<TcpStream> = (0..100).map(|_| begin()).collect();
+    for _ in 0..20 {
+        assert!(listening.exchange(&post(GOOD, "connection: close\r\n")).contains("200 OK"));
+    }
+    for mut stream in slow {
+        let mut reply = Vec::new();
+        // Cut, with or without a reset.
+        drop(stream.read_to_end(&mut reply));
+        assert!(reply.is_empty(), "{}", String::from_utf8_lossy(&reply));
+    }
+    assert_eq!(listening.stop().last(), Some(&Event::Stopped { n_cut: 0 }));
+}
+
+#[test]
 fn a_call_in_flight_is_answered_while_draining() {
     let listening = Listening::new("drain_ms = 20000");
     let (stream, rest) = listening.begin_call("");

@@ -2,7 +2,12 @@
 
 use crate::workbench::{Bench, NOW_MS};
 use axum::{body::Body, http::Request};
+use pointsman_log::{
+    journal::read,
+    record::{OutcomeRecord, Record},
+};
 use serde_json::{Value, json};
+use std::{collections::BTreeMap, env};
 
 fn decided(bench: &Bench) -> String {
     bench.route(r#"{"prompt":"Hello","session_id":"s"}"#)["decision_id"]
@@ -143,6 +148,92 @@ fn a_list_is_answered_entry_by_entry() {
         outcome(&bench, &json!([{"decision_id": id, "quality": 1}])).1["results"][0]["result"],
         "already"
     );
+}
+
+/// What an outcome says: the quality and the latency, where it says them.
+type Said = [Option<u32>; 2];
+
+/// Whether nothing that both say differs.
+fn agree(one: &Said, other: &Said) -> bool {
+    one.iter().zip(other).all(|(one, other)| one.is_none() || other.is_none() || one == other)
+}
+
+/// What has to become of an outcome of a decision of which this was taken before.
+fn expected(before: Option<&mut Vec<Said>>, said: Said) -> &'static str {
+    match before {
+        _ if said == [None; 2] || said[0] == Some(7) => "invalid_outcome",
+        None => "unknown_decision",
+        Some(taken) if taken.contains(&said) => "already",
+        Some(taken) if !taken.iter().all(|one| agree(one, &said)) => "outcome_conflict",
+        Some(taken) => {
+            taken.push(said);
+            "new"
+        }
+    }
+}
+
+/// All that was taken of each decision in one, as it is read from the journal.
+fn joined(bench: &Bench) -> BTreeMap<String, OutcomeRecord> {
+    let mut joined: BTreeMap<String, OutcomeRecord> = BTreeMap::new();
+    for record in read(&bench.journal()).unwrap() {
+        let Record::Outcome(outcome) = record.unwrap() else { continue };
+        let id = outcome.decision_id.clone();
+        let all = match joined.remove(&id) {
+            Some(before) => before.completed_by(*outcome),
+            None => *outcome,
+        };
+        joined.insert(id, all);
+    }
+    joined
+}
+
+/// Grades and latencies in any order, again, otherwise, late, of nobody and out of range.
+/// `POINTSMAN_OUTCOMES` asks for more of them than usual, such as a hundred thousand.
+#[test]
+fn a_crowd_of_outcomes_is_taken_as_an_oracle_takes_it() {
+    let n = env::var("POINTSMAN_OUTCOMES").map_or(3_000, |n| n.parse().unwrap());
+    let bench = Bench::new("[journal]\noutcomes = \"os\"\nlate_after_s = 60");
+    let ids: Vec<String> = (0..n / 10).map(|_| decided(&bench)).collect();
+    let mut taken = vec![Vec::new(); ids.len()];
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    let (mut draw, mut passed_ms) = (7_u64, 0);
+    for _ in 0..n {
+        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let pick = |shift: u32, of: usize| usize::try_from(draw >> shift).unwrap() % of;
+        let said = [
+            [None, Some(0), Some(1), Some(1), Some(7)][pick(20, 5)],
+            [None, Some(100), Some(100), Some(200)][pick(30, 4)],
+        ];
+        // One in twenty is of a decision that was never made.
+        let of = pick(33, ids.len() + ids.len() / 20);
+        let id = ids.get(of).map_or("0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", String::as_str);
+        let expected = expected(taken.get_mut(of), said);
+        let (quality, latency_ms) = (said[0], said[1]);
+        let body = json!({"decision_id": id, "quality": quality, "latency_ms": latency_ms});
+        let (_, reply) = outcome(&bench, &body);
+        let found = reply["result"].as_str().or(reply["error"]["code"].as_str());
+        assert_eq!(found, Some(expected), "{body}: {reply}");
+        if reply["result"].is_string() {
+            assert_eq!(reply["late"], 60_000 < passed_ms, "{reply}");
+        }
+        *counts.entry(expected).or_default() += 1;
+        let ms = 10 * pick(40, 10) as u64;
+        passed_ms += ms;
+        bench.passes(ms);
+    }
+    assert_eq!(counts.len(), 5, "{counts:?}");
+    let metrics = bench.operate(Request::get("/metrics").body(Body::empty()).unwrap()).text;
+    for (name, result) in [("outcomes_total", "new"), ("outcomes_again_total", "already")] {
+        let line = format!("pointsman_{name} {}", counts[result]);
+        assert!(metrics.lines().any(|found| found == line), "{line}\n{metrics}");
+    }
+    let joined = joined(&bench);
+    for (id, taken) in ids.iter().zip(taken) {
+        let of = |at: usize| taken.iter().find_map(|said| said[at]).map(f64::from);
+        let kept = joined.get(id);
+        let quality = kept.and_then(|all| all.metrics.first()).map(|metric| metric.value);
+        assert_eq!((quality, kept.and_then(|all| all.latency_ms)), (of(0), of(1)), "{id}");
+    }
 }
 
 #[test]
