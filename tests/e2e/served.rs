@@ -6,7 +6,7 @@ use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     thread,
 };
 
@@ -50,6 +50,19 @@ impl Served {
     #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Tells the service to end, as a supervisor does.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().unwrap();
+        assert!(told.success());
+    }
+
+    /// Waits until the service has ended by itself.
+    #[cfg(unix)]
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Ends the service as `kill -9` does.

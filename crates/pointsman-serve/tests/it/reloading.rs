@@ -35,6 +35,7 @@ fn reload_and_rollback_change_the_policy_in_force() {
         (&ready["ready"], &ready["last_load_error"]),
         (&true.into(), &"the file is damaged".into())
     );
+    assert_eq!(ready["policy"]["digest"], second);
     assert_eq!(digest(), second);
 }
 
