@@ -32,7 +32,7 @@ const SETTINGS: &str = "[explore]\nhow = \"epsilon:0.5\"\nshare = 1.0\n\
 const N_CALLERS: usize = 8;
 
 /// Calls until the service is gone; says the id of every decision that was acknowledged.
-fn call(address: SocketAddr, told: &Sender<String>) {
+pub(crate) fn call(address: SocketAddr, told: &Sender<String>) {
     let Ok(mut connection) = Connection::open(address) else { return };
     while let Ok((status, reply)) = connection.post("/route", r#"{"prompt":"Hello there"}"#) {
         assert_eq!(status, 200, "{reply}");
@@ -62,7 +62,7 @@ fn acknowledged(folder: &Path, n: usize) -> Vec<String> {
 }
 
 #[track_caller]
-fn check_holds(journal: &Path, acknowledged: &BTreeSet<String>, what: &str) {
+pub(crate) fn check_holds(journal: &Path, acknowledged: &BTreeSet<String>, what: &str) {
     let mut reader = read(journal).unwrap();
     let mut found = Vec::new();
     for record in reader.by_ref() {

@@ -32,6 +32,8 @@ mod rewards;
 mod same_bits;
 mod schema;
 mod snapshots;
+#[cfg(unix)]
+mod stopping;
 mod terminal;
 mod trajectories;
 mod trust;

@@ -2,11 +2,13 @@
 
 use crate::workbench::command;
 use serde_json::Value;
+#[cfg(unix)]
+use std::process::{Command, ExitStatus};
 use std::{
     io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Stdio},
     thread,
 };
 
