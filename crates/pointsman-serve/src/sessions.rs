@@ -35,6 +35,7 @@ pub(crate) struct Turn {
     pub(crate) model: String,
     pub(crate) provider: Option<String>,
     pub(crate) input_tokens: Tokens,
+    /// When it was decided, by a clock that never steps.
     pub(crate) at_ms: u64,
     pub(crate) decision_id: String,
 }
@@ -79,13 +80,13 @@ impl Sessions {
         &self,
         turn: &Turn,
         loaded: &Loaded,
-        (switch, now_ms): (Switch, u64),
+        (switch, elapsed_ms): (Switch, u64),
     ) -> Option<Held> {
         let model = loaded.policy.models().position(|name| name == turn.model)?;
         let endpoints = &loaded.policy.listed(model)?.endpoints;
         let endpoint =
             endpoints.iter().position(|one| Some(&one.provider) == turn.provider.as_ref());
-        let is_cached = now_ms.saturating_sub(turn.at_ms) <= self.cache_ms;
+        let is_cached = elapsed_ms.saturating_sub(turn.at_ms) <= self.cache_ms;
         let cached = if is_cached { turn.input_tokens } else { Tokens::default() };
         Some(Held { model, endpoint: endpoint?, cached, switch })
     }

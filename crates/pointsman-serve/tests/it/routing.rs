@@ -155,6 +155,19 @@ fn a_conversation_stays_with_its_model_while_a_tool_answers() {
 }
 
 #[test]
+fn a_cache_ends_in_time_whatever_is_done_to_the_clock() {
+    let bench = Bench::new("");
+    let call = r#"{"prompt":"Hello","session_id":"s"}"#;
+    let cached = || bench.route(call)["session"]["cached_tokens"].as_u64();
+    assert_eq!(cached(), None);
+    assert!(Some(0) < cached());
+    bench.steps_back(3_600_000);
+    assert!(Some(0) < cached());
+    bench.passes(300_001);
+    assert_eq!(cached(), Some(0));
+}
+
+#[test]
 fn shadows_decide_along_without_effect() {
     let bench = Bench::with("", vec![crate::workbench::loaded(9)]);
     bench.route(r#"{"prompt":"Hello"}"#);

@@ -98,7 +98,7 @@ impl Telling<'_, '_, '_, '_> {
             model: self.around.force.loaded.models.get(model)?.name.clone(),
             provider: self.provider(Step::Escalate(model)).map(str::to_owned),
             input_tokens: self.workspaces.0.input_tokens(),
-            at_ms: self.around.now_ms,
+            at_ms: self.started_ns / 1_000_000,
             decision_id: self.id.to_string(),
         })
     }
