@@ -53,8 +53,8 @@ fn refused(bytes: &[u8]) -> Option<Problem> {
         }
         b"431" => {
             let message = format!(
-                "over {MAX_HEADERS} headers, or {MAX_HEADER_BYTES} bytes of them with the path; send \
-                 fewer"
+                "over {MAX_HEADERS} headers, or {MAX_HEADER_BYTES} bytes of them with the path, or a \
+                 body of no possible length; send less"
             );
             (Code::HeadersTooLarge, message)
         }
