@@ -2,16 +2,22 @@
 //! else leaves the old one serving, and a key that is gone from the settings is refused.
 
 #[cfg(unix)]
-use crate::tables::{QUICK, TABLE};
+use crate::tables::QUICK;
 use crate::{
     served::{Connection, Served},
-    tables::{CATALOG, POLICY},
+    tables::{CATALOG, POLICY, TABLE},
     workbench::Workbench,
 };
 use serde_json::Value;
-use std::fs;
 #[cfg(unix)]
 use std::process::Command;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env, fs,
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 const SERVE: &str =
     "--policy policy.safetensors --catalog catalog.toml --config pointsman.toml --journal journal";
@@ -80,6 +86,91 @@ fn what_is_no_policy_leaves_the_old_one_serving() {
     let (status, reply) = reload(&served);
     assert_eq!(status, 200, "whole again: {reply}");
     assert_eq!(digest_in_force(&served), digest);
+}
+
+const CALL: &str = r#"{"prompt":"Sort these words, please."}"#;
+
+/// What policies say of a call, by their digests.
+type SaidBy = BTreeMap<String, Value>;
+
+/// Whether a reply or a record says what its policy says.
+#[track_caller]
+fn check_unmixed(said: &SaidBy, of: &Value) {
+    let digest = of["policy"]["digest"].as_str().unwrap();
+    assert_eq!(said.get(digest), Some(&of["candidates"]), "{of}");
+}
+
+/// Ends the calls, however the reloads end.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Calls until the reloads are over; how often it did.
+fn call_on(address: SocketAddr, said: &SaidBy, is_over: &AtomicBool) -> usize {
+    let mut caller = Connection::open(address).unwrap();
+    let mut n_calls = 0;
+    while !is_over.load(Ordering::Relaxed) || n_calls < 10 {
+        let (status, reply) = caller.post("/route", CALL).unwrap();
+        assert_eq!(status, 200, "{reply}");
+        check_unmixed(said, &serde_json::from_str(&reply).unwrap());
+        n_calls += 1;
+    }
+    n_calls
+}
+
+/// Of two files in turn, by an operator's call, while others call on connections that they keep.
+/// `POINTSMAN_RELOADS` asks for more reloads than usual, such as a thousand.
+#[test]
+fn reloads_of_changing_files_fail_no_call_and_mix_no_policy() {
+    let n_reloads = env::var("POINTSMAN_RELOADS").map_or(20, |n| n.parse().unwrap());
+    let bench = bench(&settings(&[]));
+    bench.write("table.ndjson", TABLE.as_bytes());
+    bench.done("train --table table.ndjson --name other --out other.safetensors --buckets 10");
+    let policies = [POLICY.to_vec(), bench.read("other.safetensors")];
+    let mut served = Served::start(&bench.path(""), SERVE);
+    let put = |round: usize| {
+        // By a rename, so that nobody reads half of it.
+        bench.write("new", &policies[round % 2]);
+        fs::rename(bench.path("new"), bench.path("policy.safetensors")).unwrap();
+        let (status, reply) = reload(&served);
+        assert_eq!(status, 200, "{reply}");
+    };
+    let mut said = SaidBy::new();
+    for round in 0..2 {
+        put(round);
+        let reply = Connection::open(served.callers).unwrap().post("/route", CALL).unwrap().1;
+        let reply: Value = serde_json::from_str(&reply).unwrap();
+        let digest = reply["policy"]["digest"].as_str().unwrap().to_owned();
+        said.insert(digest, reply["candidates"].clone());
+    }
+    let distinct: BTreeSet<String> = said.values().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), 2, "the policies differ in what they predict");
+    let is_over = AtomicBool::new(false);
+    let call = || call_on(served.callers, &said, &is_over);
+    let n_calls: usize = thread::scope(|scope| {
+        let callers: Vec<_> = (0..4).map(|_| scope.spawn(call)).collect();
+        let over = Over(&is_over);
+        (0..n_reloads).for_each(put);
+        drop(over);
+        callers.into_iter().map(|caller| caller.join().unwrap()).sum()
+    });
+    served.kill();
+    let mut n_records = 0;
+    for entry in fs::read_dir(bench.path("journal")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "ndjson") {
+            for line in fs::read_to_string(&path).unwrap().lines() {
+                check_unmixed(&said, &serde_json::from_str(line).unwrap());
+                n_records += 1;
+            }
+        }
+    }
+    assert_eq!(n_records, n_calls + 2);
+    println!("{n_reloads} reloads, {n_calls} calls, none failed and none mixed");
 }
 
 /// Policies in folders of their own, and a link that is put in the place of another one.
