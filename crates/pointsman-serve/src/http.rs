@@ -175,10 +175,16 @@ where
     Ok((caller, read_declared(service, request).await?))
 }
 
-/// What an operator sent.
+/// What an operator sent to be decided.
 async fn accept_from_operator(service: &Service, request: Request<Body>) -> Result<Bytes, Problem> {
-    admin::check(service, request.headers())?;
     let _in_flight = admit(service)?;
+    read_from_operator(service, request).await
+}
+
+/// What an operator sent, however many calls are being answered. What is not read of a body ends its
+/// connection.
+async fn read_from_operator(service: &Service, request: Request<Body>) -> Result<Bytes, Problem> {
+    admin::check(service, request.headers())?;
     read_declared(service, request).await
 }
 

@@ -1,6 +1,6 @@
 //! The paths of operators: what the service counts, and which policy is in force.
 
-use super::{about, console, ok, refused, status, unknown_path, wrong_method};
+use super::{about, console, ok, read_from_operator, refused, status, unknown_path, wrong_method};
 use crate::{
     json,
     keys::Plane,
@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::Body,
     extract::State,
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderMap, HeaderValue, Request, header},
     response::Response,
     routing::{get, post},
 };
@@ -27,10 +27,10 @@ pub type Reload = Arc<dyn Fn(&Service) -> Result<String, String> + Send + Sync>;
 
 /// The paths of operators.
 pub fn admin(service: Arc<Service>, reload: Reload) -> Router {
-    let again = move |State(service): State<Arc<Service>>, headers: HeaderMap| {
+    let again = move |State(service): State<Arc<Service>>, request: Request<Body>| {
         let reload = Arc::clone(&reload);
         async move {
-            if let Err(problem) = check(&service, &headers) {
+            if let Err(problem) = read_from_operator(&service, request).await {
                 return refused(&service, problem);
             }
             let at = Arc::clone(&service);
@@ -75,8 +75,9 @@ async fn openapi() -> Response {
     ok(Body::from(OPENAPI_ADMIN))
 }
 
-async fn roll_back(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
-    match check(&service, &headers).and_then(|()| service.roll_back()) {
+async fn roll_back(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    let read = read_from_operator(&service, request).await;
+    match read.and_then(|_body| service.roll_back()) {
         Ok(digest) => in_force(&digest),
         Err(problem) => refused(&service, problem),
     }

@@ -300,6 +300,30 @@ fn what_is_too_much_is_turned_away_before_its_body_is_read() {
     listening.stop();
 }
 
+/// Many clients send a body after its headers, in a packet of its own.
+#[test]
+fn an_operators_connection_goes_on_however_a_body_comes() {
+    let listening = Listening::new("");
+    let mut stream = TcpStream::connect(listening.operators).unwrap();
+    for path in ["/admin/reload", "/admin/rollback", "/admin/reload"] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        // Time enough to answer the head alone.
+        listening.metrics();
+        stream.write_all(b"{}").unwrap();
+        let mut reply = Vec::new();
+        while !reply.ends_with(b"}") {
+            let mut some = [0; 1024];
+            let n_read = stream.read(&mut some).unwrap();
+            assert_ne!(n_read, 0, "{path}: {}", String::from_utf8_lossy(&reply));
+            reply.extend_from_slice(&some[..n_read]);
+        }
+        assert!(reply.starts_with(b"HTTP/1.1 200"), "{path}: {}", String::from_utf8_lossy(&reply));
+    }
+    drop(stream);
+    listening.stop();
+}
+
 #[test]
 fn a_panic_is_its_calls_alone() {
     let is_broken = Arc::new(AtomicBool::new(false));
