@@ -126,7 +126,7 @@ fn call_on(address: SocketAddr, said: &SaidBy, is_over: &AtomicBool) -> usize {
 /// `POINTSMAN_RELOADS` asks for more reloads than usual, such as a thousand.
 #[test]
 fn reloads_of_changing_files_fail_no_call_and_mix_no_policy() {
-    let n_reloads = env::var("POINTSMAN_RELOADS").map_or(20, |n| n.parse().unwrap());
+    let n_reloads = env::var("POINTSMAN_RELOADS").map_or(200, |n| n.parse().unwrap());
     let bench = bench(&settings(&[]));
     bench.write("table.ndjson", TABLE.as_bytes());
     bench.done("train --table table.ndjson --name other --out other.safetensors --buckets 10");
