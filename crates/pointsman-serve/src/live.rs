@@ -3,8 +3,9 @@
 //! Times and speeds are exponentially weighted means, each outcome counting a fifth; operators see
 //! the median and the 90th percentile of the newest hundred beside them. Five failures
 //! in a row take an endpoint out for thirty seconds, longer each time, at most five minutes; after
-//! that, by a clock that never steps, the next call tries it. The last endpoint that is left is never taken out. Its weakness:
-//! callers that report no outcomes leave it blind, and the catalog's typical figures stand.
+//! that, by a clock that never steps, the next call tries it. The last endpoint that is left is never
+//! taken out. Its weakness: callers that report no outcomes leave it blind, and the catalog's typical
+//! figures stand.
 //!
 //! Source of the ejection: Envoy's outlier detection,
 //! <https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/outlier>.
