@@ -181,7 +181,8 @@ fn names(names: &Names, about: &dyn Fn(&str) -> String) -> (Vec<[String; 3]>, Ve
         notes.push(format!("and {n_more}, which --json lists"));
     }
     if 0 < names.n_others {
-        notes.push(format!("{} have names that had no room", wording::count(names.n_others)));
+        let n = wording::counted(names.n_others, "has a name", "have names");
+        notes.push(format!("{n} that had no room"));
     }
     (rows, notes)
 }
