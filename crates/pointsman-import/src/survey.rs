@@ -45,6 +45,8 @@ pub struct Survey {
     pub known: Known,
     /// Decisions whose prompt is in the log.
     pub n_with_text: u64,
+    /// Decisions whose prompt is in the log as features alone.
+    pub n_with_features: u64,
     /// Calls without a usable answer.
     pub n_failed: u64,
     /// Calls another model answered than was asked for.
@@ -203,7 +205,10 @@ impl Survey {
     /// Counts a decision; what is known of its outcome is counted with the ids.
     pub(crate) fn decision(&mut self, decision: &DecisionRecord) {
         self.models.add(&decision.drawn);
-        self.n_with_text += u64::from(decision.request.messages.is_some());
+        let request = &decision.request;
+        self.n_with_text += u64::from(request.messages.is_some());
+        let has_features = request.messages.is_none() && request.features.is_some();
+        self.n_with_features += u64::from(has_features);
         let kind = match decision.propensity.kind {
             PropensityKind::Exact => "exact",
             PropensityKind::Estimated => "estimated",

@@ -3,7 +3,7 @@
 use crate::{screen::Screen, wording};
 use anyhow::Result;
 use pointsman_core::catalog::Catalog;
-use pointsman_import::{Imported, Names, Survey, nearest_model, time};
+use pointsman_import::{DroppedRows, Imported, Names, Survey, nearest_model, time};
 use serde::Serialize;
 
 use super::worth;
@@ -80,6 +80,16 @@ fn files(imported: &Imported) -> Section {
             let (path, marks) = (file.path.display(), file.marks.join(", "));
             notes.push(format!("{path} is {}, since its rows have {marks}", file.format));
         }
+        if !file.unseen.is_empty() {
+            let columns: Vec<String> =
+                file.unseen.iter().map(|column| format!("`{column}`")).collect();
+            notes.push(format!(
+                "no row of {} has {}, which the map names; where that is a mistake, mend the map and \
+                 import into another folder",
+                file.path.display(),
+                columns.join(" or ")
+            ));
+        }
         [file.path.display().to_string(), wording::count(file.n_rows), file.format.clone()]
     });
     let rows = rows.collect();
@@ -103,10 +113,7 @@ fn rows(survey: &Survey) -> Section {
     let mut notes = Vec::new();
     for (reason, dropped) in &survey.dropped {
         rows.push(line(&format!("dropped: {reason}"), dropped.n));
-        let examples = dropped.examples.iter();
-        notes.extend(
-            examples.map(|example| format!("{reason}: {}", wording::excerpt(example, 160))),
-        );
+        notes.extend(examples(reason, dropped));
     }
     if 0 < survey.known.n_unchecked {
         let n = wording::counted(survey.known.n_unchecked, "id was", "ids were");
@@ -115,13 +122,21 @@ fn rows(survey: &Survey) -> Section {
     Section { title: "Rows", header: ["rows", "number", "share"], rows, notes }
 }
 
+/// Some of what was dropped for a reason, a note each.
+fn examples(reason: &str, dropped: &DroppedRows) -> Vec<String> {
+    let note = |example: &String| format!("{reason}: {}", wording::excerpt(example, 160));
+    dropped.examples.iter().map(note).collect()
+}
+
 fn known(survey: &Survey) -> Section {
     let known = &survey.known;
     let all = known.n_decisions;
     let line = |what: &str, n: u64| [what.to_owned(), wording::count(n), share(n, all)];
-    let mut rows = vec![
-        line("all", all),
-        line("with a prompt", survey.n_with_text),
+    let mut rows = vec![line("all", all), line("with a prompt", survey.n_with_text)];
+    if 0 < survey.n_with_features {
+        rows.push(line("with features in place of a prompt", survey.n_with_features));
+    }
+    rows.extend([
         line("with a quality", known.n_quality),
         line("with a score of any name", known.n_measured),
         line("with a cost", known.n_cost),
@@ -130,11 +145,18 @@ fn known(survey: &Survey) -> Section {
         line("with tokens from a cache", survey.n_cached),
         line("failed", survey.n_failed),
         line("answered by another model", survey.n_served_otherwise),
-    ];
+    ]);
     for (kind, n) in &survey.propensities {
         rows.push(line(&format!("propensity {kind}"), *n));
     }
     let mut notes = Vec::new();
+    for (reason, values) in &survey.untrue {
+        rows.push(line(&format!("left out: {reason}"), values.n));
+        notes.extend(examples(reason, values));
+    }
+    if all == 0 {
+        rows.clear();
+    }
     for (source, n) in &survey.cost_sources.counts {
         notes.push(format!("cost by {source}: {}", wording::count(*n)));
     }
