@@ -136,7 +136,7 @@ pub(crate) fn of_log(
     let log = read_log(paths, &options, &mut |_, asked| {
         match asked {
             Asked::Text(request) => {
-                builder.push(|into| into.push(request));
+                set_aside(&mut builder, request);
                 asks.push(Ask::of(request));
             }
             Asked::Features(request, features) => {
@@ -225,6 +225,9 @@ fn n_out_of_order(times: impl Iterator<Item = u64>) -> usize {
         .count()
 }
 
+/// A table whose features are set aside as they are read.
+type OnTheWay = LoadedTable<AsideBuilder>;
+
 /// Reads a table and puts it in the order that is asked for; by its column `ts_ms` where nothing is.
 pub(crate) fn of_table(
     paths: &[PathBuf],
@@ -233,7 +236,8 @@ pub(crate) fn of_table(
     order: &Order<'_>,
     screen: &Screen,
 ) -> Result<Stream> {
-    let mut loaded = load::load_table(paths, options, schema, screen)?;
+    let builder = AsideBuilder::new(schema)?;
+    let mut loaded = load::read_table(paths, options, builder, set_aside, screen)?;
     if what_if.twins().next().is_some() {
         bail!(
             "--with: a table has no outcome of a model that nobody tried; replay a log, or add the \
@@ -244,20 +248,21 @@ pub(crate) fn of_table(
     what_if.reprice_table(&mut loaded.matrix, catalog)?;
     let (places, times) = arranged(&loaded, order, &mut notes)?;
     let cost_usd = costs_of_table(&loaded, catalog, (&places, times.as_deref()))?;
-    let LoadedTable { table, matrix, design, groups: _, input_tokens } = loaded;
+    let LoadedTable { table, matrix, design: builder, groups: _, input_tokens } = loaded;
     let n_models = matrix.models.len();
-    let prompt = |&place: &u32| table.prompts[matrix.prompts[place as usize] as usize].clone();
+    let rows: Vec<u32> = places.iter().map(|&place| matrix.prompts[place as usize]).collect();
+    let prompt = |&row: &u32| table.prompts[row as usize].clone();
     // No constraint or need stands in a table; its texts alone were read.
     let nothing = Ask::of(&Request::default());
     let known = Table {
-        prompts: places.iter().map(prompt).collect(),
+        prompts: rows.iter().map(prompt).collect(),
         quality: gathered(&matrix.quality, &places, n_models),
         cost_usd,
         output_tokens: gathered(&matrix.output_tokens, &places, n_models),
         input_tokens: gathered(&input_tokens, &places, 1),
     };
     Ok(Stream {
-        features: Aside::of(&design, &places)?,
+        features: builder.finish()?.sorted(&rows)?,
         asks: vec![nothing; places.len()],
         times,
         models: matrix.models,
@@ -267,10 +272,14 @@ pub(crate) fn of_table(
     })
 }
 
+fn set_aside(builder: &mut AsideBuilder, request: &Request<'_>) {
+    builder.push(|into| into.push(request));
+}
+
 /// Costs in the order in which prompts come: as recorded, else counted from tokens, where the catalog
 /// knows prices of other days at those of each prompt's own.
 fn costs_of_table(
-    loaded: &LoadedTable,
+    loaded: &OnTheWay,
     catalog: Option<&Catalog>,
     (places, times): (&[u32], Option<&[u64]>),
 ) -> Result<Option<Vec<f64>>> {
@@ -283,7 +292,7 @@ fn costs_of_table(
     Ok(costs.map(|costs| gathered(&costs, places, loaded.matrix.models.len())))
 }
 
-fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
+fn notes_of_table(loaded: &OnTheWay) -> Vec<String> {
     let LoadedTable { table, matrix, .. } = loaded;
     let mut notes = vec![format!(
         "read {}: {}, {}",
@@ -305,7 +314,7 @@ fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
 
 /// The rows of the matrix in the order in which they come, and when.
 fn arranged(
-    loaded: &LoadedTable,
+    loaded: &OnTheWay,
     order: &Order<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(Vec<u32>, Option<Vec<u64>>)> {
