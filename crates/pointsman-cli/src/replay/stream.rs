@@ -3,6 +3,7 @@
 use super::{
     arrivals,
     aside::{Aside, AsideBuilder},
+    ask::PackedAsk,
     logged::Logged,
     prices,
 };
@@ -16,8 +17,7 @@ use anyhow::{Result, bail};
 use pointsman_core::{
     catalog::{Catalog, Date},
     features::FeatureSchema,
-    request::{Capabilities, Request},
-    units::Tokens,
+    request::Request,
 };
 use pointsman_data::{
     Asked, LogOptions, Prompt, ReadOptions, TrafficLog, decisions_ahead, keyed_draw, read_log,
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 /// Requests in time order; every column has a row for each.
 pub(crate) struct Stream {
     pub(super) features: Aside,
-    pub(super) asks: Vec<Ask>,
+    pub(super) asks: Vec<PackedAsk>,
     /// Ascending; `None` where not every row has one.
     pub(crate) times: Option<Vec<u64>>,
     /// The models of which outcomes are known, sorted.
@@ -36,15 +36,6 @@ pub(crate) struct Stream {
     pub(crate) digest: String,
     /// What was left out or put in order, a sentence each.
     pub(crate) notes: Vec<String>,
-}
-
-/// What a request asked for beside its text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ask {
-    pub(super) needs: Capabilities,
-    pub(super) n_tools: u32,
-    pub(super) max_tokens: Option<Tokens>,
-    pub(super) input_tokens: Option<Tokens>,
 }
 
 /// What came of the requests.
@@ -71,17 +62,6 @@ pub(crate) struct Order<'a> {
     pub(crate) shuffled: Option<u64>,
     /// A file of times at which they come, one after the other.
     pub(crate) arrivals: Option<&'a Path>,
-}
-
-impl Ask {
-    fn of(request: &Request<'_>) -> Self {
-        Self {
-            needs: request.needs,
-            n_tools: request.n_tools,
-            max_tokens: request.max_tokens,
-            input_tokens: request.input_tokens,
-        }
-    }
 }
 
 impl Stream {
@@ -117,7 +97,7 @@ impl Stream {
 
     pub(crate) fn input_tokens(&self, row: usize) -> Option<u32> {
         match &self.known {
-            Known::Log(log) => log.rows[row].drawn.input_tokens,
+            Known::Log(log) => log.rows[row].drawn().input_tokens,
             Known::Table(table) => table.input_tokens[row],
         }
     }
@@ -137,11 +117,11 @@ pub(crate) fn of_log(
         match asked {
             Asked::Text(request) => {
                 set_aside(&mut builder, request);
-                asks.push(Ask::of(request));
+                asks.push(PackedAsk::of(request));
             }
             Asked::Features(request, features) => {
                 builder.push(|into| into.push_read(&features));
-                asks.push(Ask::of(request));
+                asks.push(PackedAsk::of(request));
             }
         }
         bar.inc(1);
@@ -253,7 +233,7 @@ pub(crate) fn of_table(
     let rows: Vec<u32> = places.iter().map(|&place| matrix.prompts[place as usize]).collect();
     let prompt = |&row: &u32| table.prompts[row as usize].clone();
     // No constraint or need stands in a table; its texts alone were read.
-    let nothing = Ask::of(&Request::default());
+    let nothing = PackedAsk::of(&Request::default());
     let known = Table {
         prompts: rows.iter().map(prompt).collect(),
         quality: gathered(&matrix.quality, &places, n_models),

@@ -207,7 +207,7 @@ impl<'q> Walk<'q> {
                 continue;
             }
             let features = stream.features.features(row)?;
-            let ask = stream.asks[row];
+            let ask = stream.asks[row].ask();
             let decides = |it: &mut Decider<'_>| usize::from(it.decide(ask, &features));
             let n_decided = deciders.iter_mut().map(decides).sum::<usize>();
             if n_decided < deciders.len() {
