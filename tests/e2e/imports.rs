@@ -40,8 +40,13 @@ fn an_imported_log_teaches_what_it_taught_before() {
 
 #[test]
 fn a_score_that_the_log_lacks_is_said() {
-    let said = bench().done("import calls.ndjson --out log --score stars");
+    let bench = bench();
+    let said =
+        bench.done("import calls.ndjson --out log --score stars --html r.html --json r.json");
     assert!(said.contains("! the log has no score `stars`, which --score names"), "{said}");
+    assert!(bench.text("r.html").contains("the log has no score"));
+    let warnings = json!(["the log has no score `stars`, which --score names"]);
+    assert_eq!(bench.json("r.json")["warnings"], warnings);
 }
 
 #[test]
@@ -94,6 +99,7 @@ fn a_mistyped_column_of_lines_is_told_or_refused() {
     assert_eq!(report["files"][0]["columns_in_no_row"], json!(["respones_cost"]));
     let untrue = json!({"an end before the beginning": {"n": 1, "examples": [example]}});
     assert_eq!(report["untrue"], untrue);
+    assert_eq!(report["warnings"], json!([note]));
     assert!(bench.text("r.html").contains("respones_cost"));
     bench.write("map.toml", map.replace("\"model\"", "\"modell\"").as_bytes());
     let finished = bench.run("import calls.ndjson --out other --map map.toml");

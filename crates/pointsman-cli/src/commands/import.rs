@@ -185,17 +185,19 @@ fn describe(
         let n = wording::counted(imported.n_new_rows, "row", "rows");
         screen.say(&format!("went on where an earlier run had stopped: {n} more"))?;
     }
-    let findings = Findings::of(imported, catalog);
-    findings.say(screen)?;
+    let mut findings = Findings::of(imported, catalog);
     if let Some(score) = &args.score
         && !imported.survey.scores.counts.contains_key("quality")
     {
-        screen.say(&format!("! the log has no score `{score}`, which --score names"))?;
+        let warning = format!("the log has no score `{score}`, which --score names");
+        findings.warnings.push(warning);
     }
-    screen.say(&format!("\n{}", written(imported, &args.out)))?;
     let named = args.catalog.as_ref().map(|path| path.display().to_string());
     let out = args.out.display().to_string();
-    if let Some(next) = worth::next(&imported.survey, &out, named.as_deref()) {
+    findings.next = worth::next(&imported.survey, &out, named.as_deref());
+    findings.say(screen)?;
+    screen.say(&format!("\n{}", written(imported, &args.out)))?;
+    if let Some(next) = &findings.next {
         screen.say(&format!("next: {next}"))?;
     }
     if let Some(path) = &args.html {

@@ -3,7 +3,7 @@
 use crate::{screen::Screen, wording};
 use anyhow::Result;
 use pointsman_core::catalog::Catalog;
-use pointsman_import::{DroppedRows, Imported, Names, Survey, nearest_model, time};
+use pointsman_import::{DroppedRows, FileFound, Imported, Names, Survey, nearest_model, time};
 use serde::Serialize;
 
 use super::worth;
@@ -19,6 +19,10 @@ const N_GAPS: usize = 5;
 pub(super) struct Findings {
     /// What can be learned from the log, and what cannot.
     pub(super) worth: String,
+    /// What the user may have meant otherwise, a sentence each.
+    pub(super) warnings: Vec<String>,
+    /// What to do next, where there is anything.
+    pub(super) next: Option<String>,
     sections: Vec<Section>,
 }
 
@@ -46,7 +50,8 @@ impl Findings {
         ];
         let is_filled = |one: &Section| !one.rows.is_empty() || !one.notes.is_empty();
         let sections = sections.into_iter().filter(is_filled).collect();
-        Self { worth: worth::sentences(survey), sections }
+        let warnings = imported.files.iter().filter_map(unseen).collect();
+        Self { worth: worth::sentences(survey), warnings, next: None, sections }
     }
 
     /// The report as text.
@@ -61,7 +66,11 @@ impl Findings {
                 screen.say(&format!("  {note}"))?;
             }
         }
-        screen.say(&format!("\n{}", self.worth))
+        screen.say(&format!("\n{}", self.worth))?;
+        for warning in &self.warnings {
+            screen.say(&format!("! {warning}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -73,22 +82,25 @@ fn share(n: u64, of: u64) -> String {
     format!("{percent:.1} %")
 }
 
+/// The columns of the map that no row of a file has.
+fn unseen(file: &FileFound) -> Option<String> {
+    let columns: Vec<String> = file.unseen.iter().map(|column| format!("`{column}`")).collect();
+    (!columns.is_empty()).then(|| {
+        format!(
+            "no row of {} has {}, which the map names; where that is a mistake, mend the map and import \
+             into another folder",
+            file.path.display(),
+            columns.join(" or ")
+        )
+    })
+}
+
 fn files(imported: &Imported) -> Section {
     let mut notes = Vec::new();
     let rows = imported.files.iter().map(|file| {
         if !file.marks.is_empty() {
             let (path, marks) = (file.path.display(), file.marks.join(", "));
             notes.push(format!("{path} is {}, since its rows have {marks}", file.format));
-        }
-        if !file.unseen.is_empty() {
-            let columns: Vec<String> =
-                file.unseen.iter().map(|column| format!("`{column}`")).collect();
-            notes.push(format!(
-                "no row of {} has {}, which the map names; where that is a mistake, mend the map and \
-                 import into another folder",
-                file.path.display(),
-                columns.join(" or ")
-            ));
         }
         [file.path.display().to_string(), wording::count(file.n_rows), file.format.clone()]
     });

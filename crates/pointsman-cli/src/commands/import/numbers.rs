@@ -24,13 +24,13 @@ pub(super) fn as_json(imported: &Imported, findings: &Findings) -> Value {
         .iter()
         .map(|gap| json!({ "from_ms": gap.from_ms, "n_hours": gap.n_hours }))
         .collect();
-    json!({
+    let mut all = json!({
         "files": files, "was_done": was_done, "was_begun": was_begun,
         "n_new_rows": n_new_rows, "n_parts": n_parts,
         "n_rows": survey.n_rows, "n_kept": survey.n_kept, "n_pieces": survey.n_pieces,
         "n_kept_pieces": survey.n_kept_pieces, "n_dropped": survey.n_dropped(),
-        "dropped": reasons(&survey.dropped), "n_duplicates": survey.n_duplicates, "formats": survey.formats,
-        "untrue": reasons(&survey.untrue), "known": survey.known,
+        "dropped": reasons(&survey.dropped), "n_duplicates": survey.n_duplicates,
+        "formats": survey.formats, "known": survey.known,
         "n_with_text": survey.n_with_text, "n_with_features": survey.n_with_features,
         "n_prompts_beside": survey.n_prompts_beside,
         "n_with_text_from_beside": survey.n_with_text_from_beside, "n_failed": survey.n_failed,
@@ -41,7 +41,11 @@ pub(super) fn as_json(imported: &Imported, findings: &Findings) -> Value {
         "first_ms": survey.first_ms, "last_ms": survey.last_ms,
         "n_backwards": survey.n_backwards, "n_without_time": survey.n_without_time, "gaps": gaps,
         "worth": findings.worth,
-    })
+    });
+    all["untrue"] = json!(reasons(&survey.untrue));
+    all["warnings"] = json!(findings.warnings);
+    all["next"] = json!(findings.next);
+    all
 }
 
 /// How many were dropped for each reason, and some of them.
