@@ -16,7 +16,7 @@ cargo build --release -q -p pointsman-cli -p pointsman-benches --no-default-feat
     --features pointsman-cli/serve --bin pointsman --bin bare-http --bin serve-files
 folder=$(mktemp -d)
 pids=()
-trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$folder"' EXIT
+trap 'kill "${pids[@]}" 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
 "$target/release/serve-files" "$folder"
 cat > "$folder/post.lua" <<LUA
 wrk.method = "POST"
@@ -39,18 +39,28 @@ function request()
 end
 LUA
 explore=${EXPLORE:-greedy}
-printf '[explore]\nhow = "%s"\nshare = 1.0\n' "$explore" > "$folder/pointsman.toml"
-"$target/release/pointsman" serve --policy "$folder/policy.safetensors" \
-    --catalog "$folder/catalog.toml" --config "$folder/pointsman.toml" \
-    --journal "$folder/journal" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
-    2> "$folder/serve.log" &
-service=$!
-pids+=("$service")
-until grep -q listening "$folder/serve.log"; do sleep 0.1; done
-at=$(sed -n 's/.*"callers":"\([^"]*\)".*/\1/p' "$folder/serve.log" | head -1)
-size=$(curl -s -d @"$folder/body.json" "http://$at/route" | wc -c)
+# Starts a service with settings of its own; sets `pid` and `at`.
+start() {
+    local name=$1 settings=$2
+    printf '[explore]\nhow = "%s"\nshare = 1.0\n%b' "$explore" "$settings" > "$folder/$name.toml"
+    "$target/release/pointsman" serve --policy "$folder/policy.safetensors" \
+        --catalog "$folder/catalog.toml" --config "$folder/$name.toml" \
+        --journal "$folder/$name" --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 \
+        2> "$folder/$name.log" &
+    pid=$!
+    pids+=("$pid")
+    until grep -q listening "$folder/$name.log"; do sleep 0.1; done
+    at=$(sed -n 's/.*"callers":"\([^"]*\)".*/\1/p' "$folder/$name.log" | head -1)
+}
+# Some 400 MB a second would touch all memory of the machine, which takes longer than memory that was
+# touched before; so the journal keeps its last 256 MiB. That of `/escalate` has to keep the decisions.
+start route '[journal]\nkeep_bytes = 268435456\n'
+service=$pid service_at=$at
+start escalate ''
+reader=$pid reader_at=$at
+size=$(curl -s -d @"$folder/body.json" "http://$service_at/route" | wc -c)
 for _ in $(seq "$decisions"); do
-    curl -s -d @"$folder/body.json" "http://$at/route" | grep -o '"decision_id":"[^"]*"' | head -1 | cut -d'"' -f4 || true
+    curl -s -d @"$folder/body.json" "http://$reader_at/route" | grep -o '"decision_id":"[^"]*"' | head -1 | cut -d'"' -f4 || true
 done > "$folder/ids"
 n_ids=$(sort -u "$folder/ids" | wc -l)
 if [ "$n_ids" -ne "$decisions" ]; then
@@ -77,6 +87,6 @@ measure() {
 }
 for _ in $(seq "$rounds"); do
     measure bare "$bare" "$bare_at" post.lua
-    measure route "$service" "$at" post.lua
-    measure escalate "$service" "$at" escalate.lua
+    measure route "$service" "$service_at" post.lua
+    measure escalate "$reader" "$reader_at" escalate.lua
 done

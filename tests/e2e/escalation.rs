@@ -329,7 +329,7 @@ fn readers_that_are_worth_something_go_into_the_policy() {
     assert!(fate("small").starts_with("kept; "), "{settings}");
     assert!(fate("large").starts_with("left out; "), "{settings}");
     for line in [
-        "left out: 1 answers of models that are not in the table",
+        "left out: 1 answer of models that are not in the table",
         "answers of small: 1 to a prompt that has one already",
         "answers of small: 1 to prompts that are not in the table",
         "what follows is of first answers alone, each accepted",

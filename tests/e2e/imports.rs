@@ -40,8 +40,13 @@ fn an_imported_log_teaches_what_it_taught_before() {
 
 #[test]
 fn a_score_that_the_log_lacks_is_said() {
-    let said = bench().done("import calls.ndjson --out log --score stars");
+    let bench = bench();
+    let said =
+        bench.done("import calls.ndjson --out log --score stars --html r.html --json r.json");
     assert!(said.contains("! the log has no score `stars`, which --score names"), "{said}");
+    assert!(bench.text("r.html").contains("the log has no score"));
+    let warnings = json!(["the log has no score `stars`, which --score names"]);
+    assert_eq!(bench.json("r.json")["warnings"], warnings);
 }
 
 #[test]
@@ -57,7 +62,7 @@ fn an_import_says_what_it_found() {
         "unknown; nearest heron-large",
         "nothing from 2026-01-01 01:00 on for 23 hours",
         "no call has a quality",
-        "3 do not say how likely their model was",
+        "3 decisions do not say how likely their model was",
         "wrote 1 part into log; read it with --log log",
     ] {
         assert!(said.contains(part), "{part}: {said}");
@@ -71,6 +76,38 @@ fn an_import_says_what_it_found() {
     let said = bench.done(command);
     assert!(said.starts_with("nothing to do: every file was imported before"), "{said}");
     assert_eq!(bench.files().keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+}
+
+/// Lines of columns: a mistyped one that may be absent is told, and one that every call needs is refused.
+#[test]
+fn a_mistyped_column_of_lines_is_told_or_refused() {
+    let bench = bench();
+    let map = "[columns]\nid = \"id\"\nmodel = \"model\"\ntime = \"startTime\"\n\
+               end_time = \"endTime\"\ncost_usd = \"respones_cost\"";
+    bench.write("map.toml", map.as_bytes());
+    let early = CALLS.replace("1767225601", "1767225599");
+    bench.write("early.ndjson", early.as_bytes());
+    let said =
+        bench.done("import early.ndjson --out log --map map.toml --json r.json --html r.html");
+    let note = "no row of early.ndjson has `respones_cost`, which the map names; where that is a \
+                mistake, mend the map and import into another folder";
+    assert!(said.contains(note), "{said}");
+    assert!(said.contains("left out: an end before the beginning"), "{said}");
+    let example = "early.ndjson, row 1: id `a`, 1000 ms earlier";
+    assert!(said.contains(&format!("an end before the beginning: {example}")), "{said}");
+    let report = bench.json("r.json");
+    assert_eq!(report["files"][0]["columns_in_no_row"], json!(["respones_cost"]));
+    let untrue = json!({"an end before the beginning": {"n": 1, "examples": [example]}});
+    assert_eq!(report["untrue"], untrue);
+    assert_eq!(report["warnings"], json!([note]));
+    assert!(bench.text("r.html").contains("respones_cost"));
+    bench.write("map.toml", map.replace("\"model\"", "\"modell\"").as_bytes());
+    let finished = bench.run("import calls.ndjson --out other --map map.toml");
+    assert_eq!(finished.code, Some(2), "{}", finished.stdout);
+    let expected = "no row of `calls.ndjson` has the key `modell`, which the map names for the model of a \
+                    call; the first has `";
+    assert!(finished.stderr.contains(expected), "{}", finished.stderr);
+    assert_eq!(finished.stderr.trim_end().lines().count(), 1, "{}", finished.stderr);
 }
 
 #[test]

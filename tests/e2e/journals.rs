@@ -271,7 +271,7 @@ fn outcomes_in_every_disorder_are_joined_and_counted() {
         bench.write(&format!("journal/journal-{name}.ndjson"), text.as_bytes());
     }
     let said = bench.done("compact journal --out flat --json said.json");
-    assert!(said.contains("1 left out, since their decision is not in the journal"), "{said}");
+    assert!(said.contains("1 left out, since its decision is not in the journal"), "{said}");
     let said = bench.json("said.json");
     assert_eq!((&said["n_decisions"], &said["n_with_outcome"]), (&json!(5), &json!(4)));
     assert_eq!(

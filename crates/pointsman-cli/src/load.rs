@@ -12,7 +12,7 @@ use crate::{
 };
 use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
-use pointsman_core::{catalog::Catalog, features::FeatureSchema, units::Tokens};
+use pointsman_core::{catalog::Catalog, features::FeatureSchema, request::Request, units::Tokens};
 use pointsman_data::{
     Asked, DataError, LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
     decisions_ahead, read_outcomes,
@@ -26,10 +26,11 @@ use std::path::PathBuf;
 
 /// An outcome table whose prompts are features; rows of everything are the matrix's rows.
 #[derive(Debug)]
-pub(crate) struct LoadedTable {
+pub(crate) struct LoadedTable<F = Design> {
     pub(crate) table: OutcomeTable,
     pub(crate) matrix: OutcomeMatrix,
-    pub(crate) design: Design,
+    /// The features; where they are no design, those of all prompts of the table.
+    pub(crate) design: F,
     pub(crate) groups: Vec<u64>,
     pub(crate) input_tokens: Vec<Option<u32>>,
 }
@@ -110,14 +111,33 @@ pub(crate) fn load_table(
     schema: FeatureSchema,
     screen: &Screen,
 ) -> Result<LoadedTable> {
-    // How many rows a prompt has is not known before the end.
-    let bar = screen.progress("reading prompts", 0);
-    let (table, design, _) = read_features(&bar, schema, |push| {
-        Ok(read_outcomes(paths, options, &mut |_, request| push(Asked::Text(request)))?)
-    })?;
-    let matrix = table.matrix()?;
+    let builder = DesignBuilder::new(schema);
+    let read = read_table(paths, options, builder, DesignBuilder::push, screen)?;
+    let LoadedTable { table, matrix, design: builder, groups, input_tokens } = read;
+    let design = builder.finish();
     let is_whole = matrix.prompts.len() == design.n_rows();
     let design = if is_whole { design } else { design.select(&matrix.prompts) };
+    Ok(LoadedTable { table, matrix, design, groups, input_tokens })
+}
+
+/// Reads tables of one schema into one; `push` adds each prompt to `features`, in the order of the
+/// table's prompts.
+pub(crate) fn read_table<F>(
+    paths: &[PathBuf],
+    options: &ReadOptions,
+    mut features: F,
+    push: impl Fn(&mut F, &Request<'_>),
+    screen: &Screen,
+) -> Result<LoadedTable<F>> {
+    // How many rows a prompt has is not known before the end.
+    let bar = screen.progress("reading prompts", 0);
+    let table = read_outcomes(paths, options, &mut |_, request| {
+        push(&mut features, request);
+        bar.inc(1);
+    });
+    bar.finish_and_clear();
+    let table = table?;
+    let matrix = table.matrix()?;
     let groups =
         matrix.prompts.iter().map(|&prompt| table.prompts[prompt as usize].group).collect();
     let n_models = matrix.models.len();
@@ -126,7 +146,7 @@ pub(crate) fn load_table(
         .chunks(n_models)
         .map(|row| row.iter().flatten().next().copied())
         .collect();
-    Ok(LoadedTable { table, matrix, design, groups, input_tokens })
+    Ok(LoadedTable { table, matrix, design: features, groups, input_tokens })
 }
 
 impl LoadedTable {
@@ -142,29 +162,6 @@ impl LoadedTable {
             matrix.output_tokens.iter().map(tokens).collect()
         });
         Ok(Outcomes::full(matrix.models.len(), quality, self.costs(catalog)?, tokens)?)
-    }
-
-    /// The costs as recorded; with a catalog and none recorded, by its prices and the tokens.
-    pub(crate) fn costs(&self, catalog: Option<&Catalog>) -> Result<Option<Vec<f64>>> {
-        let has_tokens = self.matrix.output_tokens.iter().any(Option::is_some);
-        Ok(match (&self.matrix.cost_usd, catalog) {
-            (Some(cost), _) => Some(cost.clone()),
-            (None, Some(catalog)) if has_tokens => Some(self.priced(catalog)?),
-            (None, Some(_) | None) => None,
-        })
-    }
-
-    fn priced(&self, catalog: &Catalog) -> Result<Vec<f64>> {
-        let models = listed(&matrix_models(&self.matrix), catalog)?;
-        let n_models = models.len();
-        let price = |(at, output): (usize, &Option<u32>)| {
-            let model = models[at % n_models];
-            match (self.matrix.input_tokens[at], output) {
-                (Some(input), Some(output)) => cheapest(model, input, *output),
-                (Some(_) | None, Some(_) | None) => f64::NAN,
-            }
-        };
-        Ok(self.matrix.output_tokens.iter().enumerate().map(price).collect())
     }
 
     /// What was read and what was left out, for people.
@@ -193,6 +190,31 @@ impl LoadedTable {
             screen.say(&format!("{n} read head and tail only"))?;
         }
         Ok(())
+    }
+}
+
+impl<F> LoadedTable<F> {
+    /// The costs as recorded; with a catalog and none recorded, by its prices and the tokens.
+    pub(crate) fn costs(&self, catalog: Option<&Catalog>) -> Result<Option<Vec<f64>>> {
+        let has_tokens = self.matrix.output_tokens.iter().any(Option::is_some);
+        Ok(match (&self.matrix.cost_usd, catalog) {
+            (Some(cost), _) => Some(cost.clone()),
+            (None, Some(catalog)) if has_tokens => Some(self.priced(catalog)?),
+            (None, Some(_) | None) => None,
+        })
+    }
+
+    fn priced(&self, catalog: &Catalog) -> Result<Vec<f64>> {
+        let models = listed(&matrix_models(&self.matrix), catalog)?;
+        let n_models = models.len();
+        let price = |(at, output): (usize, &Option<u32>)| {
+            let model = models[at % n_models];
+            match (self.matrix.input_tokens[at], output) {
+                (Some(input), Some(output)) => cheapest(model, input, *output),
+                (Some(_) | None, Some(_) | None) => f64::NAN,
+            }
+        };
+        Ok(self.matrix.output_tokens.iter().enumerate().map(price).collect())
     }
 }
 

@@ -29,10 +29,7 @@ pub enum DataError {
     #[error("`{}` is empty; a table or log needs at least one row", path.display())]
     Empty { path: PathBuf },
     /// Rows, but none that can be used.
-    #[error(
-        "none of the {n_rows} rows in `{}` can be used: {reasons}{}",
-        path.display(), what_to_do(reasons)
-    )]
+    #[error("{} can be used: {reasons}{}", none_of(*n_rows, path), what_to_do(reasons))]
     NothingUsable { path: PathBuf, n_rows: u64, reasons: String },
     /// The bytes that every Parquet file begins with are not there.
     #[error("`{}` is not a Parquet file; its first bytes are not `PAR1`", path.display())]
@@ -131,6 +128,14 @@ impl DataError {
         let reasons: Vec<_> = dropped.map(|(why, n)| format!("{why} ({n})")).collect();
         Self::NothingUsable { path: path.to_path_buf(), n_rows, reasons: reasons.join(", ") }
     }
+}
+
+fn none_of(n_rows: u64, path: &Path) -> String {
+    let path = path.display();
+    if n_rows == 1 {
+        return format!("not even the only row in `{path}`");
+    }
+    format!("none of the {n_rows} rows in `{path}`")
 }
 
 /// What makes rows usable that are not, by why they are not; nothing where that says it already.

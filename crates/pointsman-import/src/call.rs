@@ -11,6 +11,7 @@ use pointsman_log::record::{
 };
 
 use crate::{
+    cell::{Cell, first},
     chat::Prompt,
     edits::share_changed,
     item::{Dropped, Item, Reason},
@@ -52,6 +53,49 @@ pub(crate) struct Call {
     pub(crate) tool_success: Option<bool>,
     /// How much of the answer its reader changed, from nothing, 0, to all of it, 1.
     pub(crate) share_changed: Option<f64>,
+    pub(crate) untrue: Untrue,
+}
+
+/// Values of a call that cannot be true: the call goes without them, and they are counted by reason.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Untrue(pub(crate) Vec<Dropped>);
+
+impl Untrue {
+    /// The first of `cells` that is a number from zero on. Where none is, one below zero is noted.
+    pub(crate) fn amount(&mut self, reason: Reason, cells: &[&Cell]) -> Option<f64> {
+        first(cells, Cell::amount)
+            .or_else(|| self.not_below_zero(reason, first(cells, Cell::number)))
+    }
+
+    /// The number, if it is not below zero; else it is noted.
+    pub(crate) fn not_below_zero(&mut self, reason: Reason, number: Option<f64>) -> Option<f64> {
+        let number = number?;
+        if number < 0.0 {
+            self.0.push(Dropped::new(reason, number.to_string()));
+            return None;
+        }
+        Some(number)
+    }
+
+    /// The time from `start` to `end`, both in milliseconds; an end that is earlier is noted.
+    pub(crate) fn taken_ms(
+        &mut self,
+        reason: Reason,
+        (start, end): (Option<u64>, Option<u64>),
+    ) -> Option<f64> {
+        let (start, end) = start.zip(end)?;
+        if end < start {
+            self.0.push(Dropped::new(reason, format!("{} ms earlier", start - end)));
+            return None;
+        }
+        Some(pointsman_core::units::as_float(end - start))
+    }
+
+    /// The same of the call `id`.
+    fn of_call(self, id: &str) -> Self {
+        let named = |one: Dropped| Dropped::new(one.reason, format!("id `{id}`, {}", one.detail));
+        Self(self.0.into_iter().map(named).collect())
+    }
 }
 
 /// A grade and what it is of.
@@ -107,6 +151,7 @@ pub(crate) struct Draft {
     pub(crate) propensity: Option<PropensityRecord>,
     /// What decided, by the source's name for it.
     pub(crate) policy: Option<String>,
+    pub(crate) untrue: Untrue,
 }
 
 impl Draft {
@@ -118,10 +163,10 @@ impl Draft {
             return no(Reason::NO_MODEL);
         };
         let Some(ts_ms) = self.start_ms.or(self.end_ms) else { return no(Reason::NO_TIME) };
-        let measured = self.start_ms.zip(self.end_ms).filter(|(start, end)| start <= end);
-        let latency_ms = self
-            .latency_ms
-            .or_else(|| measured.map(|(start, end)| pointsman_core::units::as_float(end - start)));
+        let mut untrue = self.untrue;
+        let measured = untrue.taken_ms(Reason::ENDS_EARLY, (self.start_ms, self.end_ms));
+        let untrue = untrue.of_call(&id);
+        let latency_ms = self.latency_ms.or(measured);
         let request = pointsman_log::record::RequestRecord {
             input_tokens: self.usage.input,
             tools: self.n_tools,
@@ -175,7 +220,7 @@ impl Draft {
         let (finish_reason, tool_success) = (self.finish_reason, self.tool_success);
         let answers = self.answer.zip(self.kept_answer);
         let share_changed = answers.map(|(answer, kept)| share_changed(&answer, &kept));
-        let call = Call { decision, outcome, finish_reason, tool_success, share_changed };
+        let call = Call { decision, outcome, finish_reason, tool_success, share_changed, untrue };
         Ok(Found::Call(Box::new(call)))
     }
 }
@@ -267,6 +312,22 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_true_is_noted() {
+        let mut untrue = Untrue::default();
+        let cells = [Cell::Number(-0.5), Cell::Whole(2), Cell::None];
+        let [below, whole, none] = &cells;
+        let (reason, early) = (Reason::COST_BELOW_ZERO, Reason::FIRST_TOKEN_EARLY);
+        assert_eq!(untrue.amount(reason, &[below, whole]), Some(2.0));
+        assert_eq!(untrue.amount(reason, &[none]), None);
+        assert_eq!(untrue.taken_ms(early, (Some(7), Some(9))), Some(2.0));
+        assert_eq!(untrue.taken_ms(early, (Some(7), None)), None);
+        assert_eq!(untrue, Untrue::default());
+        assert_eq!(untrue.amount(reason, &[none, below]), None);
+        assert_eq!(untrue.taken_ms(early, (Some(9), Some(7))), None);
+        assert_eq!(untrue.0, [Dropped::new(reason, "-0.5"), Dropped::new(early, "2 ms earlier")]);
+    }
+
+    #[test]
     fn a_call_lacks_neither_id_nor_model_nor_time() {
         let text = |text: &str| Some(text.to_owned());
         let full = Draft {
@@ -287,10 +348,11 @@ mod tests {
         ] {
             assert_eq!(draft.finish().unwrap_err().reason, reason);
         }
-        // A clock that went backwards measured nothing.
+        // A clock that went backwards measured nothing, and that is said.
         let Ok(Found::Call(call)) = (Draft { end_ms: Some(900), ..full }).finish() else {
             panic!("a call")
         };
         assert_eq!((call.outcome.latency_ms, call.outcome.ts_ms), (None, 1_000));
+        assert_eq!(call.untrue.0, [Dropped::new(Reason::ENDS_EARLY, "id `a`, 100 ms earlier")]);
     }
 }

@@ -1,6 +1,10 @@
 //! Why an import cannot be: one sentence that says what to do.
 
-use std::{error::Error, io, path::PathBuf};
+use std::{
+    error::Error,
+    io,
+    path::{Path, PathBuf},
+};
 
 /// Why there is no import. Rows that are merely of no use are counted instead.
 #[expect(missing_docs, reason = "the message documents the fields")]
@@ -28,6 +32,12 @@ pub enum ImportError {
         path.display(), path.display()
     )]
     Parquet { path: PathBuf },
+    /// Packed, and packed again.
+    #[error(
+        "`{}` is {inner} within {outer}, and one packing is undone; unpack it once, with \
+         `{command} {}`, and import what that gives", path.display(), path.display()
+    )]
+    PackedTwice { path: PathBuf, inner: &'static str, outer: &'static str, command: &'static str },
     /// Columns of which nobody says what they hold.
     #[error(
         "`{}` is Parquet, as its first bytes say, and its columns may hold anything; write a map of \
@@ -68,10 +78,7 @@ pub enum ImportError {
     )]
     OtherFormatBefore { path: PathBuf, out: PathBuf, before: String, named: &'static str },
     /// Rows, but none of the format.
-    #[error(
-        "none of the {n_rows} rows of `{}` is a row of {expected}: the first has {found} ({why})",
-        path.display()
-    )]
+    #[error("{} of {expected}: {} has {found} ({why})", no_row(*n_rows, path), first_of(*n_rows))]
     NothingRead { path: PathBuf, n_rows: u64, expected: &'static str, found: String, why: String },
     /// A column map that says nothing, or nonsense.
     #[error("the column map: {message}")]
@@ -79,6 +86,12 @@ pub enum ImportError {
     /// A column that the map names and the file lacks.
     #[error("`{}` has no column `{column}`, which the map names; its columns are {found}", path.display())]
     NoColumn { path: PathBuf, column: String, found: String },
+    /// A key that the map names for what every call needs, and that no row has.
+    #[error(
+        "no row of `{}` has the key `{key}`, which the map names for the {what} of a call; the first has \
+         {found}", path.display()
+    )]
+    NoKey { path: PathBuf, key: String, what: &'static str, found: String },
     /// Two columns of one name that the map names.
     #[error("`{}` has two columns `{column}`, and the map names one; call one of them otherwise", path.display())]
     TwoColumns { path: PathBuf, column: String },
@@ -120,6 +133,19 @@ pub enum ImportError {
     /// The caller said stop.
     #[error("stopped after {}; the same command goes on from there", rows(*n_rows))]
     Stopped { n_rows: u64 },
+}
+
+/// That no row is one that is read, up to what it should be.
+fn no_row(n: u64, path: &Path) -> String {
+    let path = path.display();
+    if n == 1 {
+        return format!("the only row of `{path}` is no row");
+    }
+    format!("none of the {n} rows of `{path}` is a row")
+}
+
+fn first_of(n: u64) -> &'static str {
+    if n == 1 { "it" } else { "the first" }
 }
 
 fn rows(n: u64) -> String {

@@ -35,6 +35,14 @@ impl Reason {
     pub const NOT_CHAT: Self = Self("not a chat call");
     /// A number that its unit does not have.
     pub const BAD_NUMBER: Self = Self("a number is out of its range");
+    /// What a call cost, below zero; the call goes without it.
+    pub const COST_BELOW_ZERO: Self = Self("a cost below zero");
+    /// How long a call or its first token took, below zero; the call goes without it.
+    pub const TIME_BELOW_ZERO: Self = Self("a time taken below zero");
+    /// A call goes without an end that is before its beginning.
+    pub const ENDS_EARLY: Self = Self("an end before the beginning");
+    /// A call goes without the time of a first token that came before its beginning.
+    pub const FIRST_TOKEN_EARLY: Self = Self("a first token before the beginning");
 }
 
 /// Why a row gave nothing; counted by `reason`, shown with `detail` as an example.

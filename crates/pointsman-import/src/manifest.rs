@@ -57,6 +57,8 @@ pub(crate) struct InputState {
     /// Rows whose scores of traces stand in whole parts.
     pub(crate) n_joined_rows: u64,
     pub(crate) is_joined: bool,
+    /// Columns of the map that no row had so far, where no header says so.
+    pub(crate) unseen: Vec<String>,
 }
 
 impl Manifest {

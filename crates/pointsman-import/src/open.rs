@@ -10,10 +10,13 @@ use std::{
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::error::ImportError;
+use crate::{error::ImportError, run::damaged};
 
 /// How many bytes are read at once.
 const BUFFER: usize = 1 << 18;
+
+/// The first bytes of Parquet.
+const PARQUET: &[u8] = b"PAR1";
 
 /// How the bytes of a file are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +24,26 @@ enum Packing {
     Plain,
     Gzip,
     Zstd,
+}
+
+impl Packing {
+    /// By the first bytes.
+    fn of(head: &[u8]) -> Self {
+        match head {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            _ => Self::Plain,
+        }
+    }
+
+    /// What it is called, and what undoes it and leaves the packed file there.
+    const fn named(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Plain => None,
+            Self::Gzip => Some(("gzip", "gzip -dc")),
+            Self::Zstd => Some(("Zstandard", "zstd -dc")),
+        }
+    }
 }
 
 /// A file as a stream.
@@ -40,17 +63,17 @@ pub(crate) fn open(path: &Path) -> Result<Input, ImportError> {
     }
     let mut head = Vec::new();
     file.by_ref().take(4).read_to_end(&mut head).map_err(unreadable)?;
-    let packing = match head.as_slice() {
-        [] => return Err(ImportError::Empty { path: path.to_path_buf() }),
-        b"PAR1" => return Err(ImportError::Parquet { path: path.to_path_buf() }),
-        [0x1f, 0x8b, ..] => Packing::Gzip,
-        [0x28, 0xb5, 0x2f, 0xfd] => Packing::Zstd,
-        _ => Packing::Plain,
-    };
+    if head.is_empty() {
+        return Err(ImportError::Empty { path: path.to_path_buf() });
+    }
+    if head == PARQUET {
+        return Err(ImportError::Parquet { path: path.to_path_buf() });
+    }
+    let packing = Packing::of(&head);
     let n_read = Rc::new(Cell::new(0));
     file.rewind().map_err(unreadable)?;
     let counted = BufReader::with_capacity(BUFFER, Counted { inner: file, n: Rc::clone(&n_read) });
-    let bytes: Box<dyn BufRead> = match packing {
+    let mut bytes: Box<dyn BufRead> = match packing {
         Packing::Plain => Box::new(counted),
         Packing::Gzip => Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(counted))),
         Packing::Zstd => {
@@ -58,7 +81,26 @@ pub(crate) fn open(path: &Path) -> Result<Input, ImportError> {
             Box::new(BufReader::with_capacity(BUFFER, decoder))
         }
     };
+    if let Some((outer, command)) = packing.named() {
+        let head = bytes.fill_buf().map_err(|error| damaged(path, 0, &error))?;
+        if let Some(inner) = packed_in(head) {
+            return Err(ImportError::PackedTwice {
+                path: path.to_path_buf(),
+                inner,
+                outer,
+                command,
+            });
+        }
+    }
     Ok(Input { bytes, n_read })
+}
+
+/// What the unpacked bytes of a file are, where they are no rows: packed once more, or columns.
+fn packed_in(head: &[u8]) -> Option<&'static str> {
+    if head.starts_with(PARQUET) {
+        return Some("Parquet");
+    }
+    Packing::of(head).named().map(|(name, _)| name)
 }
 
 /// Whether a file begins as Parquet does.
@@ -68,7 +110,7 @@ pub(crate) fn is_parquet(path: &Path) -> Result<bool, ImportError> {
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         File::open(path).map_err(unreadable)?.take(4).read_to_end(&mut head).map_err(unreadable)?;
     }
-    Ok(head == b"PAR1")
+    Ok(head == PARQUET)
 }
 
 /// A reader that says how much was read.

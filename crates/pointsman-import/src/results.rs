@@ -75,7 +75,8 @@ pub enum ResultsError {
     NotResults { message: String },
     /// A wide table without models.
     #[error(
-        "it has {found} columns of models, and routing needs two; a column for each model holds its quality, and `model|total_cost` its cost"
+        "it has {} of models, and routing needs two; a column for each model holds its quality, and `model|total_cost` its cost",
+        columns(*found)
     )]
     NoModels { found: usize },
     /// A wide table without prompts.
@@ -90,6 +91,10 @@ pub enum ResultsError {
     /// Rows could not be written.
     #[error("cannot write a row")]
     Write { source: io::Error },
+}
+
+fn columns(n: usize) -> String {
+    if n == 1 { "1 column".to_owned() } else { format!("{n} columns") }
 }
 
 const NO_PROMPT: Reason = Reason("no prompt");

@@ -117,6 +117,8 @@ pub struct FileFound {
     pub n_rows: u64,
     /// The keys by which it was recognised in this run; empty where it was named.
     pub marks: Vec<String>,
+    /// Columns that the map names and that no row has had.
+    pub unseen: Vec<String>,
 }
 
 /// Imports `options.inputs` into `options.out`, or goes on where a run before this was cut off.
@@ -174,9 +176,8 @@ pub fn import(
 }
 
 fn file_found(path: &Path, state: Option<&InputState>, marks: Vec<String>) -> FileFound {
-    let (format, n_rows) =
-        state.map(|state| (state.format.clone(), state.n_rows)).unwrap_or_default();
-    FileFound { path: path.to_path_buf(), format, n_rows, marks }
+    let InputState { format, n_rows, unseen, .. } = state.cloned().unwrap_or_default();
+    FileFound { path: path.to_path_buf(), format, n_rows, marks, unseen }
 }
 
 /// Everything that the records depend on, as texts.

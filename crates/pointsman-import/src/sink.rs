@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, BufReader},
+    mem,
     path::{Path, PathBuf},
 };
 
@@ -132,7 +133,16 @@ impl<'a> Sink<'a> {
     /// Takes what one row gave.
     pub(crate) fn take(&mut self, found: Found, place: &dyn Fn() -> String) -> Kept {
         let taken = match found {
-            Found::Call(call) => self.call(*call),
+            Found::Call(mut call) => {
+                let untrue = mem::take(&mut call.untrue.0);
+                let taken = self.call(*call);
+                if taken.is_ok() {
+                    for one in &untrue {
+                        self.manifest.survey.untrue(one, &place());
+                    }
+                }
+                taken
+            }
             Found::Score(score) => match score.target {
                 Target::Decision(_) => self.score(*score),
                 Target::Trace(_) | Target::Either(_) => return Kept::TraceScore,

@@ -35,6 +35,8 @@ pub struct Survey {
     pub n_kept_pieces: u64,
     /// Rows, or parts of them, that gave nothing, by reason.
     pub dropped: BTreeMap<String, DroppedRows>,
+    /// Values that cannot be true and that their calls go without, by what is wrong with them.
+    pub untrue: BTreeMap<String, DroppedRows>,
     /// Calls whose id had been there before.
     pub n_duplicates: u64,
     /// Rows by the format that they were read as.
@@ -43,6 +45,8 @@ pub struct Survey {
     pub known: Known,
     /// Decisions whose prompt is in the log.
     pub n_with_text: u64,
+    /// Decisions whose prompt is in the log as features alone.
+    pub n_with_features: u64,
     /// Calls without a usable answer.
     pub n_failed: u64,
     /// Calls another model answered than was asked for.
@@ -89,7 +93,7 @@ pub struct Survey {
     pub n_without_time: u64,
 }
 
-/// Rows that were dropped for one reason.
+/// Rows, or values of rows, that were dropped for one reason.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DroppedRows {
     /// How many.
@@ -190,20 +194,21 @@ impl Pools {
 impl Survey {
     /// Counts a row that gave nothing.
     pub(crate) fn drop_row(&mut self, dropped: &Dropped, place: &str) {
-        let rows = self.dropped.entry(dropped.reason.0.to_owned()).or_default();
-        rows.n += 1;
-        if rows.examples.len() < MAX_EXAMPLES {
-            let words = dropped.detail.split_whitespace().collect::<Vec<_>>().join(" ");
-            let detail: String = words.chars().take(MAX_EXAMPLE_CHARS).collect();
-            let colon = if detail.is_empty() { "" } else { ": " };
-            rows.examples.push(format!("{place}{colon}{detail}"));
-        }
+        count(&mut self.dropped, dropped, place);
+    }
+
+    /// Counts a value that a call goes without.
+    pub(crate) fn untrue(&mut self, dropped: &Dropped, place: &str) {
+        count(&mut self.untrue, dropped, place);
     }
 
     /// Counts a decision; what is known of its outcome is counted with the ids.
     pub(crate) fn decision(&mut self, decision: &DecisionRecord) {
         self.models.add(&decision.drawn);
-        self.n_with_text += u64::from(decision.request.messages.is_some());
+        let request = &decision.request;
+        self.n_with_text += u64::from(request.messages.is_some());
+        let has_features = request.messages.is_none() && request.features.is_some();
+        self.n_with_features += u64::from(has_features);
         let kind = match decision.propensity.kind {
             PropensityKind::Exact => "exact",
             PropensityKind::Estimated => "estimated",
@@ -272,5 +277,17 @@ impl Survey {
         gaps.truncate(n_most);
         gaps.sort_by_key(|gap| gap.from_ms);
         gaps
+    }
+}
+
+/// Counts one more of its reason; the first few are kept as examples.
+fn count(all: &mut BTreeMap<String, DroppedRows>, dropped: &Dropped, place: &str) {
+    let rows = all.entry(dropped.reason.0.to_owned()).or_default();
+    rows.n += 1;
+    if rows.examples.len() < MAX_EXAMPLES {
+        let words = dropped.detail.split_whitespace().collect::<Vec<_>>().join(" ");
+        let detail: String = words.chars().take(MAX_EXAMPLE_CHARS).collect();
+        let colon = if detail.is_empty() { "" } else { ": " };
+        rows.examples.push(format!("{place}{colon}{detail}"));
     }
 }

@@ -1,7 +1,9 @@
 //! Whole imports: what each fixture becomes, and what becomes of runs that go wrong.
 
+mod columns;
 mod odd;
 mod tables;
+mod untrue;
 
 use super::*;
 use std::{
@@ -287,6 +289,16 @@ fn every_mistake_gets_a_sentence() {
     check_refusal(b"hello\n", plain, "its first row has no JSON object");
     check_refusal(b"[]", plain, "is not recognised: it has no row that can be read; name it");
     check_refusal(&[0x1f, 0x8b, 8, 0], plain, "is cut off or damaged");
+    let zstd = |bytes: &[u8]| zstd::stream::encode_all(bytes, 1).unwrap();
+    let packed = gzip(calls(3).as_bytes());
+    check_refusal(
+        &gzip(&packed),
+        plain,
+        "is gzip within gzip, and one packing is undone; unpack it",
+    );
+    check_refusal(&zstd(&packed), plain, "is gzip within Zstandard");
+    check_refusal(&gzip(&zstd(b"{}")), plain, "is Zstandard within gzip");
+    check_refusal(&gzip(b"PAR1....PAR1"), plain, "is Parquet within gzip");
     check_refusal(calls(3).as_bytes(), named("langfuse"), "is not Langfuse: `call_type`");
     check_refusal(calls(3).as_bytes(), named("langfuse"), "use --from litellm");
     check_refusal(b"{\"a\":1}\n{\"a\":2}\n", named("litellm"), "none of the 2 rows");
@@ -304,7 +316,7 @@ fn every_mistake_gets_a_sentence() {
         one.origin = Origin::Columns;
         one.map = ColumnMap::from_toml(map).unwrap();
     };
-    check_refusal(calls(3).as_bytes(), mapped, "it has no id");
+    check_refusal(calls(3).as_bytes(), mapped, "has the key `nothing`, which the map names");
     let lacking =
         "has no column `nothing`, which the map names; its columns are at, model, startTime";
     check_refusal(b"at,model,startTime\n1,wren,1767225600\n", mapped, lacking);

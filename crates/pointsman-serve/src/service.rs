@@ -281,8 +281,8 @@ impl Service {
                 .to_owned()
         } else {
             format!(
-                "the journal takes records again; since the start {n_unlogged} decisions were not \
-                 logged"
+                "the journal takes records again; since the start {n_unlogged} {} not logged",
+                if n_unlogged == 1 { "decision was" } else { "decisions were" }
             )
         })
     }

@@ -67,20 +67,36 @@ fn describe(summary: &CompactSummary, args: &Args, screen: &Screen) -> Result<()
         wording::counted(summary.n_with_outcome, "has", "have"),
     ))?;
     let kinds = [
-        (outcomes.n_unknown, "left out, since their decision is not in the journal"),
-        (outcomes.n_repeated, "left out, since they repeat an earlier one"),
-        (outcomes.n_conflicting, "contradict an earlier one; the later counts, field by field"),
-        (outcomes.n_before_decision, "stand before their decision"),
-        (outcomes.n_out_of_order, "are older than one that stands before them"),
-        (outcomes.n_late, "came late"),
+        (
+            outcomes.n_unknown,
+            "left out, since its decision is not in the journal",
+            "left out, since their decision is not in the journal",
+        ),
+        (
+            outcomes.n_repeated,
+            "left out, since it repeats an earlier one",
+            "left out, since they repeat an earlier one",
+        ),
+        (
+            outcomes.n_conflicting,
+            "contradicts an earlier one; the later counts, field by field",
+            "contradict an earlier one; the later counts, field by field",
+        ),
+        (outcomes.n_before_decision, "stands before its decision", "stand before their decision"),
+        (
+            outcomes.n_out_of_order,
+            "is older than one that stands before it",
+            "are older than one that stands before them",
+        ),
+        (outcomes.n_late, "came late", "came late"),
     ];
     screen.say(&format!(
         "read {}: {} joined",
         wording::counted(outcomes.n_read, "outcome", "outcomes"),
         wording::count(outcomes.n_joined)
     ))?;
-    for (n, what) in kinds.iter().filter(|(n, _)| 0 < *n) {
-        screen.say(&format!("  {} {what}", wording::count(*n)))?;
+    for (n, one, many) in kinds.iter().filter(|(n, _, _)| 0 < *n) {
+        screen.say(&format!("  {}", wording::counted(*n, one, many)))?;
     }
     if let Some(line) = wording::damaged(summary.n_damaged_lines, summary.n_missing_segments) {
         screen.say(&line)?;

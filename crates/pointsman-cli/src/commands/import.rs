@@ -185,28 +185,37 @@ fn describe(
         let n = wording::counted(imported.n_new_rows, "row", "rows");
         screen.say(&format!("went on where an earlier run had stopped: {n} more"))?;
     }
-    let findings = Findings::of(imported, catalog);
-    findings.say(screen)?;
+    let mut findings = Findings::of(imported, catalog);
     if let Some(score) = &args.score
         && !imported.survey.scores.counts.contains_key("quality")
     {
-        screen.say(&format!("! the log has no score `{score}`, which --score names"))?;
+        let warning = format!("the log has no score `{score}`, which --score names");
+        findings.warnings.push(warning);
     }
-    screen.say(&format!(
-        "\nwrote {} into {out}; read {} with --log {out}",
-        wording::counted(imported.n_parts, "part", "parts"),
-        if imported.n_parts == 1 { "it" } else { "them" },
-        out = args.out.display()
-    ))?;
     let named = args.catalog.as_ref().map(|path| path.display().to_string());
     let out = args.out.display().to_string();
-    if let Some(next) = worth::next(&imported.survey, &out, named.as_deref()) {
+    findings.next = worth::next(&imported.survey, &out, named.as_deref());
+    findings.say(screen)?;
+    screen.say(&format!("\n{}", written(imported, &args.out)))?;
+    if let Some(next) = &findings.next {
         screen.say(&format!("next: {next}"))?;
     }
     if let Some(path) = &args.html {
         files::write(path, page::render(&findings)?.as_bytes())?;
     }
     screen::json(args.json.as_deref(), &numbers::as_json(imported, &findings))
+}
+
+/// What stands in the folder, and how it is read where there is anything to read.
+fn written(imported: &Imported, out: &Path) -> String {
+    let out = out.display();
+    let parts = wording::counted(imported.n_parts, "part", "parts");
+    match (imported.n_parts, imported.survey.known.n_decisions) {
+        (0, _) => format!("wrote no part into {out}, since no row gave a record"),
+        (_, 0) => format!("wrote {parts} into {out}, without a decision"),
+        (1, _) => format!("wrote {parts} into {out}; read it with --log {out}"),
+        (_, _) => format!("wrote {parts} into {out}; read them with --log {out}"),
+    }
 }
 
 #[cfg(test)]

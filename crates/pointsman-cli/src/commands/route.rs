@@ -193,8 +193,11 @@ fn describe(
         screen.say(&format!("the objective is not reached: {missed}; this comes nearest"))?;
     }
     if 0 < decision.n_bytes_cut {
-        let n = wording::length(decision.n_bytes_cut);
-        screen.say(&format!("{n} bytes in the middle of the request were not read"))?;
+        screen.say(&wording::counted_length(
+            decision.n_bytes_cut,
+            "byte in the middle of the request was not read",
+            "bytes in the middle of the request were not read",
+        ))?;
     }
     Ok(())
 }

@@ -73,8 +73,11 @@ impl DictionaryFlags {
             let read = read_log(data.log, &data.log_options, &mut |_, _| ());
             let known = read.context("--dictionary")?;
             if let Some(&n) = known.dropped.get("the request has features and no text") {
-                let n = wording::count(n);
-                screen.say(&format!("{n} requests without text give the dictionary no names"))?;
+                screen.say(&wording::counted(
+                    n,
+                    "request without text gives the dictionary no names",
+                    "requests without text give the dictionary no names",
+                ))?;
             }
             read_log(data.log, &data.log_options, &mut |index, asked| {
                 if let Some(request) = asked.text() {
@@ -85,8 +88,8 @@ impl DictionaryFlags {
         let digest = &artifact.card().provenance.data_digest;
         let dictionary = builder.finish(self.dictionary_least, digest);
         dictionary.write(path)?;
-        let n = wording::length(dictionary.terms.len());
-        screen.say(&format!("wrote {}: names of {n} buckets", path.display()))
+        let n = wording::counted_length(dictionary.terms.len(), "bucket", "buckets");
+        screen.say(&format!("wrote {}: names of {n}", path.display()))
     }
 }
 

@@ -202,8 +202,12 @@ impl CrossFitted {
         );
         if 0 < self.n_unlearned {
             text.push_str(&format!(
-                "; {} models that fewer than two parts drew are predicted by the mean of all",
-                wording::length(self.n_unlearned)
+                "; {} predicted by the mean of all",
+                wording::counted_length(
+                    self.n_unlearned,
+                    "model that fewer than two parts drew is",
+                    "models that fewer than two parts drew are"
+                )
             ));
         }
         text

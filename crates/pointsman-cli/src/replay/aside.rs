@@ -130,18 +130,6 @@ impl Aside {
         Self { schema, file, at: 0, starts, row: AsideRow::empty(), most_held: ROWS }
     }
 
-    /// The given rows of a design, in their order.
-    ///
-    /// # Errors
-    /// Where they could not be written.
-    pub(super) fn of(design: &Design, rows: &[u32]) -> Result<Self> {
-        let mut builder = AsideBuilder::new(design.schema())?;
-        for &row in rows {
-            builder.push(|into| into.push_read(&design.features(row as usize)));
-        }
-        builder.finish()
-    }
-
     /// How many rows there are.
     pub(super) fn n_rows(&self) -> usize {
         self.starts.len() - 1
@@ -152,12 +140,15 @@ impl Aside {
         self.most_held
     }
 
-    /// All rows in another order, in a file of their own, so that one is read after the other from
-    /// then on.
+    /// The given rows in their order, in a file of their own, so that one is read after the other from
+    /// then on; nothing is written where these are all rows as they stand.
     ///
     /// # Errors
     /// Where a row cannot be read, or not be written.
     pub(super) fn sorted(self, order: &[u32]) -> Result<Self> {
+        if order.iter().map(|&row| row as usize).eq(0..self.n_rows()) {
+            return Ok(self);
+        }
         let Self { schema, file, starts, .. } = self;
         let mut from = file.into_inner();
         let file = tempfile::tempfile().with_context(cannot_be_set_aside)?;
@@ -288,12 +279,20 @@ mod tests {
     #[test]
     fn rows_come_in_the_order_that_is_asked_for() {
         let (whole, aside) = both(2 * ROWS);
-        let places: Vec<u32> = (0..u32::try_from(2 * ROWS).unwrap()).rev().collect();
-        let mut copied = Aside::of(&whole, &places).unwrap();
-        let mut aside = aside.sorted(&places).unwrap();
-        for row in [0, 1, ROWS, 2 * ROWS - 1] {
-            assert_eq!(aside.features(row).unwrap().terms, whole.terms(2 * ROWS - 1 - row));
-            assert_eq!(copied.features(row).unwrap().terms, whole.terms(2 * ROWS - 1 - row));
+        let last = u32::try_from(2 * ROWS).unwrap() - 1;
+        let as_they_stand: Vec<u32> = (0..=last).collect();
+        let turned: Vec<u32> = (0..=last).rev().collect();
+        let every_third: Vec<u32> = (0..=last).rev().step_by(3).collect();
+        let mut aside = aside.sorted(&as_they_stand).unwrap();
+        for rows in [turned, every_third] {
+            let mut sorted = both(2 * ROWS).1.sorted(&rows).unwrap();
+            assert_eq!(sorted.n_rows(), rows.len());
+            for (place, &row) in rows.iter().enumerate() {
+                assert_eq!(sorted.features(place).unwrap().terms, whole.terms(row as usize));
+            }
+        }
+        for row in [0, ROWS, 2 * ROWS - 1] {
+            assert_eq!(aside.features(row).unwrap().terms, whole.terms(row));
         }
     }
 

@@ -1,8 +1,9 @@
 //! A policy's choices in one window, over the models that the stream knows.
 
 use super::{
+    ask::Ask,
     contents::ModelsRow,
-    stream::{Ask, Known, Stream},
+    stream::{Known, Stream},
 };
 use crate::policy_flags::LoadedPolicy;
 use pointsman_core::{

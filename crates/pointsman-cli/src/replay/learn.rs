@@ -102,7 +102,7 @@ fn from_log(
     (rows, design): (&[u32], &Design),
     with: With<'_>,
 ) -> Result<Option<Learned>> {
-    let picked: Vec<Drawn> = rows.iter().map(|&row| log.rows[row as usize].drawn).collect();
+    let picked: Vec<Drawn> = rows.iter().map(|&row| log.rows[row as usize].drawn()).collect();
     let Some(first) = picked.first() else { return Ok(None) };
     if picked.iter().all(|row| row.taken == first.taken) {
         return Ok(None);

@@ -18,14 +18,70 @@ pub(crate) struct Logged {
     tasks: Vec<String>,
 }
 
-/// What is known of one row, besides its id.
+/// What is known of one row, besides its id. What may be missing has a bit that says whether it is
+/// there, since an option of it would take as much room again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LoggedFacts {
-    pub(super) drawn: Drawn,
+    propensity: f64,
+    quality: f64,
+    cost_usd: f64,
     pub(super) group: u64,
-    pub(super) propensity_kind: PropensityKind,
+    input_tokens: u32,
+    output_tokens: u32,
     /// A place among the tasks.
-    task: Option<u32>,
+    task: u32,
+    taken: u16,
+    pub(super) propensity_kind: PropensityKind,
+    has: u8,
+}
+
+/// Bits of [`LoggedFacts::has`].
+const COST: u8 = 1;
+const INPUT: u8 = 2;
+const OUTPUT: u8 = 4;
+const TASK: u8 = 8;
+
+impl LoggedFacts {
+    fn of(row: &LoggedRow, task: Option<u32>) -> Self {
+        let Drawn { taken, propensity, quality, cost_usd, input_tokens, output_tokens } =
+            Drawn::from(row);
+        let bit = |is_there: bool, bit: u8| if is_there { bit } else { 0 };
+        Self {
+            propensity,
+            quality,
+            cost_usd: cost_usd.unwrap_or(0.0),
+            group: row.group,
+            input_tokens: input_tokens.unwrap_or(0),
+            output_tokens: output_tokens.unwrap_or(0),
+            task: task.unwrap_or(0),
+            taken,
+            propensity_kind: row.propensity_kind,
+            has: bit(cost_usd.is_some(), COST)
+                | bit(input_tokens.is_some(), INPUT)
+                | bit(output_tokens.is_some(), OUTPUT)
+                | bit(task.is_some(), TASK),
+        }
+    }
+
+    const fn has(&self, bit: u8) -> bool {
+        self.has & bit != 0
+    }
+
+    /// What was drawn, and what came of it.
+    pub(super) fn drawn(&self) -> Drawn {
+        Drawn {
+            taken: self.taken,
+            propensity: self.propensity,
+            quality: self.quality,
+            cost_usd: self.has(COST).then_some(self.cost_usd),
+            input_tokens: self.has(INPUT).then_some(self.input_tokens),
+            output_tokens: self.has(OUTPUT).then_some(self.output_tokens),
+        }
+    }
+
+    fn task(&self) -> Option<u32> {
+        self.has(TASK).then_some(self.task)
+    }
 }
 
 impl Logged {
@@ -70,8 +126,7 @@ impl Logged {
         });
         self.ids.push_str(&row.id);
         self.id_ends.push(self.ids.len());
-        let (group, propensity_kind) = (row.group, row.propensity_kind);
-        self.rows.push(LoggedFacts { drawn: Drawn::from(row), group, propensity_kind, task });
+        self.rows.push(LoggedFacts::of(row, task));
     }
 
     pub(super) fn id(&self, row: usize) -> &str {
@@ -80,7 +135,7 @@ impl Logged {
     }
 
     pub(super) fn task(&self, row: usize) -> Option<&str> {
-        self.rows[row].task.map(|place| self.tasks[place as usize].as_str())
+        self.rows[row].task().map(|place| self.tasks[place as usize].as_str())
     }
 }
 
@@ -103,9 +158,9 @@ mod tests {
             was_served: true,
             n_answers: 1,
             quality: 0.5,
-            cost_usd: Some(0.002),
-            input_tokens: Some(3),
-            output_tokens: None,
+            cost_usd: (taken == 0).then_some(0.002),
+            input_tokens: Some(u32::MAX),
+            output_tokens: (taken == 1).then_some(0),
             latency_ms: None,
         }
     }
@@ -141,7 +196,7 @@ mod tests {
                 let (found, expected) = (&logged.rows[at], &whole.rows[from]);
                 assert_eq!(logged.id(at), expected.id, "{at}");
                 assert_eq!(logged.task(at), expected.task.as_deref(), "{at}");
-                assert_eq!(found.drawn, Drawn::from(expected), "{at}");
+                assert_eq!(found.drawn(), Drawn::from(expected), "{at}");
                 assert_eq!((found.group, found.propensity_kind), (9, PropensityKind::Estimated));
                 let chances = &logged.probabilities[2 * at..][..2];
                 assert_eq!(chances, &whole.probabilities[2 * from..][..2], "{at}");
@@ -152,6 +207,6 @@ mod tests {
 
     #[test]
     fn a_row_takes_few_bytes() {
-        assert!(size_of::<LoggedFacts>() <= 80, "{}", size_of::<LoggedFacts>());
+        assert!(size_of::<LoggedFacts>() <= 48, "{}", size_of::<LoggedFacts>());
     }
 }

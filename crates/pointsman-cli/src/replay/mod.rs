@@ -11,6 +11,7 @@
 
 mod arrivals;
 mod aside;
+mod ask;
 pub(crate) mod contents;
 mod decide;
 mod learn;

@@ -3,6 +3,7 @@
 use super::{
     arrivals,
     aside::{Aside, AsideBuilder},
+    ask::PackedAsk,
     logged::Logged,
     prices,
 };
@@ -16,8 +17,7 @@ use anyhow::{Result, bail};
 use pointsman_core::{
     catalog::{Catalog, Date},
     features::FeatureSchema,
-    request::{Capabilities, Request},
-    units::Tokens,
+    request::Request,
 };
 use pointsman_data::{
     Asked, LogOptions, Prompt, ReadOptions, TrafficLog, decisions_ahead, keyed_draw, read_log,
@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 /// Requests in time order; every column has a row for each.
 pub(crate) struct Stream {
     pub(super) features: Aside,
-    pub(super) asks: Vec<Ask>,
+    pub(super) asks: Vec<PackedAsk>,
     /// Ascending; `None` where not every row has one.
     pub(crate) times: Option<Vec<u64>>,
     /// The models of which outcomes are known, sorted.
@@ -36,15 +36,6 @@ pub(crate) struct Stream {
     pub(crate) digest: String,
     /// What was left out or put in order, a sentence each.
     pub(crate) notes: Vec<String>,
-}
-
-/// What a request asked for beside its text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ask {
-    pub(super) needs: Capabilities,
-    pub(super) n_tools: u32,
-    pub(super) max_tokens: Option<Tokens>,
-    pub(super) input_tokens: Option<Tokens>,
 }
 
 /// What came of the requests.
@@ -71,17 +62,6 @@ pub(crate) struct Order<'a> {
     pub(crate) shuffled: Option<u64>,
     /// A file of times at which they come, one after the other.
     pub(crate) arrivals: Option<&'a Path>,
-}
-
-impl Ask {
-    fn of(request: &Request<'_>) -> Self {
-        Self {
-            needs: request.needs,
-            n_tools: request.n_tools,
-            max_tokens: request.max_tokens,
-            input_tokens: request.input_tokens,
-        }
-    }
 }
 
 impl Stream {
@@ -117,7 +97,7 @@ impl Stream {
 
     pub(crate) fn input_tokens(&self, row: usize) -> Option<u32> {
         match &self.known {
-            Known::Log(log) => log.rows[row].drawn.input_tokens,
+            Known::Log(log) => log.rows[row].drawn().input_tokens,
             Known::Table(table) => table.input_tokens[row],
         }
     }
@@ -136,12 +116,12 @@ pub(crate) fn of_log(
     let log = read_log(paths, &options, &mut |_, asked| {
         match asked {
             Asked::Text(request) => {
-                builder.push(|into| into.push(request));
-                asks.push(Ask::of(request));
+                set_aside(&mut builder, request);
+                asks.push(PackedAsk::of(request));
             }
             Asked::Features(request, features) => {
                 builder.push(|into| into.push_read(&features));
-                asks.push(Ask::of(request));
+                asks.push(PackedAsk::of(request));
             }
         }
         bar.inc(1);
@@ -225,6 +205,9 @@ fn n_out_of_order(times: impl Iterator<Item = u64>) -> usize {
         .count()
 }
 
+/// A table whose features are set aside as they are read.
+type OnTheWay = LoadedTable<AsideBuilder>;
+
 /// Reads a table and puts it in the order that is asked for; by its column `ts_ms` where nothing is.
 pub(crate) fn of_table(
     paths: &[PathBuf],
@@ -233,7 +216,8 @@ pub(crate) fn of_table(
     order: &Order<'_>,
     screen: &Screen,
 ) -> Result<Stream> {
-    let mut loaded = load::load_table(paths, options, schema, screen)?;
+    let builder = AsideBuilder::new(schema)?;
+    let mut loaded = load::read_table(paths, options, builder, set_aside, screen)?;
     if what_if.twins().next().is_some() {
         bail!(
             "--with: a table has no outcome of a model that nobody tried; replay a log, or add the \
@@ -244,20 +228,21 @@ pub(crate) fn of_table(
     what_if.reprice_table(&mut loaded.matrix, catalog)?;
     let (places, times) = arranged(&loaded, order, &mut notes)?;
     let cost_usd = costs_of_table(&loaded, catalog, (&places, times.as_deref()))?;
-    let LoadedTable { table, matrix, design, groups: _, input_tokens } = loaded;
+    let LoadedTable { table, matrix, design: builder, groups: _, input_tokens } = loaded;
     let n_models = matrix.models.len();
-    let prompt = |&place: &u32| table.prompts[matrix.prompts[place as usize] as usize].clone();
+    let rows: Vec<u32> = places.iter().map(|&place| matrix.prompts[place as usize]).collect();
+    let prompt = |&row: &u32| table.prompts[row as usize].clone();
     // No constraint or need stands in a table; its texts alone were read.
-    let nothing = Ask::of(&Request::default());
+    let nothing = PackedAsk::of(&Request::default());
     let known = Table {
-        prompts: places.iter().map(prompt).collect(),
+        prompts: rows.iter().map(prompt).collect(),
         quality: gathered(&matrix.quality, &places, n_models),
         cost_usd,
         output_tokens: gathered(&matrix.output_tokens, &places, n_models),
         input_tokens: gathered(&input_tokens, &places, 1),
     };
     Ok(Stream {
-        features: Aside::of(&design, &places)?,
+        features: builder.finish()?.sorted(&rows)?,
         asks: vec![nothing; places.len()],
         times,
         models: matrix.models,
@@ -267,10 +252,14 @@ pub(crate) fn of_table(
     })
 }
 
+fn set_aside(builder: &mut AsideBuilder, request: &Request<'_>) {
+    builder.push(|into| into.push(request));
+}
+
 /// Costs in the order in which prompts come: as recorded, else counted from tokens, where the catalog
 /// knows prices of other days at those of each prompt's own.
 fn costs_of_table(
-    loaded: &LoadedTable,
+    loaded: &OnTheWay,
     catalog: Option<&Catalog>,
     (places, times): (&[u32], Option<&[u64]>),
 ) -> Result<Option<Vec<f64>>> {
@@ -283,7 +272,7 @@ fn costs_of_table(
     Ok(costs.map(|costs| gathered(&costs, places, loaded.matrix.models.len())))
 }
 
-fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
+fn notes_of_table(loaded: &OnTheWay) -> Vec<String> {
     let LoadedTable { table, matrix, .. } = loaded;
     let mut notes = vec![format!(
         "read {}: {}, {}",
@@ -305,7 +294,7 @@ fn notes_of_table(loaded: &LoadedTable) -> Vec<String> {
 
 /// The rows of the matrix in the order in which they come, and when.
 fn arranged(
-    loaded: &LoadedTable,
+    loaded: &OnTheWay,
     order: &Order<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(Vec<u32>, Option<Vec<u64>>)> {

@@ -63,7 +63,7 @@ impl Ledger {
     pub(super) fn new(stream: &Stream, question: &Question) -> Result<Self> {
         let seen = match &stream.known {
             Known::Log(log) => {
-                log.rows.iter().filter_map(|row| row.drawn.cost_usd).fold(0.0, f64::max)
+                log.rows.iter().filter_map(|row| row.drawn().cost_usd).fold(0.0, f64::max)
             }
             Known::Table(table) => {
                 let costs = table.cost_usd.iter().flatten().copied();
@@ -110,7 +110,7 @@ impl Ledger {
     }
 
     fn push_logged(&mut self, log: &Logged, row: usize, choices: &[&Choice]) {
-        let logged = &log.rows[row].drawn;
+        let logged = log.rows[row].drawn();
         let n_models = log.models.len();
         let chances = &log.probabilities[row * n_models..][..n_models];
         self.quality.push(logged.quality);

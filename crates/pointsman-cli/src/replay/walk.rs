@@ -207,7 +207,7 @@ impl<'q> Walk<'q> {
                 continue;
             }
             let features = stream.features.features(row)?;
-            let ask = stream.asks[row];
+            let ask = stream.asks[row].ask();
             let decides = |it: &mut Decider<'_>| usize::from(it.decide(ask, &features));
             let n_decided = deciders.iter_mut().map(decides).sum::<usize>();
             if n_decided < deciders.len() {
@@ -332,9 +332,8 @@ impl<'q> Walk<'q> {
         }
         let n_missed: usize = self.minds.iter().map(|mind| mind.n_missed).sum();
         if 0 < n_missed {
-            notes.push(format!(
-                "{n_missed} fits that were due had too little to learn from; the policy before went on"
-            ));
+            let n = wording::counted_length(n_missed, "fit that was", "fits that were");
+            notes.push(format!("{n} due had too little to learn from; the policy before went on"));
         }
         if self.is_memory_cut {
             notes.push(format!(

@@ -42,7 +42,7 @@ impl Choices {
         }
         let mut choice = Choice { letter, n_bytes: bounded(text.len()), ..Choice::default() };
         let (mut n, mut n_found) = (0_u32, 0_u32);
-        for (token, _) in question.tokens_of(text) {
+        for (token, _) in question.words(text) {
             let is_found = match token {
                 Token::Word(word, key) => {
                     choice.is_none_of_these |= word == b"none";

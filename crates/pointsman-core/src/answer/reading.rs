@@ -24,7 +24,7 @@ pub(super) struct Reading {
     pub(super) n_distinct_numbers: u64,
     pub(super) last_number: Option<f64>,
     /// Brackets that are open, by kind.
-    pub(super) n_open: [u32; 3],
+    pub(super) n_open: [u32; N_KINDS],
 }
 
 /// What one pass over a question finds.
@@ -135,7 +135,7 @@ impl Job for ReadQuestion<'_, '_> {
         for line in text.lines() {
             asked.choices.take(text, line, words);
         }
-        for (token, _) in text.tokens() {
+        for (token, _) in text.words(0..text.raw.len()) {
             match token {
                 Token::Word(_, key) => {
                     asked.n_words += 1;
@@ -168,23 +168,43 @@ impl Reading {
             n_marks: 0,
             n_distinct_numbers: 0,
             last_number: None,
-            n_open: [0; 3],
+            n_open: [0; N_KINDS],
         }
     }
 
+    /// Which mark comes next cannot be foretold, so it is counted without asking.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
     fn mark(&mut self, mark: u8) {
         self.n_marks += u64::from(mark != b'\n');
         self.n_equals += u64::from(mark == b'=');
-        let open = |kind: &mut u32| *kind = kind.saturating_add(1);
-        let close = |kind: &mut u32| *kind = kind.saturating_sub(1);
-        match mark {
-            b'(' => open(&mut self.n_open[0]),
-            b')' => close(&mut self.n_open[0]),
-            b'[' => open(&mut self.n_open[1]),
-            b']' => close(&mut self.n_open[1]),
-            b'{' => open(&mut self.n_open[2]),
-            b'}' => close(&mut self.n_open[2]),
-            _ => {}
-        }
+        let Bracket { kind, opens, closes } = BRACKETS[usize::from(mark)];
+        let n_open = &mut self.n_open[usize::from(kind) % N_KINDS];
+        *n_open = n_open.saturating_add(opens).saturating_sub(closes);
     }
 }
+
+/// What a mark does to the brackets that are open.
+#[derive(Clone, Copy)]
+struct Bracket {
+    /// Its place in [`Reading::n_open`].
+    kind: u8,
+    opens: u32,
+    closes: u32,
+}
+
+/// Kinds of brackets, and one for all other marks, which opens nothing.
+const N_KINDS: usize = 4;
+
+static BRACKETS: [Bracket; 256] = {
+    let mut marks = [Bracket { kind: 3, opens: 0, closes: 0 }; 256];
+    let pairs = [(b'(', b')'), (b'[', b']'), (b'{', b'}')];
+    let mut kind = 0;
+    while kind < 3 {
+        let (open, close) = pairs[kind as usize];
+        marks[open as usize] = Bracket { kind, opens: 1, closes: 0 };
+        marks[close as usize] = Bracket { kind, opens: 0, closes: 1 };
+        kind += 1;
+    }
+    marks
+};

@@ -63,16 +63,24 @@ impl<'t> Text<'t> {
     }
 
     /// Its tokens, each with the text behind it.
-    pub(super) fn tokens(self) -> Tokens<'t> {
-        self.tokens_of(0..self.raw.len())
-    }
-
-    /// The tokens of a part that begins and ends between words and numbers.
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    pub(super) fn tokens_of(self, part: Range<usize>) -> Tokens<'t> {
+    pub(super) fn tokens(self) -> Tokens<'t> {
+        self.tokens_of(0..self.raw.len(), Marks::Given)
+    }
+
+    /// The words and numbers of a part that begins and ends between them.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    pub(super) fn words(self, part: Range<usize>) -> Tokens<'t> {
+        self.tokens_of(part, Marks::Passed)
+    }
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn tokens_of(self, part: Range<usize>, marks: Marks) -> Tokens<'t> {
         let end = part.end.min(self.raw.len());
-        let mut tokens = Tokens { text: self, end, block: 0, starts: 0, letters: 0 };
+        let mut tokens = Tokens { text: self, marks, end, block: 0, starts: 0, letters: 0 };
         tokens.go_to(part.start);
         tokens
     }
@@ -144,10 +152,18 @@ impl BlockMasks {
     }
 }
 
+/// Whether marks are tokens for whoever reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    Given,
+    Passed,
+}
+
 /// Walks a text; gives each token with the text after it.
 #[derive(Debug, Clone)]
 pub(super) struct Tokens<'t> {
     text: Text<'t>,
+    marks: Marks,
     end: usize,
     /// The block at hand, and what is left of it.
     block: usize,
@@ -181,7 +197,10 @@ impl Tokens<'_> {
         let first = |bits: u64, carry: u64| bits & !(bits << 1 | carry);
         self.block = block;
         self.letters = letters;
-        self.starts = first(letters, letter) | first(digits, digit) | masks.mark | masks.newline;
+        self.starts = first(letters, letter) | first(digits, digit);
+        if self.marks == Marks::Given {
+            self.starts |= masks.mark | masks.newline;
+        }
         Some(())
     }
 

@@ -126,7 +126,6 @@ pub struct EscalationScorer {
 #[derive(Debug, Clone, Default)]
 pub struct EscalationScores {
     quality: Vec<f32>,
-    products: Vec<f32>,
     sums: Vec<i32>,
     prompt_factor: f32,
     answer_factor: f32,
@@ -161,11 +160,10 @@ impl Job for Scoring<'_, '_> {
         scores.quality.clear();
         scores.quality.extend_from_slice(&parts.intercepts);
         let inputs = inputs_of(&parts.scaling, prompt, answer);
-        multiply(&inputs, &mut scores.products);
         let weights =
             parts.linear.chunks_exact(N_INPUTS).zip(parts.products.chunks_exact(N_PRODUCTS));
         for (quality, (linear, products)) in scores.quality.iter_mut().zip(weights) {
-            *quality += dot(&inputs, linear) + dot(&scores.products, products);
+            *quality += of_inputs(&inputs, linear, products);
         }
         scores.sums.resize(of_prompt.stride(), 0);
         for (table, terms, scales, factor) in [
@@ -181,38 +179,63 @@ impl Job for Scoring<'_, '_> {
     }
 }
 
-/// All products of two inputs, in the order of [`EscalationParts::products`].
+/// `Σ_i x_i (l_i + Σ_{j ≤ i} p_{ji} x_j)`, summed in a fixed order: first over `j`, then over `i`.
 #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
 #[inline(always)]
-fn multiply(inputs: &[f32; N_INPUTS], products: &mut Vec<f32>) {
-    products.resize(N_PRODUCTS, 0.0);
-    let mut rest = &mut products[..];
-    for (index, &input) in inputs.iter().enumerate() {
-        let (row, after) = rest.split_at_mut(N_INPUTS - index);
-        rest = after;
-        for (product, other) in row.iter_mut().zip(&inputs[index..]) {
-            *product = input * other;
-        }
+fn of_inputs(inputs: &[f32; N_INPUTS], linear: &[f32], products: &[f32]) -> f32 {
+    let mut slopes = [0.0_f32; N_INPUTS];
+    for first in FIRST_LANES {
+        let lanes = lanes_from(first, inputs, (linear, products));
+        slopes[first..first + N_LANES].copy_from_slice(&lanes);
     }
+    inputs.iter().zip(&slopes).map(|(input, slope)| input * slope).sum()
 }
 
-/// `Σ_i a_i b_i`, in a fixed order: sixteen sums side by side, whose sum is taken in the end.
-#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+/// Slopes that are summed side by side, in registers.
+const N_LANES: usize = 32;
+
+/// Where they begin; those that two begin with are the same from both.
+const FIRST_LANES: [usize; 3] = [0, N_INPUTS - 2 * N_LANES, N_INPUTS - N_LANES];
+
+const _: () = assert!(N_INPUTS <= 3 * N_LANES, "no slope is left out");
+
+/// The slopes of inputs from `first` on.
 #[inline(always)]
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<N_SUMS>(), b.as_chunks::<N_SUMS>());
-    let mut sums = [0.0_f32; N_SUMS];
-    for (a, b) in a.iter().zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
+fn lanes_from(
+    first: usize,
+    inputs: &[f32; N_INPUTS],
+    (linear, products): (&[f32], &[f32]),
+) -> [f32; N_LANES] {
+    // A row of products begins with that of an input and itself, so where the row of a later input
+    // than the first one is wanted, what stands before it counts for nothing.
+    const COUNTS: [f32; 2 * N_LANES] = {
+        let mut counts = [0.0; 2 * N_LANES];
+        let mut at = N_LANES;
+        while at < 2 * N_LANES {
+            counts[at] = 1.0;
+            at += 1;
+        }
+        counts
+    };
+    let mut slopes = [0.0_f32; N_LANES];
+    slopes.copy_from_slice(&linear[first..first + N_LANES]);
+    let mut at = first;
+    for (index, &input) in inputs[..first + N_LANES].iter().enumerate() {
+        let row = &products[at..at + N_LANES];
+        at += N_INPUTS - 1 - index;
+        if index <= first {
+            for (slope, weight) in slopes.iter_mut().zip(row) {
+                *slope += input * weight;
+            }
+        } else {
+            let counts = &COUNTS[N_LANES - (index - first)..][..N_LANES];
+            for ((slope, weight), counts) in slopes.iter_mut().zip(row).zip(counts) {
+                *slope += input * counts * weight;
+            }
         }
     }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
+    slopes
 }
-
-/// Sums that [`dot`] keeps side by side.
-const N_SUMS: usize = 16;
 
 impl EscalationScorer {
     /// Checks the parts and arranges them for scoring.

@@ -206,7 +206,7 @@ fn what_is_wrong_is_said_in_a_sentence() {
     check_refusal(
         "t.csv",
         format!("{HEAD}p,Hi,a,,0,1,0\n"),
-        "none of the 1 rows in `t.csv` can be used: quality is null (1)",
+        "not even the only row in `t.csv` can be used: quality is null (1)",
     );
     check_refusal(
         "t.csv",

@@ -7,7 +7,7 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use super::{is_chat, parse};
 use crate::{
-    call::{Draft, Found, metric, push_rows},
+    call::{Draft, Found, Untrue, metric, push_rows},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -118,6 +118,7 @@ fn request(row: Row) -> Result<Found, Dropped> {
         .into_iter()
         .map(|one| one.content)
         .reduce(|one, other| one + "\n" + &other);
+    let mut untrue = Untrue::default();
     Draft {
         id: row.request_id.text(),
         asked: first(&[&row.model_override, &row.request_model, &row.response_model], Cell::text),
@@ -139,11 +140,14 @@ fn request(row: Row) -> Result<Found, Dropped> {
             cached_write: row.prompt_cache_write_tokens.count(),
             reasoning: None,
         },
-        cost: first(&[&row.cost_usd, &row.cost], Cell::amount).map(|cost| (cost, "helicone")),
-        latency_ms: row.delay_ms.amount(),
-        ttft_ms: row.time_to_first_token.amount(),
+        cost: untrue
+            .amount(Reason::COST_BELOW_ZERO, &[&row.cost_usd, &row.cost])
+            .map(|cost| (cost, "helicone")),
+        latency_ms: untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.delay_ms]),
+        ttft_ms: untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.time_to_first_token]),
         metrics,
         finish_reason: finish_reason.or_else(|| answer.stop_reason.text()),
+        untrue,
         ..Draft::default()
     }
     .finish()

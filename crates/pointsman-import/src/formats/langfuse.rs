@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::parse;
 use crate::{
-    call::{Draft, Found, Score, TRACE_TAG, Target, no_id, push_rows},
+    call::{Draft, Found, Score, TRACE_TAG, Target, Untrue, no_id, push_rows},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -116,13 +116,17 @@ fn observation(row: Row) -> Draft {
     let count = |keys: &[&str]| {
         keys.iter().find_map(|key| details.get(key).count().or_else(|| usage.get(key).count()))
     };
-    let cost = first(&[&row.total_cost, &row.calculated_total_cost], Cell::amount)
-        .or_else(|| total(&row.cost_details.0));
+    let mut untrue = Untrue::default();
+    let cost_details = row.cost_details.0;
+    let totals = [&row.total_cost, &row.calculated_total_cost, cost_details.get("total")];
+    let cost = untrue
+        .amount(Reason::COST_BELOW_ZERO, &totals)
+        .or_else(|| sum_of_parts(&cost_details, &mut untrue));
     let start_ms = row.start_time.time_ms();
     let since_start =
-        row.completion_start_time.time_ms().zip(start_ms).and_then(|(first, start)| {
-            first.checked_sub(start).map(pointsman_core::units::as_float)
-        });
+        untrue.taken_ms(Reason::FIRST_TOKEN_EARLY, (start_ms, row.completion_start_time.time_ms()));
+    let latency = untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.latency]);
+    let ttft = untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.time_to_first_token]);
     let trace = row.trace_id.text();
     let parameters = row.model_parameters.0;
     let named = |key: &str| row.metadata.0.get(key).text();
@@ -152,19 +156,20 @@ fn observation(row: Row) -> Draft {
             reasoning: count(&["reasoning_tokens", "output_reasoning_tokens", "output_reasoning"]),
         },
         cost: cost.map(|cost| (cost, "langfuse")),
-        latency_ms: row.latency.amount().map(|seconds| seconds * 1e3),
-        ttft_ms: row.time_to_first_token.amount().map(|seconds| seconds * 1e3).or(since_start),
+        latency_ms: latency.map(|seconds| seconds * 1e3),
+        ttft_ms: ttft.map(|seconds| seconds * 1e3).or(since_start),
         finish_reason: named("finish_reason"),
+        untrue,
         ..Draft::default()
     }
 }
 
-/// The sum of what parts of the tokens cost; `total` where that is given.
-fn total(details: &Entries) -> Option<f64> {
-    details.get("total").amount().or_else(|| {
-        let parts: Vec<f64> = details.0.iter().filter_map(|(_, cost)| cost.amount()).collect();
-        (!parts.is_empty()).then(|| parts.iter().sum())
-    })
+/// The sum of what parts of the tokens cost.
+fn sum_of_parts(details: &Entries, untrue: &mut Untrue) -> Option<f64> {
+    let parts = details.0.iter().filter(|(part, _)| part != "total");
+    let amount = |(_, cost): &(String, Cell)| untrue.amount(Reason::COST_BELOW_ZERO, &[cost]);
+    let parts: Vec<f64> = parts.filter_map(amount).collect();
+    (!parts.is_empty()).then(|| parts.iter().sum())
 }
 
 fn score(row: &Row) -> Result<Found, Dropped> {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{is_chat, parse};
 use crate::{
-    call::{Draft, Found, GROUP_TAG, TRACE_TAG, metric},
+    call::{Draft, Found, GROUP_TAG, TRACE_TAG, Untrue, metric},
     cell::{Cell, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -158,10 +158,9 @@ fn draft(row: Row) -> Draft {
     let start_ms = row.start_time.time_ms();
     let status = first(&[&row.status, &status], Cell::text);
     let is_failed = status.is_some_and(|text| text == "failure") || row.error_str.text().is_some();
+    let mut untrue = Untrue::default();
     let ttft_ms =
-        row.completion_start_time.time_ms().zip(start_ms).and_then(|(first, start)| {
-            first.checked_sub(start).map(pointsman_core::units::as_float)
-        });
+        untrue.taken_ms(Reason::FIRST_TOKEN_EARLY, (start_ms, row.completion_start_time.time_ms()));
     let group = row.model_group.text();
     let router = first(
         &[&routing_decision.0.router_model_name, &routing_decision.0.router_type],
@@ -197,14 +196,18 @@ fn draft(row: Row) -> Draft {
             (&row.prompt_tokens, &row.completion_tokens),
             [&row.response.0.usage.0, &usage_object.0],
         ),
-        cost: first(&[&row.response_cost, &row.spend], Cell::amount)
+        cost: untrue
+            .amount(Reason::COST_BELOW_ZERO, &[&row.response_cost, &row.spend])
             .filter(|cost| 0.0 < *cost || !is_failed)
             .map(|cost| (cost, "litellm")),
-        latency_ms: row.response_time.amount().map(|seconds| seconds * 1e3),
+        latency_ms: untrue
+            .amount(Reason::TIME_BELOW_ZERO, &[&row.response_time])
+            .map(|seconds| seconds * 1e3),
         ttft_ms,
         metrics: metrics.collect(),
         finish_reason,
         policy: router.map(|name| format!("litellm/{name}")),
+        untrue,
         ..Draft::default()
     }
 }

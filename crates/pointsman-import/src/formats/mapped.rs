@@ -10,7 +10,7 @@ use pointsman_log::record::{DecisionRecord, PropensityKind, PropensityRecord, Sc
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{fixed_model, parse};
+use super::{fixed_model, parse, unseen::Unseen};
 use crate::{
     call::{Call, Draft, Found, TRACE_TAG, candidate, metric},
     cell::Cell,
@@ -162,13 +162,19 @@ impl Columns {
     }
 }
 
-/// Reads one row by `map`.
-pub(crate) fn read(map: &ColumnMap, row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
+/// Reads one row by `map`; which columns it has is noted in `unseen`.
+pub(crate) fn read(
+    map: &ColumnMap,
+    row: &[u8],
+    out: &mut Vec<Found>,
+    unseen: &mut Unseen,
+) -> Result<(), Dropped> {
     let Some(columns) = &map.columns else {
         return Err(Dropped::new(Reason::NOT_THE_FORMAT, "the map names no columns"));
     };
     let row: Value = parse(row)?;
     let from = Row { row: &row };
+    unseen.look_at(&row, |column| from.find(column).is_some());
     let mut metrics = Vec::new();
     for (name, column) in &map.scores {
         metrics.extend(
@@ -194,12 +200,14 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn value(&self, column: &str) -> &Value {
+    fn find(&self, column: &str) -> Option<&Value> {
         // A key with a dot in it comes first: CSV headers may have one.
-        self.row
-            .get(column)
-            .or_else(|| column.split('.').try_fold(self.row, |value, key| value.get(key)))
-            .unwrap_or(&Value::Null)
+        let inner = || column.split('.').try_fold(self.row, |value, key| value.get(key));
+        self.row.get(column).or_else(inner)
+    }
+
+    fn value(&self, column: &str) -> &Value {
+        self.find(column).unwrap_or(&Value::Null)
     }
 
     fn cell(&self, column: &str) -> Cell {

@@ -13,6 +13,7 @@ mod openrouter;
 mod otel;
 mod own;
 mod tensorzero;
+pub(crate) mod unseen;
 
 use pointsman_log::record::{PropensityKind, PropensityRecord};
 use serde::de::DeserializeOwned;
@@ -149,10 +150,12 @@ pub(crate) fn recognise(row: &[u8]) -> Vec<(&'static Format, &'static [&'static 
 
 /// The keys of a row, for a sentence that says what was found.
 pub(crate) fn keys_of(row: &[u8]) -> String {
-    let parsed = serde_json::from_slice::<Value>(row).ok();
-    let Some(object) = parsed.as_ref().and_then(Value::as_object) else {
-        return "no JSON object".to_owned();
-    };
+    keys_of_value(&serde_json::from_slice::<Value>(row).unwrap_or_default())
+}
+
+/// The keys of a value, as [`keys_of`].
+fn keys_of_value(row: &Value) -> String {
+    let Some(object) = row.as_object() else { return "no JSON object".to_owned() };
     let keys: Vec<String> = object.keys().take(12).map(|key| format!("`{key}`")).collect();
     if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::{fixed_model, is_chat, parse};
 use crate::{
-    call::{Draft, Found, TRACE_TAG, push_rows},
+    call::{Draft, Found, TRACE_TAG, Untrue, push_rows},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -125,8 +125,11 @@ fn generation(row: &Row) -> Result<Found, Dropped> {
     let finish_reason = row.finish_reason.text();
     let is_cancelled = row.cancelled.truth() == Some(true);
     let start_ms = row.created_at.time_ms();
-    let ttft_ms = row.latency.amount();
-    let latency_ms = row.generation_time.amount().map(|ms| ms + ttft_ms.unwrap_or(0.0));
+    let mut untrue = Untrue::default();
+    let ttft_ms = untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.latency]);
+    let latency_ms = untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.generation_time]);
+    let latency_ms = latency_ms.map(|ms| ms + ttft_ms.unwrap_or(0.0));
+    let cost = untrue.amount(Reason::COST_BELOW_ZERO, &[&row.total_cost, &row.usage]);
     Draft {
         id: row.id.text(),
         asked: row.model.text(),
@@ -142,12 +145,13 @@ fn generation(row: &Row) -> Result<Found, Dropped> {
             cached_write: None,
             reasoning: row.native_tokens_reasoning.count(),
         },
-        cost: first(&[&row.total_cost, &row.usage], Cell::amount).map(|cost| (cost, "openrouter")),
+        cost: cost.map(|cost| (cost, "openrouter")),
         latency_ms,
         ttft_ms,
         finish_reason,
         propensity: (strategy.as_deref() == Some("direct")).then(fixed_model),
         policy: router.map(|name| format!("openrouter/{name}")),
+        untrue,
         ..Draft::default()
     }
     .finish()
@@ -187,10 +191,10 @@ fn read_trace(row: Row, out: &mut Vec<Found>) -> Result<(), Dropped> {
 fn observation(one: Observation) -> Draft {
     let (prompt, answer) = (one.prompt_tokens_details.0, one.completion_tokens_details.0);
     let start_ms = one.start_time.time_ms();
+    let mut untrue = Untrue::default();
     let ttft_ms =
-        one.completion_start_time.time_ms().zip(start_ms).and_then(|(first, start)| {
-            first.checked_sub(start).map(pointsman_core::units::as_float)
-        });
+        untrue.taken_ms(Reason::FIRST_TOKEN_EARLY, (start_ms, one.completion_start_time.time_ms()));
+    let cost = untrue.amount(Reason::COST_BELOW_ZERO, &[&one.total_cost]);
     let About { openrouter_generation, provider_name, finish_reason } = one.metadata.0;
     let own = openrouter_generation.0;
     Draft {
@@ -208,9 +212,10 @@ fn observation(one: Observation) -> Draft {
             cached_write: prompt.written.count(),
             reasoning: answer.reasoning.count(),
         },
-        cost: one.total_cost.amount().map(|cost| (cost, "openrouter")),
+        cost: cost.map(|cost| (cost, "openrouter")),
         ttft_ms,
         finish_reason: first(&[&finish_reason, own.get("finish_reason")], Cell::text),
+        untrue,
         ..Draft::default()
     }
 }

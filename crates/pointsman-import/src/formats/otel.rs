@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::parse;
 use crate::{
-    call::{Draft, Found, Score, TRACE_TAG, Target, no_id},
+    call::{Draft, Found, Score, TRACE_TAG, Target, Untrue, no_id},
     cell::{Cell, List, Nested},
     chat::Prompt,
     item::{Dropped, Reason},
@@ -171,6 +171,8 @@ fn call(row: &Row) -> Result<Found, Dropped> {
     let system = has.prompt("gen_ai.system_instructions").messages.into_iter();
     let system = system.map(|one| one.content).reduce(|one, other| one + "\n" + &other);
     let seconds = has.number("gen_ai.response.time_to_first_chunk");
+    let mut untrue = Untrue::default();
+    let seconds = untrue.not_below_zero(Reason::TIME_BELOW_ZERO, seconds);
     Draft {
         id: span_id(row),
         asked: has.text(&["gen_ai.request.model"]),
@@ -196,8 +198,9 @@ fn call(row: &Row) -> Result<Found, Dropped> {
             cached_write: has.count(&["gen_ai.usage.cache_creation.input_tokens"]),
             reasoning: has.count(&["gen_ai.usage.reasoning.output_tokens"]),
         },
-        ttft_ms: seconds.filter(|seconds| 0.0 <= *seconds).map(|seconds| seconds * 1e3),
+        ttft_ms: seconds.map(|seconds| seconds * 1e3),
         finish_reason: has.text(&["gen_ai.response.finish_reasons"]).or(error),
+        untrue,
         ..Draft::default()
     }
     .finish()

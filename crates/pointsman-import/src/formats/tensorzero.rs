@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::parse;
 use crate::{
-    call::{Draft, Found, Score, TRACE_TAG, Target, no_id},
+    call::{Draft, Found, Score, TRACE_TAG, Target, Untrue, no_id},
     cell::{Cell, Entries, List, Nested, first},
     chat::Prompt,
     item::{Dropped, Item, Reason},
@@ -93,6 +93,7 @@ fn call(row: Row) -> Result<Found, Dropped> {
     let prompt =
         if row.input_messages.messages.is_empty() { row.input } else { row.input_messages };
     let variant = row.variant_name.text();
+    let mut untrue = Untrue::default();
     Draft {
         id,
         asked: row.model_name.text(),
@@ -111,11 +112,13 @@ fn call(row: Row) -> Result<Found, Dropped> {
             output: row.output_tokens.count(),
             ..UsageRecord::default()
         },
-        cost: row.cost.amount().map(|cost| (cost, "tensorzero")),
-        latency_ms: first(&[&row.response_time_ms, &row.processing_time_ms], Cell::amount),
-        ttft_ms: row.ttft_ms.amount(),
+        cost: untrue.amount(Reason::COST_BELOW_ZERO, &[&row.cost]).map(|cost| (cost, "tensorzero")),
+        latency_ms: untrue
+            .amount(Reason::TIME_BELOW_ZERO, &[&row.response_time_ms, &row.processing_time_ms]),
+        ttft_ms: untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.ttft_ms]),
         finish_reason: row.finish_reason.text(),
         policy: variant.map(|name| format!("tensorzero/{name}")),
+        untrue,
         ..Draft::default()
     }
     .finish()

@@ -222,19 +222,50 @@ impl fmt::Display for LeftOut {
     }
 }
 
+impl Note {
+    /// What one endpoint or model does, and what several do.
+    const fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::PerRequest => ("also charges for each request", "also charge for each request"),
+            Self::LongPrompts => ("charges more for long prompts", "charge more for long prompts"),
+            Self::CacheWrites => (
+                "charges for what is written to the cache",
+                "charge for what is written to the cache",
+            ),
+            Self::Reasoning => (
+                "has a price of its own for reasoning tokens",
+                "have a price of their own for reasoning tokens",
+            ),
+            Self::Rounded => (
+                "has a price that was rounded to a whole nanodollar",
+                "have a price that was rounded to a whole nanodollar",
+            ),
+            Self::UnknownQuantization => {
+                ("has a weight format that is not known", "have a weight format that is not known")
+            }
+            Self::Deprecated => ("is said to be on its way out", "are said to be on their way out"),
+            Self::FewerCapabilities => (
+                "has a capability that not every provider states",
+                "have a capability that not every provider states",
+            ),
+            Self::ShorterAnswer => (
+                "has providers with different longest answers",
+                "have providers with different longest answers",
+            ),
+        }
+    }
+
+    /// The note in the words for `n` endpoints or models, which stand before it.
+    pub const fn of(self, n: u64) -> &'static str {
+        let (one, many) = self.words();
+        if n == 1 { one } else { many }
+    }
+}
+
+/// In the words for several.
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PerRequest => "also charge for each request",
-            Self::LongPrompts => "charge more for long prompts",
-            Self::CacheWrites => "charge for what is written to the cache",
-            Self::Reasoning => "have a price of their own for reasoning tokens",
-            Self::Rounded => "have a price that was rounded to a whole nanodollar",
-            Self::UnknownQuantization => "have a weight format that is not known",
-            Self::Deprecated => "are said to be on their way out",
-            Self::FewerCapabilities => "have a capability that not every provider states",
-            Self::ShorterAnswer => "have providers with different longest answers",
-        })
+        f.write_str(self.words().1)
     }
 }
 

@@ -66,7 +66,7 @@ fn toml(list: &PriceList) -> String {
 /// What was left out, by reason, and what was noted.
 fn said(list: &PriceList) -> Vec<String> {
     let left_out = list.left_out.iter().map(|(why, names)| format!("{why}: {}", names.join(", ")));
-    let notes = list.notes.iter().map(|(note, n)| format!("{n} {note}"));
+    let notes = list.notes.iter().map(|(note, n)| format!("{n} {}", note.of(*n)));
     left_out.chain(notes).collect()
 }
 
@@ -101,7 +101,7 @@ parameters = ["seed", "structured_outputs", "tools"]
             "a negative price: a router that decides at each call: acme/auto at openrouter",
             "a price that is no number, or too large: acme/odd at openrouter",
             "free of charge: acme/swift:free at openrouter",
-            "1 charge for what is written to the cache",
+            "1 charges for what is written to the cache",
         ]
     );
     let (_, list) = read(OPENROUTER, Free::Kept);
@@ -147,8 +147,8 @@ parameters = ["tools"]
         said(&list),
         [
             "a second entry for its model and provider: acme/swift at North",
-            "1 have a weight format that is not known",
-            "1 have a capability that not every provider states",
+            "1 has a weight format that is not known",
+            "1 has a capability that not every provider states",
         ]
     );
 }
@@ -184,10 +184,10 @@ context_window = 64000
             "no chat model: it takes no text, gives none, or is called otherwise: embedder at north",
             "not an entry of this list: a provider without `models` at west",
             "free of charge: gift at south",
-            "1 charge more for long prompts",
-            "1 are said to be on their way out",
-            "1 have a capability that not every provider states",
-            "1 have providers with different longest answers",
+            "1 charges more for long prompts",
+            "1 is said to be on its way out",
+            "1 has a capability that not every provider states",
+            "1 has providers with different longest answers",
         ]
     );
 }
@@ -233,8 +233,8 @@ context_window = 64000
             "not an entry of this list: nobody at unknown",
             "no price per token: tiered at south",
             "a price that is no number, or too large: list at south",
-            "1 charge more for long prompts",
-            "1 have a price that was rounded to a whole nanodollar",
+            "1 charges more for long prompts",
+            "1 has a price that was rounded to a whole nanodollar",
         ]
     );
 }

@@ -2,12 +2,13 @@
 
 use super::{Origin, ResultCounts, ResultsError, WideColumns, WriteRow, read_bench};
 use crate::{
+    error::ImportError,
     item::{Dropped, Reason},
     open::open,
     rows::{Next, Rows},
 };
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::{io, path::Path};
 
 /// The longest row of a wide table, in bytes.
 const MAX_ROW_BYTES: usize = 16 << 20;
@@ -24,7 +25,15 @@ pub fn read_results(path: &Path, write: WriteRow<'_>) -> Result<ResultCounts, Re
         Some(last) if is_packed(&last) => path.file_stem().and_then(|stem| end(Path::new(stem))),
         found => found,
     };
-    let input = open(path)?;
+    let input = match open(path) {
+        Ok(input) => input,
+        // Nothing goes on from where a file of results broke off.
+        Err(ImportError::Damaged { reason, .. }) => {
+            let source = io::Error::new(io::ErrorKind::InvalidData, reason);
+            return Err(ResultsError::Read { source });
+        }
+        Err(error) => return Err(error.into()),
+    };
     if inner.as_deref() == Some("json") {
         return read_bench(input.bytes, &Origin::of_path(path)?, write);
     }

@@ -128,8 +128,8 @@ fn columns_are_models_by_their_costs_or_by_what_is_left() {
     check_models(&["id", "query", "task", "split", "a", "b", "a|model_response"], &["a", "b"]);
     let refused = |header: &[&str]| WideColumns::of_header(header).unwrap_err().to_string();
     assert!(refused(&["id", "a", "b"]).contains("no column `prompt`; its columns are id, a, b"));
-    assert!(refused(&["prompt", "a", "id"]).contains("it has 1 columns of models"));
-    assert!(refused(&["prompt", "c|total_cost", "a"]).contains("it has 1 columns of models"));
+    assert!(refused(&["prompt", "a", "id"]).contains("it has 1 column of models"));
+    assert!(refused(&["prompt", "c|total_cost", "a"]).contains("it has 1 column of models"));
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn files_are_told_apart_by_their_names() {
     assert_eq!((counts.unwrap().n_written, n_written), (2, 2));
     for (name, text, expected) in [
         ("header.csv", "prompt,small,large\n", "it has no row"),
-        ("one.csv", "prompt,small\nHi,1\n", "it has 1 columns of models"),
+        ("one.csv", "prompt,small\nHi,1\n", "it has 1 column of models"),
         ("none.csv", "", "empty"),
         ("cut.json", "{\"records\": [", "no result file"),
     ] {
@@ -167,4 +167,8 @@ fn files_are_told_apart_by_their_names() {
         let problem = read_results(&path, &mut |_| Ok(())).unwrap_err().to_string();
         assert!(problem.contains(expected), "{name}: {problem}");
     }
+    let cut = deep.join("cut.csv.gz");
+    std::fs::write(&cut, [0x1f, 0x8b, 8, 0]).unwrap();
+    let problem = read_results(&cut, &mut |_| Ok(())).unwrap_err().to_string();
+    assert_eq!(problem, "it cannot be read to its end; copy it again");
 }

@@ -48,7 +48,7 @@ impl<'a> Run<'a, '_> {
         let (reader, marks) = self.reader(path, &state)?;
         let mut rows = Source::open(self.options, path, &state, reader)?;
         edit(sink, place, |state| reader.name().clone_into(&mut state.format));
-        let mut tally = Tally::default();
+        let mut tally = Tally::of(reader, &state, rows.has_header());
         let mut found = Vec::new();
         let mut n = rows.n_passed;
         loop {
@@ -75,6 +75,7 @@ impl<'a> Run<'a, '_> {
             // A last line that is not whole yet is read again when the file has grown.
             let is_torn = rows.is_open_end() && !left.gave_any;
             edit(sink, place, |state| {
+                tally.note(state);
                 state.has_trace_scores |= left.has_trace_scores;
                 state.has_links |= left.has_links;
                 state.n_rows = if is_torn { n - 1 } else { n };

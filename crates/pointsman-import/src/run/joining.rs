@@ -6,6 +6,7 @@ use super::files::{Run, damaged, edit};
 use crate::{
     call::{Found, Score, Target},
     error::ImportError,
+    formats::unseen::Unseen,
     manifest::InputState,
     open::open,
     rows::{Next, Rows},
@@ -86,7 +87,7 @@ impl<'a> Run<'a, '_> {
             }
             found.clear();
             // What gave nothing was counted when it was read first.
-            if reader.read(&rows.row, &mut found).is_ok() {
+            if reader.read(&rows.row, &mut found, &mut Unseen::default()).is_ok() {
                 on_row(n, &mut found)?;
             }
         }

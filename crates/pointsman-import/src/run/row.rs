@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::{
     call::Found,
     error::ImportError,
-    formats::{ColumnMap, Format, keys_of, mapped, recognise},
+    formats::{ColumnMap, Format, keys_of, mapped, recognise, unseen::Unseen},
     item::{Dropped, Item, Reason},
     manifest::InputState,
     place::name_by_place,
@@ -38,10 +38,16 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn read(&self, row: &[u8], out: &mut Vec<Found>) -> Result<(), Dropped> {
+    /// Reads one row; which columns of a map it has is noted in `unseen`.
+    pub(super) fn read(
+        &self,
+        row: &[u8],
+        out: &mut Vec<Found>,
+        unseen: &mut Unseen,
+    ) -> Result<(), Dropped> {
         match self {
             Self::Format(format) => format.reader.read(row, out),
-            Self::Columns(map) => mapped::read(map, row, out),
+            Self::Columns(map) => mapped::read(map, row, out, unseen),
         }
     }
 }
@@ -79,7 +85,7 @@ impl Row<'_> {
         tally.n_rows += 1;
         found.clear();
         let mut left = Left::default();
-        if let Err(dropped) = self.read(found) {
+        if let Err(dropped) = self.read(found, &mut tally.unseen) {
             tally.add(&dropped, self.bytes);
             sink.manifest.survey.n_pieces += 1;
             sink.manifest.survey.drop_row(&dropped, &place());
@@ -132,7 +138,7 @@ impl Row<'_> {
 
 impl Row<'_> {
     /// What the row gives; where that is nothing at all, and by its keys it is of another format, why.
-    fn read(&self, found: &mut Vec<Found>) -> Result<(), Dropped> {
+    fn read(&self, found: &mut Vec<Found>, unseen: &mut Unseen) -> Result<(), Dropped> {
         match self.next {
             Next::Row | Next::Open => {}
             Next::TooLong => {
@@ -142,7 +148,8 @@ impl Row<'_> {
                 return Err(Dropped::new(Reason("the file ends within it"), ""));
             }
         }
-        self.reader.read(self.bytes, found).map_err(|dropped| self.told_apart(dropped))?;
+        let read = self.reader.read(self.bytes, found, unseen);
+        read.map_err(|dropped| self.told_apart(dropped))?;
         if let [Found::Dropped(dropped)] = found.as_mut_slice() {
             *dropped = self.told_apart(dropped.clone());
         }
@@ -176,6 +183,23 @@ const fn is_piece(one: &Found) -> bool {
 }
 
 impl Tally {
+    /// That of a file of which `before` was read; a header says itself which columns there are.
+    pub(super) fn of(reader: Reader<'_>, before: &InputState, has_header: bool) -> Self {
+        let columns = match reader {
+            Reader::Columns(map) if before.n_rows == 0 && !has_header => map.names(),
+            Reader::Columns(_) | Reader::Format(_) => before.unseen.clone(),
+        };
+        Self { unseen: Unseen::of(columns), ..Self::default() }
+    }
+
+    /// Notes in the state of the file which columns no row has had so far.
+    pub(super) fn note(&self, state: &mut InputState) {
+        let columns = self.unseen.columns();
+        if state.unseen.len() != columns.len() {
+            state.unseen = columns.to_vec();
+        }
+    }
+
     fn add(&mut self, dropped: &Dropped, row: &[u8]) {
         let foreign = [
             Reason::NOT_THE_FORMAT,
@@ -196,13 +220,20 @@ impl Tally {
         self.n_foreign += 1;
     }
 
-    /// Refuses a file of which nothing could be read, and that was read from its beginning.
+    /// Refuses a file of which nothing could be read, and that was read from its beginning; and one
+    /// without a column that every call needs.
     pub(super) fn check(
         &self,
         path: &Path,
         before: &InputState,
         reader: Reader<'_>,
     ) -> Result<(), ImportError> {
+        if let Reader::Columns(ColumnMap { columns: Some(columns), .. }) = reader
+            && let Some((what, key, found)) = self.unseen.needed(columns)
+        {
+            let (path, key, found) = (path.to_path_buf(), key.to_owned(), found.to_owned());
+            return Err(ImportError::NoKey { path, key, what, found });
+        }
         if 0 < before.n_rows {
             return Ok(());
         }
@@ -231,4 +262,5 @@ pub(super) struct Tally {
     n_foreign: u64,
     first_keys: String,
     first_reason: String,
+    unseen: Unseen,
 }

@@ -64,6 +64,14 @@ impl Source {
         Ok(Self { form: Form::Bytes { rows, n_read: input.n_read }, n_passed: 0 })
     }
 
+    /// Whether the file says itself which columns it has.
+    pub(super) fn has_header(&self) -> bool {
+        match &self.form {
+            Form::Bytes { rows, n_read: _ } => rows.header().is_some(),
+            Form::Columns { .. } => true,
+        }
+    }
+
     /// Reads the next row.
     pub(super) fn next(&mut self) -> io::Result<Next> {
         match &mut self.form {

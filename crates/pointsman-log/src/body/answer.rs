@@ -19,12 +19,17 @@ use super::{
     keys::{Keyed, PassedOver, Rule, Watched},
     text::Text,
     usage::UsageBody,
+    vendors,
     wire::{ContentFile, read},
+    wishes,
 };
 
 /// The keys of an answer; beside a call they say nothing to a router.
 pub(super) const OWN: &[&str] =
     &["decision_id", "served_model", "answer", "choices", "finish_reason", "usage", "cost_usd"];
+
+/// Where a call has its prompt.
+const PROMPTS: &[&str] = &["messages", "prompt", "input", "max_tokens"];
 
 /// The longest name of who answered, in characters.
 const MAX_MODEL_CHARS: usize = 256;
@@ -81,7 +86,7 @@ struct AnswerFile<'a> {
 
 impl Keyed for AnswerFile<'_> {
     /// What is not near one of these belongs to the call, which is read from the same object.
-    const RULE: Rule = Rule::Counted { own: OWN, foreign: &[] };
+    const RULE: Rule = Rule::Counted { own: OWN, foreign: &[PROMPTS, wishes::OWN, vendors::KEYS] };
 }
 
 #[derive(Deserialize)]

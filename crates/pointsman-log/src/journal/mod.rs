@@ -34,7 +34,7 @@ use std::{
 
 #[cfg(test)]
 pub(crate) use self::index::uuid;
-use self::{commit::Commit, gather::Batch, lock::Lock, tail::Tail};
+use self::{commit::Commit, earlier::LookedInto, gather::Batch, lock::Lock, tail::Tail};
 pub use self::{
     earlier::Earlier,
     error::{AppendError, OpenError, SyncError},
@@ -60,6 +60,7 @@ pub struct Journal {
     gathered: Mutex<Batch>,
     tail: Mutex<Tail>,
     commit: Commit,
+    looked_into: LookedInto,
     _lock: Lock,
 }
 

@@ -13,6 +13,7 @@ use std::{
 use super::{
     Disk, Journal, OpenError, Settings, Storage,
     commit::Commit,
+    earlier::LookedInto,
     gather::Batch,
     index::{Index, SegmentIndex},
     lock::Lock,
@@ -133,7 +134,9 @@ impl Journal {
         let dir = PathBuf::from(dir);
         let (gathered, tail, commit) =
             (Mutex::new(Batch::default()), Mutex::new(tail), Commit::default());
-        let journal = Self { dir, settings, storage, gathered, tail, commit, _lock: lock };
+        let looked_into = LookedInto::default();
+        let journal =
+            Self { dir, settings, storage, gathered, tail, commit, looked_into, _lock: lock };
         recovery.problems.extend(journal.write_indexes(unindexed));
         Ok((journal, recovery))
     }

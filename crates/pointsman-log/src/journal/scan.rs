@@ -63,24 +63,8 @@ enum Line {
 impl Scan {
     /// Begins at the first line.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        Self::open_with(path, 0, 1 << 17)
-    }
-
-    /// Begins at a line that is known to start at `offset`, to read little more than that one.
-    pub(crate) fn open_at(path: &Path, offset: u64) -> io::Result<Self> {
-        Self::open_with(path, offset, 1 << 13)
-    }
-
-    fn open_with(path: &Path, offset: u64, n_buffered: usize) -> io::Result<Self> {
-        let mut reader = BufReader::with_capacity(n_buffered, File::open(path)?);
-        reader.seek(SeekFrom::Start(offset))?;
-        Ok(Self {
-            reader,
-            start: offset,
-            next: offset,
-            buffer: Vec::new(),
-            salvaged: VecDeque::new(),
-        })
+        let reader = BufReader::with_capacity(1 << 17, File::open(path)?);
+        Ok(Self { reader, start: 0, next: 0, buffer: Vec::new(), salvaged: VecDeque::new() })
     }
 
     /// Where the next line begins: every byte before it was read.

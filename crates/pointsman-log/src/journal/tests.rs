@@ -23,7 +23,7 @@ use crate::{
 const START_MS: u64 = 1_767_225_600_000;
 
 /// The id of the `n`th decision, in the form in which ids are made.
-fn id(n: u64) -> String {
+pub(super) fn id(n: u64) -> String {
     format!("{:08x}-{:04x}-7000-8000-{n:012x}", (START_MS + n) >> 16, (START_MS + n) & 0xFFFF)
 }
 

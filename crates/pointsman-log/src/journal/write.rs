@@ -10,8 +10,7 @@ use super::{
     gather::{Mark, Ticket},
     index::{Key, Kind, Place},
     line, locked,
-    scan::{Piece, Scan, count},
-    segments::segment_path,
+    scan::count,
     tail::{Active, failure},
 };
 use crate::{
@@ -249,12 +248,7 @@ impl Journal {
     }
 
     fn record_at(&self, place: Place) -> Option<Record> {
-        let path = segment_path(&self.dir, place.segment);
-        let mut scan = Scan::open_at(&path, place.offset).ok()?;
-        match scan.next_piece().ok()? {
-            Piece::Sound { offset: _, line } => ndjson::parse(line).ok(),
-            Piece::Damaged { .. } | Piece::End { .. } => None,
-        }
+        ndjson::parse(&self.line_of(place)?).ok()
     }
 }
 

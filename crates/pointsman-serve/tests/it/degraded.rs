@@ -114,7 +114,7 @@ fn the_log_of_the_service_is_told_once_of_each_change() {
     assert_eq!(told(), [""; 0]);
     is_full.store(false, Ordering::Relaxed);
     bench.route(CALL);
-    let again = "the journal takes records again; since the start 1 decisions were not logged";
+    let again = "the journal takes records again; since the start 1 decision was not logged";
     assert_eq!(told(), [again]);
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     if changes.is_empty() {
         screen.say("the catalogs have the same models at the same prices and limits")?;
     } else {
-        screen.say(&format!("{} differences", wording::length(changes.len())))?;
+        screen.say(&wording::counted_length(changes.len(), "difference", "differences"))?;
         let rows = changes.iter().map(|change| {
             let Change { of, what, old, new, per_cent } = change;
             let shown = |side: Option<&str>| side.unwrap_or("-").to_owned();

@@ -175,7 +175,7 @@ impl Found {
             screen.say(&format!("  left out: {n} ({why}), such as {}", some(names)))?;
         }
         for (note, n) in &list.notes {
-            screen.say(&format!("  note: {} {note}", wording::count(*n)))?;
+            screen.say(&format!("  note: {} {}", wording::count(*n), note.of(*n)))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use crate::{screen::Screen, wording};
 use anyhow::Result;
 use pointsman_core::catalog::Catalog;
-use pointsman_import::{Imported, Names, Survey, nearest_model, time};
+use pointsman_import::{DroppedRows, FileFound, Imported, Names, Survey, nearest_model, time};
 use serde::Serialize;
 
 use super::worth;
@@ -19,6 +19,10 @@ const N_GAPS: usize = 5;
 pub(super) struct Findings {
     /// What can be learned from the log, and what cannot.
     pub(super) worth: String,
+    /// What the user may have meant otherwise, a sentence each.
+    pub(super) warnings: Vec<String>,
+    /// What to do next, where there is anything.
+    pub(super) next: Option<String>,
     sections: Vec<Section>,
 }
 
@@ -46,7 +50,8 @@ impl Findings {
         ];
         let is_filled = |one: &Section| !one.rows.is_empty() || !one.notes.is_empty();
         let sections = sections.into_iter().filter(is_filled).collect();
-        Self { worth: worth::sentences(survey), sections }
+        let warnings = imported.files.iter().filter_map(unseen).collect();
+        Self { worth: worth::sentences(survey), warnings, next: None, sections }
     }
 
     /// The report as text.
@@ -61,7 +66,11 @@ impl Findings {
                 screen.say(&format!("  {note}"))?;
             }
         }
-        screen.say(&format!("\n{}", self.worth))
+        screen.say(&format!("\n{}", self.worth))?;
+        for warning in &self.warnings {
+            screen.say(&format!("! {warning}"))?;
+        }
+        Ok(())
     }
 }
 
@@ -71,6 +80,19 @@ fn share(n: u64, of: u64) -> String {
     }
     let percent = pointsman_core::units::as_float(n) / pointsman_core::units::as_float(of) * 100.0;
     format!("{percent:.1} %")
+}
+
+/// The columns of the map that no row of a file has.
+fn unseen(file: &FileFound) -> Option<String> {
+    let columns: Vec<String> = file.unseen.iter().map(|column| format!("`{column}`")).collect();
+    (!columns.is_empty()).then(|| {
+        format!(
+            "no row of {} has {}, which the map names; where that is a mistake, mend the map and import \
+             into another folder",
+            file.path.display(),
+            columns.join(" or ")
+        )
+    })
 }
 
 fn files(imported: &Imported) -> Section {
@@ -103,10 +125,7 @@ fn rows(survey: &Survey) -> Section {
     let mut notes = Vec::new();
     for (reason, dropped) in &survey.dropped {
         rows.push(line(&format!("dropped: {reason}"), dropped.n));
-        let examples = dropped.examples.iter();
-        notes.extend(
-            examples.map(|example| format!("{reason}: {}", wording::excerpt(example, 160))),
-        );
+        notes.extend(examples(reason, dropped));
     }
     if 0 < survey.known.n_unchecked {
         let n = wording::counted(survey.known.n_unchecked, "id was", "ids were");
@@ -115,13 +134,21 @@ fn rows(survey: &Survey) -> Section {
     Section { title: "Rows", header: ["rows", "number", "share"], rows, notes }
 }
 
+/// Some of what was dropped for a reason, a note each.
+fn examples(reason: &str, dropped: &DroppedRows) -> Vec<String> {
+    let note = |example: &String| format!("{reason}: {}", wording::excerpt(example, 160));
+    dropped.examples.iter().map(note).collect()
+}
+
 fn known(survey: &Survey) -> Section {
     let known = &survey.known;
     let all = known.n_decisions;
     let line = |what: &str, n: u64| [what.to_owned(), wording::count(n), share(n, all)];
-    let mut rows = vec![
-        line("all", all),
-        line("with a prompt", survey.n_with_text),
+    let mut rows = vec![line("all", all), line("with a prompt", survey.n_with_text)];
+    if 0 < survey.n_with_features {
+        rows.push(line("with features in place of a prompt", survey.n_with_features));
+    }
+    rows.extend([
         line("with a quality", known.n_quality),
         line("with a score of any name", known.n_measured),
         line("with a cost", known.n_cost),
@@ -130,11 +157,18 @@ fn known(survey: &Survey) -> Section {
         line("with tokens from a cache", survey.n_cached),
         line("failed", survey.n_failed),
         line("answered by another model", survey.n_served_otherwise),
-    ];
+    ]);
     for (kind, n) in &survey.propensities {
         rows.push(line(&format!("propensity {kind}"), *n));
     }
     let mut notes = Vec::new();
+    for (reason, values) in &survey.untrue {
+        rows.push(line(&format!("left out: {reason}"), values.n));
+        notes.extend(examples(reason, values));
+    }
+    if all == 0 {
+        rows.clear();
+    }
     for (source, n) in &survey.cost_sources.counts {
         notes.push(format!("cost by {source}: {}", wording::count(*n)));
     }
@@ -181,7 +215,8 @@ fn names(names: &Names, about: &dyn Fn(&str) -> String) -> (Vec<[String; 3]>, Ve
         notes.push(format!("and {n_more}, which --json lists"));
     }
     if 0 < names.n_others {
-        notes.push(format!("{} have names that had no room", wording::count(names.n_others)));
+        let n = wording::counted(names.n_others, "has a name", "have names");
+        notes.push(format!("{n} that had no room"));
     }
     (rows, notes)
 }

@@ -5,21 +5,64 @@ use pointsman_import::Survey;
 
 /// The paragraph.
 pub(super) fn sentences(survey: &Survey) -> String {
-    let n = survey.known.n_decisions;
-    if n == 0 {
-        return "What this log is good for: it holds no call of a chat model, so nothing can be \
-                learned from it."
-            .to_owned();
-    }
-    let sentences = [
-        Some(quality(survey)),
-        text(survey),
-        Some(propensities(survey)),
-        models(survey),
-        missing(survey),
-    ];
-    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+    let sentences = if survey.known.n_decisions == 0 {
+        vec![nothing(survey)]
+    } else {
+        let sentences = [
+            Some(quality(survey)),
+            text(survey),
+            propensities(survey),
+            models(survey),
+            missing(survey),
+            left_out(survey),
+        ];
+        sentences.into_iter().flatten().collect()
+    };
     format!("What this log is good for: {}", sentences.join(" "))
+}
+
+/// Of a log without a decision.
+fn nothing(survey: &Survey) -> String {
+    let n_waiting = survey.known.n_orphans + survey.n_unjoined;
+    if 0 < n_waiting {
+        let n = wording::counted(
+            n_waiting,
+            "score or outcome, and not the call that it is of",
+            "scores or outcomes, and none of the calls that they are of",
+        );
+        return format!(
+            "it holds {n}, so nothing can be learned from it alone; import it into another folder, \
+             together with the files of those calls."
+        );
+    }
+    let most = most_dropped(survey).map_or_else(String::new, |(reason, n)| {
+        format!("; most of what it holds was left out for one reason, {n} times: {reason}")
+    });
+    format!("it holds no call of a chat model, so nothing can be learned from it{most}.")
+}
+
+/// The reason for which the most was dropped, and how much.
+fn most_dropped(survey: &Survey) -> Option<(&str, String)> {
+    let dropped = survey.dropped.iter().map(|(reason, rows)| (reason.as_str(), rows.n));
+    let (reason, n) = dropped.max_by_key(|(_, n)| *n)?;
+    Some((reason, wording::count(n)))
+}
+
+/// That most of the file gave nothing.
+fn left_out(survey: &Survey) -> Option<String> {
+    let n_all = survey.n_pieces.max(survey.n_rows);
+    let n_dropped = survey.n_dropped();
+    let (reason, n) = most_dropped(survey).filter(|_| n_all < 2 * n_dropped)?;
+    let (n_dropped, n_all) = (wording::count(n_dropped), wording::count(n_all));
+    Some(format!(
+        "All this is said of a part: {n_dropped} of {n_all} rows or pieces of them were left out, {n} \
+         of them for this reason: {reason}."
+    ))
+}
+
+/// Decisions of which the log has the prompt, or its features.
+const fn n_readable(survey: &Survey) -> u64 {
+    survey.n_with_text + survey.n_with_features
 }
 
 fn quality(survey: &Survey) -> String {
@@ -48,21 +91,49 @@ fn quality(survey: &Survey) -> String {
 }
 
 fn text(survey: &Survey) -> Option<String> {
-    let n_without = survey.known.n_decisions.saturating_sub(survey.n_with_text);
-    let (one, many) = ("call has no prompt: it tells", "calls have no prompt: they tell");
-    let without_text = wording::counted(n_without, one, many);
-    (0 < n_without)
-        .then(|| format!("{without_text} of cost and latency, not of which prompts are hard."))
+    if n_readable(survey) == 0 {
+        let none = "No call has a prompt, by which policies learn and decide, so `train`, `evaluate` and \
+                    `gate` leave them all out; they tell of cost, latency and failures.";
+        return Some(none.to_owned());
+    }
+    let mut sentences = Vec::new();
+    let n_without = survey.known.n_decisions.saturating_sub(n_readable(survey));
+    if 0 < n_without {
+        let (one, many) = ("call has no prompt: it tells", "calls have no prompt: they tell");
+        let n = wording::counted(n_without, one, many);
+        sentences.push(format!("{n} of cost and latency, not of which prompts are hard."));
+    }
+    if 0 < survey.n_with_features {
+        sentences.push(wording::counted(
+            survey.n_with_features,
+            "call has features in place of its prompt: policies with the same features learn from it.",
+            "calls have features in place of their prompts: policies with the same features learn from \
+             them.",
+        ));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
-fn propensities(survey: &Survey) -> String {
+/// What can be said of other choices; `None` where that is nothing, since there are no prompts.
+fn propensities(survey: &Survey) -> Option<String> {
+    if n_readable(survey) == 0 {
+        return None;
+    }
     let of = |kind: &str| survey.propensities.get(kind).copied().unwrap_or(0);
     let drawn = of("exact") + of("estimated");
     let mut sentences = Vec::new();
     if 0 < drawn {
         let n = wording::counted(drawn, "decision has", "decisions have");
-        sentences
-            .push(format!("{n} a propensity: `train`, `evaluate --log` and `gate` can use them."));
+        let once = if survey.known.n_quality == 0 { " once they have a quality" } else { "" };
+        sentences.push(format!(
+            "{n} a propensity: `train`, `evaluate --log` and `gate` can use them{once}."
+        ));
+    }
+    if 0 < of("estimated") {
+        let n = wording::counted(of("estimated"), "is", "are");
+        sentences.push(format!(
+            "Of these, {n} estimated: `gate` ships on them with --accept-estimated alone."
+        ));
     }
     if 0 < of("deterministic") {
         let n = wording::count(of("deterministic"));
@@ -72,7 +143,8 @@ fn propensities(survey: &Survey) -> String {
         ));
     }
     if 0 < of("unknown") {
-        let (one, many) = ("does not say how likely its", "do not say how likely their");
+        let (one, many) =
+            ("decision does not say how likely its", "decisions do not say how likely their");
         let n = wording::counted(of("unknown"), one, many);
         let use_of_them = match choice(survey) {
             Choice::Shown => {
@@ -95,7 +167,7 @@ fn propensities(survey: &Survey) -> String {
              choices that are drawn, as `serve` draws them."
         ));
     }
-    sentences.join(" ")
+    Some(sentences.join(" "))
 }
 
 /// What decisions show of a choice that say neither candidates nor propensity.
@@ -125,7 +197,7 @@ fn choice(survey: &Survey) -> Choice {
 /// `None` where there is none yet.
 pub(super) fn next(survey: &Survey, out: &str, catalog: Option<&str>) -> Option<String> {
     let of = |kind: &str| survey.propensities.get(kind).copied().unwrap_or(0);
-    if survey.n_with_text == 0 || survey.models.counts.len() < 2 {
+    if n_readable(survey) == 0 || survey.models.counts.len() < 2 {
         return None;
     }
     if survey.known.n_quality == 0 {
@@ -145,7 +217,9 @@ pub(super) fn next(survey: &Survey, out: &str, catalog: Option<&str>) -> Option<
 }
 
 fn models(survey: &Survey) -> Option<String> {
-    (survey.models.counts.len() == 1)
+    // What the drawn models do not tell was said where nothing else is known of the choice.
+    let is_said = 0 < n_readable(survey) && survey.propensities.contains_key("unknown");
+    (survey.models.counts.len() == 1 && !is_said)
         .then(|| "There is one model only, so there is nothing to compare it with.".to_owned())
 }
 
@@ -164,6 +238,7 @@ fn missing(survey: &Survey) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pointsman_import::DroppedRows;
     use std::collections::BTreeMap;
 
     #[track_caller]
@@ -227,12 +302,12 @@ mod tests {
         check(|_| {}, &["no call of a chat model"], &["propensity"]);
         check(
             |survey| {
-                survey.known.n_decisions = 10;
+                (survey.known.n_decisions, survey.n_with_text) = (10, 4);
                 survey.propensities = BTreeMap::from([("unknown".to_owned(), 10)]);
                 survey.scores.counts = BTreeMap::from([("thumbs".to_owned(), 4)]);
             },
-            &["--score (thumbs)", "10 calls have no prompt", "leave them out", "lack their cost"],
-            &["fixed model", "--candidates-by"],
+            &["--score (thumbs)", "6 calls have no prompt", "leave them out", "lack their cost"],
+            &["fixed model", "--candidates-by", "All this is said of a part"],
         );
         check(
             |survey| *survey = undisclosed(&[("a", "small", 6), ("b", "large", 4)]),
@@ -252,8 +327,75 @@ mod tests {
                 survey.n_with_text = 10;
                 survey.propensities = BTreeMap::from([("exact".to_owned(), 10)]);
             },
-            &["every call has a quality", "`gate` can use them"],
-            &["lack", "no prompt", "--score"],
+            &["every call has a quality", "`gate` can use them."],
+            &["lack", "no prompt", "--score", "--accept-estimated"],
+        );
+    }
+
+    /// A log of drawn models, of which everything else is known.
+    fn drawn(edit: impl FnOnce(&mut Survey)) -> impl FnOnce(&mut Survey) {
+        move |survey: &mut Survey| {
+            *survey = undisclosed(&[("", "small", 6), ("", "large", 4)]);
+            survey.propensities = BTreeMap::from([("exact".to_owned(), 10)]);
+            edit(survey);
+        }
+    }
+
+    #[test]
+    fn the_paragraph_promises_nothing_that_is_not_there() {
+        check(
+            drawn(|survey| survey.n_with_text = 0),
+            &["No call has a prompt", "leave them all out", "every call has a quality"],
+            &["can use them"],
+        );
+        check(
+            drawn(|survey| (survey.n_with_text, survey.n_with_features) = (0, 10)),
+            &["10 calls have features in place of their prompts", "can use them."],
+            &["no prompt", "No call"],
+        );
+        check(
+            drawn(|survey| survey.known.n_quality = 0),
+            &["`gate` can use them once they have a quality."],
+            &[],
+        );
+        check(
+            drawn(|survey| _ = survey.propensities.insert("estimated".to_owned(), 1)),
+            &["Of these, 1 is estimated: `gate` ships on them with --accept-estimated alone."],
+            &[],
+        );
+        check(
+            |survey| *survey = undisclosed(&[("", "small", 10)]),
+            &["10 decisions do not say how likely their model was: no other was drawn"],
+            &["one model only"],
+        );
+        check(
+            drawn(|survey| survey.models.counts = BTreeMap::from([("small".to_owned(), 10)])),
+            &["There is one model only"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_log_without_calls_says_what_it_holds() {
+        check(
+            |survey| survey.known.n_orphans = 1,
+            &["it holds 1 score or outcome, and not the call that it is of", "another folder"],
+            &["no call of a chat model"],
+        );
+        let embeddings = |survey: &mut Survey| {
+            survey.n_rows = 40;
+            let rows = DroppedRows { n: 30, examples: Vec::new() };
+            survey.dropped = BTreeMap::from([("not a chat call".to_owned(), rows)]);
+        };
+        check(
+            embeddings,
+            &["no call of a chat model", "left out for one reason, 30 times: not a chat call."],
+            &["All this"],
+        );
+        check(
+            drawn(embeddings),
+            &["30 of 40 rows or pieces of them were left out, 30 of them for this reason"],
+            &["no call of a chat model"],
         );
     }
 }

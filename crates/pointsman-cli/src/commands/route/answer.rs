@@ -220,8 +220,11 @@ impl Decided<'_> {
         let header = ["step", "quality", "more per 1,000 requests", "probability", "excluded"];
         screen.table(header, rows)?;
         if 0 < self.decision.n_bytes_cut {
-            let n = wording::length(self.decision.n_bytes_cut);
-            screen.say(&format!("{n} bytes in the middle of the answer were not read"))?;
+            screen.say(&wording::counted_length(
+                self.decision.n_bytes_cut,
+                "byte in the middle of the answer was not read",
+                "bytes in the middle of the answer were not read",
+            ))?;
         }
         Ok(())
     }

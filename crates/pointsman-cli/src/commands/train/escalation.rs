@@ -143,8 +143,8 @@ impl AnswerFlags {
         let others = n_answers.iter().filter(|(name, _)| !known.contains(name));
         let n_others: u64 = others.map(|(_, n)| n).sum();
         if 0 < n_others {
-            let n = wording::count(n_others);
-            screen.say(&format!("left out: {n} answers of models that are not in the table"))?;
+            let n = wording::counted(n_others, "answer", "answers");
+            screen.say(&format!("left out: {n} of models that are not in the table"))?;
         }
         let is_wanted = |name: &String| {
             n_answers.contains_key(name)

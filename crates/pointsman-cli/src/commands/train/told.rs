@@ -107,8 +107,8 @@ pub(super) fn describe(
     }
     inspect::describe_pruning(card, screen)?;
     if 0 < trained.n_unconverged {
-        let n = trained.n_unconverged;
-        screen.say(&format!("{n} columns of the fit had not converged; the policy may be off"))?;
+        let n = wording::counted_length(trained.n_unconverged, "column", "columns");
+        screen.say(&format!("{n} of the fit had not converged; the policy may be off"))?;
     }
     screen.say(&format!("\n{}", card.standing.sentence))?;
     screen.say(&format!("wrote {} (sha256 {})", out.display(), artifact.digest()))

@@ -82,8 +82,8 @@ fn describe(verdicts: &[Verdict], screen: &Screen) -> Result<()> {
     screen.table(["answers of", "answers", "utility gained", "reader"], rows)?;
     for verdict in verdicts {
         if !verdict.rests_on.is_empty() {
-            let n = wording::length(verdict.n_answers);
-            screen.say(&format!("{}: {n} answers{}", verdict.name, verdict.rests_on))?;
+            let n = wording::counted_length(verdict.n_answers, "answer", "answers");
+            screen.say(&format!("{}: {n}{}", verdict.name, verdict.rests_on))?;
         }
         if let Err(error) = &verdict.learned {
             screen.say(&format!("nothing is learned from {}: {error}", verdict.name))?;

@@ -58,7 +58,7 @@ fn the_log_teaches_who_answers_what() {
         assert!((found.quality(row, Some(2)) - mean).abs() < 1e-6);
     }
     assert_eq!(found.n_unlearned, 1);
-    assert!(found.described().contains("1 models that fewer than two parts drew"));
+    assert!(found.described().contains("1 model that fewer than two parts drew is predicted"));
 }
 
 /// The law that makes a doubly robust value right: a row's outcome is in no prediction of its group.

@@ -151,8 +151,8 @@ fn from_answers(
         let name = &loaded.matrix.models[model];
         let (answers, n_without) = read(again, path, name)?;
         if 0 < n_without {
-            let n = wording::length(n_without);
-            again.screen.say(&format!("{n} prompts without an answer of {name} count as empty"))?;
+            let n = wording::counted_length(n_without, "prompt has", "prompts have");
+            again.screen.say(&format!("{n} no answer of {name}, and count as an empty one"))?;
         }
         let order = in_hand_first(models.len(), in_hand);
         let mut predicted = Vec::with_capacity(result.test.rows.len() * models.len());
