@@ -319,6 +319,7 @@ fn card(parts: &ScorerParts, version: u32) -> Card {
             sentence: "A policy that was made up.".to_owned(),
         },
         pruning: (version == 3).then_some(pruning),
+        foresight: Vec::new(),
         provenance: Provenance {
             origin: Origin::TrafficLog,
             data_digest: "0123456789abcdef".repeat(4),

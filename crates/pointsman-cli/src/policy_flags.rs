@@ -139,6 +139,7 @@ impl PolicyFlags {
     ) -> Result<LoadedPolicy> {
         let card = artifact.card();
         let mut policy = Policy::new(artifact.scorer().clone(), &card.models, catalog)?
+            .foreseeing(artifact.readers(), &card.foresight)
             .with_explorer(self.explore.0);
         if let Some(catalog) = catalog {
             let means = card.mean_quality.as_deref();

@@ -19,12 +19,12 @@ use crate::{
     traces::Span,
 };
 use pointsman_core::{
-    circumstances::{Circumstances, Held, Switch},
+    circumstances::{Circumstances, Held, Outlook, Switch},
     explain::explain,
     explorer::Explorer,
     policy::{Candidate, Decision, Workspace},
     request::{OtherProviders, Request},
-    units::{Probability, Usd},
+    units::Probability,
 };
 use pointsman_log::{
     body::{ChatBody, Explain, Explore},
@@ -32,9 +32,11 @@ use pointsman_log::{
     journal::Ticket,
 };
 use std::sync::{Arc, atomic::Ordering};
+use gambled::{extra, most_extra};
 use tell::Counted;
 
 mod counted;
+mod gambled;
 mod record;
 mod reply;
 mod step;
@@ -182,7 +184,8 @@ impl Service {
             let of = (workspace.candidates(), workspace.scores());
             explain(&made.force.loaded.policy, made.request, decision.model, of)
         });
-        let of = (&fallbacks[..], explanation.as_ref());
+        let cascades = reply::cascades(&made.force.loaded.models, workspace.candidates());
+        let of = (&fallbacks[..], explanation.as_ref(), &cascades[..]);
         let json = made.reply(desk, of, (took_ns(), ticket.is_some()));
         let counted = Counted {
             drawn: Arc::clone(&made.force.drawn[decision.model]),
@@ -254,6 +257,7 @@ impl Around<'_, '_> {
             explorer,
             live: live.as_deref(),
             held: self.held,
+            outlook: Outlook::Cascade,
         })
     }
 
@@ -318,17 +322,6 @@ fn best_of(candidates: &[Candidate]) -> usize {
         }
     }
     best
-}
-
-/// By how much one candidate is expected to cost more than another.
-fn extra(candidates: &[Candidate], of: usize, than: usize) -> Usd {
-    let cost = |index: usize| candidates[index].expected.cost.unwrap_or(Usd::ZERO).nanos();
-    Usd::from_nanos(cost(of).saturating_sub(cost(than)))
-}
-
-fn most_extra(candidates: &[Candidate], best: usize) -> Usd {
-    let possible = (0..candidates.len()).filter(|&index| 0.0 < candidates[index].probability);
-    possible.map(|index| extra(candidates, index, best)).max().unwrap_or(Usd::ZERO)
 }
 
 impl Made<'_, '_> {

@@ -48,6 +48,7 @@ fn with(parts: ScorerParts) -> Artifact {
         }],
         standing: Standing { best_single: "a".to_owned(), sentence: "Route.".to_owned() },
         pruning: None,
+        foresight: Vec::new(),
         provenance: Provenance {
             origin: Origin::OutcomeTable,
             data_digest: "d".repeat(64),

@@ -375,7 +375,7 @@ fn over_cap(in_hand: &InHand<'_, '_, '_>, expected: &Expected) -> Option<Exclusi
 }
 
 /// What is strived for in what is left: of a cap, what was not spent.
-fn remaining(objective: Objective, spent: Usd) -> Objective {
+pub(crate) fn remaining(objective: Objective, spent: Usd) -> Objective {
     match objective {
         Objective::CostCap(cap) => {
             Objective::CostCap(Usd::from_nanos(cap.nanos().saturating_sub(spent.nanos())))

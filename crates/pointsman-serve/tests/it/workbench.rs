@@ -119,6 +119,7 @@ pub(crate) fn artifact(seed: u64) -> Artifact {
         operating_points: vec![point("quality", 0.0), point("economy", 1e6)],
         standing: Standing { best_single: "large".to_owned(), sentence: "Route.".to_owned() },
         pruning: None,
+        foresight: Vec::new(),
         provenance: Provenance {
             origin: Origin::OutcomeTable,
             data_digest: "0".repeat(64),
