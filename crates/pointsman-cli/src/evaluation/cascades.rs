@@ -18,6 +18,7 @@ use crate::{
 use anyhow::{Result, bail};
 use pointsman_core::{
     answer::Answer,
+    circumstances::Outlook,
     escalation::{
         EscalationPolicy, EscalationWorkspace, InHand, MOST_ANSWERS, Settled, Step,
         distribute_escalation_read,
@@ -90,7 +91,8 @@ pub(super) fn unread_answers(recorders: &[Recorder<'_>]) -> Vec<String> {
     let sentence = |recorder: &Recorder<'_>| {
         format!(
             "`{}` reads answers, and the log has no steps after an answer: what escalating is worth \
-             is not identifiable; its values are those of its first decisions, each answer accepted",
+             is not identifiable; its values are those of its first decisions, each answer accepted \
+             and chosen as if it were final",
             recorder.name
         )
     };
@@ -144,6 +146,7 @@ impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
             let escalation =
                 EscalationPolicy::new(readers.to_vec(), recorder.policy, MOST_ANSWERS)?;
             let workspace = EscalationWorkspace::new(&escalation);
+            recorder.outlook = Outlook::Cascade;
             Some(Reading { escalation, workspace })
         };
         let places = recorder.places(&loaded.found.log.models);

@@ -148,7 +148,7 @@ fn notes(settings: &Settings, kept: Option<String>, set_aside: Vec<String>) -> V
     let unread = readers.map(|loaded| {
         format!(
             "`{}` reads answers, and a table has none: its values are those of its first decisions, \
-             each answer accepted",
+             each answer accepted and chosen as if it were final",
             loaded.name
         )
     });
