@@ -28,11 +28,12 @@ pub struct Circumstances<'a> {
 }
 
 /// What may come after the answer of the model that is chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Outlook {
     /// It is given to the caller, whatever it is.
     FinalAnswer,
     /// Where something was learned about that model's answers, another model may be called.
+    #[default]
     Cascade,
 }
 

@@ -18,6 +18,7 @@ use crate::{
     sessions::Turn,
     traces::Span,
 };
+use gambled::{extra, most_extra};
 use pointsman_core::{
     circumstances::{Circumstances, Held, Outlook, Switch},
     explain::explain,
@@ -32,7 +33,6 @@ use pointsman_log::{
     journal::Ticket,
 };
 use std::sync::{Arc, atomic::Ordering};
-use gambled::{extra, most_extra};
 use tell::Counted;
 
 mod counted;
@@ -130,6 +130,7 @@ impl Service {
                 request: &request,
                 aim,
                 held: held.and_then(|(_, held)| held),
+                outlook: body.asks.outlook,
                 now_ms,
                 keep,
             };
@@ -209,6 +210,7 @@ impl Service {
                 objective: shadow.objective.1.objective,
                 favour: shadow.objective.1.favour,
                 explorer: Explorer::GREEDY,
+                outlook: made.body.asks.outlook,
                 ..shadow.policy.circumstances()
             };
             let drawn = shadow.policy.distribute_in(&around, made.request, &mut workspace);
@@ -244,6 +246,7 @@ struct Around<'a, 'r> {
     request: &'a Request<'r>,
     aim: Strived,
     held: Option<Held>,
+    outlook: Outlook,
     now_ms: u64,
     keep: Keep,
 }
@@ -257,7 +260,7 @@ impl Around<'_, '_> {
             explorer,
             live: live.as_deref(),
             held: self.held,
-            outlook: Outlook::Cascade,
+            outlook: self.outlook,
         })
     }
 

@@ -78,9 +78,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
                 "keys of the request that nobody here knows, and that were passed over: {n_unknown}"
             ))?;
         }
-        if let Some(aim) = &body.asks.aim {
-            loaded = loaded.striving_for(aim)?;
-        }
+        loaded = loaded.asked(&body.asks)?;
         body.to_request()
     } else {
         let text = std::str::from_utf8(bytes).context("standard input is not UTF-8 text")?;

@@ -151,17 +151,16 @@ impl<'p> Recorder<'p> {
     fn push(&mut self, asked: Asked<'_, '_>) {
         let (policy, workspace) = (self.policy, &mut self.workspace);
         // The error says no more than the row of zeros does.
-        let denied = (!self.denied.is_empty()).then_some(self.denied);
         let around = &Circumstances { outlook: self.outlook, ..policy.circumstances() };
-        let (Ok(()) | Err(_)) = match (asked, denied) {
-            (Asked::Text(request), None) => {
+        let (Ok(()) | Err(_)) = match asked {
+            Asked::Text(request) if self.denied.is_empty() => {
                 policy.distribute_in(around, request, workspace).map(|_| ())
             }
-            (Asked::Text(request), Some(denied)) => {
-                policy.distribute_in(around, &without(request, denied), workspace).map(|_| ())
+            Asked::Text(request) => {
+                policy.distribute_in(around, &without(request, self.denied), workspace).map(|_| ())
             }
-            (Asked::Features(request, features), denied) => {
-                let request = without(request, denied.unwrap_or_default());
+            Asked::Features(request, features) => {
+                let request = without(request, self.denied);
                 policy.distribute_read(around, (&request, &features), workspace)
             }
         };

@@ -23,6 +23,7 @@ impl Service {
             request: &request,
             aim,
             held: None,
+            outlook: body.asks.outlook,
             now_ms: self.now_ms(),
             keep: Keep::Nothing,
         };

@@ -97,6 +97,8 @@ fn what_may_follow_an_answer_counts_in_the_first_decision() {
         assert_eq!(cascades.map(Vec::len), is_foreseen.then_some(1), "{decided}");
         let Some([cascade]) = cascades.map(Vec::as_slice) else { continue };
         assert_eq!(cascade["model"], "small");
+        let last = bench.route(r#"{"prompt":"Hello","escalate":false}"#);
+        assert_eq!((&last["model"], &last["cascades"]), (&json!("large"), &Value::Null));
         let own = decided["candidates"].as_array().unwrap();
         let own = own.iter().find(|one| one["model"] == "small").unwrap();
         let number = |of: &Value, name: &str| of[name].as_f64().unwrap();
