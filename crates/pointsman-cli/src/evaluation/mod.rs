@@ -153,9 +153,6 @@ impl<'p> Recorder<'p> {
         // The error says no more than the row of zeros does.
         let around = &Circumstances { outlook: self.outlook, ..policy.circumstances() };
         let (Ok(()) | Err(_)) = match asked {
-            Asked::Text(request) if self.denied.is_empty() => {
-                policy.distribute_in(around, request, workspace).map(|_| ())
-            }
             Asked::Text(request) => {
                 policy.distribute_in(around, &without(request, self.denied), workspace).map(|_| ())
             }
