@@ -149,8 +149,8 @@ fn describe_foresight(card: &Card, screen: &Screen) -> Result<()> {
         return screen.say("first models are chosen as if their answers were final");
     }
     screen.say(
-        "first models are chosen for what may follow their answers; by so many quality points reading \
-         them moves what another model is worth more (standard deviation, by quality points per dollar):",
+        "first models are chosen for what may follow their answers; reading those moves the lead of the \
+         next model by this standard deviation, in quality points (at quality points per dollar):",
     )?;
     for foresight in &card.foresight {
         let name = card.models.get(foresight.model()).map_or("?", String::as_str);
