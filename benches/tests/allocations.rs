@@ -81,7 +81,7 @@ fn decisions_allocate_nothing() {
 #[test]
 fn first_decisions_of_a_cascade_allocate_nothing() {
     let readers = [Reader { model: 0, next: vec![3, 5], scorer: reader(3).unwrap() }];
-    let foresight = Foresight::new(0, vec![0.0, 10.0, 100.0], vec![0.1; 3]).unwrap();
+    let foresight = Foresight::new(0, vec![0.0, 10.0, 100.0], vec![2.0; 3]).unwrap();
     let policy = policy(8, Prices::Catalog).unwrap().foreseeing(&readers, &[foresight]);
     let mut workspace = Workspace::new(&policy);
     let draw = Probability::new(0.9).unwrap();

@@ -20,7 +20,7 @@ use crate::{
     matrix::{CostQuality, ordered_mean},
     moments::float_of,
 };
-use pointsman_core::escalation::{Foresight, step_ahead};
+use pointsman_core::escalation::Foresight;
 use resample::{Layout, Sums, percentiles, resampled, units};
 
 /// Prompts with everything that is known and predicted of all models. Slices have the shape
@@ -253,13 +253,8 @@ impl WholeRows<'_> {
         let worth = |model: usize| {
             let ahead = match (policy, &foresight[model]) {
                 (WholePolicy::Foreseeing, Some(foresight)) => {
-                    let spread = foresight.spread(per_dollar);
-                    // Without a spread the best that could follow is to be had at once.
-                    if 0.0 < spread {
-                        step_ahead(gap(predicted, expected, (model, per_dollar)), spread).value
-                    } else {
-                        0.0
-                    }
+                    let gap = gap(predicted, expected, (model, per_dollar));
+                    foresight.ahead(per_dollar, gap).map_or(0.0, |step| step.value)
                 }
                 (WholePolicy::Foreseeing, None)
                 | (WholePolicy::PromptRouting | WholePolicy::Escalation, _) => 0.0,

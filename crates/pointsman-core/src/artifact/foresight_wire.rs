@@ -32,7 +32,8 @@ pub(super) fn read(
     }
     for ForesightWire { model, quality_points_per_usd, spread } in wire.into_iter().flatten() {
         let place = models.iter().position(|known| *known == model);
-        let place = place.ok_or_else(|| format!("`foresight` names `{model}`, which is no model"))?;
+        let place =
+            place.ok_or_else(|| format!("`foresight` names `{model}`, which is no model"))?;
         if all.iter().any(|known| known.model() == place) {
             return Err(format!("`foresight` names `{model}` twice"));
         }

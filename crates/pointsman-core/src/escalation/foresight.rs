@@ -24,7 +24,9 @@ pub struct Foresight {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum ForesightError {
     /// Columns of different lengths, or empty ones.
-    #[error("{n_spreads} spreads for {n_weights} weights on cost; there is one for each, from zero")]
+    #[error(
+        "{n_spreads} spreads for {n_weights} weights on cost; there is one for each, from zero"
+    )]
     Length { n_weights: usize, n_spreads: usize },
     /// Weights out of order.
     #[error("weight {index} is {found}; they begin at 0 and ascend, in quality points per dollar")]
@@ -107,6 +109,19 @@ impl Foresight {
     }
 }
 
+impl Foresight {
+    /// What a gap is expected to come to at a weight on cost; `None` where looking at the answer adds
+    /// next to nothing, so that no second call is waited for in vain.
+    pub fn ahead(&self, per_dollar: f64, gap: f64) -> Option<StepAhead> {
+        let step = step_ahead(gap, self.spread(per_dollar));
+        (LEAST_ADDED <= step.value - gap.max(0.0)).then_some(step)
+    }
+}
+
+/// What has to be added to be counted on, in quality points. Where cost does not count, any more
+/// would be.
+const LEAST_ADDED: f64 = 0.001;
+
 /// What comes of a gap that an answer moves by a normal step of this standard deviation.
 pub fn step_ahead(gap: f64, spread: f64) -> StepAhead {
     let unmoved = gap.max(0.0);
@@ -149,19 +164,23 @@ mod tests {
     #[test]
     fn spreads_are_on_lines_between_positive_weights() {
         let found = Foresight::new(0, vec![0.0, 10.0, 20.0], vec![0.5, 0.1, 0.2]).unwrap();
-        for (per_dollar, expected) in [
-            (0.0, 0.5),
-            (1e-9, 0.1),
-            (10.0, 0.1),
-            (15.0, 0.15),
-            (20.0, 0.2),
-            (1e9, 0.2),
-        ] {
+        for (per_dollar, expected) in
+            [(0.0, 0.5), (1e-9, 0.1), (10.0, 0.1), (15.0, 0.15), (20.0, 0.2), (1e9, 0.2)]
+        {
             let spread = found.spread(per_dollar);
             assert!((spread - expected).abs() < 1e-12, "{per_dollar}: {spread}");
         }
         let alone = Foresight::new(0, vec![0.0], vec![0.3]).unwrap();
         assert_eq!((alone.spread(0.0), alone.spread(7.0)), (0.3, 0.3));
+    }
+
+    #[test]
+    fn what_adds_next_to_nothing_is_not_counted_on() {
+        let found = Foresight::new(0, vec![0.0, 1.0], vec![0.1, 0.0]).unwrap();
+        assert_eq!(found.ahead(0.0, -0.05), Some(step_ahead(-0.05, 0.1)));
+        assert_eq!(found.ahead(0.0, 0.45), None);
+        assert_eq!(found.ahead(0.0, -0.45), None);
+        assert_eq!(found.ahead(1.0, 0.0), None);
     }
 
     #[test]

@@ -9,7 +9,7 @@
 use super::{Candidate, CascadeAhead, Policy, endpoints::Asked};
 use crate::{
     circumstances::{Circumstances, Outlook},
-    escalation::{Foresight, Reader, StepAhead, remaining, step_ahead},
+    escalation::{Foresight, Reader, StepAhead, remaining},
     objective::{Expected, Objective},
     request::Constraints,
     units::Usd,
@@ -51,8 +51,7 @@ impl Policy {
         for Ahead { next, foresight } in &self.ahead {
             let place = foresight.model();
             let Some(first) = candidates.get(place) else { continue };
-            let spread = foresight.spread(per_dollar);
-            if first.excluded_by.is_some() || spread <= 0.0 {
+            if first.excluded_by.is_some() {
                 continue;
             }
             let looking = Looking {
@@ -62,7 +61,8 @@ impl Policy {
                 place,
                 first,
             };
-            let Some((cascade, value)) = looking.ahead(next, candidates, spread) else { continue };
+            let found = looking.ahead(next, candidates, |gap| foresight.ahead(per_dollar, gap));
+            let Some((cascade, value)) = found else { continue };
             let candidate = &mut candidates[place];
             candidate.cascade = Some(cascade);
             candidate.utility += value;
@@ -82,12 +82,12 @@ struct Looking<'a, 'r> {
 
 impl Looking<'_, '_> {
     /// The cascade, and what it adds to the utility of the first answer alone; `None` where no other
-    /// model may be called.
+    /// model may be called, or nothing is foreseen to come of it.
     fn ahead(
         &self,
         next: &[usize],
         candidates: &[Candidate],
-        spread: f64,
+        foreseen: impl Fn(f64) -> Option<StepAhead>,
     ) -> Option<(CascadeAhead, f64)> {
         let first = &self.first.expected;
         let spent = first.cost.unwrap_or(Usd::ZERO);
@@ -107,7 +107,7 @@ impl Looking<'_, '_> {
             }
         }
         let (place, utility) = best?;
-        let StepAhead { value, escalates } = step_ahead(utility - accept, spread);
+        let StepAhead { value, escalates } = foreseen(utility - accept)?;
         let other = &candidates[place].expected;
         // The value is of qualities less what is paid for them, and of favours.
         let paid = (other.quality - utility) - (first.quality - accept);
