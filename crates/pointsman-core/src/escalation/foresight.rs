@@ -107,9 +107,7 @@ impl Foresight {
         let (left, at_left) = (weights[above - 1], spreads[above - 1]);
         at_left + (at_right - at_left) * ((per_dollar - left) / (right - left))
     }
-}
 
-impl Foresight {
     /// What a gap is expected to come to at a weight on cost; `None` where looking at the answer adds
     /// next to nothing, so that no second call is waited for in vain.
     pub fn ahead(&self, per_dollar: f64, gap: f64) -> Option<StepAhead> {
@@ -118,8 +116,8 @@ impl Foresight {
     }
 }
 
-/// What has to be added to be counted on, in quality points. Where cost does not count, any more
-/// would be.
+/// What has to be added to be counted on, in quality points: where cost does not count, the least
+/// gain would be waited and paid for.
 const LEAST_ADDED: f64 = 0.001;
 
 /// What comes of a gap that an answer moves by a normal step of this standard deviation.
