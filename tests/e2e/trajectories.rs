@@ -185,6 +185,33 @@ fn a_cheap_model_is_asked_first_for_what_may_follow() {
     assert!(found("cascade") < 0.5 * found("final"), "{}", found("final"));
 }
 
+/// With every model's outcome and the answers a whole cascade is known, and no estimate is needed.
+#[test]
+fn a_table_with_answers_values_whole_cascades() {
+    let bench = bench();
+    bench.done("train --log early-log.parquet --buckets 10 --out cascade.safetensors");
+    bench.done("train --log early-log.parquet --buckets 10 --no-readers --out plain.safetensors");
+    let evaluate = "evaluate --table later.csv --include-trained --json report.json --policy";
+    let found = |more: &str| {
+        bench.done(&format!("{evaluate} cascade.safetensors {more}"));
+        let report = bench.json("report.json");
+        let row = value(&report, "cascade", "full information");
+        (row["value"].as_f64().unwrap(), row["cost_usd"].as_f64().unwrap())
+    };
+    let (quality, cost, _) = truth();
+    let whole = found("--answers later-answers.csv");
+    assert!((whole.0 - quality).abs() < 0.02, "{whole:?}");
+    assert!((whole.1 - cost).abs() < 0.0005, "{whole:?}");
+    // Without them, each answer is final, and the dear model's is the best.
+    let of_large: i32 = (N_TRAINED..N_TRAINED + N_LATER).map(quality_of_large).sum();
+    let first = found("");
+    assert!((first.0 - f64::from(of_large) / f64::from(N_LATER)).abs() < 1e-9, "{first:?}");
+    assert!((first.1 - DEAR).abs() < 1e-9, "{first:?}");
+    let refused = bench.run(&format!("{evaluate} plain.safetensors --answers later-answers.csv"));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("no policy reads answers"), "{}", refused.stderr);
+}
+
 /// Predictions that the log taught value whole trajectories; so do means of cost and latency, those of
 /// all answers together, with their intervals.
 #[test]

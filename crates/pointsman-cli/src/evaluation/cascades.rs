@@ -58,9 +58,22 @@ pub(super) struct ReadTrajectories {
 }
 
 /// A policy's readers at work.
-struct Reading {
-    escalation: EscalationPolicy,
-    workspace: EscalationWorkspace,
+pub(super) struct Reading {
+    pub(super) escalation: EscalationPolicy,
+    pub(super) workspace: EscalationWorkspace,
+}
+
+impl Reading {
+    /// Puts them to work, where the policy has any.
+    pub(super) fn of(recorder: &Recorder<'_>) -> Result<Option<Self>> {
+        let readers = recorder.artifact.readers();
+        if readers.is_empty() {
+            return Ok(None);
+        }
+        let escalation = EscalationPolicy::new(readers.to_vec(), recorder.policy, MOST_ANSWERS)?;
+        let workspace = EscalationWorkspace::new(&escalation);
+        Ok(Some(Self { escalation, workspace }))
+    }
 }
 
 /// Where one policy stands in a log of trajectories.
@@ -139,16 +152,10 @@ pub(super) fn read(
 
 impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
     fn new(recorder: &'a mut Recorder<'p>, loaded: &'r LoadedTrajectories) -> Result<Self> {
-        let readers = recorder.artifact.readers();
-        let reading = if readers.is_empty() {
-            None
-        } else {
-            let escalation =
-                EscalationPolicy::new(readers.to_vec(), recorder.policy, MOST_ANSWERS)?;
-            let workspace = EscalationWorkspace::new(&escalation);
+        let reading = Reading::of(recorder)?;
+        if reading.is_some() {
             recorder.outlook = Outlook::Cascade;
-            Some(Reading { escalation, workspace })
-        };
+        }
         let places = recorder.places(&loaded.found.log.models);
         Ok(Self { recorder, reading, loaded, places, n_unknown: 0 })
     }

@@ -1,5 +1,6 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+mod answered;
 mod cascades;
 mod enough;
 #[cfg(test)]
