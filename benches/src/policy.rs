@@ -120,6 +120,7 @@ pub fn artifact(n_models: usize) -> Result<Artifact, Box<dyn Error>> {
         standing: Standing { best_single: models[0].clone(), sentence: "Route.".to_owned() },
         pruning: None,
         models,
+        foresight: Vec::new(),
         provenance: Provenance {
             origin: Origin::OutcomeTable,
             data_digest: "0".repeat(64),

@@ -7,7 +7,9 @@ use pointsman_benches::{
 };
 use pointsman_core::{
     answer::Answer,
-    escalation::{EscalationPolicy, EscalationWorkspace, InHand, Reader, decide_escalation},
+    escalation::{
+        EscalationPolicy, EscalationWorkspace, Foresight, InHand, Reader, decide_escalation,
+    },
     policy::Workspace,
     request::{Capabilities, Constraints, Message, Request, Role},
     units::{Probability, Tokens, Usd},
@@ -74,6 +76,27 @@ fn decisions_allocate_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn first_decisions_of_a_cascade_allocate_nothing() {
+    let readers = [Reader { model: 0, next: vec![3, 5], scorer: reader(3).unwrap() }];
+    let foresight = Foresight::new(0, vec![0.0, 10.0, 100.0], vec![2.0; 3]).unwrap();
+    let policy = policy(8, Prices::Catalog).unwrap().foreseeing(&readers, &[foresight]);
+    let mut workspace = Workspace::new(&policy);
+    let draw = Probability::new(0.9).unwrap();
+    policy.decide(&Request::default(), draw, &mut workspace).unwrap();
+    let mut n_foreseen = 0;
+    for (index, text) in texts().iter().enumerate() {
+        let request = Request::from_prompt(text);
+        let before = n_allocations();
+        let decision = policy.decide(&request, draw, &mut workspace);
+        let n = n_allocations() - before;
+        assert!(decision.is_ok());
+        assert_eq!(n, 0, "text {index}");
+        n_foreseen += usize::from(workspace.candidates()[0].cascade.is_some());
+    }
+    assert!(10 < n_foreseen, "{n_foreseen}");
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Files of every released version load for ever, and score to the same bits.
 //!
 //! `golden/artifact-v1.safetensors` is a policy of three models in 2^8 buckets, `artifact-v2` the same
-//! with clusters and a factor, `artifact-v3` the first pruned and with a second length, `artifact-v1-answers` the first with readers of answers; the `.json` beside
-//! each is what it says of some requests. Before a version is released, a change of the format or of the features may replace its files: delete them
+//! with clusters and a factor, `artifact-v3` the first pruned and with a second length, `artifact-v1-answers` the first with readers of answers, and `artifact-v1-foresight` that
+//! with what is foreseen of them; the `.json` beside
+//! each but the last is what it says of some requests. Before a version is released, a change of the format or of the features may replace its files: delete them
 //! and run `cargo test -p pointsman-tests --test e2e -- --ignored golden`. After that it never may:
 //! such a change is then a new version, with files of its own beside these.
 
@@ -11,8 +12,8 @@ use pointsman_core::{
     answer::{Answer, AnswerExtractor, N_SIGNS},
     artifact::{Artifact, Card, Origin, Provenance, Pruning, Standing},
     escalation::{
-        EscalationParts, EscalationScorer, EscalationScores, InputScaling, N_INPUTS, N_PRODUCTS,
-        Reader, TermParts,
+        EscalationParts, EscalationScorer, EscalationScores, Foresight, InputScaling, N_INPUTS,
+        N_PRODUCTS, Reader, TermParts,
     },
     features::{Bigrams, Extractor, FeatureSchema, N_DENSE, SchemaVersion},
     objective::{Band, OperatingPoint},
@@ -48,6 +49,18 @@ fn readers_of_answers_load_and_score_to_the_same_bits() {
         assert_eq!((found.model, &found.next), (expected.model, &expected.next));
         assert_eq!(found.scorer.parts(), expected.scorer.parts());
     }
+}
+
+/// What is foreseen of answers stands in the card of the file with readers, and is all that is new.
+#[test]
+fn what_is_foreseen_loads_and_is_written_again_to_the_same_bytes() {
+    let bytes = fs::read(at("artifact-v1-foresight.safetensors")).unwrap();
+    let artifact = Artifact::from_bytes(&bytes).unwrap();
+    let expected = Foresight::new(0, vec![0.0, 0.5, 8.0], vec![0.25, 0.125, 0.0625]).unwrap();
+    assert_eq!(artifact.card().foresight, [expected]);
+    assert_eq!(artifact.to_bytes().unwrap(), bytes);
+    let without = artifact.with_foresight(Vec::new()).unwrap().to_bytes().unwrap();
+    assert_eq!(without, fs::read(at(&format!("{WITH_READERS}.safetensors"))).unwrap());
 }
 
 #[test]
@@ -319,6 +332,7 @@ fn card(parts: &ScorerParts, version: u32) -> Card {
             sentence: "A policy that was made up.".to_owned(),
         },
         pruning: (version == 3).then_some(pruning),
+        foresight: Vec::new(),
         provenance: Provenance {
             origin: Origin::TrafficLog,
             data_digest: "0123456789abcdef".repeat(4),

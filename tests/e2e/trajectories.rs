@@ -134,6 +134,84 @@ fn what_a_log_teaches_about_answers_is_worth_what_it_is_valued_at() {
     assert!(report["subtitle"].as_str().unwrap().contains("logged trajectories"));
 }
 
+/// At the default point the dear model is better than the cheap one on every request, and the cascade of
+/// both is better and cheaper still: the first decision foresees it, and is worth what it is valued at.
+#[test]
+fn a_cheap_model_is_asked_first_for_what_may_follow() {
+    let bench = bench();
+    let train = "train --log early-log.parquet --buckets 10 --out";
+    bench.done(&format!("{train} cascade.safetensors --json card.json"));
+    bench.done(&format!("{train} final.safetensors --no-foresight --json final.json"));
+    let foresight = &bench.json("card.json")["foresight"];
+    assert_eq!(foresight[0]["model"], "small", "{foresight}");
+    assert_eq!(bench.json("final.json")["foresight"], Value::Null);
+    let said = bench.done("inspect cascade.safetensors");
+    assert!(said.contains("first models are chosen for what may follow"), "{said}");
+
+    for (policy, model) in [("cascade", "small"), ("final", "large")] {
+        let routed = bench.run_with(
+            &format!("route --policy {policy}.safetensors --json route.json"),
+            b"What is 7 and 9? Case 5.",
+        );
+        assert_eq!(routed.code, Some(0), "{}", routed.stderr);
+        let decision = bench.json("route.json");
+        assert_eq!(decision["model"], model, "{decision}");
+        let candidates = decision["candidates"].as_array().unwrap();
+        let small = candidates.iter().find(|one| one["model"] == "small").unwrap();
+        let (own, cascade) = (&small["quality"], &small["cascade"]);
+        assert!(own.as_f64().unwrap() < 0.8, "{small}");
+        if policy == "cascade" {
+            assert_eq!(cascade["next"], "large");
+            assert!(0.8 < cascade["quality"].as_f64().unwrap(), "{small}");
+            assert!(routed.stdout.contains("by what may follow its answer"), "{}", routed.stdout);
+        } else {
+            assert_eq!(*cascade, Value::Null);
+        }
+    }
+
+    bench.done(
+        "evaluate --log later-log.ndjson --policy cascade.safetensors final.safetensors \
+         --json report.json",
+    );
+    let report = bench.json("report.json");
+    let (quality, cost, _) = truth();
+    let of_large: i32 = (N_TRAINED..N_TRAINED + N_LATER).map(quality_of_large).sum();
+    for estimator in ["DR", "SNIPS"] {
+        check_near(value(&report, "cascade", estimator), quality);
+        check_near(value(&report, "final", estimator), f64::from(of_large) / f64::from(N_LATER));
+    }
+    let found = |policy: &str| value(&report, policy, "SNIPS")["cost_usd"].as_f64().unwrap();
+    assert!((found("cascade") - cost).abs() < 0.0008, "{} for {cost}", found("cascade"));
+    assert!(found("cascade") < 0.5 * found("final"), "{}", found("final"));
+}
+
+/// With every model's outcome and the answers a whole cascade is known, and no estimate is needed.
+#[test]
+fn a_table_with_answers_values_whole_cascades() {
+    let bench = bench();
+    bench.done("train --log early-log.parquet --buckets 10 --out cascade.safetensors");
+    bench.done("train --log early-log.parquet --buckets 10 --no-readers --out plain.safetensors");
+    let evaluate = "evaluate --table later.csv --include-trained --json report.json --policy";
+    let found = |more: &str| {
+        bench.done(&format!("{evaluate} cascade.safetensors {more}"));
+        let report = bench.json("report.json");
+        let row = value(&report, "cascade", "full information");
+        (row["value"].as_f64().unwrap(), row["cost_usd"].as_f64().unwrap())
+    };
+    let (quality, cost, _) = truth();
+    let whole = found("--answers later-answers.csv");
+    assert!((whole.0 - quality).abs() < 0.02, "{whole:?}");
+    assert!((whole.1 - cost).abs() < 0.0005, "{whole:?}");
+    // Without them, each answer is final, and the dear model's is the best.
+    let of_large: i32 = (N_TRAINED..N_TRAINED + N_LATER).map(quality_of_large).sum();
+    let first = found("");
+    assert!((first.0 - f64::from(of_large) / f64::from(N_LATER)).abs() < 1e-9, "{first:?}");
+    assert!((first.1 - DEAR).abs() < 1e-9, "{first:?}");
+    let refused = bench.run(&format!("{evaluate} plain.safetensors --answers later-answers.csv"));
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.stderr.contains("no policy reads answers"), "{}", refused.stderr);
+}
+
 /// Predictions that the log taught value whole trajectories; so do means of cost and latency, those of
 /// all answers together, with their intervals.
 #[test]

@@ -12,7 +12,10 @@ use pointsman_benches::{
 };
 use pointsman_core::{
     answer::{Answer, FinishReason},
-    escalation::{EscalationPolicy, EscalationWorkspace, InHand, Reader, decide_escalation},
+    escalation::{
+        EscalationPolicy, EscalationWorkspace, Foresight, ForesightError, InHand, Reader,
+        decide_escalation,
+    },
     policy::{Policy, Workspace},
     units::{Probability, Usd},
 };
@@ -64,6 +67,45 @@ fn main() -> Result<(), Box<dyn Error>> {
                 found.n_allocations,
             )?;
         }
+    }
+    write_first(&mut out, &writer)
+}
+
+/// Readers whose answers a first decision counts on.
+const N_FORESEEN: [usize; 3] = [0, 1, 8];
+
+/// What the first decision of a cascade takes, which counts on what may follow an answer.
+fn write_first(out: &mut impl Write, writer: &Writer) -> Result<(), Box<dyn Error>> {
+    writeln!(out, "first decisions that count on so many readers of 7 next models each")?;
+    writeln!(out, "readers  best-median  median     p99  allocations")?;
+    let prompts = writer.write_many(Kind::Prose, N_BYTES, N_PROMPTS);
+    let scorer = reader(8)?;
+    for n_readers in N_FORESEEN {
+        let of_model = |model: usize| Reader {
+            model,
+            next: (0..8).filter(|next| *next != model).collect(),
+            scorer: scorer.clone(),
+        };
+        let readers: Vec<Reader> = (0..n_readers).map(of_model).collect();
+        let spreads = |model: usize| Foresight::new(model, vec![0.0, 1.0, 10.0], vec![0.2; 3]);
+        let foresight: Vec<Foresight> =
+            (0..n_readers).map(spreads).collect::<Result<_, ForesightError>>()?;
+        let policy = policy(N_MODELS, Prices::Catalog)?.foreseeing(&readers, &foresight);
+        let mut workspace = Workspace::new(&policy);
+        let draw = Probability::new(0.5)?;
+        let found = measure(prompts.len(), |index| {
+            let messages = message(black_box(prompts[index].as_bytes()))?;
+            black_box(policy.decide(&request(&messages), draw, &mut workspace)?);
+            Ok(())
+        })?;
+        writeln!(
+            out,
+            "{n_readers:<8} {:>11}  {:>6}  {:>6}  {:>11}",
+            found.best_batch_median,
+            found.at(50),
+            found.at(99),
+            found.n_allocations,
+        )?;
     }
     Ok(())
 }

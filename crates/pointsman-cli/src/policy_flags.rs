@@ -6,13 +6,14 @@ use clap::Args;
 use pointsman_core::{
     artifact::{Artifact, Card},
     catalog::Catalog,
+    circumstances::Outlook,
     explorer::{Explorer, Rule},
     newcomers::Newcomers,
     objective::{Objective, Weights},
     policy::Policy,
     units::{Probability, Quality, Usd},
 };
-use pointsman_log::body::Aim;
+use pointsman_log::body::{Aim, Asks};
 use std::{borrow::Cow, path::Path};
 
 /// What the policy strives for; the policy file's first operating point where nothing is given.
@@ -104,8 +105,19 @@ pub(crate) struct LoadedPolicy {
 }
 
 impl LoadedPolicy {
+    /// The same policy, as a request asks it to decide.
+    pub(crate) fn asked(mut self, asks: &Asks<'_>) -> Result<Self> {
+        if asks.outlook == Outlook::FinalAnswer {
+            self.policy = self.policy.foreseeing(&[], &[]);
+        }
+        match &asks.aim {
+            Some(aim) => self.striving_for(aim),
+            None => Ok(self),
+        }
+    }
+
     /// The same policy, striving for what a request wishes.
-    pub(crate) fn striving_for(self, aim: &Aim<'_>) -> Result<Self> {
+    fn striving_for(self, aim: &Aim<'_>) -> Result<Self> {
         let Self { artifact, policy, objective: _, name, denied } = self;
         let (policy, objective) = match aim {
             Aim::Objective(objective) => {
@@ -139,6 +151,7 @@ impl PolicyFlags {
     ) -> Result<LoadedPolicy> {
         let card = artifact.card();
         let mut policy = Policy::new(artifact.scorer().clone(), &card.models, catalog)?
+            .foreseeing(artifact.readers(), &card.foresight)
             .with_explorer(self.explore.0);
         if let Some(catalog) = catalog {
             let means = card.mean_quality.as_deref();

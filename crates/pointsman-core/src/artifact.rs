@@ -11,6 +11,7 @@
 mod card;
 mod codec;
 mod digest;
+mod foresight_wire;
 mod point_wire;
 mod told;
 
@@ -18,7 +19,7 @@ pub use card::{Card, Origin, Provenance, Pruning, RowIds, Standing};
 pub use codec::GOLDEN_PROMPTS;
 
 use crate::{
-    escalation::Reader,
+    escalation::{Foresight, Reader},
     scorer::{Scorer, ScorerError},
 };
 use std::collections::BTreeMap;
@@ -83,6 +84,17 @@ impl Artifact {
     /// [`ArtifactError`] where readers and scorer do not go together.
     pub fn with_readers(&self, readers: &[Reader]) -> Result<Self, ArtifactError> {
         let bytes = codec::encode(&self.card, &self.scorer, &self.row_ids, readers)?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// The same with what is foreseen of its readers' answers, so that the first decision counts on
+    /// them; of a model whose answers nothing reads there is nothing to foresee.
+    ///
+    /// # Errors
+    /// [`ArtifactError`] where a model has no reader, or is named twice.
+    pub fn with_foresight(&self, foresight: Vec<Foresight>) -> Result<Self, ArtifactError> {
+        let card = Card { foresight, ..self.card.clone() };
+        let bytes = codec::encode(&card, &self.scorer, &self.row_ids, &self.readers)?;
         Self::from_bytes(&bytes)
     }
 

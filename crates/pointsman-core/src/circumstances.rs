@@ -23,6 +23,18 @@ pub struct Circumstances<'a> {
     pub live: Option<&'a LiveEndpoints>,
     /// Where the conversation has been so far; it begins here where `None`.
     pub held: Option<Held>,
+    /// What may come after the answer.
+    pub outlook: Outlook,
+}
+
+/// What may come after the answer of the model that is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Outlook {
+    /// It is given to the caller, whatever it is.
+    FinalAnswer,
+    /// Where something was learned about that model's answers, another model may be called.
+    #[default]
+    Cascade,
 }
 
 /// What is known of every endpoint right now, in the order of the policy's models and, for each,

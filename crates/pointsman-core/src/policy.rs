@@ -22,17 +22,19 @@
 //! # assert!(names.contains(&decide(file, &prices).unwrap()));
 //! ```
 
+mod ahead;
 mod endpoints;
 mod new_models;
 mod offers;
 mod weigh;
 mod workspace;
 
-pub use workspace::{Candidate, Decision, Workspace};
+pub use workspace::{Candidate, CascadeAhead, Decision, Workspace};
 
 use crate::{
     catalog::{Catalog, Model},
-    circumstances::{Circumstances, Held, Switch},
+    circumstances::{Circumstances, Held, Outlook, Switch},
+    escalation::{Foresight, Reader},
     explorer::Explorer,
     features::Features,
     objective::{Favour, Objective, OperatingPoint, WeightError, Weights},
@@ -41,6 +43,7 @@ use crate::{
     simd,
     units::{Probability, Tokens, as_float, len_as_float},
 };
+use ahead::Ahead;
 use endpoints::Asked;
 use new_models::NewModel;
 use offers::Offers;
@@ -64,6 +67,8 @@ pub struct Policy {
     mean_quality: f64,
     /// What one model's utility is raised by.
     favour: Option<Favour>,
+    /// What is foreseen of the models whose answers are read, in their order.
+    ahead: Vec<Ahead>,
     explorer: Explorer,
 }
 
@@ -155,6 +160,7 @@ impl Policy {
             expected_of_new: Vec::new(),
             mean_quality: 0.0,
             favour: None,
+            ahead: Vec::new(),
             explorer: Explorer::GREEDY,
         })
     }
@@ -193,6 +199,14 @@ impl Policy {
     #[must_use]
     pub fn with_explorer(mut self, explorer: Explorer) -> Self {
         self.explorer = explorer;
+        self
+    }
+
+    /// The same policy, whose first decision foresees that an answer may be followed by another one,
+    /// where both a reader and what is foreseen of it are given.
+    #[must_use]
+    pub fn foreseeing(mut self, readers: &[Reader], foresight: &[Foresight]) -> Self {
+        self.ahead = ahead::of_readers(readers, foresight);
         self
     }
 
@@ -255,7 +269,8 @@ impl Policy {
     /// The circumstances of a decision about which nothing else is known: the policy's own aims.
     pub fn circumstances(&self) -> Circumstances<'static> {
         let (objective, explorer) = (self.objective, self.explorer);
-        Circumstances { objective, favour: self.favour, explorer, live: None, held: None }
+        let (favour, outlook) = (self.favour, Outlook::Cascade);
+        Circumstances { objective, favour, explorer, live: None, held: None, outlook }
     }
 
     /// As [`Self::distribute`], in given circumstances.

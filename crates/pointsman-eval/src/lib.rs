@@ -83,6 +83,7 @@ pub mod full;
 
 pub mod cascade;
 pub mod escalation;
+pub mod foresight;
 pub mod frontier;
 pub mod published;
 pub mod reading;

@@ -6,9 +6,11 @@
 
 use crate::{
     error::ValuesError,
+    foresight::{Gaps, foresight},
     full::{MeanValue, paired_difference},
     interval::ConfidenceLevel,
 };
+use pointsman_core::escalation::{Foresight, ForesightError};
 use std::collections::BTreeMap;
 
 /// Answers of one model, with what is known and predicted of them and of the next models' answers.
@@ -71,6 +73,27 @@ pub fn worth_of_reading(
 }
 
 impl ReadingRows<'_> {
+    /// What is foreseen of the answers of the model that a policy has at this place, by these rows'
+    /// predictions; for columns that [`worth_of_reading`] has not refused.
+    ///
+    /// # Errors
+    /// [`ForesightError`] where a number is not finite.
+    pub fn foresight(&self, model: usize) -> Result<Foresight, ForesightError> {
+        let dearest = self.expected_usd.iter().copied().fold(0.0, f64::max);
+        foresight(model, (self.groups.len(), dearest), |row, per_dollar| Gaps {
+            before: self.gap(row, self.from_prompt, per_dollar),
+            after: self.gap(row, self.from_answer, per_dollar),
+        })
+    }
+
+    /// By how much the best next model is ahead of accepting.
+    fn gap(&self, row: usize, predicted: &[f64], per_dollar: f64) -> f64 {
+        let of_row = &predicted[row * (1 + self.n_next)..][..=self.n_next];
+        let next = of_row[1..].iter().zip(self.expected_usd);
+        let utilities = next.map(|(quality, expected)| quality - per_dollar * expected);
+        utilities.fold(f64::NEG_INFINITY, f64::max) - of_row[0]
+    }
+
     /// What comes of the step that is best by `predicted`; of equals, accepting.
     fn utility(&self, row: usize, predicted: &[f64], per_dollar: f64) -> f64 {
         let n_columns = 1 + self.n_next;
@@ -90,6 +113,7 @@ impl ReadingRows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pointsman_core::escalation::step_ahead;
 
     const LEVEL: ConfidenceLevel = ConfidenceLevel::P95;
 
@@ -125,6 +149,29 @@ mod tests {
     #[test]
     fn equal_prompts_count_once() {
         check(&QUALITY, &[0.8], &[1, 2, 1, 1], (0.8 / 3.0 / 2.0, 2));
+    }
+
+    #[test]
+    fn what_is_foreseen_is_what_reading_is_predicted_to_add() {
+        let rows = ReadingRows {
+            n_next: 1,
+            quality: &QUALITY,
+            cost_usd: &DOLLARS,
+            expected_usd: &[0.5],
+            from_prompt: &[0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0],
+            from_answer: &QUALITY,
+            groups: &[1, 2, 3, 4],
+        };
+        let found = rows.foresight(3).unwrap();
+        assert_eq!(found.model(), 3);
+        // Where money does not count all are escalated, read or not.
+        assert_eq!(found.spreads()[0], 0.0);
+        for (&per_dollar, &spread) in found.per_dollar().iter().zip(found.spreads()) {
+            let paid = 0.5 * per_dollar;
+            let (gap, read) = (0.5 - paid, 0.5 * (1.0 - paid).max(0.0));
+            let added = step_ahead(gap, spread).value;
+            assert!((added - read).abs() < 1e-6, "{per_dollar}: {added} for {read}");
+        }
     }
 
     #[test]

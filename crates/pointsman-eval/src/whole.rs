@@ -14,11 +14,13 @@ mod resample;
 
 use crate::{
     error::ValuesError,
+    foresight::{Gaps, foresight},
     frontier::{hull, lambdas},
     interval::{ConfidenceLevel, Interval},
-    matrix::{CostQuality, ordered_mean},
+    matrix::CostQuality,
     moments::float_of,
 };
+use pointsman_core::escalation::Foresight;
 use resample::{Layout, Sums, percentiles, resampled, units};
 
 /// Prompts with everything that is known and predicted of all models. Slices have the shape
@@ -50,10 +52,10 @@ pub enum WholePolicy {
     /// The model that is best by the request; its answer is accepted.
     PromptRouting,
     /// The same model; after each answer the step that is best by request and answer. What the
-    /// service does.
+    /// service does where nothing is foreseen.
     Escalation,
-    /// The same steps; the first model is chosen for what it is worth with them, where the value of
-    /// seeing its answer is the same for every request.
+    /// The same steps; the first model is chosen for what it is worth with them, by the
+    /// [`Foresight`] that a policy file holds.
     Foreseeing,
 }
 
@@ -122,14 +124,14 @@ pub fn whole_value(
         return Err(ValuesError::TooFew { n_rows: n_units });
     }
     let weights = rows.weights();
+    let foresight = rows.foresight()?;
     let layout = Layout { n_points: weights.len(), n_models: rows.n_models };
     let mut sums = Sums::new(n_units, layout.n_columns());
     let mut n_answers = [0.0; WholePolicy::ALL.len()];
     for (point, &per_dollar) in weights.iter().enumerate() {
-        let gains = rows.gains(per_dollar);
         for (row, &unit) in unit_of_row.iter().enumerate() {
             for (place, policy) in WholePolicy::ALL.into_iter().enumerate() {
-                let taken = rows.taken(policy, row, (per_dollar, &gains));
+                let taken = rows.taken(policy, row, (per_dollar, &foresight));
                 sums.add((unit, layout.column(place, point)), taken.point);
                 if point == 0 {
                     n_answers[place] += f64::from(taken.n_answers);
@@ -218,35 +220,46 @@ impl WholeRows<'_> {
         lambdas().into_iter().map(|lambda| lambda / unit_cost).collect()
     }
 
-    /// What seeing each model's answer is expected to add; from predictions, not from outcomes.
-    fn gains(&self, per_dollar: f64) -> Vec<f64> {
+    /// What is foreseen of each model's answers; from predictions, not from outcomes.
+    fn foresight(&self) -> Result<Vec<Option<Foresight>>, ValuesError> {
+        let n_rows = self.groups.len();
+        let mean = |model: usize| -> f64 {
+            let costs = self.expected_usd.iter().skip(model).step_by(self.n_models);
+            costs.sum::<f64>() / float_of(n_rows.max(1))
+        };
         let of_model = |(model, read): (usize, Option<&Vec<f64>>)| {
-            let Some(read) = read else { return 0.0 };
-            let of_row = |row: usize| {
+            let Some(read) = read.filter(|_| 1 < self.n_models) else { return Ok(None) };
+            let others = (0..self.n_models).filter(|&other| other != model);
+            let dearest = others.map(mean).fold(0.0, f64::max);
+            let gaps = |row: usize, per_dollar: f64| {
                 let expected = self.of(self.expected_usd, row);
-                let best =
-                    |all: &[f64]| best_step(self.of(all, row), expected, (model, per_dollar)).1;
-                best(read) - best(self.from_prompt)
+                let gap = |all: &[f64]| gap(self.of(all, row), expected, (model, per_dollar));
+                Gaps { before: gap(self.from_prompt), after: gap(read) }
             };
-            ordered_mean(&(0..self.groups.len()).map(of_row).collect::<Vec<f64>>())
+            foresight(model, (n_rows, dearest), gaps).map(Some).map_err(|_| ValuesError::Overflow)
         };
         self.from_answer.iter().map(Option::as_ref).enumerate().map(of_model).collect()
     }
 
     /// The model that is asked first.
-    fn first(&self, policy: WholePolicy, row: usize, (per_dollar, gains): (f64, &[f64])) -> usize {
+    fn first(
+        &self,
+        policy: WholePolicy,
+        row: usize,
+        (per_dollar, foresight): (f64, &[Option<Foresight>]),
+    ) -> usize {
         let (predicted, expected) =
             (self.of(self.from_prompt, row), self.of(self.expected_usd, row));
         let worth = |model: usize| {
-            let accepted = predicted[model];
-            let answered = match (policy, &self.from_answer[model]) {
-                (WholePolicy::Foreseeing, Some(_)) => {
-                    best_step(predicted, expected, (model, per_dollar)).1 + gains[model]
+            let ahead = match (policy, &foresight[model]) {
+                (WholePolicy::Foreseeing, Some(foresight)) => {
+                    let gap = gap(predicted, expected, (model, per_dollar));
+                    foresight.ahead(per_dollar, gap).map_or(0.0, |step| step.value)
                 }
                 (WholePolicy::Foreseeing, None)
-                | (WholePolicy::PromptRouting | WholePolicy::Escalation, _) => accepted,
+                | (WholePolicy::PromptRouting | WholePolicy::Escalation, _) => 0.0,
             };
-            answered - per_dollar * expected[model]
+            predicted[model] - per_dollar * expected[model] + ahead
         };
         let (mut best, mut highest) = (0, f64::NEG_INFINITY);
         for model in 0..self.n_models {
@@ -259,7 +272,7 @@ impl WholeRows<'_> {
     }
 
     /// What a policy does with one prompt.
-    fn taken(&self, policy: WholePolicy, row: usize, at: (f64, &[f64])) -> Taken {
+    fn taken(&self, policy: WholePolicy, row: usize, at: (f64, &[Option<Foresight>])) -> Taken {
         let (qualities, costs) = (self.of(self.quality, row), self.of(self.cost_usd, row));
         let expected = self.of(self.expected_usd, row);
         let mut model = self.first(policy, row, at);
@@ -281,6 +294,15 @@ impl WholeRows<'_> {
         }
         Taken { point: CostQuality { cost_usd, quality: qualities[model] }, n_answers }
     }
+}
+
+/// By how much the best other model is ahead of accepting the answer in hand.
+fn gap(predicted: &[f64], expected_usd: &[f64], (in_hand, per_dollar): (usize, f64)) -> f64 {
+    let utility = |(model, (quality, cost_usd)): (usize, (&f64, &f64))| {
+        (model != in_hand).then_some(quality - per_dollar * cost_usd)
+    };
+    let others = predicted.iter().zip(expected_usd).enumerate().filter_map(utility);
+    others.fold(f64::NEG_INFINITY, f64::max) - predicted[in_hand]
 }
 
 /// The best step with an answer in hand and its utility: accepting it, which costs nothing, or

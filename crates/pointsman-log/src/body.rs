@@ -2,8 +2,8 @@
 //!
 //! Besides the chat form it takes `{"prompt": "…"}` and the Responses form's `{"input": …}`, the
 //! fields by which OpenRouter's callers narrow the choice, and those of our own: `objective`,
-//! `candidates`, `deny`, `max_cost_usd`, `max_latency_ms`, `input_tokens`, `explore`, `explain`. Keys
-//! that are not known here are for the provider: they are passed over, counted and named, but for those
+//! `candidates`, `deny`, `max_cost_usd`, `max_latency_ms`, `input_tokens`, `explore`, `escalate`,
+//! `explain`. Keys that are not known here are for the provider: they are passed over, counted and named, but for those
 //! that are nearly keys of our own, which are refused. Texts are borrowed from the body wherever it holds
 //! them as they are. Its weakness: OpenRouter's caps on prices per request and per image, and its
 //! wish for models whose answers may be trained on, are passed over, since catalogs do not know them.
@@ -15,6 +15,7 @@
 use std::borrow::Cow;
 
 use pointsman_core::{
+    circumstances::Outlook,
     objective::{Objective, WeightError, Weights},
     request::{Capabilities, Message, Request, Role},
     units::{OutOfRange, Quality, Tokens, Usd},
@@ -68,6 +69,8 @@ pub struct Asks<'a> {
     pub explain: Explain,
     /// Whether the caller lets the router try a model that is not the best.
     pub explore: Explore,
+    /// Whether the caller will ask what to do with the answer.
+    pub outlook: Outlook,
 }
 
 /// What to strive for, as a caller says it.
@@ -295,6 +298,11 @@ impl<'a> Asks<'a> {
             tags,
             explain: if file.explain == Some(true) { Explain::Yes } else { Explain::No },
             explore: if file.explore == Some(false) { Explore::Refused } else { Explore::Allowed },
+            outlook: if file.escalate == Some(false) {
+                Outlook::FinalAnswer
+            } else {
+                Outlook::Cascade
+            },
         })
     }
 }

@@ -18,13 +18,14 @@ use crate::{
     sessions::Turn,
     traces::Span,
 };
+use gambled::{extra, most_extra};
 use pointsman_core::{
-    circumstances::{Circumstances, Held, Switch},
+    circumstances::{Circumstances, Held, Outlook, Switch},
     explain::explain,
     explorer::Explorer,
     policy::{Candidate, Decision, Workspace},
     request::{OtherProviders, Request},
-    units::{Probability, Usd},
+    units::Probability,
 };
 use pointsman_log::{
     body::{ChatBody, Explain, Explore},
@@ -35,6 +36,7 @@ use std::sync::{Arc, atomic::Ordering};
 use tell::Counted;
 
 mod counted;
+mod gambled;
 mod record;
 mod reply;
 mod step;
@@ -128,6 +130,7 @@ impl Service {
                 request: &request,
                 aim,
                 held: held.and_then(|(_, held)| held),
+                outlook: body.asks.outlook,
                 now_ms,
                 keep,
             };
@@ -182,7 +185,8 @@ impl Service {
             let of = (workspace.candidates(), workspace.scores());
             explain(&made.force.loaded.policy, made.request, decision.model, of)
         });
-        let of = (&fallbacks[..], explanation.as_ref());
+        let cascades = reply::cascades(&made.force.loaded.models, workspace.candidates());
+        let of = (&fallbacks[..], explanation.as_ref(), &cascades[..]);
         let json = made.reply(desk, of, (took_ns(), ticket.is_some()));
         let counted = Counted {
             drawn: Arc::clone(&made.force.drawn[decision.model]),
@@ -206,6 +210,7 @@ impl Service {
                 objective: shadow.objective.1.objective,
                 favour: shadow.objective.1.favour,
                 explorer: Explorer::GREEDY,
+                outlook: made.body.asks.outlook,
                 ..shadow.policy.circumstances()
             };
             let drawn = shadow.policy.distribute_in(&around, made.request, &mut workspace);
@@ -241,6 +246,7 @@ struct Around<'a, 'r> {
     request: &'a Request<'r>,
     aim: Strived,
     held: Option<Held>,
+    outlook: Outlook,
     now_ms: u64,
     keep: Keep,
 }
@@ -254,6 +260,7 @@ impl Around<'_, '_> {
             explorer,
             live: live.as_deref(),
             held: self.held,
+            outlook: self.outlook,
         })
     }
 
@@ -318,17 +325,6 @@ fn best_of(candidates: &[Candidate]) -> usize {
         }
     }
     best
-}
-
-/// By how much one candidate is expected to cost more than another.
-fn extra(candidates: &[Candidate], of: usize, than: usize) -> Usd {
-    let cost = |index: usize| candidates[index].expected.cost.unwrap_or(Usd::ZERO).nanos();
-    Usd::from_nanos(cost(of).saturating_sub(cost(than)))
-}
-
-fn most_extra(candidates: &[Candidate], best: usize) -> Usd {
-    let possible = (0..candidates.len()).filter(|&index| 0.0 < candidates[index].probability);
-    possible.map(|index| extra(candidates, index, best)).max().unwrap_or(Usd::ZERO)
 }
 
 impl Made<'_, '_> {

@@ -112,8 +112,9 @@ impl Loaded {
     ) -> Result<Self, LoadError> {
         static GENERATIONS: AtomicU64 = AtomicU64::new(1);
         let names = &artifact.card().models;
-        let policy = Policy::new(artifact.scorer().clone(), names, Some(catalog))?;
         let readers = artifact.readers();
+        let policy = Policy::new(artifact.scorer().clone(), names, Some(catalog))?
+            .foreseeing(readers, &artifact.card().foresight);
         let escalation = (!readers.is_empty())
             .then(|| EscalationPolicy::new(readers.to_vec(), &policy, MOST_ANSWERS))
             .transpose()?;

@@ -213,7 +213,7 @@ fn evaluate(
         command: "pointsman demo".to_owned(),
     };
     let mut report = evaluation::table::evaluate(
-        &[table.to_owned()],
+        (&[table.to_owned()], &[]),
         &ReadOptions::default(),
         &settings,
         screen,

@@ -28,6 +28,10 @@ pub(crate) struct Args {
     /// Outcome tables (Parquet, CSV or NDJSON; files or patterns).
     #[arg(long, num_args = 1.., value_name = "FILE")]
     table: Vec<PathBuf>,
+    /// What the models of --table answered, as `train --answers` takes it: value whole cascades of
+    /// policies that read answers.
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "table")]
+    answers: Vec<PathBuf>,
     /// Policy files; the verdict is about the first.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     policy: Vec<PathBuf>,
@@ -87,7 +91,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let inputs = args.log.iter().chain(&args.table).chain(&args.policy).chain(&args.against);
-    let inputs: Vec<&Path> = inputs.chain(&args.catalog).map(PathBuf::as_path).collect();
+    let inputs: Vec<&Path> =
+        inputs.chain(&args.catalog).chain(&args.answers).map(PathBuf::as_path).collect();
     files::check_apart(&inputs, &[args.html.as_deref(), args.md.as_deref(), args.json.as_deref()])?;
     let (what_if, catalog) = args.what_if.checked(optional_catalog(args.catalog.as_deref())?)?;
     let load = |path: &PathBuf| what_if.apply(args.flags.load(path, catalog.as_ref())?);
@@ -115,7 +120,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     };
     let report = if args.log.is_empty() {
         let options = load::read_options(args.quality_range);
-        evaluation::table::evaluate(&args.table, &options, &settings, screen)?
+        evaluation::table::evaluate((&args.table, &args.answers), &options, &settings, screen)?
     } else {
         let options = load::log_options(args.quality_range, args.quality_metric.as_deref());
         let options = LogOptions { tags: evaluation::tags(&args.slices), ..options };

@@ -140,8 +140,32 @@ fn describe_readers(artifact: &Artifact, screen: &Screen) -> Result<()> {
     for (model, next) in readers {
         screen.say(&format!("  {model} -> {}", next.join(", ")))?;
     }
+    describe_foresight(artifact.card(), screen)
+}
+
+/// How far answers are expected to move what is best, on which first decisions count.
+fn describe_foresight(card: &Card, screen: &Screen) -> Result<()> {
+    if card.foresight.is_empty() {
+        return screen.say("first models are chosen as if their answers were final");
+    }
+    screen.say(
+        "first models are chosen for what may follow their answers; reading those moves the lead of the \
+         next model by this standard deviation, in quality points (at quality points per dollar):",
+    )?;
+    for foresight in &card.foresight {
+        let name = card.models.get(foresight.model()).map_or("?", String::as_str);
+        let points = foresight.per_dollar().iter().zip(foresight.spreads());
+        let shown: Vec<String> = points
+            .step_by(FORESIGHT_STEP)
+            .map(|(per_dollar, spread)| format!("{spread:.3} at {per_dollar:.4}"))
+            .collect();
+        screen.say(&format!("  {name}: {}", shown.join(", ")))?;
+    }
     Ok(())
 }
+
+/// Every so many weights on cost are shown.
+const FORESIGHT_STEP: usize = 6;
 
 /// The models whose answers are read, each with its next models, by name.
 fn readers(artifact: &Artifact) -> Vec<(&str, Vec<&str>)> {

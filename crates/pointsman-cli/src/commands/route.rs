@@ -15,7 +15,7 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     explain::{Explanation, explain},
-    policy::{Candidate, CostBasis, Decision, Workspace},
+    policy::{Candidate, CascadeAhead, CostBasis, Decision, Workspace},
     request::Request,
     units::{Probability, Usd},
 };
@@ -78,9 +78,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
                 "keys of the request that nobody here knows, and that were passed over: {n_unknown}"
             ))?;
         }
-        if let Some(aim) = &body.asks.aim {
-            loaded = loaded.striving_for(aim)?;
-        }
+        loaded = loaded.asked(&body.asks)?;
         body.to_request()
     } else {
         let text = std::str::from_utf8(bytes).context("standard input is not UTF-8 text")?;
@@ -113,6 +111,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         explain(&loaded.policy, &request, decision.model, made)
     });
     describe(&loaded, &decision, workspace.candidates(), screen)?;
+    describe_cascades(&loaded, workspace.candidates(), screen)?;
     describe_priors(&loaded, (decision.model, args.explain), screen)?;
     if let Some(explanation) = &explanation {
         describe_explanation(explanation, name_of(&loaded, decision.model), screen)?;
@@ -202,6 +201,28 @@ fn describe(
     Ok(())
 }
 
+/// What is foreseen after each model's answer; nothing where answers are not read.
+fn describe_cascades(
+    loaded: &LoadedPolicy,
+    candidates: &[Candidate],
+    screen: &Screen,
+) -> Result<()> {
+    for (model, candidate) in candidates.iter().enumerate() {
+        let Some(CascadeAhead { expected, next, escalates }) = candidate.cascade else { continue };
+        let cost = expected.cost.map_or_else(String::new, |cost| {
+            format!(" for {} per 1,000 requests", wording::per_thousand(cost.as_dollars()))
+        });
+        screen.say(&format!(
+            "{} is judged by what may follow its answer: {} is called after it with probability \
+             {escalates:.2}, and a quality of {}{cost} is expected of both together",
+            name_of(loaded, model),
+            name_of(loaded, next),
+            wording::predicted(expected.quality),
+        ))?;
+    }
+    Ok(())
+}
+
 /// What the newcomers' qualities rest on: of the chosen model, and of all where explained.
 fn describe_priors(
     loaded: &LoadedPolicy,
@@ -255,6 +276,13 @@ fn decision_json(
             "latency_ms": candidate.expected.latency_ms,
             "output_tokens": candidate.output_tokens,
             "probability": candidate.probability,
+            "cascade": candidate.cascade.map(|cascade| json!({
+                "next": name_of(loaded, cascade.next),
+                "escalates": cascade.escalates,
+                "quality": cascade.expected.quality,
+                "cost_usd": cascade.expected.cost.map(Usd::as_dollars),
+                "latency_ms": cascade.expected.latency_ms,
+            })),
             "prior": loaded.policy.prior(model).map(|p| prior_json(name_of(loaded, model), p)),
             "excluded_by": candidate.excluded_by.map(|reason| reason.to_string()),
         })

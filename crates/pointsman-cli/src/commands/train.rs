@@ -328,6 +328,7 @@ pub(crate) fn artifact_of(
         operating_points,
         standing,
         pruning: trained.pruned.as_ref().map(pruning::on_card).transpose()?,
+        foresight: Vec::new(),
         provenance: Provenance {
             origin,
             data_digest: data_digest.to_owned(),

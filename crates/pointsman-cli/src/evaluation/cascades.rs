@@ -18,6 +18,7 @@ use crate::{
 use anyhow::{Result, bail};
 use pointsman_core::{
     answer::Answer,
+    circumstances::Outlook,
     escalation::{
         EscalationPolicy, EscalationWorkspace, InHand, MOST_ANSWERS, Settled, Step,
         distribute_escalation_read,
@@ -57,9 +58,22 @@ pub(super) struct ReadTrajectories {
 }
 
 /// A policy's readers at work.
-struct Reading {
-    escalation: EscalationPolicy,
-    workspace: EscalationWorkspace,
+pub(super) struct Reading {
+    pub(super) escalation: EscalationPolicy,
+    pub(super) workspace: EscalationWorkspace,
+}
+
+impl Reading {
+    /// Puts them to work, where the policy has any.
+    pub(super) fn of(recorder: &Recorder<'_>) -> Result<Option<Self>> {
+        let readers = recorder.artifact.readers();
+        if readers.is_empty() {
+            return Ok(None);
+        }
+        let escalation = EscalationPolicy::new(readers.to_vec(), recorder.policy, MOST_ANSWERS)?;
+        let workspace = EscalationWorkspace::new(&escalation);
+        Ok(Some(Self { escalation, workspace }))
+    }
 }
 
 /// Where one policy stands in a log of trajectories.
@@ -90,7 +104,8 @@ pub(super) fn unread_answers(recorders: &[Recorder<'_>]) -> Vec<String> {
     let sentence = |recorder: &Recorder<'_>| {
         format!(
             "`{}` reads answers, and the log has no steps after an answer: what escalating is worth \
-             is not identifiable; its values are those of its first decisions, each answer accepted",
+             is not identifiable; its values are those of its first decisions, each answer accepted \
+             and chosen as if it were final",
             recorder.name
         )
     };
@@ -137,15 +152,10 @@ pub(super) fn read(
 
 impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
     fn new(recorder: &'a mut Recorder<'p>, loaded: &'r LoadedTrajectories) -> Result<Self> {
-        let readers = recorder.artifact.readers();
-        let reading = if readers.is_empty() {
-            None
-        } else {
-            let escalation =
-                EscalationPolicy::new(readers.to_vec(), recorder.policy, MOST_ANSWERS)?;
-            let workspace = EscalationWorkspace::new(&escalation);
-            Some(Reading { escalation, workspace })
-        };
+        let reading = Reading::of(recorder)?;
+        if reading.is_some() {
+            recorder.outlook = Outlook::Cascade;
+        }
         let places = recorder.places(&loaded.found.log.models);
         Ok(Self { recorder, reading, loaded, places, n_unknown: 0 })
     }

@@ -1,5 +1,6 @@
 //! What policies would have done, on an outcome table or on a log, as one report.
 
+mod answered;
 mod cascades;
 mod enough;
 #[cfg(test)]
@@ -39,6 +40,7 @@ use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::Artifact,
     catalog::Catalog,
+    circumstances::{Circumstances, Outlook},
     features::FeatureSchema,
     policy::{Policy, Workspace},
     request::{Constraints, Request},
@@ -116,6 +118,8 @@ struct Recorder<'p> {
     policy: &'p Policy,
     artifact: &'p Artifact,
     denied: &'p [Cow<'static, str>],
+    /// Whether the answers that its first decisions lead to may be followed by others.
+    outlook: Outlook,
     workspace: Workspace,
     n_models: usize,
     /// Shape `(n_requests, n_models)`, all zeros where no model may answer.
@@ -134,6 +138,7 @@ impl<'p> Recorder<'p> {
             policy,
             artifact: &loaded.artifact,
             denied: &loaded.denied,
+            outlook: Outlook::FinalAnswer,
             workspace: Workspace::new(policy),
             n_models: policy.models().len(),
             probability: Vec::new(),
@@ -147,15 +152,14 @@ impl<'p> Recorder<'p> {
     fn push(&mut self, asked: Asked<'_, '_>) {
         let (policy, workspace) = (self.policy, &mut self.workspace);
         // The error says no more than the row of zeros does.
-        let denied = (!self.denied.is_empty()).then_some(self.denied);
-        let (Ok(()) | Err(_)) = match (asked, denied) {
-            (Asked::Text(request), None) => policy.distribute(request, workspace).map(|_| ()),
-            (Asked::Text(request), Some(denied)) => {
-                policy.distribute(&without(request, denied), workspace).map(|_| ())
+        let around = &Circumstances { outlook: self.outlook, ..policy.circumstances() };
+        let (Ok(()) | Err(_)) = match asked {
+            Asked::Text(request) => {
+                policy.distribute_in(around, &without(request, self.denied), workspace).map(|_| ())
             }
-            (Asked::Features(request, features), denied) => {
-                let request = without(request, denied.unwrap_or_default());
-                policy.distribute_read(&policy.circumstances(), (&request, &features), workspace)
+            Asked::Features(request, features) => {
+                let request = without(request, self.denied);
+                policy.distribute_read(around, (&request, &features), workspace)
             }
         };
         for candidate in self.workspace.candidates() {

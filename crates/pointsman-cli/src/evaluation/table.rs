@@ -1,7 +1,9 @@
 //! Evaluation with full information: every model's outcome is known, so values are plain means.
 
 use super::{
-    Recorder, Settings, Used, check_what_if, decide_all, diagnostic, generated_by, joined,
+    Recorder, Settings, Used,
+    answered::{self, Whole},
+    check_what_if, decide_all, diagnostic, generated_by, joined,
     language::language,
     provenance, slices,
     table_differences::{Tabled, differences},
@@ -29,9 +31,9 @@ struct Rows {
     cost_usd: Option<Vec<f64>>,
 }
 
-/// Evaluates policies on an outcome table.
+/// Evaluates policies on an outcome table; with models' answers, whole cascades.
 pub(crate) fn evaluate(
-    paths: &[PathBuf],
+    (paths, answers): (&[PathBuf], &[PathBuf]),
     options: &ReadOptions,
     settings: &Settings,
     screen: &Screen,
@@ -39,9 +41,12 @@ pub(crate) fn evaluate(
     check_what_if(settings)?;
     let mut recorders: Vec<Recorder<'_>> = settings.all_policies().map(Recorder::new).collect();
     slices::check_for_table(&settings.slices)?;
+    answered::foresee(answers, &mut recorders)?;
     let (table, matrix, languages) = read(paths, options, &mut recorders, (settings, screen))?;
     check_models(&recorders, settings, &matrix)?;
     let (used, kept) = used_prompts(&table, &matrix, &recorders, settings)?;
+    let from = ((paths, answers), (&table, options));
+    let (wholes, said) = answered::follow(from, &mut recorders, (settings, screen))?;
     let rows = select(&matrix, &used.rows);
     let n_models = matrix.models.len();
     let cost =
@@ -49,8 +54,8 @@ pub(crate) fn evaluate(
     let actual = Outcomes::new(Matrix::new(&rows.quality, rows.n, n_models)?, cost)?;
     let known = baselines(&actual);
 
-    let on_rows: Vec<OnRows> =
-        recorders.iter().map(|recorder| on_rows(recorder, &matrix, &used.rows)).collect();
+    let of_recorders = recorders.iter().zip(wholes.iter().map(Option::as_ref));
+    let on_rows: Vec<OnRows> = of_recorders.map(|of| on_rows(of, &matrix, &used.rows)).collect();
     let (mut values, outcomes) = policy_rows(&on_rows, &actual, settings)?;
     values.extend(baseline_rows(&matrix, &rows, &known, settings)?);
     let judgement = judge(&outcomes, &actual, settings.level)?;
@@ -71,7 +76,10 @@ pub(crate) fn evaluate(
         recorders: &recorders,
         shares: on_rows.iter().map(|on_rows| on_rows.shares.as_slice()).collect(),
     };
-    let (slices, moves) = differences(&on_table, settings)?;
+    let (slices, mut moves) = differences(&on_table, settings)?;
+    if wholes.iter().any(Option::is_some) {
+        moves.clear();
+    }
     let of_policies = &values[..settings.policies.len()];
     let frontier = frontier((&matrix, &actual), &on_rows[0], &known, of_policies)?;
     Ok(Report {
@@ -83,7 +91,7 @@ pub(crate) fn evaluate(
         simulated: false,
         generated_by: generated_by(settings),
         verdict: used.fair(verdict),
-        warnings: notes(settings, kept, used.sentences()),
+        warnings: notes((settings, said), kept, used.sentences()),
         frontier,
         confidence: settings.level.get(),
         reward_model: None,
@@ -142,18 +150,14 @@ fn used_prompts(
     Ok((used, kept))
 }
 
-/// What was asked beside what was, then what was set aside, then what a table does not tell.
-fn notes(settings: &Settings, kept: Option<String>, set_aside: Vec<String>) -> Vec<String> {
-    let readers = settings.all_policies().filter(|loaded| !loaded.artifact.readers().is_empty());
-    let unread = readers.map(|loaded| {
-        format!(
-            "`{}` reads answers, and a table has none: its values are those of its first decisions, \
-             each answer accepted",
-            loaded.name
-        )
-    });
+/// What was asked beside what was, then what was set aside, then what is to be said of answers.
+fn notes(
+    (settings, of_answers): (&Settings, Vec<String>),
+    kept: Option<String>,
+    set_aside: Vec<String>,
+) -> Vec<String> {
     let asked = settings.what_if.notes().iter().cloned();
-    asked.chain(kept).chain(set_aside).chain(unread).collect()
+    asked.chain(kept).chain(set_aside).chain(of_answers).collect()
 }
 
 /// A row of the value table for each policy, and what came of the first.
@@ -167,7 +171,11 @@ fn policy_rows(
     let mut rows = Vec::with_capacity(all.len());
     for (loaded, on_rows) in settings.policies.iter().zip(all) {
         let shares = Matrix::new(&on_rows.shares, quality.n_rows(), quality.n_models())?;
-        let outcomes = actual.of_shares(shares)?;
+        let mut outcomes = actual.of_shares(shares)?;
+        if let Some(calls) = &on_rows.calls {
+            let calls = Matrix::new(calls, quality.n_rows(), quality.n_models())?;
+            outcomes.cost_usd = actual.of_shares(calls)?.cost_usd;
+        }
         let value = mean_value(&outcomes.quality, settings.level)?;
         let mean_cost = outcomes.point().map(|point| point.cost_usd);
         let found = (value.value, &value.interval);
@@ -222,7 +230,11 @@ fn select(matrix: &OutcomeMatrix, requests: &[usize]) -> Rows {
     }
 }
 
-fn on_rows(recorder: &Recorder<'_>, matrix: &OutcomeMatrix, requests: &[usize]) -> OnRows {
+fn on_rows(
+    (recorder, whole): (&Recorder<'_>, Option<&Whole>),
+    matrix: &OutcomeMatrix,
+    requests: &[usize],
+) -> OnRows {
     let places = recorder.places(&matrix.models);
     let gather = |all: &[f64], absent: f64| -> Vec<f64> {
         let row = |&request: &usize| {
@@ -232,7 +244,8 @@ fn on_rows(recorder: &Recorder<'_>, matrix: &OutcomeMatrix, requests: &[usize]) 
         requests.iter().flat_map(row).collect()
     };
     OnRows {
-        shares: gather(&recorder.probability, 0.0),
+        shares: gather(whole.map_or(&recorder.probability, |whole| &whole.given), 0.0),
+        calls: whole.map(|whole| gather(&whole.calls, 0.0)),
         // A model that the policy does not know is never its choice.
         predicted_quality: gather(&recorder.quality, UNKNOWN),
         predicted_cost: gather(&recorder.cost_usd, 0.0),

@@ -16,7 +16,10 @@ pub(super) const UNKNOWN: f64 = -1e9;
 
 /// One policy on the rows of a table that take part.
 pub(super) struct OnRows {
+    /// How likely each model's answer is the one that is given.
     pub(super) shares: Vec<f64>,
+    /// How often each model is called, where one may be called after another.
+    pub(super) calls: Option<Vec<f64>>,
     pub(super) predicted_quality: Vec<f64>,
     pub(super) predicted_cost: Vec<f64>,
 }

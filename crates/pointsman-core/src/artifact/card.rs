@@ -2,9 +2,11 @@
 
 use super::{
     digest,
+    foresight_wire::{self, ForesightWire},
     point_wire::{BandWire, PointWire},
 };
 use crate::{
+    escalation::Foresight,
     features::{Bigrams, FeatureSchema, SchemaVersion},
     objective::{Band, OperatingPoint},
 };
@@ -29,6 +31,9 @@ pub struct Card {
     pub standing: Standing,
     /// What was left out to make the file smaller, if anything was.
     pub pruning: Option<Pruning>,
+    /// What reading answers is expected to be worth before there are any, for each model of which it
+    /// was learned; a model without it is chosen as if its answer were final.
+    pub foresight: Vec<Foresight>,
     /// Where it comes from.
     pub provenance: Provenance,
 }
@@ -130,6 +135,8 @@ pub(super) struct CardWire {
     standing: StandingWire,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pruning: Option<PruningWire>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    foresight: Option<Vec<ForesightWire>>,
     provenance: ProvenanceWire,
 }
 
@@ -183,6 +190,7 @@ impl CardWire {
             operating_points,
             standing,
             pruning,
+            foresight,
             provenance,
         } = card;
         Self {
@@ -205,6 +213,7 @@ impl CardWire {
                 sentence: standing.sentence.clone(),
             },
             pruning: pruning.as_ref().map(PruningWire::from),
+            foresight: foresight_wire::written(foresight, models),
             provenance: ProvenanceWire {
                 origin: provenance.origin,
                 data_sha256: provenance.data_digest.clone(),
@@ -230,6 +239,7 @@ impl TryFrom<CardWire> for Card {
             FeatureSchema::new(log2_buckets, bigrams).map_err(|error| error.to_string())?;
         let points = wire.operating_points.into_iter().map(|point| point.read(&wire.models));
         let operating_points = points.collect::<Result<_, _>>()?;
+        let foresight = foresight_wire::read(wire.foresight, &wire.models)?;
         check_means(wire.mean_quality.as_deref(), wire.models.len())?;
         Ok(Self {
             name: wire.name,
@@ -242,6 +252,7 @@ impl TryFrom<CardWire> for Card {
                 sentence: wire.standing.sentence,
             },
             pruning: wire.pruning.map(PruningWire::read).transpose()?,
+            foresight,
             provenance: Provenance {
                 origin: wire.provenance.origin,
                 data_digest: wire.provenance.data_sha256,

@@ -6,7 +6,7 @@ mod terms;
 use super::{
     Artifact, ArtifactError, Card,
     card::{CardWire, FORMAT_VERSIONS},
-    digest,
+    digest, foresight_wire,
 };
 use crate::{
     escalation::Reader as AnswerReader,
@@ -151,6 +151,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         )?[0],
     };
     let readers = answers::read(&read, card.schema, n_models)?;
+    foresight_wire::check(&card.foresight, &readers, &card.models).map_err(malformed)?;
     let expected = least_version(&card, &parts, &readers);
     if format_version != expected {
         return Err(malformed(format!(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    escalation::{EscalationScorer, example},
+    escalation::{EscalationScorer, Foresight, example},
     features::Extractor,
     objective::{Band, Favour, Guarantee, OperatingPoint, StrongShare},
     request::Request,
@@ -48,6 +48,7 @@ fn with(parts: ScorerParts) -> Artifact {
         }],
         standing: Standing { best_single: "a".to_owned(), sentence: "Route.".to_owned() },
         pruning: None,
+        foresight: Vec::new(),
         provenance: Provenance {
             origin: Origin::OutcomeTable,
             data_digest: "d".repeat(64),
@@ -98,6 +99,28 @@ fn readers_are_written_and_read_back() {
         Reader { model: 1, next: vec![0, 2], scorer: EscalationScorer::new(example(3)).unwrap() };
     let both = [with_readers().readers()[0].clone(), unlike];
     assert!(matches!(small().with_readers(&both), Err(ArtifactError::Malformed { .. })));
+}
+
+#[test]
+fn what_is_foreseen_is_written_and_read_back() {
+    let foresight = |model| Foresight::new(model, vec![0.0, 0.3], vec![0.1 + 0.2, 0.0]).unwrap();
+    let original = with_readers().with_foresight(vec![foresight(1)]).unwrap();
+    let bytes = original.to_bytes().unwrap();
+    let read = Artifact::from_bytes(&bytes).unwrap();
+    assert_eq!(read.card().foresight, [foresight(1)]);
+    assert_eq!(read.to_bytes().unwrap(), bytes);
+    assert_eq!(read.card().told()["foresight"][0]["model"], "b");
+    let without = read.with_foresight(Vec::new()).unwrap();
+    assert_eq!(without.to_bytes().unwrap(), with_readers().to_bytes().unwrap());
+    let refused = |artifact: Artifact, foresight: Vec<Foresight>| {
+        artifact.with_foresight(foresight).unwrap_err().to_string()
+    };
+    let unread = refused(with_readers(), vec![foresight(2)]);
+    assert!(unread.contains("`foresight` names `ü`, whose answers no reader reads"), "{unread}");
+    let unread = refused(small(), vec![foresight(0)]);
+    assert!(unread.contains("`foresight` names `a`, whose answers no reader reads"), "{unread}");
+    let twice = refused(with_readers(), vec![foresight(0), foresight(0)]);
+    assert!(twice.contains("`foresight` names `a` twice"), "{twice}");
 }
 
 #[test]

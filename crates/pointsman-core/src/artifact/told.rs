@@ -2,7 +2,10 @@
 //! sentence too. It is not how a file holds the card, and has keys that no file has.
 
 use super::{Card, Pruning};
-use crate::objective::{Band, OperatingPoint};
+use crate::{
+    escalation::Foresight,
+    objective::{Band, OperatingPoint},
+};
 use serde_json::{Value, json};
 
 impl Card {
@@ -16,6 +19,7 @@ impl Card {
             operating_points,
             standing,
             pruning,
+            foresight,
             provenance,
         } = self;
         let points: Vec<Value> = operating_points.iter().map(|one| point(one, models)).collect();
@@ -41,8 +45,19 @@ impl Card {
                 "n_terms": n_terms, "n_kept": n_kept, "loss": loss, "n_requests": n_requests,
             });
         }
+        if !foresight.is_empty() {
+            told["foresight"] = foresight.iter().map(|it| foreseen(it, models)).collect();
+        }
         told
     }
+}
+
+fn foreseen(foresight: &Foresight, models: &[String]) -> Value {
+    json!({
+        "model": models.get(foresight.model()),
+        "quality_points_per_usd": foresight.per_dollar(),
+        "spread": foresight.spreads(),
+    })
 }
 
 fn band(band: &Band) -> Value {

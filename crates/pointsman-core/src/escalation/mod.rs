@@ -5,10 +5,13 @@
 //! request, is seen better through an answer than through the request alone.
 
 mod explain;
+mod foresight;
 mod policy;
 mod scorer;
 
 pub use explain::{GainExplanation, explain_gain};
+pub use foresight::{Foresight, ForesightError, StepAhead, step_ahead};
+pub(crate) use policy::remaining;
 pub use policy::{
     EscalationDecision, EscalationOption, EscalationPolicy, EscalationPolicyError,
     EscalationWorkspace, InHand, MOST_ANSWERS, Reader, Settled, Step, decide_escalation,

@@ -9,7 +9,7 @@
 use super::scorer::{EscalationScorer, EscalationScores};
 use crate::{
     answer::{Answer, AnswerExtractor, AnswerFeatures},
-    circumstances::Circumstances,
+    circumstances::{Circumstances, Outlook},
     eligibility::Exclusion,
     explorer,
     features::{FeatureSchema, Features},
@@ -247,7 +247,8 @@ pub fn distribute_escalation(
     let InHand { request, circumstances, answer, .. } = *in_hand;
     let (of_prompt, of_answer) = reader.scorer.rows();
     let announce = |term| of_prompt.announce(term);
-    let is_open = policy.distribute_announcing(circumstances, request, first, announce).is_ok();
+    let around = unforeseen(circumstances);
+    let is_open = policy.distribute_announcing(&around, request, first, announce).is_ok();
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
     let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));
     let answer = extractor.extract_beside(read, (request, answer), announce);
@@ -270,9 +271,14 @@ pub fn distribute_escalation_read(
         Err(settled) => return Some(second.accept(settled)),
     };
     let asked = (in_hand.request, prompt);
-    let is_open = policy.distribute_read(in_hand.circumstances, asked, first).is_ok();
+    let is_open = policy.distribute_read(&unforeseen(in_hand.circumstances), asked, first).is_ok();
     reader.scorer.score(prompt, answer, &mut second.scores);
     second.spread(reader, in_hand, (&*first, is_open))
+}
+
+/// The same circumstances for what is asked of next models: what would follow their answers is not.
+fn unforeseen<'a>(circumstances: &Circumstances<'a>) -> Circumstances<'a> {
+    Circumstances { outlook: Outlook::FinalAnswer, ..*circumstances }
 }
 
 impl EscalationPolicy {
@@ -375,7 +381,7 @@ fn over_cap(in_hand: &InHand<'_, '_, '_>, expected: &Expected) -> Option<Exclusi
 }
 
 /// What is strived for in what is left: of a cap, what was not spent.
-fn remaining(objective: Objective, spent: Usd) -> Objective {
+pub(crate) fn remaining(objective: Objective, spent: Usd) -> Objective {
     match objective {
         Objective::CostCap(cap) => {
             Objective::CostCap(Usd::from_nanos(cap.nanos().saturating_sub(spent.nanos())))

@@ -36,7 +36,7 @@ fn names(n_models: usize) -> Vec<String> {
     (0..n_models).map(|index| format!("m{index}")).collect()
 }
 
-fn policy(n_models: usize) -> Policy {
+pub(super) fn policy(n_models: usize) -> Policy {
     let scorer = Scorer::new(patterned(n_models, 10)).unwrap();
     Policy::new(scorer, &names(n_models), Some(&catalog(n_models))).unwrap()
 }

@@ -82,6 +82,9 @@ impl Job for Weighing<'_, '_> {
             candidate.utility += quality_points; // negative infinity stays what it is
             utilities[model] = candidate.utility;
         }
+        if !policy.ahead.is_empty() {
+            policy.look_ahead(asked, dearest, (&mut candidates[..], &mut utilities[..]));
+        }
         probabilities.clear();
         probabilities.resize(utilities.len(), 0.0);
         asked.circumstances.explorer.distribute(utilities, probabilities);

@@ -22,10 +22,24 @@ pub struct Candidate {
     pub expected: Expected,
     /// Expected output tokens, where they could be learned.
     pub output_tokens: Option<f64>,
-    /// In quality points; negative infinity for the excluded.
+    /// In quality points; negative infinity for the excluded. Of the whole cascade, where one is
+    /// foreseen.
     pub utility: f64,
     /// The probability with which it is drawn.
     pub probability: f64,
+    /// What is foreseen after its answer, where anything is.
+    pub cascade: Option<CascadeAhead>,
+}
+
+/// A model's answer and perhaps another one after it, as they are expected before the first.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CascadeAhead {
+    /// Of the answer that is given, and the cost and time of all answers.
+    pub expected: Expected,
+    /// The next model that is best by the request alone.
+    pub next: usize,
+    /// How likely another model is called.
+    pub escalates: f64,
 }
 
 /// One draw.
@@ -61,6 +75,7 @@ impl Candidate {
         output_tokens: None,
         utility: f64::NEG_INFINITY,
         probability: 0.0,
+        cascade: None,
     };
 }
 

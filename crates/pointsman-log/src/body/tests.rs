@@ -231,13 +231,14 @@ fn callers_ask_things_of_the_router() {
     check_asks(r#""objective":{"min_quality":0.8}"#, &Asks { aim: own(floor), ..none() });
     check_asks(r#""objective":{"max_cost_usd":0.001}"#, &Asks { aim: own(cap), ..none() });
     check_asks(
-        r#""session_id":"s","turn":3,"explain":true,"explore":false,
+        r#""session_id":"s","turn":3,"explain":true,"explore":false,"escalate":false,
             "metadata":{"task":"sums","b":1,"a":true,"nothing":null}"#,
         &Asks {
             session_id: Some("s".into()),
             turn: Some(3),
             explain: Explain::Yes,
             explore: Explore::Refused,
+            outlook: Outlook::FinalAnswer,
             tags: vec![
                 ("a".into(), "true".into()),
                 ("b".into(), "1".into()),

@@ -69,6 +69,7 @@ pub(super) struct BodyFile<'a> {
     pub(super) metadata: Option<BTreeMap<Text<'a>, Option<Tag<'a>>>>,
     pub(super) explain: Option<bool>,
     pub(super) explore: Option<bool>,
+    pub(super) escalate: Option<bool>,
     temperature: Option<IgnoredAny>,
     top_p: Option<IgnoredAny>,
     top_k: Option<IgnoredAny>,

@@ -28,6 +28,7 @@ pub(super) const OWN: &[&str] = &[
     "metadata",
     "explain",
     "explore",
+    "escalate",
 ];
 
 #[derive(Deserialize, Default)]

@@ -2,17 +2,24 @@
 
 use super::Made;
 use crate::{desk::Desk, json, loaded::ModelJson};
-use pointsman_core::explain::{Effect, Explanation};
+use pointsman_core::{
+    explain::{Effect, Explanation},
+    policy::{Candidate, CascadeAhead},
+};
 
 /// How many words an explanation shows.
 const EFFECTS_SHOWN: usize = 8;
+
+/// What a reply says beside the decision: where else the call may go, why it was decided so, and what
+/// [`cascades`] wrote.
+pub(super) type Said<'a> = (&'a [(usize, Option<usize>)], Option<&'a Explanation>, &'a [u8]);
 
 impl Made<'_, '_> {
     /// The whole reply.
     pub(super) fn reply(
         &self,
         desk: &Desk,
-        (fallbacks, explanation): (&[(usize, Option<usize>)], Option<&Explanation>),
+        (fallbacks, explanation, cascades): Said<'_>,
         (took_ns, is_logged): (u64, bool),
     ) -> Vec<u8> {
         let models = &self.force.loaded.models;
@@ -38,6 +45,10 @@ impl Made<'_, '_> {
         out.extend_from_slice(&desk.shared);
         json::raw_key(&mut out, "candidates");
         out.extend_from_slice(&desk.candidates);
+        if !cascades.is_empty() {
+            json::raw_key(&mut out, "cascades");
+            out.extend_from_slice(cascades);
+        }
         if 0 < decision.n_bytes_cut {
             json::field(&mut out, "n_bytes_cut", &decision.n_bytes_cut);
         }
@@ -52,6 +63,33 @@ impl Made<'_, '_> {
         out.push(b'}');
         out
     }
+}
+
+/// What is foreseen after each model's answer, as a list; empty where nothing is.
+pub(super) fn cascades(models: &[ModelJson], candidates: &[Candidate]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (model, candidate) in models.iter().zip(candidates) {
+        let Some(CascadeAhead { expected, next, escalates }) = candidate.cascade else { continue };
+        let start: &[u8] = if out.is_empty() { b"[{\"model\":" } else { b",{\"model\":" };
+        out.extend_from_slice(start);
+        out.extend_from_slice(&model.json);
+        json::raw_key(&mut out, "next");
+        out.extend_from_slice(&models[next].json);
+        json::field(&mut out, "escalates", &escalates);
+        json::field(&mut out, "quality", &expected.quality);
+        if let Some(cost) = expected.cost {
+            json::raw_key(&mut out, "cost_usd");
+            json::dollars(&mut out, cost);
+        }
+        if let Some(latency_ms) = expected.latency_ms {
+            json::field(&mut out, "latency_ms", &latency_ms);
+        }
+        out.push(b'}');
+    }
+    if !out.is_empty() {
+        out.push(b']');
+    }
+    out
 }
 
 /// Where a call may go, as members of an object.

@@ -174,6 +174,7 @@ impl Service {
             request: &request,
             aim,
             held: None,
+            outlook: body.asks.outlook,
             now_ms,
             keep,
         };

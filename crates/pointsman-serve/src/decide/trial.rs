@@ -23,6 +23,7 @@ impl Service {
             request: &request,
             aim,
             held: None,
+            outlook: body.asks.outlook,
             now_ms: self.now_ms(),
             keep: Keep::Nothing,
         };
@@ -60,6 +61,11 @@ impl Around<'_, '_> {
             record::write_chances(&mut out, candidate);
         }
         out.push(b']');
+        let cascades = super::reply::cascades(&loaded.models, candidates);
+        if !cascades.is_empty() {
+            json::raw_key(&mut out, "cascades");
+            out.extend_from_slice(&cascades);
+        }
         let of = (candidates, workspace.scores());
         let explanation = explain(&loaded.policy, self.request, best, of);
         super::reply::write_explanation(&mut out, &explanation);

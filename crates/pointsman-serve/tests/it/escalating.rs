@@ -4,7 +4,8 @@ use crate::workbench::{Bench, artifact, loaded_from};
 use pointsman_core::{
     answer::N_SIGNS,
     escalation::{
-        EscalationParts, EscalationScorer, InputScaling, N_INPUTS, N_PRODUCTS, Reader, TermParts,
+        EscalationParts, EscalationScorer, Foresight, InputScaling, N_INPUTS, N_PRODUCTS, Reader,
+        TermParts,
     },
     features::N_DENSE,
     scorer::DenseScaling,
@@ -119,6 +120,32 @@ fn keys_that_nobody_knows_are_named_beside_an_answer_too() {
     assert_eq!(escalate(&bench, &body)["unknown_keys"], json!(["sparkle"]));
     let body = json!({"prompt": "Hello", "decision_id": id, "answer": "", "model": "auto"});
     assert_eq!(escalate(&bench, &body)["unknown_keys"], Value::Null);
+}
+
+#[test]
+fn what_may_follow_an_answer_counts_in_the_first_decision() {
+    let bench = Bench::new("");
+    let with_readers = artifact(1).with_readers(&[reader()]).unwrap();
+    let foresight = Foresight::new(2, vec![0.0], vec![4.0]).unwrap();
+    for (foresight, is_foreseen) in [(Vec::new(), false), (vec![foresight], true)] {
+        let artifact = with_readers.with_foresight(foresight).unwrap();
+        bench.service.swap(loaded_from(artifact));
+        let decided = bench.route(r#"{"prompt":"Hello"}"#);
+        assert_eq!(decided["model"] == "small", is_foreseen, "{decided}");
+        let cascades = decided["cascades"].as_array();
+        assert_eq!(cascades.map(Vec::len), is_foreseen.then_some(1), "{decided}");
+        let Some([cascade]) = cascades.map(Vec::as_slice) else { continue };
+        assert_eq!(cascade["model"], "small");
+        let last = bench.route(r#"{"prompt":"Hello","escalate":false}"#);
+        assert_eq!((&last["model"], &last["cascades"]), (&json!("large"), &Value::Null));
+        let own = decided["candidates"].as_array().unwrap();
+        let own = own.iter().find(|one| one["model"] == "small").unwrap();
+        let number = |of: &Value, name: &str| of[name].as_f64().unwrap();
+        assert!(number(own, "quality") < number(cascade, "quality"), "{decided}");
+        assert!(number(own, "cost_usd") < number(cascade, "cost_usd"), "{decided}");
+    }
+    let record = bench.lines().pop().unwrap();
+    assert!(record.get("cascades").is_none(), "{record}");
 }
 
 #[test]

@@ -124,6 +124,7 @@ pub(crate) fn artifact_of(seed: u64, intercepts: &[f32]) -> Artifact {
         operating_points: vec![point("quality", 0.0), point("economy", 1e6)],
         standing: Standing { best_single: "large".to_owned(), sentence: "Route.".to_owned() },
         pruning: None,
+        foresight: Vec::new(),
         provenance: Provenance {
             origin: Origin::OutcomeTable,
             data_digest: "0".repeat(64),

@@ -7,7 +7,7 @@
 //! excludes zero. Weakness: one strength out of six was chosen on the same rows, for both; and of
 //! many readers that are worth nothing, one in forty is kept by chance.
 
-use super::verdict::{Verdict, finish};
+use super::verdict::{Learned, Verdict, finish};
 use crate::{
     load::{LoadedTable, narrow},
     nearest::did_you_mean,
@@ -51,6 +51,9 @@ pub(crate) struct AnswerFlags {
     /// From a log with steps after answers, learn nothing about answers.
     #[arg(long, conflicts_with = "table")]
     pub(crate) no_readers: bool,
+    /// Leave out what is foreseen of answers: the first model is chosen as if its answer were final.
+    #[arg(long)]
+    pub(crate) no_foresight: bool,
 }
 
 /// The table that answers belong to, and how it is read.
@@ -114,7 +117,13 @@ impl AnswerFlags {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        finish(&artifact, verdicts, screen)
+        self.with_outlook(finish(&artifact, verdicts, screen)?)
+    }
+
+    /// The artifact with what is foreseen of its readers, unless that is not wanted.
+    pub(super) fn with_outlook(&self, artifact: Artifact) -> Result<Artifact> {
+        let is_left_out = self.no_foresight && !artifact.card().foresight.is_empty();
+        Ok(if is_left_out { artifact.with_foresight(Vec::new())? } else { artifact })
     }
 
     /// The models to learn from, by their places in the matrix, ascending.
@@ -264,21 +273,24 @@ impl Table<'_> {
             Err(reason) => return Ok(verdict(Err(reason))),
         };
         let cost_usd = money.costs.map_or_else(|| vec![0.0; quality.len()], picked);
-        let worth = worth_of_reading(
-            &ReadingRows {
-                n_next: next.len(),
-                quality: &quality,
-                cost_usd: &cost_usd,
-                expected_usd: &means_of_next(&cost_usd, columns.len()),
-                from_prompt: &widened(&unread),
-                from_answer: &widened(&read),
-                groups: &groups,
-            },
-            money.weights,
-            ConfidenceLevel::P95,
-        )?;
+        let means = means_of_next(&cost_usd, columns.len());
+        let by_prompt = widened(&unread);
+        let by_answer = widened(&read);
+        let rows = ReadingRows {
+            n_next: next.len(),
+            quality: &quality,
+            cost_usd: &cost_usd,
+            expected_usd: &means,
+            from_prompt: &by_prompt,
+            from_answer: &by_answer,
+            groups: &groups,
+        };
+        let worth = worth_of_reading(&rows, money.weights, ConfidenceLevel::P95)?;
+        let foresight = rows.foresight(model)?;
         let scorer = EscalationScorer::new(read.parts)?;
-        Ok(verdict(Ok((worth, Reader { model, next, scorer }, read.strength))))
+        let reader = Reader { model, next, scorer };
+        let strength = read.strength;
+        Ok(verdict(Ok(Learned { worth, reader, foresight, strength })))
     }
 }
 

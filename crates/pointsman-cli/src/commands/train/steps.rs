@@ -11,7 +11,7 @@
 use super::{
     Args,
     escalation::{AnswerFlags, train_both, widened},
-    verdict::{Verdict, finish},
+    verdict::{Learned, Verdict, finish},
 };
 use crate::{
     load,
@@ -154,7 +154,7 @@ impl AnswerFlags {
         bar.finish_and_clear();
         let digest = trajectories.found.log.digest.clone();
         let artifact = artifact.with_settings([("reader_data".to_owned(), digest)].into())?;
-        finish(&artifact.with_rows(&remembered)?, verdicts, screen)
+        self.with_outlook(finish(&artifact.with_rows(&remembered)?, verdicts, screen)?)
     }
 }
 
@@ -349,21 +349,24 @@ impl<'l> Answered<'l> {
         let expected_usd = costs.unwrap_or_else(|| vec![0.0; next.len()]);
         let of_row = std::iter::once(0.0).chain(expected_usd.iter().copied());
         let cost_usd: Vec<f64> = rows.iter().flat_map(|_| of_row.clone()).collect();
-        let worth = worth_of_reading(
-            &ReadingRows {
-                n_next: next.len(),
-                quality: &columns.estimates(&read),
-                cost_usd: &cost_usd,
-                expected_usd: &expected_usd,
-                from_prompt: &widened(&unread),
-                from_answer: &widened(&read),
-                groups: &groups,
-            },
-            weights,
-            ConfidenceLevel::P95,
-        )?;
+        let estimates = columns.estimates(&read);
+        let by_prompt = widened(&unread);
+        let by_answer = widened(&read);
+        let rows = ReadingRows {
+            n_next: next.len(),
+            quality: &estimates,
+            cost_usd: &cost_usd,
+            expected_usd: &expected_usd,
+            from_prompt: &by_prompt,
+            from_answer: &by_answer,
+            groups: &groups,
+        };
+        let worth = worth_of_reading(&rows, weights, ConfidenceLevel::P95)?;
+        let foresight = rows.foresight(self.model)?;
         let scorer = EscalationScorer::new(read.parts)?;
-        Ok(verdict(Ok((worth, Reader { model: self.model, next, scorer }, read.strength))))
+        let reader = Reader { model: self.model, next, scorer };
+        let strength = read.strength;
+        Ok(verdict(Ok(Learned { worth, reader, foresight, strength })))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use crate::{screen::Screen, wording};
 use anyhow::Result;
-use pointsman_core::{artifact::Artifact, escalation::Reader};
+use pointsman_core::{
+    artifact::Artifact,
+    escalation::{Foresight, Reader},
+};
 use pointsman_eval::full::MeanValue;
 
 /// What became of one model's answers.
@@ -11,8 +14,18 @@ pub(super) struct Verdict {
     pub(super) n_answers: usize,
     /// What is known of them, in words; empty where everything is.
     pub(super) rests_on: String,
-    /// What reading adds, with the reader and its strength; or why nothing was learned.
-    pub(super) learned: Result<(MeanValue, Reader, f64), String>,
+    /// Or why nothing was learned.
+    pub(super) learned: Result<Learned, String>,
+}
+
+/// What was learned about one model's answers.
+pub(super) struct Learned {
+    /// What reading adds.
+    pub(super) worth: MeanValue,
+    pub(super) reader: Reader,
+    /// What the first decision may count on.
+    pub(super) foresight: Foresight,
+    pub(super) strength: f64,
 }
 
 /// The artifact with the readers that are kept, and with what became of each.
@@ -24,8 +37,10 @@ pub(super) fn finish(
     describe(&verdicts, screen)?;
     let settings = verdicts.iter().map(|it| (format!("reader.{}", it.name), it.sentence()));
     let artifact = artifact.with_settings(settings.collect())?;
-    let mut readers: Vec<Reader> = verdicts.into_iter().filter_map(Verdict::kept).collect();
-    readers.sort_by_key(|reader| reader.model);
+    let mut kept: Vec<Learned> = verdicts.into_iter().filter_map(Verdict::kept).collect();
+    kept.sort_by_key(|learned| learned.reader.model);
+    let (readers, foresight): (Vec<Reader>, Vec<Foresight>) =
+        kept.into_iter().map(|learned| (learned.reader, learned.foresight)).unzip();
     if readers.is_empty() {
         screen.say("no reader is kept, so the policy decides by requests alone")?;
         return Ok(artifact);
@@ -33,25 +48,25 @@ pub(super) fn finish(
     screen.say(
         "what follows is of first answers alone, each accepted: what readers add is not in it",
     )?;
-    Ok(artifact.with_readers(&readers)?)
+    Ok(artifact.with_readers(&readers)?.with_foresight(foresight)?)
 }
 
 impl Verdict {
     /// Whether the reader goes into the policy.
     pub(super) fn is_kept(&self) -> bool {
-        self.learned.as_ref().is_ok_and(|(worth, ..)| 0.0 < worth.interval.lower)
+        self.learned.as_ref().is_ok_and(|learned| 0.0 < learned.worth.interval.lower)
     }
 
-    fn kept(self) -> Option<Reader> {
+    fn kept(self) -> Option<Learned> {
         let is_kept = self.is_kept();
-        self.learned.ok().filter(|_| is_kept).map(|(_, reader, _)| reader)
+        self.learned.ok().filter(|_| is_kept)
     }
 
     /// How it came about, for the card.
     fn sentence(&self) -> String {
         let (n_answers, rests_on) = (self.n_answers, &self.rests_on);
         match &self.learned {
-            Ok((worth, _, strength)) => format!(
+            Ok(Learned { worth, strength, .. }) => format!(
                 "{}; reading its answers adds {:+.5} [{:+.5}, {:+.5}] of utility; {n_answers} \
                  answers{rests_on}, strength {strength}",
                 if self.is_kept() { "kept" } else { "left out" },
@@ -72,7 +87,8 @@ fn describe(verdicts: &[Verdict], screen: &Screen) -> Result<()> {
     let rows = verdicts.iter().map(|verdict| {
         let worth = verdict.learned.as_ref().map_or_else(
             |_| "-".to_owned(),
-            |(MeanValue { value, interval, .. }, ..)| {
+            |Learned { worth, .. }| {
+                let MeanValue { value, interval, .. } = worth;
                 wording::with_interval(*value, interval.lower, interval.upper)
             },
         );

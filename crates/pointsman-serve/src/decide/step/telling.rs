@@ -128,6 +128,7 @@ impl Telling<'_, '_, '_, '_> {
                 output_tokens: None,
                 utility: option.utility,
                 probability: option.probability,
+                cascade: None,
             };
             write_chances(&mut out, &candidate);
         }

@@ -116,8 +116,8 @@ pub(super) fn plot(name: &str, models: &[&str], value: &WholeValue) -> Escalatio
         (Some(served), Some(foreseen)) => format!(
             "The mean quality of the frontier between the costs of the cheapest and the dearest \
              model is higher with the answers than by the request alone by {foreseen}; by {served} \
-             where the first model is chosen as if its answer were final, as the service does. 95% \
-             intervals by a bootstrap over prompts."
+             where the first model is chosen as if its answer were final. 95% intervals by a bootstrap \
+             over prompts."
         ),
         (Some(_) | None, _) => String::new(),
     };
