@@ -1,4 +1,5 @@
-//! What became of models' answers: which readers are kept, on the card and on the screen.
+//! What was learned of models' answers and what that is worth; which readers are kept, on the card and
+//! on the screen.
 
 use crate::{screen::Screen, wording};
 use anyhow::Result;
