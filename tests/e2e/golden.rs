@@ -1,9 +1,10 @@
 //! Files of every released version load for ever, and score to the same bits.
 //!
 //! `golden/artifact-v1.safetensors` is a policy of three models in 2^8 buckets, `artifact-v2` the same
-//! with clusters and a factor, `artifact-v3` the first pruned and with a second length, `artifact-v1-answers` the first with readers of answers, and `artifact-v1-foresight` that
-//! with what is foreseen of them; the `.json` beside
-//! each but the last is what it says of some requests. Before a version is released, a change of the format or of the features may replace its files: delete them
+//! with clusters and a factor, `artifact-v3` the first pruned and with a second length,
+//! `artifact-v1-answers` the first with readers of answers, and `artifact-v1-foresight` that with what
+//! is foreseen of them; the `.json` beside each but the last is what it says of some requests. Before a
+//! version is released, a change of the format or of the features may replace its files: delete them
 //! and run `cargo test -p pointsman-tests --test e2e -- --ignored golden`. After that it never may:
 //! such a change is then a new version, with files of its own beside these.
 

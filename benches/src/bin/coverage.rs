@@ -1,7 +1,7 @@
 //! Measures how often intervals hold the truth and how wide they are, on logs drawn from tables.
 //!
-//! `coverage FIRST RUNS SLOW_RUNS N,N,... [TABLE.bin ...]` writes one line for each cell and method as CSV on
-//! standard output; `coverage_tables.py` makes tables, `coverage_report.py` pages and plots.
+//! `coverage FIRST RUNS SLOW_RUNS N,N,... [TABLE.bin ...]` writes one line for each cell and method as
+//! CSV on standard output; `coverage_tables.py` makes tables, `coverage_report.py` pages and plots.
 
 use pointsman_benches::coverage::{
     study::{Size, run},

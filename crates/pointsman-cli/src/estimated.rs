@@ -323,6 +323,7 @@ pub(crate) fn in_use(found: &ModelsInUse) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::fixtures;
     use pointsman_core::request::Request;
     use pointsman_data::LoggedRow;
 
@@ -330,23 +331,10 @@ mod tests {
     /// 2 for the other, each fifth of the groups with the same of everything.
     fn row(at: usize) -> LoggedRow {
         let other = if is_first_half(at) { 1 } else { 2 };
+        let taken = if (at / 10).is_multiple_of(2) { 0 } else { other };
         LoggedRow {
-            id: format!("d{at}"),
-            ts_ms: 0,
-            group: at as u64,
-            task: None,
-            tenant: None,
-            tags: Vec::new(),
-            taken: if (at / 10).is_multiple_of(2) { 0 } else { other },
-            propensity: 0.5,
             propensity_kind: PropensityKind::Unknown,
-            was_served: true,
-            n_answers: 1,
-            quality: 1.0,
-            cost_usd: None,
-            input_tokens: None,
-            output_tokens: None,
-            latency_ms: None,
+            ..fixtures::row(at, taken, (0.5, 1.0))
         }
     }
 
@@ -359,19 +347,9 @@ mod tests {
     fn decisions_are_learned_with_those_of_the_same_candidates() {
         const N: usize = 1000;
         let of_row = |at: usize| if is_first_half(at) { [0.5, 0.5, 0.0] } else { [0.5, 0.0, 0.5] };
-        let mut log = TrafficLog {
-            models: ["a", "b", "c"].map(str::to_owned).to_vec(),
-            rows: (0..N).map(row).collect(),
-            probabilities: (0..N).flat_map(of_row).collect(),
-            dropped: BTreeMap::new(),
-            n_decisions_read: 1000,
-            n_without_outcome: 0,
-            n_damaged_lines: 0,
-            n_missing_segments: 0,
-            in_use: ModelsInUse::default(),
-            n_thinned: 0,
-            digest: String::new(),
-        };
+        let probabilities: Vec<f32> = (0..N).flat_map(of_row).collect();
+        let rows = (0..N).map(row).collect();
+        let mut log = fixtures::log_of(&["a", "b", "c"], rows, probabilities);
         let mut design = DesignBuilder::new(FeatureSchema::new(14, Bigrams::Without).unwrap());
         for _ in 0..N {
             design.push(&Request::from_prompt("The same question each time."));

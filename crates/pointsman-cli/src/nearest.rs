@@ -1,8 +1,8 @@
 //! The known name that a mistyped one may have meant.
 //!
 //! Names of models differ in a letter, in case, or in the provider before the slash, or two
-//! letters have changed places. Further away than two letters, or a third of them, a name is another name,
-//! and no guess is better than a wrong one.
+//! letters have changed places. Further away than two letters, or a third of them, a name is another
+//! name, and no guess is better than a wrong one.
 
 use pointsman_import::edit_distance as edits;
 

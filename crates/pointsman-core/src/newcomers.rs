@@ -7,8 +7,8 @@
 //! quality of models of its price, else from the mean of all. An interval says how little that
 //! is: how far the learned models themselves lie from what their price or score foretells is how
 //! little a prior weighs against outcomes (empirical Bayes). That is right on average over newcomers,
-//! and holds back the best of them longest. Weakness: a newcomer has no strengths of its own, so it is taken for all requests or
-//! for none at a given price, until outcomes teach otherwise.
+//! and holds back the best of them longest. Weakness: a newcomer has no strengths of its own, so it is
+//! taken for all requests or for none at a given price, until outcomes teach otherwise.
 
 use crate::{
     catalog::Model,

@@ -3,10 +3,10 @@
 //!
 //! A score is linear in the terms of the request, weighted by their inverse document frequency and
 //! divided by the length of that vector, and in the standardised dense features, which are kept
-//! within three standard deviations so that a freak request cannot run away with a score. Weights of terms are 8-bit
-//! integers with one scale per column, so their sum is exact and the same in any order; all that
-//! is done in floating point is done in a fixed order without fused operations. That is why the
-//! same artifact gives the same bits in training, evaluation and serving, on every machine.
+//! within three standard deviations so that a freak request cannot run away with a score. Weights of
+//! terms are 8-bit integers with one scale per column, so their sum is exact and the same in any order;
+//! all that is done in floating point is done in a fixed order without fused operations. That is why
+//! the same artifact gives the same bits in training, evaluation and serving, on every machine.
 //!
 //! Besides a column per model there is one for the *length* of the request's answers, common to
 //! all models: `E[output tokens of m] = exp(a_m + b_m · length)`, and the same for cost; output

@@ -1,8 +1,8 @@
 //! Outcome tables: what every model made of every prompt, in long form.
 //!
 //! Read from Parquet, CSV or NDJSON with the columns `prompt_id, prompt | messages, model, quality,
-//! cost_usd?, input_tokens?, output_tokens?, latency_ms?, task?, split?, fold?, ts_ms?`; others are ignored.
-//! Rows that say nothing are dropped and counted; values that cannot be right end the run.
+//! cost_usd?, input_tokens?, output_tokens?, latency_ms?, task?, split?, fold?, ts_ms?`; others are
+//! ignored. Rows that say nothing are dropped and counted; values that cannot be right end the run.
 
 mod build;
 pub(crate) mod json_rows;

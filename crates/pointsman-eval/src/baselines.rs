@@ -1,7 +1,8 @@
 //! What anyone could do without a router, and whether the router is worth having.
 //!
 //! A router has to beat what its money buys without it: the best single model at no more than
-//! its cost, and the best mix of two single models at its cost. [`judge`] says so, says the opposite, or says that it cannot tell.
+//! its cost, and the best mix of two single models at its cost. [`judge`] says so, says the opposite,
+//! or says that it cannot tell.
 
 use crate::{
     error::{JudgeError, MatrixError, ValuesError},

@@ -4,8 +4,9 @@
 //! likelihood where full support is stated, else the skew-corrected t. Where few do, or the target
 //! goes where the logger could not, it promises what it cannot keep; then the finite-sample
 //! mixture takes its place and [`Reason`]s say why. Values are likeliest under stated support,
-//! else self-normalised, and doubly robust where there are predictions. Weakness: a tail of which the rows show nothing at all, such as
-//! one ruinous cost in a million rows, is only covered by the finite-sample bounds.
+//! else self-normalised, and doubly robust where there are predictions. Weakness: a tail of which the
+//! rows show nothing at all, such as one ruinous cost in a million rows, is only covered by the
+//! finite-sample bounds.
 
 mod reason;
 

@@ -121,18 +121,24 @@ mod tests {
     const QUALITY: [f64; 8] = [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0];
     const DOLLARS: [f64; 8] = [9.0, 0.5, 9.0, 0.5, 9.0, 0.5, 9.0, 0.5];
 
-    #[track_caller]
-    fn check(from_answer: &[f64], weights: &[f64], groups: &[u64], expected: (f64, usize)) {
-        let rows = ReadingRows {
+    /// What can be predicted of them without reading.
+    const UNREAD: [f64; 8] = [0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0];
+
+    fn rows<'a>(from_answer: &'a [f64], groups: &'a [u64]) -> ReadingRows<'a> {
+        ReadingRows {
             n_next: 1,
             quality: &QUALITY,
             cost_usd: &DOLLARS,
             expected_usd: &[0.5],
-            from_prompt: &[0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0],
+            from_prompt: &UNREAD,
             from_answer,
             groups,
-        };
-        let found = worth_of_reading(&rows, weights, LEVEL).unwrap();
+        }
+    }
+
+    #[track_caller]
+    fn check(from_answer: &[f64], weights: &[f64], groups: &[u64], expected: (f64, usize)) {
+        let found = worth_of_reading(&rows(from_answer, groups), weights, LEVEL).unwrap();
         assert!((found.value - expected.0).abs() < 1e-12, "{found:?}");
         assert_eq!(found.n_rows, expected.1);
     }
@@ -153,16 +159,7 @@ mod tests {
 
     #[test]
     fn what_is_foreseen_is_what_reading_is_predicted_to_add() {
-        let rows = ReadingRows {
-            n_next: 1,
-            quality: &QUALITY,
-            cost_usd: &DOLLARS,
-            expected_usd: &[0.5],
-            from_prompt: &[0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0],
-            from_answer: &QUALITY,
-            groups: &[1, 2, 3, 4],
-        };
-        let found = rows.foresight(3).unwrap();
+        let found = rows(&QUALITY, &[1, 2, 3, 4]).foresight(3).unwrap();
         assert_eq!(found.model(), 3);
         // Where money does not count all are escalated, read or not.
         assert_eq!(found.spreads()[0], 0.0);
@@ -176,21 +173,12 @@ mod tests {
 
     #[test]
     fn answers_that_tell_nothing_are_worth_nothing() {
-        let same = [0.5, 1.0, 0.5, 1.0, 0.5, 1.0, 0.5, 1.0];
-        check(&same, &[0.0, 0.8], &[1, 2, 3, 4], (0.0, 4));
+        check(&UNREAD, &[0.0, 0.8], &[1, 2, 3, 4], (0.0, 4));
     }
 
     #[test]
     fn columns_must_fit() {
-        let rows = ReadingRows {
-            n_next: 1,
-            quality: &QUALITY,
-            cost_usd: &DOLLARS,
-            expected_usd: &[0.5],
-            from_prompt: &QUALITY[..4],
-            from_answer: &QUALITY,
-            groups: &[1, 2, 3, 4],
-        };
+        let rows = ReadingRows { from_prompt: &UNREAD[..4], ..rows(&QUALITY, &[1, 2, 3, 4]) };
         let length = ValuesError::Length { left: 8, right: 4 };
         assert_eq!(worth_of_reading(&rows, &[0.0], LEVEL), Err(length));
     }

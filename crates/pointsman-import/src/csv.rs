@@ -1,5 +1,5 @@
-//! Rows of CSV as JSON objects, by RFC 4180: quotes around a cell may hold commas, line ends and, doubled,
-//! quotes.
+//! Rows of CSV as JSON objects, by RFC 4180: quotes around a cell may hold commas, line ends and,
+//! doubled, quotes.
 //!
 //! A cell becomes a text, and an empty one null; what is a number is told by those who need one. Rows of
 //! another length than the header keep the cells that they have a name for. The weakness: a quote that is

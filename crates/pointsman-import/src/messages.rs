@@ -1,9 +1,9 @@
 //! Prompts that stand in files of their own, by the ids of their calls.
 //!
 //! `OpenAI` lists stored completions without their messages; those come from
-//! `GET /v1/chat/completions/{id}/messages`, page by page, each message under the call's id with its place
-//! behind. They are held in memory until their calls come, up to a limit; what comes after it is left out
-//! and counted.
+//! `GET /v1/chat/completions/{id}/messages`, page by page, each message under the call's id with its
+//! place behind. They are held in memory until their calls come, up to a limit; what comes after it is
+//! left out and counted.
 
 use std::{collections::HashMap, path::PathBuf};
 

@@ -16,7 +16,7 @@ use crate::{error::ImportError, run::damaged};
 const BUFFER: usize = 1 << 18;
 
 /// The first bytes of Parquet.
-const PARQUET: &[u8] = b"PAR1";
+pub(crate) const PARQUET: &[u8] = b"PAR1";
 
 /// How the bytes of a file are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

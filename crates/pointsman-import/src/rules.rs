@@ -3,8 +3,9 @@
 //! Rules are tried in their order, and the first that fits gives the quality. What the caller does next
 //! in the same conversation, ask the same again or complain, corrects the call before, if that rule
 //! stands above the one that had fitted. Questions are compared as hashes; where a rule allows for small
-//! edits, questions of up to 4 KiB are kept as texts, and longer ones have to be equal. The weakness: such qualities are guesses about satisfaction;
-//! the report says how many calls each rule decided, so that nobody takes them for grades.
+//! edits, questions of up to 4 KiB are kept as texts, and longer ones have to be equal. The weakness:
+//! such qualities are guesses about satisfaction; the report says how many calls each rule decided, so
+//! that nobody takes them for grades.
 
 mod file;
 

@@ -3,10 +3,11 @@
 //! Besides the chat form it takes `{"prompt": "…"}` and the Responses form's `{"input": …}`, the
 //! fields by which OpenRouter's callers narrow the choice, and those of our own: `objective`,
 //! `candidates`, `deny`, `max_cost_usd`, `max_latency_ms`, `input_tokens`, `explore`, `escalate`,
-//! `explain`. Keys that are not known here are for the provider: they are passed over, counted and named, but for those
-//! that are nearly keys of our own, which are refused. Texts are borrowed from the body wherever it holds
-//! them as they are. Its weakness: OpenRouter's caps on prices per request and per image, and its
-//! wish for models whose answers may be trained on, are passed over, since catalogs do not know them.
+//! `explain`. Keys that are not known here are for the provider: they are passed over, counted and
+//! named, but for those that are nearly keys of our own, which are refused. Texts are borrowed from the
+//! body wherever it holds them as they are. Its weakness: OpenRouter's caps on prices per request and
+//! per image, and its wish for models whose answers may be trained on, are passed over, since catalogs
+//! do not know them.
 //!
 //! Source: <https://platform.openai.com/docs/api-reference/chat/create>,
 //! <https://platform.openai.com/docs/api-reference/responses/create> and

@@ -3,7 +3,8 @@
 //! Decisions and outcomes are separate lines of newline-delimited JSON, joined by the decision's
 //! id, because an outcome may come minutes later, or never. The types of [`record`] are a wire
 //! format with a version number; `testdata/` keeps a file of every version, which must load for
-//! ever. [`journal`] keeps records across crashes. [`body`] is the other thing that arrives as JSON: the call itself.
+//! ever. [`journal`] keeps records across crashes. [`body`] is the other thing that arrives as JSON:
+//! the call itself.
 
 pub mod record;
 

@@ -65,7 +65,8 @@ pub enum Problem {
 ///
 /// # Errors
 /// Each item is a [`ReadError`] where its line cannot be read, is longer than [`MAX_LINE_BYTES`],
-/// is not UTF-8, not JSON, does not fit its checksum if it has one, is not of this version, not of the record's shape, or fails its check.
+/// is not UTF-8, not JSON, does not fit its checksum if it has one, is not of this version, not of the
+/// record's shape, or fails its check.
 pub fn read<R: BufRead>(reader: R) -> impl Iterator<Item = Result<Record, ReadError>> {
     Lines { reader, limit: MAX_LINE_BYTES, line: 0, buffer: Vec::new(), ended: false }
 }

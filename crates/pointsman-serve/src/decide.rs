@@ -10,6 +10,7 @@
 
 use crate::{
     desk::{self, Desk},
+    effects::NANOS_PER_MS,
     json,
     keys::Caller,
     loaded::Strived,
@@ -120,7 +121,7 @@ impl Service {
         let turn = conversation.as_deref().and_then(|id| self.sessions.last(id));
         let held = turn.as_ref().map(|turn| {
             let switch = if body.is_in_tool_loop() { Switch::InToolLoop } else { Switch::Allowed };
-            (turn, self.sessions.held(turn, &force.loaded, (switch, started_ns / 1_000_000)))
+            (turn, self.sessions.held(turn, &force.loaded, (switch, started_ns / NANOS_PER_MS)))
         });
         desk::with(|desk| {
             let mut workspace = desk.take(&force.loaded);
@@ -336,7 +337,7 @@ impl Made<'_, '_> {
             model: loaded.models[model].name.clone(),
             provider: loaded.policy.provider(model, candidate).map(str::to_owned),
             input_tokens: workspace.input_tokens(),
-            at_ms: self.started_ns / 1_000_000,
+            at_ms: self.started_ns / NANOS_PER_MS,
             decision_id: self.id.to_string(),
         }
     }

@@ -4,6 +4,8 @@
 use pointsman_core::units::Probability;
 use std::fmt;
 
+pub(crate) const NANOS_PER_MS: u64 = 1_000_000;
+
 /// The clocks and the dice of a service.
 pub struct Effects {
     /// Milliseconds since 1970 UTC; may step.

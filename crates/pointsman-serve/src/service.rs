@@ -3,7 +3,7 @@
 
 use crate::{
     budget::Budget,
-    effects::Effects,
+    effects::{Effects, NANOS_PER_MS},
     keys::{Keys, Plane},
     live::Signals,
     loaded::Loaded,
@@ -166,7 +166,7 @@ impl Service {
 
     /// Milliseconds that go on whatever is done to the clock, for what ends after a while.
     pub(crate) fn elapsed_ms(&self) -> u64 {
-        (self.effects.elapsed_ns)() / 1_000_000
+        (self.effects.elapsed_ns)() / NANOS_PER_MS
     }
 
     /// Puts another policy in force. Calls that are being decided finish with the old one. Where it is

@@ -9,7 +9,7 @@
 //! Source: <https://opentelemetry.io/docs/specs/otlp/> and, for the names of attributes,
 //! <https://opentelemetry.io/docs/specs/semconv/gen-ai/>.
 
-use crate::json;
+use crate::{effects::NANOS_PER_MS, json};
 use serde::{Deserialize, Serialize};
 use std::{
     io::{self, Read as _, Write as _},
@@ -34,8 +34,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// How long the collector may take for each step.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-const NANOS_PER_MS: u64 = 1_000_000;
 
 /// Where traces go.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]

@@ -5,10 +5,10 @@
 //! on the shared direction and the deviations, and `κ = λ₁ / λ₀`, the dual problem of all outcomes
 //! together is `(√Ω (K_own + κ K) √Ω + λ₁ I) a = √Ω y`, where `K = X Xᵀ` and `K_own` is `K` between
 //! outcomes of one model and zero between others. More generally each model has a slope on the shared
-//! direction ([`crate::covariance`]), and `κ` becomes a product of two of them. For given slopes all strengths share one Krylov
-//! space, as in [`crate::solve`]. At `κ = 0` every model is fitted alone; for large `κ` all have one
-//! direction. Where every model has an outcome on every row the problem falls apart into the mean
-//! over models and the deviations from it, and needs nothing of this.
+//! direction ([`crate::covariance`]), and `κ` becomes a product of two of them. For given slopes all
+//! strengths share one Krylov space, as in [`crate::solve`]. At `κ = 0` every model is fitted alone;
+//! for large `κ` all have one direction. Where every model has an outcome on every row the problem
+//! falls apart into the mean over models and the deviations from it, and needs nothing of this.
 //!
 //! Source: Evgeniou & Pontil, "Regularized Multi-Task Learning", KDD 2004.
 

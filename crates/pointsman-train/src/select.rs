@@ -199,7 +199,8 @@ pub(crate) fn mean_and_error(values: &[f64]) -> (f64, f64) {
 /// Shares of the candidates from their gains, the constant predictor's being last.
 ///
 /// However many candidates there are beyond six, without gains the constant predictor would have
-/// the same share: else it would matter more how many ways of learning there are than what they are worth.
+/// the same share: else it would matter more how many ways of learning there are than what they are
+/// worth.
 pub(crate) fn shares(
     candidates: &[Candidate],
     gains: &[(f64, f64)],

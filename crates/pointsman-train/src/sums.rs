@@ -138,9 +138,7 @@ impl<const B: usize> Job for RowSums<'_, B> {
                 row[c] = factor * row[c] - at_mean[c];
             }
             for (value, weights) in values.iter().zip(dense_weights) {
-                for c in 0..B {
-                    row[c] += value * weights[c];
-                }
+                add_scaled(&mut row, *value, weights);
             }
             *out = row;
         }
@@ -156,9 +154,7 @@ impl<const B: usize> Job for DenseSums<'_, B> {
         let Self { dual, dense, out } = self;
         for (row, values) in dual.iter().zip(dense) {
             for (out, value) in out.iter_mut().zip(values) {
-                for c in 0..B {
-                    out[c] += value * row[c];
-                }
+                add_scaled(out, *value, row);
             }
         }
     }
@@ -177,6 +173,15 @@ impl<const B: usize> Job for Following<'_, B> {
                 direction[c] = growth[c] * residual[c] + share[c] * direction[c];
             }
         }
+    }
+}
+
+/// Adds a row times a factor.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+pub(crate) fn add_scaled<const B: usize>(sum: &mut [f32; B], by: f32, row: &[f32; B]) {
+    for c in 0..B {
+        sum[c] += by * row[c];
     }
 }
 
@@ -218,9 +223,7 @@ pub(crate) fn add_at_mean<const B: usize>(
     means: &[f32],
 ) {
     for (weights, mean) in weights.iter().zip(means) {
-        for c in 0..B {
-            at_mean[c] += mean * weights[c];
-        }
+        add_scaled(at_mean, *mean, weights);
     }
 }
 

@@ -247,10 +247,11 @@ fn from_log(
     let demands = args.points.demands(&models)?;
     let config = args.pruning.apply(args.learning.config()?.with_demands(demands)?)?;
     let (artifact, trained) = learn_within(&args.learning, &set, &config, &source, screen)?;
-    let left = own_groups.iter().zip(&groups).filter(|(own, joined)| own != joined);
-    let left: Vec<u64> =
-        left.map(|(own, _)| artifact.card().row_id(&load::group_id(*own))).collect();
-    let artifact = if left.is_empty() { artifact } else { artifact.with_rows(&left)? };
+    // Where a log keeps such prompts as text alone, they are known by their own groups.
+    let moved = own_groups.iter().zip(&groups).filter(|(own, joined)| own != joined);
+    let own_ids: Vec<u64> =
+        moved.map(|(own, _)| artifact.card().row_id(&load::group_id(*own))).collect();
+    let artifact = if own_ids.is_empty() { artifact } else { artifact.with_rows(&own_ids)? };
     let artifact = match steps::of_log(args, &loaded.log, &options, screen)? {
         Some(steps) => {
             args.answers.add_logged_readers(&artifact, &steps, args.learning.seed, screen)?

@@ -162,7 +162,10 @@ fn read(answers: &[PathBuf], recorders: &[Recorder<'_>], screen: &Screen) -> Res
         screen.say(&format!("answers: {line}"))?;
     }
     if texts.is_empty() {
-        bail!("--answers: there is no answer of any model whose answers a policy reads");
+        bail!(
+            "--answers: there is no answer of any model whose answers a policy reads; `inspect` names \
+             those models"
+        );
     }
     Ok(texts)
 }

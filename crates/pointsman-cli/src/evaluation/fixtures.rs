@@ -16,7 +16,7 @@ pub(super) fn policy() -> LoadedPolicy {
 }
 
 /// Row `at` of a log, a group of its own.
-pub(super) fn row(at: usize, taken: u16, (propensity, quality): (f64, f64)) -> LoggedRow {
+pub(crate) fn row(at: usize, taken: u16, (propensity, quality): (f64, f64)) -> LoggedRow {
     LoggedRow {
         id: format!("d{at}"),
         ts_ms: 0,
@@ -39,9 +39,15 @@ pub(super) fn row(at: usize, taken: u16, (propensity, quality): (f64, f64)) -> L
 
 /// A log that draws [`MODELS`] with the same chances each time.
 pub(super) fn log(rows: Vec<LoggedRow>, chances: [f32; 3]) -> TrafficLog {
+    let probabilities = rows.iter().flat_map(|_| chances).collect();
+    log_of(&MODELS, rows, probabilities)
+}
+
+/// A log that is whole, its probabilities of the shape `(n_rows, n_models)`.
+pub(crate) fn log_of(models: &[&str], rows: Vec<LoggedRow>, probabilities: Vec<f32>) -> TrafficLog {
     TrafficLog {
-        models: MODELS.map(str::to_owned).to_vec(),
-        probabilities: rows.iter().flat_map(|_| chances).collect(),
+        models: models.iter().map(|&name| name.to_owned()).collect(),
+        probabilities,
         dropped: BTreeMap::new(),
         n_decisions_read: rows.len() as u64,
         n_without_outcome: 0,

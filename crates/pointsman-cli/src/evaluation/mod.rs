@@ -4,7 +4,7 @@ mod answered;
 mod cascades;
 mod enough;
 #[cfg(test)]
-mod fixtures;
+pub(crate) mod fixtures;
 pub(crate) mod gated;
 mod language;
 pub(crate) mod logged;

@@ -120,7 +120,10 @@ fn cannot_be_set_aside() -> String {
 }
 
 fn cannot_be_read() -> String {
-    format!("features that were set aside in {} cannot be read", env::temp_dir().display())
+    format!(
+        "features that were set aside in {} cannot be read; name a folder on another disk in TMPDIR",
+        env::temp_dir().display()
+    )
 }
 
 impl Aside {

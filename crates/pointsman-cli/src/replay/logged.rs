@@ -142,7 +142,7 @@ impl Logged {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pointsman_data::ModelsInUse;
+    use crate::evaluation::fixtures;
 
     fn row(id: &str, task: Option<&str>, taken: u16) -> LoggedRow {
         LoggedRow {
@@ -151,39 +151,22 @@ mod tests {
             group: 9,
             task: task.map(str::to_owned),
             tenant: Some("acme".to_owned()),
-            tags: Vec::new(),
-            taken,
-            propensity: 0.25,
             propensity_kind: PropensityKind::Estimated,
-            was_served: true,
-            n_answers: 1,
-            quality: 0.5,
             cost_usd: (taken == 0).then_some(0.002),
             input_tokens: Some(u32::MAX),
             output_tokens: (taken == 1).then_some(0),
-            latency_ms: None,
+            ..fixtures::row(0, taken, (0.25, 0.5))
         }
     }
 
     fn log() -> TrafficLog {
-        TrafficLog {
-            models: vec!["large".to_owned(), "small".to_owned()],
-            rows: vec![
-                row("first", Some("sql"), 0),
-                row("", None, 1),
-                row("third", Some("mail"), 1),
-                row("ünder", Some("sql"), 0),
-            ],
-            probabilities: vec![0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4, 0.6],
-            dropped: BTreeMap::new(),
-            n_decisions_read: 4,
-            n_without_outcome: 0,
-            n_damaged_lines: 0,
-            n_missing_segments: 0,
-            in_use: ModelsInUse::default(),
-            n_thinned: 0,
-            digest: String::new(),
-        }
+        let rows = vec![
+            row("first", Some("sql"), 0),
+            row("", None, 1),
+            row("third", Some("mail"), 1),
+            row("ünder", Some("sql"), 0),
+        ];
+        fixtures::log_of(&["large", "small"], rows, vec![0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4, 0.6])
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! A log or a table, walked through in time order: what was learned before a window decides it, and
 //! its rows say what that was worth.
 //!
-//! Every request is read into features once, which are set aside in a file; a window is a range of rows. The policy of a window is
-//! learned from rows before it alone, by the same steps as `train` takes or with what held-out rows
-//! decided at an earlier fit, so that every value is one that could have been had (progressive
-//! validation; Blum, Kalai & Langford, COLT 1999).
-//! Repetitions of prompts and turns of conversations that began before count as they came, since
-//! they would have come to the policy as well. Weakness: what people ask does not change with what
-//! they were answered.
+//! Every request is read into features once, which are set aside in a file; a window is a range of
+//! rows. The policy of a window is learned from rows before it alone, by the same steps as `train`
+//! takes or with what held-out rows decided at an earlier fit, so that every value is one that could
+//! have been had (progressive validation; Blum, Kalai & Langford, COLT 1999). Repetitions of prompts
+//! and turns of conversations that began before count as they came, since they would have come to the
+//! policy as well. Weakness: what people ask does not change with what they were answered.
 
 mod arrivals;
 mod aside;

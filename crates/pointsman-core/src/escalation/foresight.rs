@@ -16,7 +16,7 @@
 pub struct Foresight {
     model: usize,
     per_dollar: Vec<f64>,
-    spread: Vec<f64>,
+    spreads: Vec<f64>,
 }
 
 /// Numbers that are no foresight.
@@ -54,10 +54,10 @@ impl Foresight {
     pub fn new(
         model: usize,
         per_dollar: Vec<f64>,
-        spread: Vec<f64>,
+        spreads: Vec<f64>,
     ) -> Result<Self, ForesightError> {
-        if per_dollar.is_empty() || per_dollar.len() != spread.len() {
-            let (n_weights, n_spreads) = (per_dollar.len(), spread.len());
+        if per_dollar.is_empty() || per_dollar.len() != spreads.len() {
+            let (n_weights, n_spreads) = (per_dollar.len(), spreads.len());
             return Err(ForesightError::Length { n_weights, n_spreads });
         }
         let mut least = f64::NEG_INFINITY;
@@ -68,10 +68,10 @@ impl Foresight {
             }
             least = found;
         }
-        if let Some(index) = spread.iter().position(|it| !(it.is_finite() && 0.0 <= *it)) {
-            return Err(ForesightError::Spread { index, found: spread[index] });
+        if let Some(index) = spreads.iter().position(|it| !(it.is_finite() && 0.0 <= *it)) {
+            return Err(ForesightError::Spread { index, found: spreads[index] });
         }
-        Ok(Self { model, per_dollar, spread })
+        Ok(Self { model, per_dollar, spreads })
     }
 
     /// The model whose answers it is about, by its place in the policy.
@@ -86,14 +86,14 @@ impl Foresight {
 
     /// The spread at each of them.
     pub fn spreads(&self) -> &[f64] {
-        &self.spread
+        &self.spreads
     }
 
     /// The spread at any weight on cost: at zero the first, between two positive weights on the line
     /// between theirs, beyond the least and the largest as there. The first weight stands alone since
     /// without a price an answer may add nothing that it adds at any price.
     pub fn spread(&self, per_dollar: f64) -> f64 {
-        let (weights, spreads) = (&self.per_dollar[..], &self.spread[..]);
+        let (weights, spreads) = (&self.per_dollar[..], &self.spreads[..]);
         let above = weights.partition_point(|weight| *weight < per_dollar);
         if above == 0 {
             return spreads[0];

@@ -243,11 +243,11 @@ pub fn distribute_escalation(
         Ok(reader) => reader,
         Err(settled) => return (Some(second.accept(settled)), 0),
     };
-    // Whether any model is left shows below: the one in hand has answered and does not count.
     let InHand { request, circumstances, answer, .. } = *in_hand;
     let (of_prompt, of_answer) = reader.scorer.rows();
     let announce = |term| of_prompt.announce(term);
     let around = unforeseen(circumstances);
+    // Whether any model is left shows below: the one in hand has answered and does not count.
     let is_open = policy.distribute_announcing(&around, request, first, announce).is_ok();
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
     let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));

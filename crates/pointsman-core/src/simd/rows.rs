@@ -1,6 +1,6 @@
 //! Weights by bucket, a row for each, and their sums over the terms of a text.
 
-use super::bytes::AlignedBytes;
+use super::bytes::{AlignedBytes, LINE};
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
@@ -32,10 +32,11 @@ impl RowTable {
     /// A table of zeros for `2^log2_buckets` buckets and `n_columns` weights each.
     pub(crate) fn zeros(log2_buckets: u8, n_columns: usize) -> Self {
         let needed = n_columns + 2;
-        let stride = if needed <= 64 {
+        // No row that is shorter than a cache line lies on two.
+        let stride = if needed <= LINE {
             needed.next_power_of_two().max(8)
         } else {
-            needed.next_multiple_of(64)
+            needed.next_multiple_of(LINE)
         };
         let n_buckets = 1_usize << log2_buckets;
         let bytes = AlignedBytes::zeros(n_buckets * stride);

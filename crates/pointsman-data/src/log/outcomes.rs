@@ -130,27 +130,14 @@ impl Joined {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pointsman_log::record::{MetricRecord, Scope, UsageRecord};
 
     fn outcome(id: &str, ts_ms: u64, quality: Option<f64>) -> OutcomeRecord {
-        let metric = |value| MetricRecord {
-            name: "quality".to_owned(),
-            value,
-            source: None,
-            scope: Scope::Request,
-        };
         OutcomeRecord {
-            decision_id: id.to_owned(),
             ts_ms,
             served_model: (ts_ms == 3).then(|| "small".to_owned()),
-            provider: None,
             status: if ts_ms == 2 { Status::Failed } else { Status::Ok },
-            fallback_from: None,
-            usage: UsageRecord::default(),
-            cost_usd: None,
             latency_ms: Some(pointsman_core::units::as_float(ts_ms)),
-            ttft_ms: None,
-            metrics: quality.map(metric).into_iter().collect(),
+            ..crate::log::tests::outcome(id, quality)
         }
     }
 

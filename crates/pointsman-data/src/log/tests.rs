@@ -58,7 +58,7 @@ fn decision(id: &str) -> DecisionRecord {
     }
 }
 
-fn outcome(id: &str, quality: Option<f64>) -> OutcomeRecord {
+pub(super) fn outcome(id: &str, quality: Option<f64>) -> OutcomeRecord {
     let metric = |value| MetricRecord {
         name: "quality".to_owned(),
         value,

@@ -12,9 +12,10 @@
 //! | `E q + w (r - q)`, or its difference | `-W`, or `-1 - W` | the same, and predictions `q` in `[0, 1]` |
 //!
 //! Predictions that were learned from other rows of the same log are not bet on: a wager must know
-//! nothing of what it is held against. The centred ones vary less, as a self-normalised estimate does, and the purse is divided among
-//! several centres since the best is not known beforehand. Without full support the difference of
-//! two policies has no such variable: then each is bounded at half the error rate.
+//! nothing of what it is held against. The centred ones vary less, as a self-normalised estimate does,
+//! and the purse is divided among several centres since the best is not known beforehand. Without full
+//! support the difference of two policies has no such variable: then each is bounded at half the error
+//! rate.
 //!
 //! Source: Waudby-Smith, Wu, Ramdas, Karampatziakis & Mineiro, "Anytime-valid off-policy inference
 //! for contextual bandits", arXiv 2210.10768 (doubly robust pseudo-outcomes bounded below).

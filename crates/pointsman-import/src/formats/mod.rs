@@ -1,8 +1,8 @@
 //! The formats: what each is called, what it is recognised by, and who reads its rows.
 //!
 //! A format is recognised by keys that its rows have and others do not. So a row of every format needs
-//! to be an object, as which rows of CSV arrive too; the text form of Vowpal Wabbit alone is told by how its
-//! blocks begin.
+//! to be an object, as which rows of CSV arrive too; the text form of Vowpal Wabbit alone is told by
+//! how its blocks begin.
 
 mod helicone;
 mod langfuse;

@@ -3,8 +3,8 @@
 //! A `ModelInference` is a call: it has the model, the tokens and the time, under the id of its
 //! inference, so that feedback finds it. A `ChatInference` or `JsonInference` says which episode an
 //! inference belongs to, and adds its duration; where its export was joined with a model's name, it is a
-//! call itself. Feedback is of an inference or of an episode. The weakness: of the several models that one
-//! inference tried, the first row counts and the others are counted as duplicates.
+//! call itself. Feedback is of an inference or of an episode. The weakness: of the several models that
+//! one inference tried, the first row counts and the others are counted as duplicates.
 //!
 //! Source: `TensorZero`, its data model and `POST /feedback`.
 

@@ -12,6 +12,7 @@ mod litellm;
 mod models_dev;
 mod openrouter;
 
+use crate::open::PARQUET;
 use pointsman_core::{
     catalog::{Model, Prices},
     request::Capabilities,
@@ -159,7 +160,7 @@ pub fn offers(
     text: &[u8],
     format: Option<PriceFormat>,
 ) -> Result<(PriceFormat, Vec<Offer>), PriceListError> {
-    if text.starts_with(b"PAR1") {
+    if text.starts_with(PARQUET) {
         return Err(PriceListError::Parquet);
     }
     let list: Value = serde_json::from_slice(text)

@@ -134,9 +134,7 @@ impl Row<'_> {
         survey.n_kept_pieces += if n_pieces == 0 { u64::from(gave_new) } else { n_kept_pieces };
         left
     }
-}
 
-impl Row<'_> {
     /// What the row gives; where that is nothing at all, and by its keys it is of another format, why.
     fn read(&self, found: &mut Vec<Found>, unseen: &mut Unseen) -> Result<(), Dropped> {
         match self.next {

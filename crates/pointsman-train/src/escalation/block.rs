@@ -8,6 +8,7 @@ use crate::{
     design::Design,
     kernel::{DENSE_SCALE, Kernel},
     outcomes::narrow,
+    sums::add_scaled,
 };
 use pointsman_core::{
     answer::N_SIGNS,
@@ -283,14 +284,6 @@ impl<const B: usize> Job for Predicting<'_, B> {
             }
             add_scaled(out, 1.0, &sum);
         }
-    }
-}
-
-#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-#[inline(always)]
-fn add_scaled<const B: usize>(sum: &mut [f32; B], by: f32, row: &[f32; B]) {
-    for c in 0..B {
-        sum[c] += by * row[c];
     }
 }
 

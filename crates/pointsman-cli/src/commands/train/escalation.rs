@@ -7,7 +7,7 @@
 //! excludes zero. Weakness: one strength out of six was chosen on the same rows, for both; and of
 //! many readers that are worth nothing, one in forty is kept by chance.
 
-use super::verdict::{Learned, Verdict, finish};
+use super::verdict::{Known, Learned, Verdict, finish};
 use crate::{
     load::{LoadedTable, narrow},
     nearest::did_you_mean,
@@ -19,14 +19,9 @@ use pointsman_core::{
     answer::{Answer, FinishReason},
     artifact::Artifact,
     catalog::Catalog,
-    escalation::{EscalationScorer, Reader},
     units::len_as_float,
 };
 use pointsman_data::{ReadOptions, read_answers, read_outcomes};
-use pointsman_eval::{
-    interval::ConfidenceLevel,
-    reading::{ReadingRows, worth_of_reading},
-};
 use pointsman_train::escalation::{
     AnswerDesign, AnswerDesignBuilder, EscalationError, EscalationSet, TrainedEscalation,
     train_escalation,
@@ -117,11 +112,11 @@ impl AnswerFlags {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        self.with_outlook(finish(&artifact, verdicts, screen)?)
+        self.with_foresight_as_asked(finish(&artifact, verdicts, screen)?)
     }
 
     /// The artifact with what is foreseen of its readers, unless that is not wanted.
-    pub(super) fn with_outlook(&self, artifact: Artifact) -> Result<Artifact> {
+    pub(super) fn with_foresight_as_asked(&self, artifact: Artifact) -> Result<Artifact> {
         let is_left_out = self.no_foresight && !artifact.card().foresight.is_empty();
         Ok(if is_left_out { artifact.with_foresight(Vec::new())? } else { artifact })
     }
@@ -268,29 +263,19 @@ impl Table<'_> {
             rests_on: String::new(),
             learned,
         };
-        let (read, unread) = match train_both(&set, self.seed)? {
+        let both = match train_both(&set, self.seed)? {
             Ok(both) => both,
             Err(reason) => return Ok(verdict(Err(reason))),
         };
         let cost_usd = money.costs.map_or_else(|| vec![0.0; quality.len()], picked);
-        let means = means_of_next(&cost_usd, columns.len());
-        let by_prompt = widened(&unread);
-        let by_answer = widened(&read);
-        let rows = ReadingRows {
-            n_next: next.len(),
+        let expected_usd = means_of_next(&cost_usd, columns.len());
+        let known = Known {
             quality: &quality,
             cost_usd: &cost_usd,
-            expected_usd: &means,
-            from_prompt: &by_prompt,
-            from_answer: &by_answer,
+            expected_usd: &expected_usd,
             groups: &groups,
         };
-        let worth = worth_of_reading(&rows, money.weights, ConfidenceLevel::P95)?;
-        let foresight = rows.foresight(model)?;
-        let scorer = EscalationScorer::new(read.parts)?;
-        let reader = Reader { model, next, scorer };
-        let strength = read.strength;
-        Ok(verdict(Ok(Learned { worth, reader, foresight, strength })))
+        Ok(verdict(Ok(Learned::new((model, next), both, known, money.weights)?)))
     }
 }
 
@@ -311,10 +296,6 @@ pub(super) fn train_both(
         ) => Ok(Err(error.to_string())),
         Err(error) => Err(error.into()),
     }
-}
-
-pub(super) fn widened(trained: &TrainedEscalation) -> Vec<f64> {
-    trained.held_out.iter().map(|&it| f64::from(it)).collect()
 }
 
 /// The mean of each column but the first.

@@ -10,8 +10,8 @@
 
 use super::{
     Args,
-    escalation::{AnswerFlags, train_both, widened},
-    verdict::{Learned, Verdict, finish},
+    escalation::{AnswerFlags, train_both},
+    verdict::{Known, Learned, Verdict, finish},
 };
 use crate::{
     load,
@@ -21,16 +21,8 @@ use crate::{
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_core::{
-    artifact::Artifact,
-    escalation::{EscalationScorer, Reader},
-    units::len_as_float,
-};
+use pointsman_core::{artifact::Artifact, units::len_as_float};
 use pointsman_data::{DataError, LogOptions, LoggedStep, TrafficLog, Undrawn};
-use pointsman_eval::{
-    interval::ConfidenceLevel,
-    reading::{ReadingRows, worth_of_reading},
-};
 use pointsman_train::escalation::{EscalationSet, LEAST_ROWS, TrainedEscalation};
 
 /// One model's answers that a step was decided about.
@@ -154,7 +146,7 @@ impl AnswerFlags {
         bar.finish_and_clear();
         let digest = trajectories.found.log.digest.clone();
         let artifact = artifact.with_settings([("reader_data".to_owned(), digest)].into())?;
-        self.with_outlook(finish(&artifact.with_rows(&remembered)?, verdicts, screen)?)
+        self.with_foresight_as_asked(finish(&artifact.with_rows(&remembered)?, verdicts, screen)?)
     }
 }
 
@@ -338,7 +330,7 @@ impl<'l> Answered<'l> {
             groups: &groups,
             rows: &rows,
         };
-        let (read, unread) = match train_both(&set, seed)? {
+        let both = match train_both(&set, seed)? {
             Ok(both) => both,
             Err(reason) => return Ok(verdict(Err(reason))),
         };
@@ -349,24 +341,14 @@ impl<'l> Answered<'l> {
         let expected_usd = costs.unwrap_or_else(|| vec![0.0; next.len()]);
         let of_row = std::iter::once(0.0).chain(expected_usd.iter().copied());
         let cost_usd: Vec<f64> = rows.iter().flat_map(|_| of_row.clone()).collect();
-        let estimates = columns.estimates(&read);
-        let by_prompt = widened(&unread);
-        let by_answer = widened(&read);
-        let rows = ReadingRows {
-            n_next: next.len(),
+        let estimates = columns.estimates(&both.0);
+        let known = Known {
             quality: &estimates,
             cost_usd: &cost_usd,
             expected_usd: &expected_usd,
-            from_prompt: &by_prompt,
-            from_answer: &by_answer,
             groups: &groups,
         };
-        let worth = worth_of_reading(&rows, weights, ConfidenceLevel::P95)?;
-        let foresight = rows.foresight(self.model)?;
-        let scorer = EscalationScorer::new(read.parts)?;
-        let reader = Reader { model: self.model, next, scorer };
-        let strength = read.strength;
-        Ok(verdict(Ok(Learned { worth, reader, foresight, strength })))
+        Ok(verdict(Ok(Learned::new((self.model, next), both, known, weights)?)))
     }
 }
 

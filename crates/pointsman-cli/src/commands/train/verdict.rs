@@ -1,12 +1,18 @@
-//! What became of models' answers: which readers are kept, on the card and on the screen.
+//! What was learned of models' answers and what that is worth; which readers are kept, on the card and
+//! on the screen.
 
 use crate::{screen::Screen, wording};
 use anyhow::Result;
 use pointsman_core::{
     artifact::Artifact,
-    escalation::{Foresight, Reader},
+    escalation::{EscalationScorer, Foresight, Reader},
 };
-use pointsman_eval::full::MeanValue;
+use pointsman_eval::{
+    full::MeanValue,
+    interval::ConfidenceLevel,
+    reading::{ReadingRows, worth_of_reading},
+};
+use pointsman_train::escalation::TrainedEscalation;
 
 /// What became of one model's answers.
 pub(super) struct Verdict {
@@ -26,6 +32,48 @@ pub(super) struct Learned {
     /// What the first decision may count on.
     pub(super) foresight: Foresight,
     pub(super) strength: f64,
+}
+
+/// What is known of the rows that were learned from; qualities and costs have the shape
+/// `(rows, 1 + next models)`, the answer in hand first.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) quality: &'a [f64],
+    pub(super) cost_usd: &'a [f64],
+    /// What each next model's answer is expected to cost.
+    pub(super) expected_usd: &'a [f64],
+    pub(super) groups: &'a [u64],
+}
+
+impl Learned {
+    /// Of the answers of `model`, by a fit that read them and one that did not; what they are worth
+    /// is a mean over some weights on cost.
+    pub(super) fn new(
+        (model, next): (usize, Vec<usize>),
+        (read, unread): (TrainedEscalation, TrainedEscalation),
+        known: Known<'_>,
+        weights: &[f64],
+    ) -> Result<Self> {
+        let (by_answer, by_prompt) = (widened(&read), widened(&unread));
+        let rows = ReadingRows {
+            n_next: next.len(),
+            quality: known.quality,
+            cost_usd: known.cost_usd,
+            expected_usd: known.expected_usd,
+            from_prompt: &by_prompt,
+            from_answer: &by_answer,
+            groups: known.groups,
+        };
+        let worth = worth_of_reading(&rows, weights, ConfidenceLevel::P95)?;
+        let foresight = rows.foresight(model)?;
+        let scorer = EscalationScorer::new(read.parts)?;
+        let reader = Reader { model, next, scorer };
+        Ok(Self { worth, reader, foresight, strength: read.strength })
+    }
+}
+
+fn widened(trained: &TrainedEscalation) -> Vec<f64> {
+    trained.held_out.iter().map(|&it| f64::from(it)).collect()
 }
 
 /// The artifact with the readers that are kept, and with what became of each.

@@ -7,6 +7,7 @@ use crate::{
         record::{write_chances, write_features, write_numbers, write_request},
         reply::write_effects,
     },
+    effects::NANOS_PER_MS,
     json, prompts,
     sessions::Turn,
     settings::Prompts,
@@ -98,7 +99,7 @@ impl Telling<'_, '_, '_, '_> {
             model: self.around.force.loaded.models.get(model)?.name.clone(),
             provider: self.provider(Step::Escalate(model)).map(str::to_owned),
             input_tokens: self.workspaces.0.input_tokens(),
-            at_ms: self.started_ns / 1_000_000,
+            at_ms: self.started_ns / NANOS_PER_MS,
             decision_id: self.id.to_string(),
         })
     }
