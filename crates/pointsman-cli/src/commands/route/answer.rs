@@ -1,7 +1,7 @@
 //! `route --answer`: the decision after an answer, accept it or call another model.
 
 use super::{TERMS_SHOWN, name_of};
-use crate::{nearest::did_you_mean, policy_flags::LoadedPolicy, screen::Screen, wording};
+use crate::{files, nearest::did_you_mean, policy_flags::LoadedPolicy, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     answer::{Answer, FinishReason},
@@ -18,7 +18,6 @@ use pointsman_log::body::AnswerBody;
 use serde_json::{Value, json};
 use std::{
     borrow::Cow,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -79,7 +78,7 @@ impl AnswerFlags {
         let answered_by = self.answered_by.as_deref().unwrap_or_default();
         asked.check(answered_by)?;
         let finish = self.finish()?;
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = files::read(path)?;
         let text = String::from_utf8(bytes)
             .with_context(|| format!("--answer {}: it is not UTF-8 text", path.display()))?;
         let wanted = body.map(AnswerBody::of_call).transpose().context("standard input")?;
