@@ -127,7 +127,9 @@ pub(super) fn follow(
     ];
     for following in all.iter().flatten().filter(|following| 0 < following.n_unread) {
         notes.push(format!(
-            "`{}` reads answers of which {} are not in the files of --answers; those are accepted",
+            "`{}` reads answers of which {} are not in the files of --answers; those are accepted, \
+             also where a model was chosen first for what may follow its answer, so that the \
+             values may be too low",
             following.recorder.name,
             wording::count(following.n_unread)
         ));

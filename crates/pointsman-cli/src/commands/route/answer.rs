@@ -107,7 +107,11 @@ impl Asked<'_, '_> {
     fn check(&self, answered_by: &str) -> Result<usize> {
         let loaded = self.loaded;
         if loaded.artifact.readers().is_empty() {
-            bail!("the policy `{}` reads no answers; train it with --answers", loaded.name);
+            bail!(
+                "the policy `{}` reads no answers; train it with --table and --answers, or from a \
+                 log with steps after answers",
+                loaded.name
+            );
         }
         let Some(model) = loaded.policy.models().position(|known| known == answered_by) else {
             let question = did_you_mean(answered_by, loaded.policy.models());
@@ -280,8 +284,8 @@ fn effects(effects: &[Effect]) -> Vec<Value> {
 fn describe_gain(explanation: &GainExplanation, next: &str, screen: &Screen) -> Result<()> {
     let GainExplanation { gain, standing, answer_terms, prompt_terms, inputs } = explanation;
     screen.say(&format!(
-        "\n{next} is expected to gain {gain:+.4} on the answer in hand; {standing:+.4} of it whatever was \
-         asked and answered"
+        "\n{next} is expected to gain {gain:+.4} on the answer in hand: {standing:+.4} whatever was asked \
+         and answered, and the rest by what was read, of which this moves it most:"
     ))?;
     let rows_of = |effects: &[Effect], n: usize, whose: &str| -> Vec<[String; 2]> {
         let row = |effect: &Effect| {
