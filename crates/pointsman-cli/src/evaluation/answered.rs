@@ -122,7 +122,7 @@ pub(super) fn follow(
     })?;
     let mut notes = vec![
         "quality is that of the answer that is given, cost that of all answers; what moves between \
-         models is not shown"
+         models is not shown, and a frontier is that of first answers"
             .to_owned(),
     ];
     for following in all.iter().flatten().filter(|following| 0 < following.n_unread) {
