@@ -42,6 +42,7 @@ fn flags_that_do_not_exist() {
         ("benchmark t.csv --learner forest", "is no learner"),
         ("simulate --table t.csv --logger thompson --out l.ndjson", "is none of softmax"),
         ("benchmark", "<TABLE>"),
+        ("config --listen localhost:8787", "`localhost:8787` is no IP address with a port; write"),
         ("teleport", "`pointsman` has no command `teleport`"),
         ("catalog shwo", "did you mean `show`?"),
         ("route --polcy a.safetensors", "did you mean `--policy`?"),
