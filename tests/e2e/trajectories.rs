@@ -156,6 +156,8 @@ fn a_cheap_model_is_asked_first_for_what_may_follow() {
         assert_eq!(routed.code, Some(0), "{}", routed.stderr);
         let decision = bench.json("route.json");
         assert_eq!(decision["model"], model, "{decision}");
+        let is_foreseen = routed.stdout.contains("ask again with its answer");
+        assert_eq!(is_foreseen, policy == "cascade", "{}", routed.stdout);
         let candidates = decision["candidates"].as_array().unwrap();
         let small = candidates.iter().find(|one| one["model"] == "small").unwrap();
         let (own, cascade) = (&small["quality"], &small["cascade"]);

@@ -48,11 +48,16 @@ pub(crate) struct EstimateFlags {
     #[arg(long, conflicts_with = "table")]
     estimate_propensities: bool,
     /// The least that an estimated propensity may be; smaller ones are raised to it and counted.
-    #[arg(long, value_name = "PROBABILITY", requires = "estimate_propensities")]
+    #[arg(
+        long,
+        value_name = "PROBABILITY",
+        requires = "estimate_propensities",
+        conflicts_with = "table"
+    )]
     smallest_propensity: Option<f64>,
     /// Where decisions name the drawn model alone: the tag whose values have candidates of their
     /// own, or `tenant` or `none`; `model_group` where not given.
-    #[arg(long, value_name = "TAG", requires = "estimate_propensities")]
+    #[arg(long, value_name = "TAG", requires = "estimate_propensities", conflicts_with = "table")]
     candidates_by: Option<String>,
 }
 

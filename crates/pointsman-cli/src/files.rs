@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use pointsman_core::{artifact::Artifact, catalog::Catalog};
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -69,17 +69,31 @@ fn check_place(output: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Reads a whole file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
+    let name = || format!("cannot read {}", path.display());
+    match fs::read(path) {
+        Ok(bytes) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!("{}: there is no such file; check the path", name())
+        }
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+            bail!("{}: it is a folder; name a file in it", name())
+        }
+        Err(error) => Err(error).with_context(name),
+    }
+}
+
 /// Reads a file of text; `what` says what such a file is, to whoever named another.
 pub(crate) fn read_text(path: &Path, what: &str) -> Result<String> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let bytes = read(path)?;
     let text = String::from_utf8(bytes).ok();
     text.with_context(|| format!("{} is not text; {what}", path.display()))
 }
 
 /// Reads and checks a policy file.
 pub(crate) fn read_artifact(path: &Path) -> Result<Artifact> {
-    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Artifact::from_bytes(&bytes).with_context(|| path.display().to_string())
+    Artifact::from_bytes(&read(path)?).with_context(|| path.display().to_string())
 }
 
 /// Reads a catalog; JSON where the name says so, else TOML.

@@ -12,14 +12,22 @@ pub(crate) struct SettingsFlags {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where callers come in, instead of the settings' `listen`.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     listen: Option<SocketAddr>,
     /// Where operators come in, instead of the settings' `admin_listen`.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     admin_listen: Option<SocketAddr>,
     /// The folder of the journal, instead of the settings' `journal.folder`.
     #[arg(long, value_name = "FOLDER")]
     journal: Option<PathBuf>,
+}
+
+/// An address to listen at, which no name stands for.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let address = text.parse::<SocketAddr>().ok();
+    address.ok_or_else(|| {
+        format!("`{text}` is no IP address with a port; write one such as 127.0.0.1:8787")
+    })
 }
 
 impl SettingsFlags {

@@ -91,7 +91,8 @@ fn sentence(error: &Error, meant: &Meant) -> Option<String> {
         ErrorKind::MissingRequiredArgument => {
             let lacking: Vec<String> =
                 texts(error, ContextKind::InvalidArg).iter().map(|one| alternatives(one)).collect();
-            format!("`{command}` needs {}; add it, or {help}", lacking.join(" and "))
+            let them = if lacking.len() == 1 { "it" } else { "them" };
+            format!("`{command}` needs {}; add {them}, or {help}", lacking.join(" and "))
         }
         ErrorKind::MissingSubcommand => {
             let known = texts(error, ContextKind::ValidSubcommand).join(", ");
@@ -175,7 +176,9 @@ fn guess(error: &Error, found: &str) -> Option<String> {
 fn alternatives(arg: &str) -> String {
     let inner = arg.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
     let of_group = inner.filter(|inner| inner.starts_with('-'));
-    format!("`{}`", of_group.unwrap_or(arg).replace('|', "` or `"))
+    let Some(flags) = of_group else { return format!("`{arg}`") };
+    // A value may have a bar in its name; between flags one stands before dashes.
+    format!("`{}`", flags.replace("|-", "` or `-"))
 }
 
 /// The flag that a mistyped one may have meant, as a question. The parser guesses none for short ones.
@@ -284,6 +287,10 @@ mod tests {
             &["--lambda <POINTS>", "` cannot be used with `", "--min-quality <QUALITY>"],
         );
         check_parts("train --out p", &["`pointsman train` needs `--log <", "` or `--table <"]);
+        check_parts(
+            "gate --log l --policy p",
+            &["`pointsman gate` needs `--against <logged|FILE>` and `--min-", "; add them, or see"],
+        );
     }
 
     #[test]

@@ -38,7 +38,10 @@ pub enum DataError {
     #[error("`{}` is cut off: a Parquet file ends in `PAR1`; copy it again", path.display())]
     Truncated { path: PathBuf },
     /// Polars could not read it.
-    #[error("`{}` is damaged or in a form that cannot be read: {reason}", path.display())]
+    #[error(
+        "`{}` is damaged or in a form that cannot be read: {reason}; copy it again, or write it anew",
+        path.display()
+    )]
     Damaged { path: PathBuf, reason: String },
     /// Text in another encoding.
     #[error("`{}` is not UTF-8 (row {row}); convert it first, for example with iconv", path.display())]
@@ -90,7 +93,10 @@ pub enum DataError {
     #[error("`{}`: decision `{id}` (row {row}) {problem}", path.display())]
     Decision { path: PathBuf, id: String, row: u64, problem: String },
     /// A record that cannot be read.
-    #[error("`{}` holds a record that cannot be read: {reason}", path.display())]
+    #[error(
+        "`{}` holds a record that cannot be read: {reason}; `pointsman import` makes records of other logs",
+        path.display()
+    )]
     Record { path: PathBuf, reason: String },
     /// Lists of different lengths where every row has to have the same actions.
     #[error("column `{column}` of `{}` has {found} numbers in row {row} and rows before have {expected}; every row has to have one for each action", path.display())]

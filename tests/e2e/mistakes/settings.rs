@@ -9,7 +9,6 @@ fn policies_that_cannot_be_learned_so() {
     for (flags, expected) in [
         ("--prune 1.5", "--prune 1.5: it must be from 0 to 1"),
         ("--prune-loss nan", "--prune-loss NaN: it must be from 0 to 1"),
-        ("--doubly-robust --loss logistic", "leave out --loss logistic"),
         ("--schema-version 3", "--schema-version 3: there are the versions 1 and 2"),
     ] {
         let arguments = format!("train --table t.csv {flags} --out p.safetensors");
@@ -34,6 +33,10 @@ fn settings_of_reward_models_that_have_no_meaning() {
         (
             "evaluate --log l.ndjson --policy a.safetensors --largest-cost-usd 0",
             "--largest-cost-usd: 0 is not a finite number above 0",
+        ),
+        (
+            "train --log l.ndjson --doubly-robust --loss logistic --out p.safetensors",
+            "leave out --loss logistic",
         ),
     ] {
         check(arguments, &files, expected);

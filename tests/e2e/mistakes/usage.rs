@@ -42,6 +42,7 @@ fn flags_that_do_not_exist() {
         ("benchmark t.csv --learner forest", "is no learner"),
         ("simulate --table t.csv --logger thompson --out l.ndjson", "is none of softmax"),
         ("benchmark", "<TABLE>"),
+        ("config --listen localhost:8787", "`localhost:8787` is no IP address with a port; write"),
         ("teleport", "`pointsman` has no command `teleport`"),
         ("catalog shwo", "did you mean `show`?"),
         ("route --polcy a.safetensors", "did you mean `--policy`?"),
@@ -50,6 +51,28 @@ fn flags_that_do_not_exist() {
     ] {
         check_usage(arguments, expected);
     }
+}
+
+#[test]
+fn flags_of_a_log_are_refused_beside_a_table() {
+    for flag in ["quality-metric stars", "candidates-by none", "smallest-propensity 0.1"] {
+        let name = flag.split(' ').next().unwrap_or_default();
+        let refusal = format!("`--table <FILE>...` cannot be used with `--{name} <");
+        check_usage(&format!("evaluate --table t.csv --policy a.safetensors --{flag}"), &refusal);
+        check_usage(&format!("train --table t.csv --out p.safetensors --{flag}"), &refusal);
+    }
+    check_usage(
+        "evaluate --table t.csv --policy a.safetensors --width 0.1",
+        "cannot be used with `--width <QUALITY>`",
+    );
+    check_usage(
+        "train --table t.csv --out p.safetensors --doubly-robust",
+        "cannot be used with `--doubly-robust`",
+    );
+    check_usage(
+        "evaluate --log t.csv --policy a.safetensors --answers t.csv",
+        "`--log <FILE>...` cannot be used with `--answers <FILE>...`",
+    );
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(crate) struct Args {
     table: Vec<PathBuf>,
     /// What the models of --table answered, as `train --answers` takes it: value whole cascades of
     /// policies that read answers.
-    #[arg(long, num_args = 1.., value_name = "FILE", requires = "table")]
+    #[arg(long, num_args = 1.., value_name = "FILE", conflicts_with = "log")]
     answers: Vec<PathBuf>,
     /// Policy files; the verdict is about the first.
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -48,7 +48,12 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 0.95)]
     confidence: f64,
     /// For a log that was not drawn: how narrow an interval of quality has to be to answer.
-    #[arg(long, default_value_t = evaluation::WIDTH, value_name = "QUALITY")]
+    #[arg(
+        long,
+        default_value_t = evaluation::WIDTH,
+        value_name = "QUALITY",
+        conflicts_with = "table"
+    )]
     width: f64,
     /// Also differences by kind of request: task, tenant, length, language, tag:NAME; a table has
     /// no tenants and tags.
@@ -72,7 +77,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     quality_range: Option<QualityRange>,
     /// The metric of a log that is its quality; `quality` where not given.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "table")]
     quality_metric: Option<String>,
     /// Also write the report as one HTML page.
     #[arg(long, value_name = "FILE")]

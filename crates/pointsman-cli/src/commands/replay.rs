@@ -80,7 +80,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     quality_range: Option<QualityRange>,
     /// The metric of a log that is its quality; `quality` where not given.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "table")]
     quality_metric: Option<String>,
     /// Also write the replay as one HTML page.
     #[arg(long, value_name = "FILE")]

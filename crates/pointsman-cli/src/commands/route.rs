@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         explain(&loaded.policy, &request, decision.model, made)
     });
     describe(&loaded, &decision, workspace.candidates(), screen)?;
-    describe_cascades(&loaded, workspace.candidates(), screen)?;
+    describe_cascades(&loaded, (decision.model, workspace.candidates()), screen)?;
     describe_priors(&loaded, (decision.model, args.explain), screen)?;
     if let Some(explanation) = &explanation {
         describe_explanation(explanation, name_of(&loaded, decision.model), screen)?;
@@ -201,10 +201,11 @@ fn describe(
     Ok(())
 }
 
-/// What is foreseen after each model's answer; nothing where answers are not read.
+/// What is foreseen after each model's answer, and what the chosen one then takes; nothing where
+/// answers are not read.
 fn describe_cascades(
     loaded: &LoadedPolicy,
-    candidates: &[Candidate],
+    (chosen, candidates): (usize, &[Candidate]),
     screen: &Screen,
 ) -> Result<()> {
     for (model, candidate) in candidates.iter().enumerate() {
@@ -219,6 +220,12 @@ fn describe_cascades(
             name_of(loaded, next),
             wording::predicted(expected.quality),
         ))?;
+        if model == chosen {
+            screen.say(
+                "ask again with its answer, by --answer; where its answer is final, say so in a chat \
+                 body: `\"escalate\": false`",
+            )?;
+        }
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LOW..HIGH", allow_hyphen_values = true)]
     pub(crate) quality_range: Option<QualityRange>,
     /// The metric of a log that is its quality; `quality` where not given.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "table")]
     pub(crate) quality_metric: Option<String>,
     /// Also write what was learned as JSON; `-` is standard output.
     #[arg(long, value_name = "FILE")]

@@ -122,12 +122,14 @@ pub(super) fn follow(
     })?;
     let mut notes = vec![
         "quality is that of the answer that is given, cost that of all answers; what moves between \
-         models is not shown"
+         models is not shown, and a frontier is that of first answers"
             .to_owned(),
     ];
     for following in all.iter().flatten().filter(|following| 0 < following.n_unread) {
         notes.push(format!(
-            "`{}` reads answers of which {} are not in the files of --answers; those are accepted",
+            "`{}` reads answers of which {} are not in the files of --answers; those are accepted, \
+             also where a model was chosen first for what may follow its answer, so that the \
+             values may be too low",
             following.recorder.name,
             wording::count(following.n_unread)
         ));

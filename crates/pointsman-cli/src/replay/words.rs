@@ -65,9 +65,9 @@ pub(crate) const SO_FAR: &str = "those of all windows so far are anytime-valid: 
 /// What it comes to, in a sentence.
 pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRow]) -> String {
     let mut parts = vec![format!(
-        "Over {} windows and {} requests quality is {}",
-        wording::length(rows.len()),
-        wording::length(total.n_rows),
+        "Over {} and {} quality is {}",
+        wording::counted_length(rows.len(), "window", "windows"),
+        wording::counted_length(total.n_rows, "request", "requests"),
         plain(&total.quality)
     )];
     if let (Some(difference), Some(logged)) = (&total.against_logged, total.logged_quality) {
@@ -93,14 +93,16 @@ pub(crate) fn sentence(total: &Values, rows: &[WindowRow], settings: &[SettingRo
         let gates = rows.iter().filter_map(|row| row.gate.as_ref());
         gates.filter(|gate| gate.verdict == verdict).count()
     };
-    if rows.iter().any(|row| row.gate.is_some()) {
-        parts.push(format!(
-            "a gate on each window's rows would have shipped it {} and held it {}",
+    let gate = if rows.iter().any(|row| row.gate.is_some()) {
+        format!(
+            "; a gate on each window's rows would have shipped it {} and held it {}",
             wording::counted_length(n_with("ship"), "time", "times"),
             wording::counted_length(n_with("hold"), "time", "times"),
-        ));
-    }
-    format!("{}.", parts.join(", "))
+        )
+    } else {
+        String::new()
+    };
+    format!("{}{gate}.", parts.join(", "))
 }
 
 /// What fits took, for standard error: processor time, and of how many requests features were in memory.

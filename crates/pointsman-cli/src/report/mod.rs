@@ -111,6 +111,7 @@ fn environment() -> Result<Environment<'static>, Error> {
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_filter("quality", number::quality);
     environment.add_filter("signed", number::signed);
+    environment.add_filter("effect", number::effect);
     environment.add_filter("cost", number::cost);
     environment.add_filter("probability", number::probability);
     environment.add_filter("count", number::count);

@@ -19,8 +19,17 @@ pub(super) fn quality(points: Option<f64>) -> String {
 
 /// Quality points with their sign, three decimals.
 pub(super) fn signed(points: Option<f64>) -> String {
+    with_sign(points, 3)
+}
+
+/// What a single term adds, which is small: quality points with their sign, four decimals.
+pub(super) fn effect(points: Option<f64>) -> String {
+    with_sign(points, 4)
+}
+
+fn with_sign(points: Option<f64>, decimals: usize) -> String {
     let Some(points) = finite(points) else { return no_value() };
-    let digits = fixed(points, 3);
+    let digits = fixed(points, decimals);
     if points > 0.0 && digits.contains(|digit: char| ('1'..='9').contains(&digit)) {
         format!("+{digits}")
     } else {
@@ -144,6 +153,7 @@ mod tests {
         assert_eq!(signed(Some(0.02)), "+0.020");
         assert_eq!(signed(Some(0.000_1)), "0.000");
         assert_eq!(signed(Some(-0.02)), "−0.020");
+        assert_eq!(effect(Some(0.000_4)), "+0.0004");
         assert_eq!(probability(Some(0.000_4)), "< 0.001");
         assert_eq!(probability(Some(0.0)), "0.000");
         assert_eq!(count(Some(12_345.6)), "12,346");

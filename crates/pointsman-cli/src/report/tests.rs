@@ -221,8 +221,8 @@ fn a_full_page_has_every_section() {
             "+0.030",
             "id=\"diagnostics\"",
             "id=\"decisions\"",
-            "+0.040",
-            "−0.010",
+            "+0.0400",
+            "−0.0100",
             "<dt>seed</dt><dd>7</dd>",
         ],
     );

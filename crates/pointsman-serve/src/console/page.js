@@ -473,6 +473,15 @@
     at("effects").replaceChildren(...(items.length > 0 ? items : [element("li", "nothing in particular")]));
   }
 
+  /** What the best model was chosen for beside its own answer, if anything. */
+  function foreseen({ model, cascades }) {
+    const ahead = (cascades || []).find((one) => one.model === model);
+    if (!ahead) return "";
+    const cost = ahead.cost_usd === undefined ? "" : ` for ${dollars(ahead.cost_usd)}`;
+    return ` Its answer may be followed by one of ${ahead.next}, with a chance of ${percent(ahead.escalates)}; ` +
+      `a quality of ${predicted(ahead.quality)}${cost} is expected of both together.`;
+  }
+
   async function tryOut() {
     if (state.trying) state.trying.abort();
     const aborting = new AbortController();
@@ -482,7 +491,7 @@
       if (response.ok) {
         const tried = await response.json();
         const provider = tried.provider === null ? "" : ` at ${tried.provider}`;
-        at("verdict").textContent = `Best: ${tried.model}${provider}, for ${tried.objective}.`;
+        at("verdict").textContent = `Best: ${tried.model}${provider}, for ${tried.objective}.${foreseen(tried)}`;
         showCandidates(tried.candidates, tried.model);
         showEffects(tried.explanation);
         return;

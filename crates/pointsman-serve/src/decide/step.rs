@@ -148,7 +148,8 @@ impl Service {
         let force = self.force.load();
         let loaded: &Loaded = &force.loaded;
         let Some(escalation) = &loaded.escalation else {
-            let message = "the policy reads no answers; train it with --answers";
+            let message = "the policy reads no answers; train it with --table and --answers, or from \
+                           a log with steps after answers";
             return Err(Problem::new(Code::NoReaders, message));
         };
         let (objective, aim) = loaded.objective(body.asks.aim.as_ref())?;

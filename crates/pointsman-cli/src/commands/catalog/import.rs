@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use pointsman_core::catalog::{Catalog, Date};
 use pointsman_import::prices::{Free, Offer, PriceFormat, PriceList, assemble, offers};
 use serde_json::{Value, json};
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 /// How many names stand behind a count.
 const N_NAMED: usize = 3;
@@ -66,7 +66,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let old =
         args.into.as_deref().filter(|into| into.exists()).map(files::read_catalog).transpose()?;
     let name = || args.file.display().to_string();
-    let text = fs::read(&args.file).with_context(|| format!("cannot read {}", name()))?;
+    let text = files::read(&args.file)?;
     let (format, all) = offers(&text, args.from.format()).with_context(name)?;
     let n_offers = all.len();
     let known: Vec<&str> = all.iter().map(|offer| offer.model.as_str()).collect();

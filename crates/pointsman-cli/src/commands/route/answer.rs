@@ -1,7 +1,7 @@
 //! `route --answer`: the decision after an answer, accept it or call another model.
 
 use super::{TERMS_SHOWN, name_of};
-use crate::{nearest::did_you_mean, policy_flags::LoadedPolicy, screen::Screen, wording};
+use crate::{files, nearest::did_you_mean, policy_flags::LoadedPolicy, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
     answer::{Answer, FinishReason},
@@ -18,7 +18,6 @@ use pointsman_log::body::AnswerBody;
 use serde_json::{Value, json};
 use std::{
     borrow::Cow,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -79,7 +78,7 @@ impl AnswerFlags {
         let answered_by = self.answered_by.as_deref().unwrap_or_default();
         asked.check(answered_by)?;
         let finish = self.finish()?;
-        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = files::read(path)?;
         let text = String::from_utf8(bytes)
             .with_context(|| format!("--answer {}: it is not UTF-8 text", path.display()))?;
         let wanted = body.map(AnswerBody::of_call).transpose().context("standard input")?;
@@ -108,7 +107,11 @@ impl Asked<'_, '_> {
     fn check(&self, answered_by: &str) -> Result<usize> {
         let loaded = self.loaded;
         if loaded.artifact.readers().is_empty() {
-            bail!("the policy `{}` reads no answers; train it with --answers", loaded.name);
+            bail!(
+                "the policy `{}` reads no answers; train it with --table and --answers, or from a \
+                 log with steps after answers",
+                loaded.name
+            );
         }
         let Some(model) = loaded.policy.models().position(|known| known == answered_by) else {
             let question = did_you_mean(answered_by, loaded.policy.models());
@@ -281,8 +284,8 @@ fn effects(effects: &[Effect]) -> Vec<Value> {
 fn describe_gain(explanation: &GainExplanation, next: &str, screen: &Screen) -> Result<()> {
     let GainExplanation { gain, standing, answer_terms, prompt_terms, inputs } = explanation;
     screen.say(&format!(
-        "\n{next} is expected to gain {gain:+.4} on the answer in hand; {standing:+.4} of it whatever was \
-         asked and answered"
+        "\n{next} is expected to gain {gain:+.4} on the answer in hand: {standing:+.4} whatever was asked \
+         and answered, and the rest by what was read, of which this moves it most:"
     ))?;
     let rows_of = |effects: &[Effect], n: usize, whose: &str| -> Vec<[String; 2]> {
         let row = |effect: &Effect| {

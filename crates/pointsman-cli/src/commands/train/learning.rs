@@ -25,7 +25,7 @@ pub(crate) struct LearningFlags {
     #[arg(long, value_enum, default_value_t = Loss::Squared)]
     pub(crate) loss: Loss,
     /// From a log, also fit to doubly robust targets, and let held-out value decide.
-    #[arg(long, conflicts_with = "penalty")]
+    #[arg(long, conflicts_with_all = ["penalty", "table"])]
     pub(crate) doubly_robust: bool,
     /// Words alone, without pairs of words.
     #[arg(long)]

@@ -111,6 +111,12 @@ pub(super) fn describe(
         screen.say(&format!("{n} of the fit had not converged; the policy may be off"))?;
     }
     screen.say(&format!("\n{}", card.standing.sentence))?;
+    if !card.foresight.is_empty() {
+        screen.say(
+            "first models are chosen for what may follow their answers; whoever does not ask after \
+             an answer sends `\"escalate\": false` with the request",
+        )?;
+    }
     screen.say(&format!("wrote {} (sha256 {})", out.display(), artifact.digest()))
 }
 

@@ -29,7 +29,7 @@ use crate::{
     estimated::{self, Estimated, Estimating},
     policy_flags::LoadedPolicy,
     screen::Screen,
-    trajectories,
+    trajectories, wording,
 };
 use anyhow::{Result, bail};
 use pointsman_core::{
@@ -123,9 +123,9 @@ pub(crate) fn judge(
             "{} of {} decisions are left to judge by: a policy was trained on {}, and {} have no \
              eligible model; use later decisions",
             used.rows.len(),
-            log.rows.len(),
-            used.n_trained_on,
-            used.n_unanswerable
+            wording::length(log.rows.len()),
+            wording::count(used.n_trained_on),
+            wording::count(used.n_unanswerable)
         );
     }
     check_smallest(&log, &used, question.stated.smallest_propensity)?;

@@ -326,7 +326,7 @@ impl GateReport {
                     .to_owned()
             }
             (_, _) => {
-                "dollars a month are unknown: ask for cost with --max-cost-delta and a largest cost"
+                "dollars a month are unknown: give --max-cost-delta, and --catalog or --largest-cost-usd"
                     .to_owned()
             }
         }
