@@ -103,7 +103,7 @@ const NOT_SHOWN: [&str; 5] = [
 ];
 
 const STYLE: &str = ":root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
-main{max-width:64rem;margin:auto;padding:1rem}.scroll{overflow-x:auto}\
+main{max-width:80rem;margin:auto;padding:1rem}.scroll{overflow-x:auto}\
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
 th,td{text-align:left;padding:.3rem .9rem .3rem 0;border-bottom:1px solid #8888}\
 td:not(:first-child){white-space:nowrap}";
