@@ -36,7 +36,11 @@ fn fuzzed_bodies_are_answered_or_refused() {
             assert!((400..500).contains(&answer.problem().0), "{path}: {}", answer.text);
         }
         if n.is_multiple_of(1000) {
-            assert_eq!(bench.service.upkeep(), [""; 0]);
+            // Keys that were changed a little are passed over, and said.
+            let is_trouble = |said: &String| !said.starts_with("calls have keys");
+            let troubles: Vec<String> =
+                bench.service.upkeep().into_iter().filter(is_trouble).collect();
+            assert_eq!(troubles, [""; 0]);
         }
     });
     assert!(0 < n_cases);
