@@ -255,7 +255,7 @@ fn what_cannot_be_judged_is_refused() {
     let body = json!({"prompt": "x", "decision_id": id, "answer": ""}).to_string();
     let answer = Bench::new("").post("/escalate", body);
     assert_eq!(answer.problem(), (422, "no_readers".to_owned()));
-    assert!(answer.text.contains("train it with --answers"), "{}", answer.text);
+    assert!(answer.text.contains("train it with --table and --answers"), "{}", answer.text);
 }
 
 /// That an answer belongs to the decision that is named cannot be seen.
