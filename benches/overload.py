@@ -3,7 +3,7 @@
 
 Capacity is what `wrk` gets from it with CONNECTIONS (16) connections. Overload is five such tools at once, each
 with five times the connections, for SECONDS_OVER (60) seconds. Prints one line a goal and ends with 1 where one
-is missed. Needs wrk. Weakness: wrk waits for each answer, so that a slow service is asked less; and the tools
+is missed. Needs wrk. APART=1 gives the service a processor of its own, in both measurements. Weakness: wrk waits for each answer, so that a slow service is asked less; and the tools
 take the processor time that the service would have had, so that on few cores goodput falls by their share.
 """
 
@@ -29,6 +29,11 @@ MOST_GROWTH_MB = 256
 STRAIGHT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+def on(processor):
+    """With APART=1 the service has the first processor to itself, and the tools share the second."""
+    return ["taskset", "-c", str(processor)] if os.environ.get("APART") == "1" else []
+
+
 def build():
     subprocess.run(
         ["cargo", "build", "--release", "-q", "-p", "pointsman-cli", "-p", "pointsman-benches",
@@ -45,7 +50,7 @@ def start(folder):
     with open(os.path.join(folder, "pointsman.toml"), "w", encoding="utf-8") as settings:
         settings.write("[limits]\nin_flight = 64\n[journal]\nkeep_bytes = 1000000000\n")
     service = subprocess.Popen(
-        [os.path.join(binary, "pointsman"), "serve", "--policy", f"{folder}/policy.safetensors",
+        [*on(0), os.path.join(binary, "pointsman"), "serve", "--policy", f"{folder}/policy.safetensors",
          "--catalog", f"{folder}/catalog.toml", "--config", f"{folder}/pointsman.toml",
          "--journal", f"{folder}/journal", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
         stderr=subprocess.PIPE, text=True)
@@ -59,7 +64,7 @@ def start(folder):
 
 def wrk(address, folder, connections, seconds):
     return subprocess.Popen(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", f"{folder}/post.lua",
+        [*on(1), "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", f"{folder}/post.lua",
          f"http://{address}/route"], stdout=subprocess.PIPE, text=True)
 
 
