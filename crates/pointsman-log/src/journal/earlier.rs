@@ -113,7 +113,8 @@ fn read(line: &[u8]) -> Option<Earlier> {
 
 /// The same without what stands between `request` and `drawn`, which is most of a line; `None` where
 /// the two are not found, or what is left is no record. Strings cannot hold either key, since a quote
-/// in a string is escaped; a tag of that name cuts the tags short, and what is left is no JSON.
+/// in a string is escaped; a tag `request` cuts the tags short, behind any tag `drawn`, since they stand
+/// in the order of their names, and what is left is no JSON.
 fn essence(line: &[u8]) -> Option<Earlier> {
     let request = memmem::find(line, br#","request":"#)?;
     let drawn = request + memmem::find(&line[request..], br#","drawn":"#)?;
@@ -156,6 +157,26 @@ mod tests {
                 prop_assert_eq!(essence(&line), Some(expected));
             }
         }
+    }
+
+    #[test]
+    fn a_segment_that_is_removed_stays_open_nowhere() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let settings =
+            Settings { segment_bytes: 3000, keep_bytes: Some(10_000), ..Settings::default() };
+        let (journal, _) = Journal::open(dir.path(), settings).unwrap();
+        let append = |n| {
+            let decision = DecisionRecord { id: id(n), ..examples::full_decision() };
+            journal.append_decision(&decision).unwrap();
+        };
+        append(0);
+        assert!(journal.earlier(&id(0)).is_some());
+        (1..30).for_each(append);
+        assert!(0 < journal.upkeep(0).n_removed_segments);
+        assert_eq!(journal.earlier(&id(0)), None);
+        assert!(locked(&journal.looked_into).is_none());
+        assert!(journal.earlier(&id(29)).is_some());
+        assert!(locked(&journal.looked_into).is_some());
     }
 
     #[test]

@@ -129,6 +129,8 @@ impl Journal {
             other => other,
         };
         gone(self.storage.remove(&segment_path(&self.dir, number)))?;
+        // Its room is free only once nobody has it open, and its records are to be found no more.
+        locked(&self.looked_into).take_if(|(open, _)| *open == number);
         gone(self.storage.remove(&index_path(&self.dir, number)))?;
         let mut tail = locked(&self.tail);
         let Some(removed) = tail.index.segment(number) else { return Ok(()) };
