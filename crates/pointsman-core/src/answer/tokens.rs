@@ -90,7 +90,7 @@ impl<'t> Text<'t> {
         let mut start = Some(0);
         std::iter::from_fn(move || {
             let from = start?;
-            let found = self.first(from, |masks| masks.newline);
+            let found = self.line_feed(from);
             start = found.map(|at| at + 1);
             Some(from..found.unwrap_or(self.raw.len()))
         })
@@ -101,10 +101,10 @@ impl<'t> Text<'t> {
         &self.folded[..self.raw.len()]
     }
 
-    /// The first byte of a kind from `at` on.
-    fn first(self, mut at: usize, kind: impl Fn(&BlockMasks) -> u64) -> Option<usize> {
+    /// The first line feed from `at` on.
+    fn line_feed(self, mut at: usize) -> Option<usize> {
         loop {
-            let bits = kind(self.masks.get(at / BLOCK)?) >> (at % BLOCK);
+            let bits = self.masks.get(at / BLOCK)?.newline >> (at % BLOCK);
             if bits != 0 {
                 return Some(at + bits.trailing_zeros() as usize);
             }

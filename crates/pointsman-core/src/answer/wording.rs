@@ -67,7 +67,7 @@ impl Wording {
         let class = select_unpredictable(listed.key == key, listed.class, 0);
         self.counts[usize::from(class) % N_CLASSES] += 1;
         if self.comes_after_not && key == SURE {
-            self.counts[Manner::Hedging as usize + 1] += 1;
+            self.counts[usize::from(Manner::Hedging.class())] += 1;
         }
         self.comes_after_not = key == NOT;
     }
@@ -79,17 +79,17 @@ impl Wording {
 
     /// The language that most common words are of, where there are some and they are mostly of it.
     pub(super) fn language(&self) -> Option<Language> {
-        let counts = &self.counts[1 + N_MANNERS..1 + N_MANNERS + N_LANGUAGES];
+        let counts = &self.counts[usize::from(FIRST_LANGUAGE)..][..N_LANGUAGES];
         let total: u32 = counts.iter().sum();
         let is_it = |n: u32| LEAST_WORDS <= n && total < 2 * n;
         LANGUAGES.iter().zip(counts).find(|(_, n)| is_it(**n)).map(|(language, _)| *language)
     }
 }
 
-/// Words by what they do, in small letters.
-const MANNERS: &[(Manner, &[&[u8]])] = &[
+/// Words by their class, in small letters: first by what they do.
+const WORDS: &[(u8, &[&[u8]])] = &[
     (
-        Manner::Hedging,
+        Manner::Hedging.class(),
         &[
             b"perhaps",
             b"maybe",
@@ -110,7 +110,7 @@ const MANNERS: &[(Manner, &[&[u8]])] = &[
         ],
     ),
     (
-        Manner::Approximating,
+        Manner::Approximating.class(),
         &[
             b"approximately",
             b"closest",
@@ -123,29 +123,26 @@ const MANNERS: &[(Manner, &[&[u8]])] = &[
             b"nearest",
         ],
     ),
-    (Manner::Contrasting, &[b"however", b"but", b"although", b"though", b"instead"]),
+    (Manner::Contrasting.class(), &[b"however", b"but", b"although", b"though", b"instead"]),
     (
-        Manner::Correcting,
+        Manner::Correcting.class(),
         &[b"wait", b"mistake", b"error", b"incorrect", b"wrong", b"actually", b"recheck", b"typo"],
     ),
     (
-        Manner::Refusing,
+        Manner::Refusing.class(),
         &[b"cannot", b"unable", b"impossible", b"sorry", b"insufficient", b"missing", b"apologize"],
     ),
-    (Manner::Denying, &[b"none", b"neither"]),
-    (Manner::Concluding, &[b"therefore", b"thus", b"hence", b"so"]),
-    (Manner::Arguing, &[b"since", b"because"]),
-    (Manner::Supposing, &[b"let", b"suppose", b"denote"]),
-];
-
-/// Common words by the language that they are of.
-const COMMON: &[(Language, &[&[u8]])] = &[
-    (Language::English, &[b"the", b"of", b"and", b"is", b"to", b"that", b"with"]),
-    (Language::French, &[b"les", b"est", b"et", b"une", b"dans", b"pour", b"du"]),
-    (Language::German, &[b"der", b"und", b"das", b"ist", b"nicht", b"ein", b"eine"]),
-    (Language::Italian, &[b"il", b"che", b"di", b"della", b"sono", b"gli"]),
-    (Language::Portuguese, &[b"n\xc3\xa3o", b"uma", b"os", b"em", b"dos", b"com"]),
-    (Language::Spanish, &[b"el", b"los", b"y", b"las", b"por", b"del"]),
+    (Manner::Denying.class(), &[b"none", b"neither"]),
+    (Manner::Concluding.class(), &[b"therefore", b"thus", b"hence", b"so"]),
+    (Manner::Arguing.class(), &[b"since", b"because"]),
+    (Manner::Supposing.class(), &[b"let", b"suppose", b"denote"]),
+    // Common words, by the language that they are of.
+    (Language::English.class(), &[b"the", b"of", b"and", b"is", b"to", b"that", b"with"]),
+    (Language::French.class(), &[b"les", b"est", b"et", b"une", b"dans", b"pour", b"du"]),
+    (Language::German.class(), &[b"der", b"und", b"das", b"ist", b"nicht", b"ein", b"eine"]),
+    (Language::Italian.class(), &[b"il", b"che", b"di", b"della", b"sono", b"gli"]),
+    (Language::Portuguese.class(), &[b"n\xc3\xa3o", b"uma", b"os", b"em", b"dos", b"com"]),
+    (Language::Spanish.class(), &[b"el", b"los", b"y", b"las", b"por", b"del"]),
 ];
 
 /// A word whose class is known: of [`Manner`]s from 1 on, of [`Language`]s behind them.
@@ -158,17 +155,28 @@ struct Listed {
 /// Zero is the class of words that are not listed; a power of two.
 const N_CLASSES: usize = 16;
 
+/// The class of the first [`Language`].
+const FIRST_LANGUAGE: u8 = Manner::Supposing.class() + 1;
+
+const _: () = assert!(1 + N_MANNERS == FIRST_LANGUAGE as usize, "manners have the first classes");
 const _: () = assert!(1 + N_MANNERS + N_LANGUAGES <= N_CLASSES, "every class has a count");
+
+impl Manner {
+    const fn class(self) -> u8 {
+        1 + self as u8
+    }
+}
+
+impl Language {
+    const fn class(self) -> u8 {
+        FIRST_LANGUAGE + self as u8
+    }
+}
 
 const N_LISTED: usize = {
     let (mut n, mut list) = (0, 0);
-    while list < MANNERS.len() {
-        n += MANNERS[list].1.len();
-        list += 1;
-    }
-    list = 0;
-    while list < COMMON.len() {
-        n += COMMON[list].1.len();
+    while list < WORDS.len() {
+        n += WORDS[list].1.len();
         list += 1;
     }
     n
@@ -177,25 +185,13 @@ const N_LISTED: usize = {
 /// What is listed, behind an entry for all that is not; no listed word has the key zero.
 static LISTED: [Listed; 1 + N_LISTED] = LIST;
 
-#[expect(clippy::cast_possible_truncation, reason = "classes are few, as was checked")]
 const LIST: [Listed; 1 + N_LISTED] = {
     let mut listed = [Listed { key: 0, class: 0 }; 1 + N_LISTED];
     let (mut n, mut list) = (1, 0);
-    while list < MANNERS.len() {
-        let (manner, words) = MANNERS[list];
+    while list < WORDS.len() {
+        let (class, words) = WORDS[list];
         let mut at = 0;
         while at < words.len() {
-            listed[n] = Listed { key: key_of_word(words[at]), class: 1 + manner as u8 };
-            (n, at) = (n + 1, at + 1);
-        }
-        list += 1;
-    }
-    list = 0;
-    while list < COMMON.len() {
-        let (language, words) = COMMON[list];
-        let mut at = 0;
-        while at < words.len() {
-            let class = (1 + N_MANNERS) as u8 + language as u8;
             listed[n] = Listed { key: key_of_word(words[at]), class };
             (n, at) = (n + 1, at + 1);
         }
@@ -265,9 +261,7 @@ mod tests {
 
     #[test]
     fn every_listed_word_is_known() {
-        let manners = MANNERS.iter().flat_map(|(_, words)| *words);
-        let words: Vec<&[u8]> =
-            manners.chain(COMMON.iter().flat_map(|(_, words)| *words)).copied().collect();
+        let words: Vec<&[u8]> = WORDS.iter().flat_map(|(_, words)| *words).copied().collect();
         assert_eq!(N_LISTED, words.len());
         for (at, word) in (1..).zip(words) {
             let key = key_of_word(word);

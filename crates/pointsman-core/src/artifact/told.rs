@@ -1,11 +1,8 @@
 //! The card as JSON, for whoever is told about a policy: models by name, and every guarantee as a
 //! sentence too. It is not how a file holds the card, and has keys that no file has.
 
-use super::{Card, Pruning};
-use crate::{
-    escalation::Foresight,
-    objective::{Band, OperatingPoint},
-};
+use super::{Card, Pruning, foresight_wire};
+use crate::objective::{Band, OperatingPoint};
 use serde_json::{Value, json};
 
 impl Card {
@@ -45,19 +42,11 @@ impl Card {
                 "n_terms": n_terms, "n_kept": n_kept, "loss": loss, "n_requests": n_requests,
             });
         }
-        if !foresight.is_empty() {
-            told["foresight"] = foresight.iter().map(|it| foreseen(it, models)).collect();
+        if let Some(foresight) = foresight_wire::written(foresight, models) {
+            told["foresight"] = json!(foresight);
         }
         told
     }
-}
-
-fn foreseen(foresight: &Foresight, models: &[String]) -> Value {
-    json!({
-        "model": models.get(foresight.model()),
-        "quality_points_per_usd": foresight.per_dollar(),
-        "spread": foresight.spreads(),
-    })
 }
 
 fn band(band: &Band) -> Value {
