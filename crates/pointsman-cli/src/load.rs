@@ -261,8 +261,11 @@ pub(crate) fn load_log(
     screen: &Screen,
 ) -> Result<LoadedLog> {
     let options = LogOptions { features: Some(schema), ..options.clone() };
-    let bar = screen.progress_about("reading requests", decisions_ahead(paths));
-    let ((mut log, estimated), design, has_features) = read_features(&bar, schema, |push| {
+    let n_ahead = decisions_ahead(paths);
+    let bar = screen.progress_about("reading requests", n_ahead);
+    let builder = DesignBuilder::new(schema)
+        .expecting(n_ahead.and_then(|n| usize::try_from(n).ok()).unwrap_or(0));
+    let ((mut log, estimated), design, has_features) = read_features(&bar, builder, |push| {
         let read = estimated::read(paths, &options, estimating, push);
         read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
     })?;
@@ -299,10 +302,10 @@ pub(crate) fn hinted(error: DataError) -> anyhow::Error {
 /// as features.
 fn read_features<T>(
     bar: &ProgressBar,
-    schema: FeatureSchema,
+    mut builder: DesignBuilder,
     read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<(T, Design, bool)> {
-    let (mut builder, mut has_features) = (DesignBuilder::new(schema), false);
+    let mut has_features = false;
     let source = read(&mut |asked| {
         match asked {
             Asked::Text(request) => builder.push(request),

@@ -49,23 +49,29 @@ impl<'k> Apart<'k> {
         Some(Self { columns })
     }
 
-    /// As [`ridge_path`], for the columns from `from` on.
+    /// As [`ridge_path`], for `B` columns from `from` on; `target` and `weights` are of shape
+    /// `(n_rows, n_columns)`.
     pub(crate) fn ridge_path<const B: usize>(
         &self,
-        (target, weights): (&[[f32; B]], &[[f32; B]]),
+        (target, weights): (&[f32], &[f32]),
         strengths: &[f64],
         from: usize,
     ) -> Path<B> {
         let columns = self.block::<B>(from);
+        let n_columns = self.columns.len();
         let paths: Vec<Path<1>> = columns
             .par_iter()
             .enumerate()
             .map(|(c, column)| {
-                let of_column = |values: &[[f32; B]]| column.select(values, c);
+                let at = |&row: &u32| row as usize * n_columns + from + c;
+                let of_column = |values: &[f32]| -> Vec<[f32; 1]> {
+                    column.places.iter().map(|row| [values[at(row)]]).collect()
+                };
                 ridge_path(column, &of_column(target), &of_column(weights), strengths)
             })
             .collect();
-        let mut duals = vec![vec![[0.0; B]; target.len()]; strengths.len()];
+        let n_rows = target.len() / n_columns;
+        let mut duals = vec![vec![[0.0; B]; n_rows]; strengths.len()];
         for (c, (column, path)) in columns.iter().zip(&paths).enumerate() {
             for (out, dual) in duals.iter_mut().zip(&path.duals) {
                 for (&row, value) in column.places.iter().zip(dual) {
@@ -104,15 +110,17 @@ impl<'k> Apart<'k> {
 
 impl<'k> Rows<'k> {
     fn new(kernel: &'k Kernel, rows: Vec<u32>) -> Self {
+        let n_terms = rows.iter().map(|&row| kernel.row(row as usize).0.len()).sum();
         let mut part = Self {
             kernel,
-            starts: vec![0],
-            terms: Vec::new(),
+            starts: Vec::with_capacity(rows.len() + 1),
+            terms: Vec::with_capacity(n_terms),
             factors: Vec::with_capacity(rows.len()),
             dense: Vec::with_capacity(rows.len()),
             single_squares: Vec::with_capacity(rows.len()),
             places: Vec::new(),
         };
+        part.starts.push(0);
         for &row in &rows {
             let (terms, factor, dense) = kernel.row(row as usize);
             part.terms.extend_from_slice(terms);
@@ -213,5 +221,9 @@ impl Matrix<1> for Rows<'_> {
 
     fn single_squares(&self) -> &[f32] {
         &self.single_squares
+    }
+
+    fn dense(&self) -> Option<&[[f32; N_DENSE]]> {
+        Some(&self.dense)
     }
 }

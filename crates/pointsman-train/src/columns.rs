@@ -121,11 +121,12 @@ impl Columns {
         from: usize,
         effort: &mut Effort,
     ) -> Path<B> {
-        let target = block(&self.target, self.n_columns, from);
-        let weights = block(&self.weights, self.n_columns, from);
+        let of_block = |values| block::<B>(values, self.n_columns, from);
         let path = match apart {
-            Some(apart) => apart.ridge_path((&target, &weights), strengths, from),
-            None => ridge_path(kernel, &target, &weights, strengths),
+            Some(apart) => apart.ridge_path((&self.target, &self.weights), strengths, from),
+            None => {
+                ridge_path(kernel, &of_block(&self.target), &of_block(&self.weights), strengths)
+            }
         };
         effort.add(Effort::of(&path));
         path

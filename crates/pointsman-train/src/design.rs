@@ -21,23 +21,53 @@ pub struct Design {
 pub struct DesignBuilder {
     extractor: Extractor,
     design: Design,
+    /// About how many rows there will be; zero where nobody knows.
+    n_rows_ahead: usize,
 }
+
+/// Rows whose terms tell how many the others will have.
+const TELLING_ROWS: usize = 1024;
 
 impl DesignBuilder {
     /// An empty design for one schema.
     pub fn new(schema: FeatureSchema) -> Self {
-        Self { extractor: Extractor::new(schema), design: Design::empty(schema) }
+        Self { extractor: Extractor::new(schema), design: Design::empty(schema), n_rows_ahead: 0 }
+    }
+
+    /// Says about how many rows there will be, so that they need not be moved to where there is more
+    /// room time and again.
+    #[must_use]
+    pub fn expecting(mut self, n_rows: usize) -> Self {
+        self.n_rows_ahead = n_rows;
+        self
     }
 
     /// Adds one request as the next row.
     pub fn push(&mut self, request: &Request<'_>) {
         let features = self.extractor.extract(request);
         self.design.push(&features);
+        self.make_room();
     }
 
     /// Adds one request as the next row, whose features were read before, by the design's schema.
     pub fn push_read(&mut self, features: &Features<'_>) {
         self.design.push(features);
+        self.make_room();
+    }
+
+    /// After some rows, makes room for the rest of them, where there is memory for it; what is never
+    /// written to takes none.
+    fn make_room(&mut self) {
+        let Design { starts, terms, dense, n_bytes, .. } = &mut self.design;
+        if dense.len() == TELLING_ROWS {
+            let n_rows = self.n_rows_ahead.saturating_sub(TELLING_ROWS);
+            let n_terms = (terms.len() / TELLING_ROWS + 1).saturating_mul(n_rows);
+            // Where there is not, they grow as rows come.
+            let _ = terms.try_reserve_exact(n_terms);
+            let _ = starts.try_reserve_exact(n_rows);
+            let _ = dense.try_reserve_exact(n_rows);
+            let _ = n_bytes.try_reserve_exact(n_rows);
+        }
     }
 
     /// The finished matrix.

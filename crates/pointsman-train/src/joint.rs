@@ -20,7 +20,7 @@ use crate::{
     outcomes::narrow,
     solve::{Matrix, Path, ridge_path},
 };
-use pointsman_core::units::len_as_float;
+use pointsman_core::{features::N_DENSE, units::len_as_float};
 use rayon::prelude::*;
 
 /// All outcomes of a log, model after model.
@@ -184,6 +184,10 @@ impl Matrix<1> for Joint<'_, '_> {
 
     fn single_squares(&self) -> &[f32] {
         &self.single_squares
+    }
+
+    fn dense(&self) -> Option<&[[f32; N_DENSE]]> {
+        None
     }
 }
 

@@ -18,7 +18,7 @@ use pointsman_core::{
     features::{N_DENSE, inverse_document_frequency},
     scorer::{DenseScaling, SQUARED_IDF_STEPS},
     simd,
-    units::len_as_float,
+    units::{as_float, len_as_float},
 };
 use rayon::prelude::*;
 use std::sync::OnceLock;
@@ -54,6 +54,15 @@ pub(crate) struct Kernel {
     dense_means: [f32; N_DENSE],
 }
 
+/// What a row has to know of a bucket.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Its place among the terms with two rows and more; none for the others.
+    place: u32,
+    /// Its squared inverse document frequency.
+    squared: u16,
+}
+
 /// Weights of `B` columns, in the coordinates of a [`Kernel`].
 #[derive(Debug, Clone)]
 pub(crate) struct Weights<const B: usize> {
@@ -77,9 +86,10 @@ impl Kernel {
         let mut buckets: Vec<u32> =
             (0_u32..).zip(&frequency).filter(|(_, n)| 1 < **n).map(|(bucket, _)| bucket).collect();
         buckets.sort_by_key(|&bucket| (u32::MAX - frequency[bucket as usize], bucket));
-        let mut place = vec![u32::MAX; n_buckets];
+        let mut slots: Vec<Slot> =
+            squared_idf.iter().map(|&squared| Slot { place: u32::MAX, squared }).collect();
         for (index, &bucket) in (0_u32..).zip(&buckets) {
-            place[bucket as usize] = index;
+            slots[bucket as usize].place = index;
         }
         let n_single = frequency.iter().filter(|n| **n == 1).count();
         let n_shared = frequency.iter().map(|&n| n as usize).sum::<usize>() - n_single;
@@ -101,44 +111,41 @@ impl Kernel {
             squared_idf,
         };
         kernel.row_starts.push(0);
+        let mut sums = vec![0.0_f64; kernel.buckets.len()];
         for (index, &row) in (0_u32..).zip(rows) {
-            kernel.push_row(index, design.terms(row as usize), &place);
+            kernel.push_row(index, design.terms(row as usize), (&slots, &mut sums));
         }
-        kernel.average_terms();
+        let n = len_as_float(rows.len().max(1));
+        let mean = |(sum, idf): (f64, &f32)| narrow(sum * f64::from(*idf) / n);
+        kernel.term_means = sums.into_iter().zip(&kernel.idf).map(mean).collect();
         kernel.scale_dense(design, rows);
         kernel
     }
 
-    fn push_row(&mut self, index: u32, terms: &[u32], place: &[u32]) {
-        let squared: f64 = terms.iter().map(|&t| f64::from(self.squared_idf[t as usize])).sum();
-        let squared = squared / SQUARED_IDF_STEPS;
-        self.row_factors.push(if squared == 0.0 { 0.0 } else { narrow(1.0 / squared.sqrt()) });
+    /// Adds a row, and its factor to the sums of its terms.
+    fn push_row(&mut self, index: u32, terms: &[u32], (slots, sums): (&[Slot], &mut [f64])) {
+        let (first, first_single) = (self.row_terms.len(), self.single.len());
+        let mut squared = 0_u64;
         for &term in terms {
-            let index_of_term = place[term as usize];
-            if index_of_term == u32::MAX {
+            let slot = slots[term as usize];
+            squared += u64::from(slot.squared);
+            if slot.place == u32::MAX {
                 self.single.push((index, term));
-                let idf = unit_idf(self.squared_idf[term as usize]);
-                self.single_squares[index as usize] += narrow(idf * idf / squared);
             } else {
-                self.row_terms.push(index_of_term);
+                self.row_terms.push(slot.place);
             }
         }
+        let squared = as_float(squared) / SQUARED_IDF_STEPS;
+        let factor = if squared == 0.0 { 0.0 } else { narrow(1.0 / squared.sqrt()) };
+        self.row_factors.push(factor);
         self.row_starts.push(self.row_terms.len());
-    }
-
-    fn average_terms(&mut self) {
-        let mut sums = vec![0.0_f64; self.buckets.len()];
-        for (span, factor) in self.row_starts.windows(2).zip(&self.row_factors) {
-            for &term in &self.row_terms[span[0]..span[1]] {
-                sums[term as usize] += f64::from(*factor);
-            }
+        for &place in &self.row_terms[first..] {
+            sums[place as usize] += f64::from(factor);
         }
-        let n = len_as_float(self.n_rows.max(1));
-        self.term_means = sums
-            .iter()
-            .zip(&self.idf)
-            .map(|(sum, idf)| narrow(sum * f64::from(*idf) / n))
-            .collect();
+        for &(_, term) in &self.single[first_single..] {
+            let idf = unit_idf(slots[term as usize].squared);
+            self.single_squares[index as usize] += narrow(idf * idf / squared);
+        }
     }
 
     fn by_term(&self) -> &ByTerm {
@@ -148,11 +155,18 @@ impl Kernel {
 
     fn scale_dense(&mut self, design: &Design, rows: &[u32]) {
         let n = len_as_float(rows.len().max(1));
-        for index in 0..N_DENSE {
-            let value = |row: &u32| f64::from(design.dense(*row as usize)[index]);
-            let mean = rows.iter().map(value).sum::<f64>() / n;
-            let variance = rows.iter().map(|row| (value(row) - mean).powi(2)).sum::<f64>() / n;
-            self.dense_scaling.centres[index] = narrow(mean);
+        let of_row = |row: &u32| design.dense(*row as usize).map(f64::from);
+        let means = sums(rows.iter().map(of_row)).map(|sum| sum / n);
+        let squared = |row: &u32| {
+            let mut values = of_row(row);
+            for (value, mean) in values.iter_mut().zip(&means) {
+                *value = (*value - mean).powi(2);
+            }
+            values
+        };
+        let variances = sums(rows.iter().map(squared)).map(|sum| sum / n);
+        for (index, (mean, variance)) in means.iter().zip(variances).enumerate() {
+            self.dense_scaling.centres[index] = narrow(*mean);
             let is_constant = variance.sqrt() <= 1e-6 * mean.abs().max(1e-6);
             self.dense_scaling.factors[index] =
                 if is_constant { 0.0 } else { narrow(1.0 / variance.sqrt()) };
@@ -163,10 +177,8 @@ impl Kernel {
                 self.dense_scaling.apply(design.dense(row as usize)).map(|z| z * DENSE_SCALE)
             })
             .collect();
-        for index in 0..N_DENSE {
-            let sum: f64 = self.dense.iter().map(|row| f64::from(row[index])).sum();
-            self.dense_means[index] = narrow(sum / n);
-        }
+        self.dense_means =
+            sums(self.dense.iter().map(|row| row.map(f64::from))).map(|sum| narrow(sum / n));
     }
 
     /// How many rows the matrix has.
@@ -183,6 +195,11 @@ impl Kernel {
     pub(crate) fn row(&self, row: usize) -> (&[u32], f32, &[f32; N_DENSE]) {
         let terms = &self.row_terms[self.row_starts[row]..self.row_starts[row + 1]];
         (terms, self.row_factors[row], &self.dense[row])
+    }
+
+    /// The dense features of all rows before centring, which are standardised over them.
+    pub(crate) fn dense_rows(&self) -> &[[f32; N_DENSE]] {
+        &self.dense
     }
 
     /// Of each term, the inverse document frequency and the mean over all rows.
@@ -367,6 +384,17 @@ impl<const B: usize> Weights<B> {
     pub(crate) fn offset(&self) -> [f32; B] {
         self.at_mean.map(|value| -value)
     }
+}
+
+/// The sum of each column, added row by row.
+fn sums(rows: impl Iterator<Item = [f64; N_DENSE]>) -> [f64; N_DENSE] {
+    let mut sums = [0.0; N_DENSE];
+    for row in rows {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+    sums
 }
 
 #[expect(

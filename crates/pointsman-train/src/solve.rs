@@ -1,5 +1,7 @@
 //! Ridge regression of many columns at many strengths at once.
 //!
+//! At one strength alone there is a shorter way ([`preconditioned`]); what follows is for several.
+//!
 //! For a column with weights `ω` the dual problem is `(√Ω X Xᵀ √Ω + λ I) a = √Ω y`, and all
 //! strengths `λ` share one Krylov space: one run of conjugate gradients on the smallest solves
 //! them all, with a few extra vectors each. Columns run side by side, each with its own steps, and
@@ -9,8 +11,10 @@
 //! Source: Frommer & Maaß, "Fast CG-based methods for Tikhonov–Phillips regularization", SIAM J.
 //! Sci. Comput. 20 (1999); Jegerlehner, hep-lat/9612014.
 
+mod preconditioned;
+
 use crate::{kernel::Kernel, outcomes::narrow, sums::Following};
-use pointsman_core::simd;
+use pointsman_core::{features::N_DENSE, simd};
 
 /// A centred feature matrix `X`, without the terms that occur once.
 pub(crate) trait Matrix<const B: usize> {
@@ -22,6 +26,9 @@ pub(crate) trait Matrix<const B: usize> {
 
     /// The diagonal that the terms that occur once add to `X Xᵀ`, shape `(n_rows,)`.
     fn single_squares(&self) -> &[f32];
+
+    /// Its dense columns, where it is nothing else beside a text's terms; shape `(n_rows, N_DENSE)`.
+    fn dense(&self) -> Option<&[[f32; N_DENSE]]>;
 }
 
 impl<const B: usize> Matrix<B> for Kernel {
@@ -35,6 +42,10 @@ impl<const B: usize> Matrix<B> for Kernel {
 
     fn single_squares(&self) -> &[f32] {
         self.single_squares()
+    }
+
+    fn dense(&self) -> Option<&[[f32; N_DENSE]]> {
+        Some(self.dense_rows())
     }
 }
 
@@ -91,6 +102,9 @@ pub(crate) fn ridge_path<const B: usize>(
     weights: &[[f32; B]],
     strengths: &[f64],
 ) -> Path<B> {
+    if let ([strength], Some(dense)) = (strengths, matrix.dense()) {
+        return preconditioned::ridge(matrix, dense, (target, weights), *strength);
+    }
     let roots: Vec<[f32; B]> = weights.iter().map(|row| row.map(f32::sqrt)).collect();
     let mut residual: Vec<[f32; B]> = product(target, &roots);
     let mut direction = residual.clone();
@@ -310,11 +324,15 @@ mod tests {
             })
             .collect();
         let strengths = [0.3, 1.0, 10.0, 100.0];
-        let path = ridge_path(&kernel, &target, &weights, &strengths);
-        assert_eq!(path.n_unconverged, 0);
+        let together = ridge_path(&kernel, &target, &weights, &strengths);
+        let alone = strengths.map(|one| ridge_path(&kernel, &target, &weights, &[one]));
+        assert_eq!(together.n_unconverged, 0);
+        assert!(alone.iter().all(|path| path.n_unconverged == 0));
+        assert!(alone[0].n_iterations < together.n_iterations, "dense columns are taken out");
+        let duals = together.duals.iter().chain(alone.iter().map(|path| &path.duals[0]));
         let roots: Vec<[f32; 8]> = weights.iter().map(|row| row.map(f32::sqrt)).collect();
         let wanted = product(&target, &roots);
-        for (dual, strength) in path.duals.iter().zip(strengths) {
+        for (dual, strength) in duals.zip(strengths.into_iter().chain(strengths)) {
             let plain: Vec<[f32; 8]> = dual
                 .iter()
                 .zip(&roots)

@@ -56,6 +56,23 @@ pub(crate) struct DenseSums<'a, const B: usize> {
     pub(crate) out: &'a mut [[f32; B]; N_DENSE],
 }
 
+/// For each pair of dense features, the sum over rows of their product times the row of `weights`.
+pub(crate) struct DenseSquares<'a, const B: usize> {
+    pub(crate) weights: &'a [[f32; B]],
+    pub(crate) dense: &'a [[f32; N_DENSE]],
+    pub(crate) out: &'a mut [[[f32; B]; N_DENSE]; N_DENSE],
+}
+
+/// `by · (residual − roots · dense · weights)`, row by row.
+pub(crate) struct DenseRows<'a, const B: usize> {
+    pub(crate) residual: &'a [[f32; B]],
+    pub(crate) roots: &'a [[f32; B]],
+    pub(crate) dense: &'a [[f32; N_DENSE]],
+    pub(crate) weights: &'a [[f32; B]; N_DENSE],
+    pub(crate) by: f32,
+    pub(crate) out: &'a mut [[f32; B]],
+}
+
 /// A step of a stronger system, and its next direction: `dual += step · direction`, then
 /// `direction = growth · residual + share · direction`.
 pub(crate) struct Following<'a, const B: usize> {
@@ -112,7 +129,15 @@ impl<const B: usize> Job for Scatter<'_, B> {
     fn run(self) {
         let Self { rows, starts, indices, out } = self;
         for (row, span) in rows.iter().zip(starts.windows(2)) {
-            for &term in &indices[span[0]..span[1]] {
+            let terms = &indices[span[0]..span[1]];
+            if let Some(column) = only_column(row) {
+                // As in a log; adding zeros to the other columns would change nothing.
+                for &term in terms {
+                    out[term as usize][column] += row[column];
+                }
+                continue;
+            }
+            for &term in terms {
                 let out = &mut out[term as usize];
                 for c in 0..B {
                     out[c] += row[c];
@@ -120,6 +145,14 @@ impl<const B: usize> Job for Scatter<'_, B> {
             }
         }
     }
+}
+
+/// The one column in which a row is not zero; `None` where there are several or none.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn only_column<const B: usize>(row: &[f32; B]) -> Option<usize> {
+    let mut used = (0..B).filter(|&c| row[c] != 0.0);
+    used.next().filter(|_| used.next().is_none())
 }
 
 impl<const B: usize> Job for RowSums<'_, B> {
@@ -155,6 +188,44 @@ impl<const B: usize> Job for DenseSums<'_, B> {
         for (row, values) in dual.iter().zip(dense) {
             for (out, value) in out.iter_mut().zip(values) {
                 add_scaled(out, *value, row);
+            }
+        }
+    }
+}
+
+impl<const B: usize> Job for DenseSquares<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { weights, dense, out } = self;
+        for (row, values) in weights.iter().zip(dense) {
+            for (out, value) in out.iter_mut().zip(values) {
+                let row = times(row, *value);
+                for (out, value) in out.iter_mut().zip(values) {
+                    add_scaled(out, *value, &row);
+                }
+            }
+        }
+    }
+}
+
+impl<const B: usize> Job for DenseRows<'_, B> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self { residual, roots, dense, weights, by, out } = self;
+        let rows = residual.iter().zip(roots).zip(dense);
+        for (out, ((residual, root), values)) in out.iter_mut().zip(rows) {
+            let mut sum = [0.0; B];
+            for (value, weights) in values.iter().zip(weights) {
+                add_scaled(&mut sum, *value, weights);
+            }
+            for c in 0..B {
+                out[c] = by * (residual[c] - root[c] * sum[c]);
             }
         }
     }
@@ -208,6 +279,8 @@ pub(crate) fn total<const B: usize>(rows: &[[f32; B]]) -> [f32; B] {
 }
 
 /// One row times a factor.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
 pub(crate) fn times<const B: usize>(row: &[f32; B], factor: f32) -> [f32; B] {
     let mut product = *row;
     for value in &mut product {
@@ -271,5 +344,27 @@ mod tests {
         simd::at_best(DenseSums { dual: &dual, dense: &dense, out: &mut out });
         assert_eq!(out, [[-2.0; 8]; N_DENSE]);
         assert_eq!(scaled(&dual, &[0.5, 2.0]), [[1.0; 8], [6.0; 8]]);
+    }
+
+    #[test]
+    fn squares_of_dense_features_are_weighted_and_taken_off() {
+        let dense: [[f32; N_DENSE]; 2] = [[0.5; N_DENSE], [-1.0; N_DENSE]];
+        let weights = [[2.0_f32; 8], [3.0; 8]];
+        let mut out = [[[0.0; 8]; N_DENSE]; N_DENSE];
+        simd::at_best(DenseSquares { weights: &weights, dense: &dense, out: &mut out });
+        assert_eq!(out, [[[3.5; 8]; N_DENSE]; N_DENSE]);
+        let mut weights = [[0.0_f32; 8]; N_DENSE];
+        weights[3] = [4.0; 8];
+        let (residual, roots) = ([[10.0_f32; 8]; 2], [[1.0_f32; 8], [2.0; 8]]);
+        let mut out = [[0.0; 8]; 2];
+        simd::at_best(DenseRows {
+            residual: &residual,
+            roots: &roots,
+            dense: &dense,
+            weights: &weights,
+            by: 0.5,
+            out: &mut out,
+        });
+        assert_eq!(out, [[4.0; 8], [9.0; 8]]);
     }
 }

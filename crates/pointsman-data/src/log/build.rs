@@ -59,6 +59,13 @@ impl Decisions for LogBuilder<'_> {
         &self.tags
     }
 
+    fn make_room(&mut self, n_decisions: usize) {
+        // Where there is not, they grow as rows come.
+        let _ = self.rows.try_reserve(n_decisions);
+        let _ = self.ends.try_reserve(n_decisions);
+        let _ = self.seen.try_reserve(n_decisions);
+    }
+
     fn begin_candidates(&mut self) {
         self.candidates.clear();
         self.excluded.clear();

@@ -15,6 +15,9 @@ pub(super) trait Decisions {
     /// The tags that a decision is to bring beside its task, in their order.
     fn wanted_tags(&self) -> &[String];
 
+    /// Makes room for so many decisions at once, where there is memory for them.
+    fn make_room(&mut self, _n_decisions: usize) {}
+
     /// Hands over the candidates of the decision that is pushed next.
     fn begin_candidates(&mut self);
 

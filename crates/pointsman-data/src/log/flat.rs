@@ -78,6 +78,7 @@ pub(super) fn read(
     let mut slots = Vec::new();
     read_parquet(path, &wanted, &mut |batch| {
         let columns = Columns::of(batch, quality_column)?;
+        builder.make_room(batch.frame.height());
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
