@@ -165,6 +165,8 @@ pub struct Key {
     pub burst: Option<f64>,
     /// The most that its decisions may be expected to cost, in dollars a day.
     pub usd_per_day: Option<f64>,
+    /// The most tokens that they may be expected to take, of prompts and answers, a day.
+    pub tokens_per_day: Option<u64>,
 }
 
 impl Default for Settings {
@@ -311,6 +313,11 @@ mod tests {
             &format!("{key}per_second = 0.0"),
             "`keys.a.per_second` is not a number above",
         );
+        check_refusal(
+            &format!("{key}tokens_per_day = 0"),
+            "`keys.a.tokens_per_day` is 0; it has to be at least 1",
+        );
+        check_refusal(&format!("{key}tokens_per_day = 1.5"), "floating point `1.5`, expected u64");
         check_refusal(&key.repeat(2), "`keys` has `a`, or its digest, twice");
         check_refusal(
             &format!("admin_key_sha256 = \"{digest}\"\n{key}"),

@@ -2,7 +2,7 @@
 
 use super::{Answer, Keep};
 use crate::{
-    keys::Caller,
+    keys::{Caller, Expense},
     metrics::up,
     problem::{Code, Problem},
     service::Service,
@@ -10,7 +10,7 @@ use crate::{
     settings::WhenFull,
     traces::Span,
 };
-use pointsman_core::units::Usd;
+use pointsman_core::units::{Tokens, Usd};
 use pointsman_log::journal::{AppendError, Position};
 use std::sync::{
     Arc,
@@ -24,6 +24,8 @@ pub(super) struct Counted {
     pub(super) drawn: Arc<AtomicU64>,
     pub(super) is_explored: bool,
     pub(super) cost: Option<Usd>,
+    /// Of the prompt and, as expected, of the answer.
+    pub(super) tokens: Tokens,
     /// What the best single model was expected to cost.
     pub(super) cost_of_best_single: Option<Usd>,
     pub(super) started_ns: u64,
@@ -32,6 +34,13 @@ pub(super) struct Counted {
     pub(super) turn: Option<(String, Turn)>,
     /// For its trace, where there are traces.
     pub(super) span: Option<Box<Span>>,
+}
+
+impl Counted {
+    /// What its caller's budgets count.
+    pub(super) fn expense(&self) -> Expense {
+        Expense::of(self.cost, self.tokens)
+    }
 }
 
 /// An answer that may be given, and where its record is.
@@ -77,10 +86,12 @@ impl Service {
     }
 
     fn count(&self, counted: Counted, caller: Option<&Caller>, is_logged: bool) {
+        let expense = counted.expense();
         let Counted {
             drawn,
             is_explored,
             cost,
+            tokens: _,
             cost_of_best_single,
             started_ns,
             now_ms,
@@ -91,8 +102,8 @@ impl Service {
         if is_explored {
             up(&self.metrics.n_explored);
         }
-        if let (Some(caller), Some(cost)) = (caller, cost) {
-            caller.spend(cost, now_ms);
+        if let Some(caller) = caller {
+            caller.spend(expense, now_ms);
         }
         self.tally.paid(cost, cost_of_best_single);
         if let Some((conversation, turn)) = turn {
