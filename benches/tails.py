@@ -2,8 +2,8 @@
 """What reloads, slow callers and wrong keys do to other calls, and what loading a policy takes of memory.
 
 Calls are sent one after the other at RATE (5000) a second, each timed from when it was due, for SECONDS (10) before
-and after each disturbance, and through it: N_RELOADS (1000) reloads, PAUSE_MS (0) apart; N_SLOW (1000) connections that never end
-their headers, and that are opened again when they are cut. Wrong keys that begin like the right one and wrong keys that
+and after each disturbance, and through it: N_RELOADS (1000) reloads, PAUSE_MS (0) apart; N_SLOW (1000) connections that
+never end their headers, and that are opened again when they are cut. Wrong keys that begin like the right one and wrong keys that
 do not are sent in turns, N_KEYS (20000) of each. Memory is the peak of `inspect` and of a service that has begun, above
 that of a run without a policy. Prints each figure beside its goal; nothing is asserted, since figures depend on the
 machine: only a quiet one tells. Weakness: the caller is one thread of Python and shares the processors with the service;
@@ -175,8 +175,8 @@ def disturbed(callers, body, disturb, address):
 
 
 def goal_of(what, steady, through, n_failed):
-    sentence = (f"{what}: p99 {through:.3f} ms, {steady:.3f} ms before and after ({through / steady:.2f} times, {MOST_TIMES_P99} "
-                f"allowed), {n_failed} calls failed")
+    sentence = (f"{what}: p99 {through:.3f} ms, {steady:.3f} ms before and after ({through / steady:.2f} times, "
+                f"{MOST_TIMES_P99} allowed), {n_failed} calls failed")
     return sentence, through <= MOST_TIMES_P99 * steady and n_failed == 0
 
 
