@@ -5,13 +5,12 @@
 
 use super::{Answer, Told};
 use crate::{
-    json,
     keys::{Caller, Expense},
     problem::{Code, Problem},
     service::Service,
 };
 use pointsman_log::journal::Position;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 impl Service {
     /// Decides every call of a batch, `{"requests": […]}`. The reply is a list in the same order;
@@ -24,14 +23,7 @@ impl Service {
         bytes: &[u8],
         caller: Option<&Caller>,
     ) -> Result<Told, Problem> {
-        #[derive(serde::Deserialize)]
-        struct BatchFile {
-            requests: Vec<Value>,
-        }
-        let BatchFile { requests } = serde_json::from_slice(bytes).map_err(|error| {
-            let code = if error.is_data() { Code::InvalidRequest } else { Code::InvalidJson };
-            Problem::new(code, format!("the body is no batch of requests: {error}"))
-        })?;
+        let requests = requests_of(bytes)?;
         let (n, most) = (requests.len(), self.settings.limits.batch);
         if n == 0 || most < n {
             let message = format!("{n} requests; send at least one and at most {most}");
@@ -49,19 +41,40 @@ impl Service {
             results: Vec::new(),
             position: None,
         };
-        for request in &requests {
-            batch.decide(request);
+        for request in requests {
+            batch.decide(request.get().as_bytes());
         }
         Ok(batch.end())
     }
 }
 
+/// The calls of a batch as they were sent, so that each is read as it would be alone.
+fn requests_of(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+    #[derive(serde::Deserialize)]
+    struct BatchFile<'a> {
+        #[serde(borrow)]
+        requests: Vec<&'a RawValue>,
+    }
+    let refused = |code, why: &dyn std::fmt::Display| {
+        Problem::new(code, format!("the body is no batch of requests: {why}"))
+    };
+    match serde_json::from_slice(bytes) {
+        // A list passes for an object whose keys are left out.
+        Ok(BatchFile { .. }) if bytes.trim_ascii_start().starts_with(b"[") => {
+            Err(refused(Code::InvalidRequest, &"it is a list; send {\"requests\": […]}"))
+        }
+        Ok(BatchFile { requests }) => Ok(requests),
+        Err(error) if error.is_data() => Err(refused(Code::InvalidRequest, &error)),
+        Err(error) => Err(refused(Code::InvalidJson, &error)),
+    }
+}
+
 /// The calls of a batch so far.
-struct Batch<'a> {
+struct Batch<'a, 'b> {
     service: &'a Service,
     caller: Option<&'a Caller>,
     /// Calls that are decided or refused, and not yet told.
-    waiting: Vec<(Vec<u8>, Result<Answer, Problem>)>,
+    waiting: Vec<(&'b [u8], Result<Answer, Problem>)>,
     /// What those that are decided are expected to take.
     ahead: Expense,
     /// What was told, with commas.
@@ -70,15 +83,13 @@ struct Batch<'a> {
     position: Option<Position>,
 }
 
-impl Batch<'_> {
-    fn decide(&mut self, request: &Value) {
-        let mut body = Vec::new();
-        json::value(&mut body, request);
+impl<'b> Batch<'_, 'b> {
+    fn decide(&mut self, body: &'b [u8]) {
         let admitted = match self.caller {
             Some(caller) => caller.admit_after(self.ahead, self.service.now_ms()),
             None => Ok(()),
         };
-        let decided = admitted.and_then(|()| self.service.route(&body, self.caller));
+        let decided = admitted.and_then(|()| self.service.route(body, self.caller));
         let mut is_turn = false;
         if let Ok(answer) = &decided {
             self.ahead = self.ahead + answer.counted.expense();
@@ -98,7 +109,7 @@ impl Batch<'_> {
             if !self.results.is_empty() {
                 self.results.push(b',');
             }
-            match decided.and_then(|answer| service.tell(answer, (&body[..], caller))) {
+            match decided.and_then(|answer| service.tell(answer, (body, caller))) {
                 Ok(told) => {
                     self.position = self.position.max(told.position);
                     self.results.extend_from_slice(&told.json);

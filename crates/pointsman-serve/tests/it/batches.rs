@@ -134,6 +134,26 @@ fn of_a_batch_those_that_are_not_logged_are_refused_where_that_is_wanted() {
     assert_eq!(bench.lines().len(), 4 + 2);
 }
 
+/// As it does alone: the text of a call is not read twice, by two rules.
+#[test]
+fn a_call_of_a_batch_is_read_as_it_is_alone() {
+    let (bench, _) = bench("");
+    for call in [
+        r#"{"prompt":"x","prompt":"y"}"#,
+        r#"{"prompt":"x","max_tokens":1e999}"#,
+        r#"{"prompt":"x","max_tokens":18446744073709551616}"#,
+        r#"{"prompt":"\ud83e"}"#,
+        "null",
+    ] {
+        let alone = bench.post("/route", call);
+        let answer = bench.post("/route/batch", format!(r#"{{"requests":[{call},{call}]}}"#));
+        assert_eq!(answer.status, 200, "{call}: {}", answer.text);
+        assert!((400..500).contains(&alone.status), "{call}: {}", alone.text);
+        let results = answer.json()["results"].clone();
+        assert_eq!(results, json!([alone.json(), alone.json()]), "{call}");
+    }
+}
+
 #[test]
 fn a_turn_of_a_batch_knows_the_one_before() {
     let (bench, room) = bench("");
