@@ -258,8 +258,10 @@ where
         let_others_decide(service).await;
     }
     let Told { json, position } = service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
-    settle(service, (service.settings.journal.decisions, position)).await?;
-    Ok(json)
+    match settle(service, (service.settings.journal.decisions, position)).await {
+        Ok(()) => Ok(json),
+        Err(problem) => service.guarded(|| service.route_again(problem, (&bytes[..], caller))),
+    }
 }
 
 async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
@@ -289,8 +291,12 @@ async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -
         }
         let Told { json, position } =
             service.guarded(|| service.tell_step(taken, (&bytes[..], caller)))?;
-        settle(&service, (service.settings.journal.decisions, position)).await?;
-        Ok(json)
+        match settle(&service, (service.settings.journal.decisions, position)).await {
+            Ok(()) => Ok(json),
+            Err(problem) => {
+                service.guarded(|| service.escalate_again(problem, (&bytes[..], caller)))
+            }
+        }
     };
     let answered = answered.await;
     reply(&service, answered)

@@ -144,6 +144,24 @@ impl Service {
         Ok(Told { json, position })
     }
 
+    /// Decides a step again whose record could not be made durable, as [`Self::route_again`] does.
+    ///
+    /// # Errors
+    /// The `problem` where such a call is to be refused.
+    pub(crate) fn escalate_again(
+        &self,
+        problem: Problem,
+        (bytes, caller): (&[u8], Option<&Caller>),
+    ) -> Result<Vec<u8>, Problem> {
+        self.may_go_unlogged(problem)?;
+        let started_ns = (self.effects.elapsed_ns)();
+        let taken = self.take_step((bytes, caller), (Keep::Nothing, started_ns))?;
+        if let Some((conversation, turn)) = taken.turn {
+            self.sessions.remember(&conversation, turn);
+        }
+        Ok(taken.json)
+    }
+
     fn take_step(
         &self,
         (bytes, caller): (&[u8], Option<&Caller>),

@@ -85,6 +85,35 @@ impl Service {
         Ok(Told { json, position })
     }
 
+    /// Decides a call again whose record could not be made durable, without exploring, and says
+    /// that it is not logged. It was counted when its record was written, and is not counted twice.
+    ///
+    /// # Errors
+    /// The `problem` where such a call is to be refused.
+    pub(crate) fn route_again(
+        &self,
+        problem: Problem,
+        (bytes, caller): (&[u8], Option<&Caller>),
+    ) -> Result<Vec<u8>, Problem> {
+        self.may_go_unlogged(problem)?;
+        let Answer { json, ticket: _, counted } = self.answer(bytes, caller, Keep::Nothing)?;
+        if let Some((conversation, turn)) = counted.turn {
+            self.sessions.remember(&conversation, turn);
+        }
+        Ok(json)
+    }
+
+    /// What becomes of a call whose record was written and could not be made durable.
+    pub(super) fn may_go_unlogged(&self, problem: Problem) -> Result<(), Problem> {
+        match (problem.code, self.settings.journal.when_full) {
+            (Code::JournalUnavailable, WhenFull::Serve) => {
+                up(&self.metrics.n_unlogged);
+                Ok(())
+            }
+            (_, WhenFull::Serve | WhenFull::Refuse) => Err(problem),
+        }
+    }
+
     fn count(&self, counted: Counted, caller: Option<&Caller>, is_logged: bool) {
         let expense = counted.expense();
         let Counted {
