@@ -23,9 +23,9 @@ const SERVE: &str =
     "--policy policy.safetensors --catalog catalog.toml --config pointsman.toml --journal journal";
 
 /// A key and what `printf %s KEY | sha256sum` prints of it.
-const FIRST: (&str, &str) =
+pub(crate) const FIRST: (&str, &str) =
     ("sk-caller-canary-1f0d", "caffd6b212b9d6ed0044468f0ecf3b839b7c8b85d78242584205164c9608e0cd");
-const SECOND: (&str, &str) =
+pub(crate) const SECOND: (&str, &str) =
     ("sk-other-canary-77aa", "6b4060f491c7bc3f5206c2878e3fb3029dea7db7770a39b34f3bedcbfc2dde23");
 
 /// Files are looked at only when a reload is asked for.

@@ -264,11 +264,16 @@ impl Settings {
     }
 }
 
-/// Reads TOML, its refusal in one line.
+/// Reads TOML, its refusal in one line, which names the line that is at fault but does not repeat it:
+/// a key may stand there that should not.
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SettingsError> {
-    toml::from_str(text).map_err(|source| {
-        let message = source.to_string();
-        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    toml::from_str(text).map_err(|source: toml::de::Error| {
+        let message = source.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        let before = source.span().and_then(|span| text.get(..span.start));
+        let message = match before {
+            Some(before) => format!("line {}: {message}", 1 + before.matches('\n').count()),
+            None => message,
+        };
         SettingsError::Toml { message }
     })
 }
@@ -286,6 +291,20 @@ mod tests {
     #[test]
     fn nothing_has_to_be_set() {
         assert_eq!(Settings::from_toml("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_key_that_stands_in_the_settings_by_mistake_is_not_repeated() {
+        for (line, expected) in [
+            ("key = \"sk-canary\"", "line 4: unknown field `key`, expected one of `name`"),
+            ("sha256 = \"sk-canary", "line 4: "),
+            ("sk-canary", "line 4: "),
+            ("sha256 = \"sk-canary\"", "`keys.a.sha256` is not a SHA-256"),
+        ] {
+            let text = format!("watch_s = 1\n[[keys]]\nname = \"a\"\n{line}\n");
+            let message = Settings::from_toml(&text).unwrap_err().to_string();
+            assert!(message.contains(expected) && !message.contains("canary"), "{message}");
+        }
     }
 
     #[test]

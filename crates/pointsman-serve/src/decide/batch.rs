@@ -9,7 +9,7 @@ use crate::{
     problem::{Code, Problem},
     service::Service,
 };
-use pointsman_log::journal::Position;
+use pointsman_log::{body::unquoted, journal::Position};
 use serde_json::value::RawValue;
 
 impl Service {
@@ -55,17 +55,16 @@ fn requests_of(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
         #[serde(borrow)]
         requests: Vec<&'a RawValue>,
     }
-    let refused = |code, why: &dyn std::fmt::Display| {
-        Problem::new(code, format!("the body is no batch of requests: {why}"))
-    };
+    let refused =
+        |code, why: &str| Problem::new(code, format!("the body is no batch of requests: {why}"));
     match serde_json::from_slice(bytes) {
         // A list passes for an object whose keys are left out.
         Ok(BatchFile { .. }) if bytes.trim_ascii_start().starts_with(b"[") => {
-            Err(refused(Code::InvalidRequest, &"it is a list; send {\"requests\": […]}"))
+            Err(refused(Code::InvalidRequest, "it is a list; send {\"requests\": […]}"))
         }
         Ok(BatchFile { requests }) => Ok(requests),
-        Err(error) if error.is_data() => Err(refused(Code::InvalidRequest, &error)),
-        Err(error) => Err(refused(Code::InvalidJson, &error)),
+        Err(error) if error.is_data() => Err(refused(Code::InvalidRequest, &unquoted(&error))),
+        Err(error) => Err(refused(Code::InvalidJson, &unquoted(&error))),
     }
 }
 

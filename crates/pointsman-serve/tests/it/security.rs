@@ -224,6 +224,14 @@ fn secrets_stay_secret() {
         seen.push(route(&bench, key).text);
         seen.push(bench.operate(request("/admin/reload", key, PROMPT)).text);
         seen.push(bench.send(request("/outcome", key, &format!("{{\"{PROMPT}\":1}}"))).text);
+        for (path, wrong) in [
+            ("/route", format!(r#"{{"messages":"{PROMPT}"}}"#)),
+            ("/route", format!(r#"{{"prompt":"x","max_tokens":"{PROMPT}"}}"#)),
+            ("/route/batch", format!(r#"{{"requests":"{PROMPT}"}}"#)),
+            ("/outcome", format!(r#"{{"decision_id":"x","quality":"{PROMPT}"}}"#)),
+        ] {
+            seen.push(bench.send(request(path, key, &wrong)).text);
+        }
     }
     let metrics = Request::get("/metrics").body(Body::empty()).unwrap();
     seen.push(bench.operate(metrics).text);
