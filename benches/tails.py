@@ -32,6 +32,7 @@ PAUSE_MS = float(os.environ.get("PAUSE_MS", "0"))
 N_SLOW = int(os.environ.get("N_SLOW", "1000"))
 N_KEYS = int(os.environ.get("N_KEYS", "20000"))
 MOST_TIMES_P99 = 2
+MOST_ROLLBACK_MS = 100
 MOST_KEY_SHARE = 0.05
 MOST_TIMES_FILE = 2
 # The service's own limit, and what it may take to see that it is over.
@@ -180,18 +181,33 @@ def goal_of(what, steady, through, n_failed):
     return sentence, through <= MOST_TIMES_P99 * steady and n_failed == 0
 
 
+def rollback_ms(folder, operators):
+    """How long it takes to go back to the policy before the last one, which has other prices."""
+    catalog = Path(folder, "catalog.toml")
+    text = catalog.read_text(encoding="utf-8")
+    price = "input_usd_per_million = "
+    catalog.write_text(text.replace(price, price + "9", 1), encoding="utf-8")
+    operator = Caller(operators)
+    assert operator.send(operator.request("POST /admin/reload")) == 200
+    begun = time.perf_counter()
+    assert operator.send(operator.request("POST /admin/rollback")) == 200
+    return 1000 * (time.perf_counter() - begun)
+
+
 def tails(folder):
     body = Path(folder, "body.json").read_bytes()
     service, callers, operators = overload.start(folder, "[journal]\nkeep_bytes = 1000000000\n")
     try:
         *reloaded, n_refused = disturbed(callers, body, reload_often, operators)
         *slowed, (n_cut, longest_s) = disturbed(callers, body, be_slow, callers)
+        back_ms = rollback_ms(folder, operators)
     finally:
         service.terminate()
         service.wait()
     return [
         goal_of(f"{N_RELOADS} reloads, {n_refused} refused", *reloaded),
         goal_of(f"{N_SLOW} slow connections", *slowed),
+        (f"rolled back in {back_ms:.1f} ms, {MOST_ROLLBACK_MS} allowed", back_ms <= MOST_ROLLBACK_MS),
         (f"{n_cut} slow connections cut, none later than after {longest_s:.1f} s, {MOST_SLOW_S} allowed",
          N_SLOW <= n_cut and longest_s <= MOST_SLOW_S),
     ]
