@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
-"""What reloads, slow callers and wrong keys do to other calls, and what loading a policy takes of memory.
+"""What reloads, slow callers, wrong keys and long prompts take, and what loading a policy takes of memory.
 
 Calls are sent one after the other at RATE (5000) a second, each timed from when it was due, for SECONDS (10) before
 and after each disturbance, and through it: N_RELOADS (1000) reloads, PAUSE_MS (0) apart; N_SLOW (1000) connections that
-never end their headers, and that are opened again when they are cut. Wrong keys that begin like the right one and wrong keys that
-do not are sent in turns, N_KEYS (20000) of each. Memory is the peak of `inspect` and of a service that has begun, above
-that of a run without a policy. Prints each figure beside its goal; nothing is asserted, since figures depend on the
-machine: only a quiet one tells. Weakness: the caller is one thread of Python and shares the processors with the service;
-with a reload that goes on they are three, so that on two processors one of them waits for its turn.
+never end their headers, and that are opened again when they are cut. Wrong keys that begin like the right one and wrong
+keys that do not are sent in turns, N_KEYS (20000) of each. Memory is the peak of `inspect` and of a service that has
+begun, above that of a run without a policy. Prints each figure beside its goal; nothing is asserted of them, since they
+depend on the machine: only a quiet one tells. Weakness: the caller is one thread of Python and shares the processors with
+the service; with a reload that goes on they are three, so that on two processors one of them waits for its turn.
 """
 
 import hashlib
+import json
 import multiprocessing
 import os
 import random
@@ -33,6 +34,8 @@ N_SLOW = int(os.environ.get("N_SLOW", "1000"))
 N_KEYS = int(os.environ.get("N_KEYS", "20000"))
 MOST_TIMES_P99 = 2
 MOST_ROLLBACK_MS = 100
+N_LONGEST_BYTES = 10_000_000
+MOST_LONGEST_MS = 50
 MOST_KEY_SHARE = 0.05
 MOST_TIMES_FILE = 2
 # The service's own limit, and what it may take to see that it is over.
@@ -194,19 +197,33 @@ def rollback_ms(folder, operators):
     return 1000 * (time.perf_counter() - begun)
 
 
+def longest_ms(callers):
+    """The slowest of five calls with as long a prompt as may be sent."""
+    body = json.dumps({"prompt": "ten bytes " * (N_LONGEST_BYTES // 10), "input_tokens": 1}).encode()
+    caller, slowest = Caller(callers), 0
+    request = caller.request("POST /route", body)
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert caller.send(request) == 200
+        slowest = max(slowest, 1000 * (time.perf_counter() - begun))
+    return slowest
+
+
 def tails(folder):
     body = Path(folder, "body.json").read_bytes()
     service, callers, operators = overload.start(folder, "[journal]\nkeep_bytes = 1000000000\n")
     try:
         *reloaded, n_refused = disturbed(callers, body, reload_often, operators)
         *slowed, (n_cut, longest_s) = disturbed(callers, body, be_slow, callers)
-        back_ms = rollback_ms(folder, operators)
+        back_ms, long_ms = rollback_ms(folder, operators), longest_ms(callers)
     finally:
         service.terminate()
         service.wait()
     return [
         goal_of(f"{N_RELOADS} reloads, {n_refused} refused", *reloaded),
         goal_of(f"{N_SLOW} slow connections", *slowed),
+        (f"a prompt of {N_LONGEST_BYTES} bytes within {long_ms:.1f} ms, {MOST_LONGEST_MS} allowed",
+         long_ms <= MOST_LONGEST_MS),
         (f"rolled back in {back_ms:.1f} ms, {MOST_ROLLBACK_MS} allowed", back_ms <= MOST_ROLLBACK_MS),
         (f"{n_cut} slow connections cut, none later than after {longest_s:.1f} s, {MOST_SLOW_S} allowed",
          N_SLOW <= n_cut and longest_s <= MOST_SLOW_S),
