@@ -42,15 +42,23 @@ def build():
         cwd=ROOT, check=True)
 
 
-def start(folder):
-    binary = os.path.join(TARGET, "release")
-    subprocess.run([os.path.join(binary, "serve-files"), folder], check=True)
+def binary(name):
+    return os.path.join(TARGET, "release", name)
+
+
+def write_files(folder):
+    """A policy, its catalog, a body of 2 KiB, and what wrk sends."""
+    subprocess.run([binary("serve-files"), folder], check=True)
     with open(os.path.join(folder, "post.lua"), "w", encoding="utf-8") as lua:
         lua.write(f'wrk.method = "POST"\nwrk.body = io.open("{folder}/body.json"):read("*a")\n')
-    with open(os.path.join(folder, "pointsman.toml"), "w", encoding="utf-8") as settings:
-        settings.write("[limits]\nin_flight = 64\n[journal]\nkeep_bytes = 1000000000\n")
+
+
+def start(folder, settings):
+    """A service with these settings, and the addresses of callers and of operators."""
+    with open(os.path.join(folder, "pointsman.toml"), "w", encoding="utf-8") as file:
+        file.write(settings)
     service = subprocess.Popen(
-        [*on(0), os.path.join(binary, "pointsman"), "serve", "--policy", f"{folder}/policy.safetensors",
+        [*on(0), binary("pointsman"), "serve", "--policy", f"{folder}/policy.safetensors",
          "--catalog", f"{folder}/catalog.toml", "--config", f"{folder}/pointsman.toml",
          "--journal", f"{folder}/journal", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"],
         stderr=subprocess.PIPE, text=True)
@@ -121,7 +129,9 @@ def recovery_s(address, folder):
 def main():
     build()
     with tempfile.TemporaryDirectory() as folder:
-        service, callers, operators = start(folder)
+        write_files(folder)
+        settings = "[limits]\nin_flight = 64\n[journal]\nkeep_bytes = 1000000000\n"
+        service, callers, operators = start(folder, settings)
         try:
             peak = good(wrk(callers, folder, CONNECTIONS, 10))
             before_mb = resident_mb(service.pid)

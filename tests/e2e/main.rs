@@ -31,6 +31,8 @@ mod replay_changes;
 mod rewards;
 mod same_bits;
 mod schema;
+#[cfg(unix)]
+mod secrets;
 mod snapshots;
 #[cfg(unix)]
 mod stopping;

@@ -23,9 +23,9 @@ const SERVE: &str =
     "--policy policy.safetensors --catalog catalog.toml --config pointsman.toml --journal journal";
 
 /// A key and what `printf %s KEY | sha256sum` prints of it.
-const FIRST: (&str, &str) =
+pub(crate) const FIRST: (&str, &str) =
     ("sk-caller-canary-1f0d", "caffd6b212b9d6ed0044468f0ecf3b839b7c8b85d78242584205164c9608e0cd");
-const SECOND: (&str, &str) =
+pub(crate) const SECOND: (&str, &str) =
     ("sk-other-canary-77aa", "6b4060f491c7bc3f5206c2878e3fb3029dea7db7770a39b34f3bedcbfc2dde23");
 
 /// Files are looked at only when a reload is asked for.
@@ -187,15 +187,45 @@ fn a_link_that_changes_is_followed_and_one_to_nowhere_is_refused() {
     link("first.safetensors");
     let served = Served::start(&bench.path(""), SERVE);
     let digest = digest_in_force(&served);
-    link("nowhere.safetensors");
-    assert_eq!(reload(&served).0, 409);
-    assert_eq!(digest_in_force(&served), digest);
+    // To nowhere, to itself, and through a file: nobody may open these, whoever runs the service.
+    for target in ["nowhere.safetensors", "policy.safetensors", "first.safetensors/inside"] {
+        link(target);
+        let (status, reply) = reload(&served);
+        assert_eq!(status, 409, "{target}: {reply}");
+        assert!(reply.contains("the old policy stays in force"), "{target}: {reply}");
+        assert_eq!(digest_in_force(&served), digest, "{target}");
+    }
     bench.write("table.ndjson", TABLE.as_bytes());
     bench.done(&format!("train --table table.ndjson --name other --out other.safetensors {QUICK}"));
     link("other.safetensors");
     let (status, reply) = reload(&served);
     assert_eq!(status, 200, "{reply}");
     assert_ne!(digest_in_force(&served), digest);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_leaves_the_old_policy_serving() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = bench(&settings(&[]));
+    let served = Served::start(&bench.path(""), SERVE);
+    let digest = digest_in_force(&served);
+    for file in ["policy.safetensors", "catalog.toml", "pointsman.toml"] {
+        let path = bench.path(file);
+        let allow = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        allow(0o000);
+        if fs::read(&path).is_ok() {
+            println!("skipped: this process may read every file, as root may");
+            return;
+        }
+        let (status, reply) = reload(&served);
+        assert_eq!(status, 409, "{file}: {reply}");
+        assert!(reply.contains(file) && reply.contains("in force"), "{file}: {reply}");
+        assert_eq!(digest_in_force(&served), digest, "{file}");
+        allow(0o600);
+        let (status, reply) = reload(&served);
+        assert_eq!(status, 200, "{file}: {reply}");
+    }
 }
 
 #[cfg(unix)]

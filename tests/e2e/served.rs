@@ -9,12 +9,14 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::Path,
     process::{Child, Stdio},
-    thread,
+    thread::{self, JoinHandle},
 };
 
 /// A service in a process of its own, at ports that the system chose. Dropping it kills it.
 pub(crate) struct Served {
     child: Child,
+    /// What it says once it listens.
+    log: Option<JoinHandle<Vec<u8>>>,
     pub(crate) callers: SocketAddr,
     pub(crate) operators: SocketAddr,
 }
@@ -42,10 +44,15 @@ impl Served {
             }
         };
         // A pipe that is full would stop the service.
-        thread::spawn(move || io::copy(&mut log, &mut io::sink()));
+        let log = thread::spawn(move || {
+            let mut said = Vec::new();
+            // It ends with the service.
+            drop(log.read_to_end(&mut said));
+            said
+        });
         let address = |key: &str| listening[key].as_str().unwrap().parse().unwrap();
         let (callers, operators) = (address("callers"), address("operators"));
-        Self { child, callers, operators }
+        Self { child, log: Some(log), callers, operators }
     }
 
     /// The number of its process.
@@ -65,6 +72,13 @@ impl Served {
     #[cfg(unix)]
     pub(crate) fn ended(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
+    }
+
+    /// Everything that it said after it listened, once it has ended.
+    #[cfg(unix)]
+    pub(crate) fn log(&mut self) -> String {
+        let said = self.log.take().unwrap().join().unwrap();
+        String::from_utf8(said).unwrap()
     }
 
     /// Ends the service as `kill -9` does.

@@ -35,15 +35,16 @@ use crate::{
     features::{FeatureSchema, Features},
     simd::{self, Job, RowTable, Rows},
 };
+use std::sync::Arc;
 
 /// Squared inverse document frequencies are stored in steps of 1/256.
 pub const SQUARED_IDF_STEPS: f64 = 256.0;
 
-/// Predicts quality and length for every model.
+/// Predicts quality and length for every model. Clones share what was learned.
 #[derive(Debug, Clone)]
 pub struct Scorer {
-    parts: ScorerParts,
-    table: RowTable,
+    parts: Arc<ScorerParts>,
+    table: Arc<RowTable>,
     /// Half the squared lengths of the clusters' centres; empty without clusters.
     half_squares: Vec<f32>,
 }
@@ -145,7 +146,7 @@ impl Scorer {
         let terms = (&parts.term_weights[..], &parts.squared_idf[..]);
         let table = RowTable::filled(parts.schema.log2_buckets(), n_columns, terms);
         let half_squares = parts.clusters.as_ref().map_or_else(Vec::new, Clusters::half_squares);
-        Ok(Self { parts, table, half_squares })
+        Ok(Self { parts: Arc::new(parts), table: Arc::new(table), half_squares })
     }
 
     /// What it was made of.
@@ -190,7 +191,7 @@ impl Scorer {
     /// What an effect on the columns is for each model's quality, shape `(n_models,)`; `columns`
     /// has at least one entry for each column that quality is read from.
     pub fn of_models(&self, columns: &[f64]) -> Vec<f64> {
-        let ScorerParts { n_models, factor, .. } = &self.parts;
+        let ScorerParts { n_models, factor, .. } = &*self.parts;
         let Some(Factor { rank, loadings, intercepts: _ }) = factor else {
             return columns[..*n_models].to_vec();
         };

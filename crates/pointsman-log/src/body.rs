@@ -26,12 +26,14 @@ mod answer;
 mod keys;
 mod limits;
 mod text;
+mod unquoted;
 mod usage;
 mod vendors;
 mod wire;
 mod wishes;
 
 pub use answer::AnswerBody;
+pub use unquoted::unquoted;
 pub use usage::UsageBody;
 
 use crate::record::RoleRecord;

@@ -36,6 +36,7 @@ use pointsman_log::{
 use std::sync::{Arc, atomic::Ordering};
 use tell::Counted;
 
+mod batch;
 mod counted;
 mod gambled;
 mod record;
@@ -193,6 +194,7 @@ impl Service {
             drawn: Arc::clone(&made.force.drawn[decision.model]),
             is_explored: decision.model != best,
             cost: candidate.expected.cost,
+            tokens: workspace.expected_tokens(decision.model),
             cost_of_best_single: made.best_single_cost(workspace),
             started_ns: made.started_ns,
             now_ms: made.now_ms,

@@ -2,7 +2,6 @@
 
 use crate::{
     decide::Told,
-    json,
     keys::{Caller, Plane},
     problem::{Code, Problem},
     service::Service,
@@ -259,8 +258,10 @@ where
         let_others_decide(service).await;
     }
     let Told { json, position } = service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
-    settle(service, (service.settings.journal.decisions, position)).await?;
-    Ok(json)
+    match settle(service, (service.settings.journal.decisions, position)).await {
+        Ok(()) => Ok(json),
+        Err(problem) => service.guarded(|| service.route_again(problem, (&bytes[..], caller))),
+    }
 }
 
 async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
@@ -290,8 +291,12 @@ async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -
         }
         let Told { json, position } =
             service.guarded(|| service.tell_step(taken, (&bytes[..], caller)))?;
-        settle(&service, (service.settings.journal.decisions, position)).await?;
-        Ok(json)
+        match settle(&service, (service.settings.journal.decisions, position)).await {
+            Ok(()) => Ok(json),
+            Err(problem) => {
+                service.guarded(|| service.escalate_again(problem, (&bytes[..], caller)))
+            }
+        }
     };
     let answered = answered.await;
     reply(&service, answered)
@@ -308,56 +313,6 @@ async fn outcome(State(service): State<Arc<Service>>, request: Request<Body>) ->
     };
     let answered = answered.await;
     reply(&service, answered)
-}
-
-impl Service {
-    /// Decides every call of a batch, `{"requests": […]}`. The reply is a list in the same order;
-    /// what is wrong with one call stands in its place.
-    ///
-    /// # Errors
-    /// [`Problem`] for a body that is no batch, or too long a one, and for a caller's limits.
-    fn route_batch(&self, bytes: &[u8], caller: Option<&Caller>) -> Result<Told, Problem> {
-        #[derive(serde::Deserialize)]
-        struct BatchFile {
-            requests: Vec<serde_json::Value>,
-        }
-        let BatchFile { requests } = serde_json::from_slice(bytes).map_err(|error| {
-            let code = if error.is_data() { Code::InvalidRequest } else { Code::InvalidJson };
-            Problem::new(code, format!("the body is no batch of requests: {error}"))
-        })?;
-        let (n, most) = (requests.len(), self.settings.limits.batch);
-        if n == 0 || most < n {
-            let message = format!("{n} requests; send at least one and at most {most}");
-            return Err(Problem::new(Code::InvalidRequest, message));
-        }
-        if let Some(caller) = caller {
-            let n = u32::try_from(n).unwrap_or(u32::MAX);
-            caller.admit(f64::from(n), (self.effects.elapsed_ns)(), self.now_ms())?;
-        }
-        let mut json = b"{\"results\":[".to_vec();
-        let mut position = None;
-        for (index, request) in requests.iter().enumerate() {
-            if 0 < index {
-                json.push(b',');
-            }
-            let mut body = Vec::new();
-            json::value(&mut body, request);
-            let told =
-                self.route(&body, caller).and_then(|answer| self.tell(answer, (&body[..], caller)));
-            match told {
-                Ok(told) => {
-                    position = position.max(told.position);
-                    json.extend_from_slice(&told.json);
-                }
-                Err(problem) => {
-                    self.metrics.problem(&problem);
-                    problem.write_json(&mut json);
-                }
-            }
-        }
-        json.extend_from_slice(b"]}");
-        Ok(Told { json, position })
-    }
 }
 
 fn with_status(code: StatusCode, json: Vec<u8>) -> Response {

@@ -1,18 +1,20 @@
-//! Who calls, how often, and for how much money.
+//! Who calls, how often, and for how much money and how many tokens.
 //!
 //! Keys are long random texts, so that a plain SHA-256 of each is all that is kept of it. They are
-//! compared in constant time, all of them every time. A budget counts the expected cost of what is
-//! decided; it can be overdrawn by the calls that are in flight when it ends.
+//! compared in constant time, all of them every time. A budget counts what is expected of what is
+//! decided: its cost, or its tokens. It can be overdrawn by the calls that are in flight when it
+//! ends. Its weakness: this process alone counts, from its start.
 
 use crate::{
     problem::{Code, Problem},
     settings::CheckedKey,
 };
-use pointsman_core::units::Usd;
+use pointsman_core::units::{Tokens, Usd};
 use sha2::{Digest as _, Sha256};
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    ops::Add,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use subtle::{Choice, ConstantTimeEq};
 
@@ -71,7 +73,32 @@ struct Left {
     calls: f64,
     last_ns: u64,
     day: u64,
-    spent: Usd,
+    spent: Expense,
+}
+
+/// What decisions are expected to take of the budgets of a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Expense {
+    /// Nothing where no price is known.
+    pub(crate) cost: Usd,
+    /// Of the prompts and of the answers.
+    pub(crate) tokens: Tokens,
+}
+
+impl Expense {
+    /// Of a decision, whose price may not be known.
+    pub(crate) fn of(cost: Option<Usd>, tokens: Tokens) -> Self {
+        Self { cost: cost.unwrap_or(Usd::ZERO), tokens }
+    }
+}
+
+impl Add for Expense {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        let tokens = self.tokens.get().saturating_add(other.tokens.get());
+        Self { cost: self.cost + other.cost, tokens: Tokens::new(tokens) }
+    }
 }
 
 /// Which of the listeners a call came in at.
@@ -98,6 +125,11 @@ impl Keys {
             None => Arc::new(Caller::new(key)),
         };
         Self { callers: keys.into_iter().map(caller).collect(), admin }
+    }
+
+    /// Everybody who may call, in the order of the settings.
+    pub(crate) fn callers(&self) -> &[Arc<Caller>] {
+        &self.callers
     }
 
     /// Whether a listener takes only those who have a key.
@@ -156,25 +188,27 @@ fn bearer(authorization: &[u8]) -> Option<&[u8]> {
 
 impl Caller {
     fn new(key: CheckedKey) -> Self {
-        let left = Left { calls: key.burst, last_ns: 0, day: 0, spent: Usd::ZERO };
+        let left = Left { calls: key.burst, last_ns: 0, day: 0, spent: Expense::default() };
         Self { left: Mutex::new(left), key }
     }
 
     /// The same caller by another key, or with other limits.
     fn with(&self, key: CheckedKey) -> Self {
-        let left = *self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = *self.left();
         let calls = left.calls.min(key.burst);
         Self { left: Mutex::new(Left { calls, ..left }), key }
     }
 
-    /// Counts some calls, and refuses them where they come too fast or the day's money is spent.
+    fn left(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts some calls, and refuses them where they come too fast or a budget of the day is
+    /// spent.
     pub(crate) fn admit(&self, n_calls: f64, elapsed_ns: u64, now_ms: u64) -> Result<(), Problem> {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.left();
         left.turn(now_ms);
-        if self.key.usd_per_day.is_some_and(|limit| limit <= left.spent) {
-            let message = "today's budget of this API key is spent; it begins anew at 00:00 UTC";
-            return Err(Problem::new(Code::BudgetSpent, message));
-        }
+        self.check_spent(left.spent, left.ms_to_turn(now_ms))?;
         let Some(per_second) = self.key.per_second else { return Ok(()) };
         #[expect(clippy::cast_precision_loss, reason = "a difference of nanoseconds may round")]
         let seconds = elapsed_ns.saturating_sub(left.last_ns) as f64 / 1e9;
@@ -191,11 +225,41 @@ impl Caller {
         Ok(())
     }
 
-    /// Counts what a decision is expected to cost.
-    pub(crate) fn spend(&self, cost: Usd, now_ms: u64) {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Refuses another call of a batch where the day's budgets are spent, with what is decided of
+    /// the batch and not yet counted.
+    pub(crate) fn admit_after(&self, decided: Expense, now_ms: u64) -> Result<(), Problem> {
+        let mut left = self.left();
         left.turn(now_ms);
-        left.spent = left.spent + cost;
+        self.check_spent(left.spent + decided, left.ms_to_turn(now_ms))
+    }
+
+    fn check_spent(&self, spent: Expense, ms_to_turn: u64) -> Result<(), Problem> {
+        let unit = if self.key.usd_per_day.is_some_and(|limit| limit <= spent.cost) {
+            "dollars"
+        } else if self.key.tokens_per_day.is_some_and(|limit| limit <= spent.tokens) {
+            "tokens"
+        } else {
+            return Ok(());
+        };
+        let message = format!(
+            "today's budget of {unit} of this API key is spent; it begins anew at 00:00 UTC"
+        );
+        let retry_after_s = Some(ms_to_turn.div_ceil(1000));
+        Err(Problem { retry_after_s, ..Problem::new(Code::BudgetSpent, message) })
+    }
+
+    /// Counts what a decision is expected to take.
+    pub(crate) fn spend(&self, expense: Expense, now_ms: u64) {
+        let mut left = self.left();
+        left.turn(now_ms);
+        left.spent = left.spent + expense;
+    }
+
+    /// What was counted today.
+    pub(crate) fn spent_today(&self, now_ms: u64) -> Expense {
+        let mut left = self.left();
+        left.turn(now_ms);
+        left.spent
     }
 }
 
@@ -203,8 +267,13 @@ impl Left {
     fn turn(&mut self, now_ms: u64) {
         let day = now_ms / DAY_MS;
         if self.day < day {
-            (self.day, self.spent) = (day, Usd::ZERO);
+            (self.day, self.spent) = (day, Expense::default());
         }
+    }
+
+    /// How long it is until the budgets begin anew; a clock that steps back begins no new day.
+    fn ms_to_turn(&self, now_ms: u64) -> u64 {
+        ((self.day + 1) * DAY_MS).saturating_sub(now_ms)
     }
 }
 
@@ -212,15 +281,32 @@ impl Left {
 mod tests {
     use super::*;
 
-    fn keys(per_second: Option<f64>, usd_per_day: Option<Usd>) -> Keys {
-        let key = CheckedKey {
-            name: "app".to_owned(),
+    /// A key without limits.
+    fn key(name: &str) -> CheckedKey {
+        CheckedKey {
+            name: name.to_owned(),
             digest: Digest::of(b"sk-app"),
-            per_second,
+            per_second: None,
             burst: 2.0,
-            usd_per_day,
-        };
+            usd_per_day: None,
+            tokens_per_day: None,
+        }
+    }
+
+    fn keys_of(key: CheckedKey) -> Keys {
         Keys::new(vec![key], Some(Digest::of(b"sk-admin")))
+    }
+
+    fn keys(per_second: Option<f64>, usd_per_day: Option<Usd>) -> Keys {
+        keys_of(CheckedKey { per_second, usd_per_day, ..key("app") })
+    }
+
+    fn keys_for_tokens(n: u64) -> Keys {
+        keys_of(CheckedKey { tokens_per_day: Some(Tokens::new(n)), ..key("app") })
+    }
+
+    fn expense(nanos: u64, tokens: u64) -> Expense {
+        Expense { cost: Usd::from_nanos(nanos), tokens: Tokens::new(tokens) }
     }
 
     #[track_caller]
@@ -251,15 +337,8 @@ mod tests {
     /// fits, so that of two that do the last is found, nor before the operator's.
     #[test]
     fn a_key_is_compared_with_all_keys() {
-        let named = |name: &str| CheckedKey {
-            name: name.to_owned(),
-            digest: Digest::of(b"sk-app"),
-            per_second: None,
-            burst: 1.0,
-            usd_per_day: None,
-        };
         let names = ["first", "second", "third"];
-        let keys = Keys::new(names.map(named).to_vec(), Some(Digest::of(b"sk-app")));
+        let keys = Keys::new(names.map(key).to_vec(), Some(Digest::of(b"sk-app")));
         let found = |plane| keys.check(plane, Some(b"Bearer sk-app")).unwrap();
         assert_eq!(found(Plane::Callers).unwrap().key.name, "third");
         assert!(found(Plane::Operators).is_none(), "the operator's fits as well");
@@ -286,24 +365,56 @@ mod tests {
         assert_eq!([100, 60_000, 60_000, 60_000].map(&mut admitted), [false, true, true, false]);
     }
 
-    #[test]
-    fn a_budget_ends_the_day() {
-        let keys = keys(None, Some(Usd::from_nanos(100)));
+    #[track_caller]
+    fn check_day(keys: &Keys, unit: &str) {
         let caller = &keys.callers[0];
-        caller.spend(Usd::from_nanos(99), 0);
+        caller.spend(expense(99, 99), 0);
         assert!(caller.admit(1.0, 0, 0).is_ok());
-        caller.spend(Usd::from_nanos(5), 0);
-        assert_eq!(caller.admit(1.0, 0, 0).unwrap_err().code(), Code::BudgetSpent);
+        assert!(caller.admit_after(Expense::default(), 0).is_ok());
+        let after = caller.admit_after(expense(1, 1), 0).unwrap_err();
+        caller.spend(expense(5, 5), 0);
+        let problem = caller.admit(1.0, 0, 0).unwrap_err();
+        assert_eq!((problem.code(), &problem), (Code::BudgetSpent, &after));
+        let sentence = format!(
+            "today's budget of {unit} of this API key is spent; it begins anew at 00:00 UTC"
+        );
+        assert_eq!(problem.message, sentence);
+        assert_eq!(problem.retry_after_s, Some(24 * 60 * 60));
+        let last = caller.admit(1.0, 0, DAY_MS - 1).unwrap_err();
+        assert_eq!(last.retry_after_s, Some(1));
+        assert_eq!(caller.spent_today(DAY_MS - 1), expense(104, 104));
         assert!(caller.admit(1.0, 0, DAY_MS).is_ok());
+        assert_eq!(caller.spent_today(DAY_MS), Expense::default());
     }
 
     #[test]
-    fn a_budget_is_overdrawn_by_no_more_than_is_in_flight() {
-        let keys = keys(None, Some(Usd::from_nanos(1000)));
+    fn a_budget_ends_the_day() {
+        check_day(&keys(None, Some(Usd::from_nanos(100))), "dollars");
+        check_day(&keys_for_tokens(100), "tokens");
+    }
+
+    #[test]
+    fn a_budget_that_is_spent_opens_no_day_for_a_clock_that_steps_back() {
+        let keys = keys_for_tokens(1);
+        let caller = &keys.callers[0];
+        caller.spend(expense(0, 1), DAY_MS);
+        let problem = caller.admit(1.0, 0, DAY_MS - 5000).unwrap_err();
+        assert_eq!(problem.retry_after_s, Some(24 * 60 * 60 + 5));
+    }
+
+    #[test]
+    fn what_is_spent_saturates() {
+        let sum = expense(u64::MAX, u64::MAX) + expense(1, 1);
+        assert_eq!(sum, expense(u64::MAX, u64::MAX));
+    }
+
+    /// Calls of 3 nanodollars and 3 tokens, from a hundred threads.
+    #[track_caller]
+    fn check_overdrawn(keys: &Keys) {
         let caller = &keys.callers[0];
         let call_until_refused = || {
             while caller.admit(1.0, 0, 0).is_ok() {
-                caller.spend(Usd::from_nanos(3), 0);
+                caller.spend(expense(3, 3), 0);
             }
         };
         std::thread::scope(|scope| {
@@ -311,15 +422,22 @@ mod tests {
                 scope.spawn(call_until_refused);
             }
         });
-        let spent = caller.left.lock().unwrap().spent.nanos();
-        assert!((1000..1000 + 3 * 100).contains(&spent), "{spent}");
+        let Expense { cost, tokens } = caller.spent_today(0);
+        assert_eq!(cost.nanos(), tokens.get());
+        assert!((1000..1000 + 3 * 100).contains(&tokens.get()), "{tokens:?}");
+    }
+
+    #[test]
+    fn a_budget_is_overdrawn_by_no_more_than_is_in_flight() {
+        check_overdrawn(&keys(None, Some(Usd::from_nanos(1000))));
+        check_overdrawn(&keys_for_tokens(1000));
     }
 
     #[test]
     fn who_keeps_their_name_keeps_what_they_spent() {
         let before = keys(Some(1.0), Some(Usd::from_nanos(100)));
         let caller = Arc::clone(&before.callers[0]);
-        caller.spend(Usd::from_nanos(100), 0);
+        caller.spend(expense(100, 0), 0);
         let named = |name: &str, secret: &[u8]| CheckedKey {
             name: name.to_owned(),
             digest: Digest::of(secret),

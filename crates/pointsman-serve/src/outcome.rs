@@ -16,7 +16,7 @@ use crate::{
     service::Service,
 };
 use pointsman_log::{
-    body::UsageBody,
+    body::{UsageBody, unquoted},
     journal::{AppendError, Appended, Position},
     record::{CostRecord, MetricRecord, OutcomeRecord, Scope, Status, UsageRecord},
 };
@@ -121,7 +121,7 @@ impl Service {
     ) -> Result<Taken, Problem> {
         let body: BodyFile = serde_json::from_slice(bytes).map_err(|error| {
             let code = if error.is_data() { Code::InvalidOutcome } else { Code::InvalidJson };
-            Problem::new(code, format!("the body is no outcome: {error}"))
+            Problem::new(code, format!("the body is no outcome: {}", unquoted(&error)))
         })?;
         let mut out = Vec::new();
         let entries = match body {
@@ -159,7 +159,7 @@ impl Service {
 
     fn take(&self, entry: serde_json::Value, caller: Option<&Caller>) -> Result<One, Problem> {
         let file: OutcomeFile = serde_json::from_value(entry)
-            .map_err(|error| invalid(format!("the outcome cannot be: {error}")))?;
+            .map_err(|error| invalid(format!("the outcome cannot be: {}", unquoted(&error))))?;
         let is_dry = file.dryrun == Some(true);
         let now_ms = self.now_ms();
         let is_ahead = |ts_ms: &u64| now_ms.saturating_add(MOST_AHEAD_MS) < *ts_ms;

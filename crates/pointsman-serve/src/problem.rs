@@ -20,6 +20,8 @@ pub struct Problem {
     pub(crate) param: Option<String>,
     /// Every model and why it may not answer.
     pub(crate) excluded: Vec<(String, String)>,
+    /// When to come again, where that is known better than by the code.
+    pub(crate) retry_after_s: Option<u64>,
 }
 
 /// What kind of refusal it is; programs match on its name.
@@ -169,7 +171,8 @@ impl Code {
 
 impl Problem {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), param: None, excluded: Vec::new() }
+        let message = message.into();
+        Self { code, message, param: None, excluded: Vec::new(), retry_after_s: None }
     }
 
     /// What kind of refusal it is.
@@ -247,7 +250,8 @@ impl IntoResponse for Problem {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Code::BudgetSpent => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("3600"));
+                let seconds = self.retry_after_s.unwrap_or(3600);
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Code::MissingKey | Code::UnknownKey => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

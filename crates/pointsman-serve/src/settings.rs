@@ -165,6 +165,8 @@ pub struct Key {
     pub burst: Option<f64>,
     /// The most that its decisions may be expected to cost, in dollars a day.
     pub usd_per_day: Option<f64>,
+    /// The most tokens that they may be expected to take, of prompts and answers, a day.
+    pub tokens_per_day: Option<u64>,
 }
 
 impl Default for Settings {
@@ -262,11 +264,16 @@ impl Settings {
     }
 }
 
-/// Reads TOML, its refusal in one line.
+/// Reads TOML, its refusal in one line, which names the line that is at fault but does not repeat it:
+/// a key may stand there that should not.
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SettingsError> {
-    toml::from_str(text).map_err(|source| {
-        let message = source.to_string();
-        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+    toml::from_str(text).map_err(|source: toml::de::Error| {
+        let message = source.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        let before = source.span().and_then(|span| text.get(..span.start));
+        let message = match before {
+            Some(before) => format!("line {}: {message}", 1 + before.matches('\n').count()),
+            None => message,
+        };
         SettingsError::Toml { message }
     })
 }
@@ -284,6 +291,20 @@ mod tests {
     #[test]
     fn nothing_has_to_be_set() {
         assert_eq!(Settings::from_toml("").unwrap(), Settings::default());
+    }
+
+    #[test]
+    fn a_key_that_stands_in_the_settings_by_mistake_is_not_repeated() {
+        for (line, expected) in [
+            ("key = \"sk-canary\"", "line 4: unknown field `key`, expected one of `name`"),
+            ("sha256 = \"sk-canary", "line 4: "),
+            ("sk-canary", "line 4: "),
+            ("sha256 = \"sk-canary\"", "`keys.a.sha256` is not a SHA-256"),
+        ] {
+            let text = format!("watch_s = 1\n[[keys]]\nname = \"a\"\n{line}\n");
+            let message = Settings::from_toml(&text).unwrap_err().to_string();
+            assert!(message.contains(expected) && !message.contains("canary"), "{message}");
+        }
     }
 
     #[test]
@@ -311,6 +332,11 @@ mod tests {
             &format!("{key}per_second = 0.0"),
             "`keys.a.per_second` is not a number above",
         );
+        check_refusal(
+            &format!("{key}tokens_per_day = 0"),
+            "`keys.a.tokens_per_day` is 0; it has to be at least 1",
+        );
+        check_refusal(&format!("{key}tokens_per_day = 1.5"), "floating point `1.5`, expected u64");
         check_refusal(&key.repeat(2), "`keys` has `a`, or its digest, twice");
         check_refusal(
             &format!("admin_key_sha256 = \"{digest}\"\n{key}"),

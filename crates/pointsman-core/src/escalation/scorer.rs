@@ -12,6 +12,7 @@ use crate::{
     scorer::{DENSE_LIMIT, DenseScaling, ScorerError, as_f32, term_factor},
     simd::{self, Job, RowTable, Rows},
 };
+use std::sync::Arc;
 
 /// Dense features of the request, of the answer's text, and the answer's signs.
 pub const N_INPUTS: usize = 2 * N_DENSE + N_SIGNS;
@@ -114,12 +115,13 @@ pub fn input_name(index: usize) -> String {
     format!("answer: {}", name.copied().unwrap_or("?"))
 }
 
-/// Predicts the quality of an answer in hand, and of the next models' answers.
+/// Predicts the quality of an answer in hand, and of the next models' answers. Clones share what was
+/// learned.
 #[derive(Debug, Clone)]
 pub struct EscalationScorer {
-    parts: EscalationParts,
-    prompt: RowTable,
-    answer: RowTable,
+    parts: Arc<EscalationParts>,
+    prompt: Arc<RowTable>,
+    answer: Arc<RowTable>,
 }
 
 /// What is predicted; reused from one answer to the next.
@@ -248,8 +250,8 @@ impl EscalationScorer {
             let terms = (&terms.weights[..], &terms.squared_idf[..]);
             RowTable::filled(parts.schema.log2_buckets(), parts.n_columns, terms)
         };
-        let (prompt, answer) = (table(&parts.prompt), table(&parts.answer));
-        Ok(Self { parts, prompt, answer })
+        let (prompt, answer) = (Arc::new(table(&parts.prompt)), Arc::new(table(&parts.answer)));
+        Ok(Self { parts: Arc::new(parts), prompt, answer })
     }
 
     /// What it was made of.

@@ -146,6 +146,30 @@ fn costs_come_from_where_the_basis_says() {
     }
 }
 
+#[test]
+fn expected_tokens_are_those_of_the_expected_cost() {
+    let line = LogLine { intercept: 5.0, slope: 0.0, least: 1.0, most: 4000.0 };
+    for (lines, most, answer) in
+        [(Some(line), None, 149), (Some(line), Some(20), 20), (None, None, ASSUMED_OUTPUT_TOKENS)]
+    {
+        let mut parts = patterned(2, 8);
+        parts.output_tokens = lines.map(|line| vec![line; 2]);
+        parts.cost_usd = None;
+        let catalog = catalog(2);
+        let policy = Policy::new(Scorer::new(parts).unwrap(), &names(2), Some(&catalog)).unwrap();
+        let mut workspace = Workspace::new(&policy);
+        let mut request = Request::from_prompt(PROMPT);
+        request.max_tokens = most.map(Tokens::new);
+        policy.decide(&request, Probability::ZERO, &mut workspace).unwrap();
+        let prompt = workspace.input_tokens();
+        assert_eq!(workspace.expected_tokens(1).get(), prompt.get() + answer);
+        let candidate = &workspace.candidates()[1];
+        let endpoint = &policy.listed(1).unwrap().endpoints[candidate.endpoint.unwrap()];
+        let cost = endpoint.input.of(prompt) + endpoint.output.of(Tokens::new(answer));
+        assert_eq!(candidate.expected.cost, Some(cost));
+    }
+}
+
 proptest! {
     /// What is logged as the propensity is the probability that the draw was made with, and the
     /// excluded are never drawn.

@@ -1,14 +1,14 @@
 //! What one decision leaves behind: each model's chances, the draw, and the buffers that make
 //! decisions free of allocation.
 
-use super::Policy;
+use super::{ASSUMED_OUTPUT_TOKENS, Policy, whole_tokens};
 use crate::{
     eligibility::Exclusion,
     explorer,
     features::{Extractor, Features},
     objective::Expected,
     scorer::Scores,
-    units::{Probability, Propensity, Tokens},
+    units::{Probability, Propensity, Tokens, as_float},
 };
 
 /// One model's chances in one decision.
@@ -105,6 +105,15 @@ impl Workspace {
     /// The prompt's length in the last decision: the caller's count, or the estimate.
     pub fn input_tokens(&self) -> Tokens {
         self.input_tokens
+    }
+
+    /// The tokens of the prompt and of a model's answer that the catalog's prices were multiplied
+    /// with in the last decision: [`ASSUMED_OUTPUT_TOKENS`] stand for the answer where no lengths
+    /// were learned.
+    pub fn expected_tokens(&self, model: usize) -> Tokens {
+        let answer = self.candidates.get(model).and_then(|candidate| candidate.output_tokens);
+        let answer = whole_tokens(answer.unwrap_or(as_float(ASSUMED_OUTPUT_TOKENS)));
+        Tokens::new(self.input_tokens.get().saturating_add(answer.get()))
     }
 
     /// The model at quantile `draw` of the distribution that was made last; `n_bytes_cut` is what

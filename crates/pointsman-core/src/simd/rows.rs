@@ -6,7 +6,7 @@ use super::x86;
 
 /// One row of bytes per bucket: an `i8` weight per column, then, in the last two bytes, the
 /// bucket's squared inverse document frequency.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct RowTable {
     bytes: AlignedBytes,
     pub(super) stride: usize,

@@ -177,6 +177,10 @@ fn what_is_no_request_is_refused_in_one_sentence() {
         "the body is not a chat request: invalid type: integer `7`, expected a text or a list of content parts at line 1 column 39",
     );
     check_refused(
+        r#"{"messages":"a prompt"}"#,
+        "the body is not a chat request: invalid type: string, expected a sequence at line 1 column 22",
+    );
+    check_refused(
         r#"{"input":7}"#,
         "the body is not a chat request: invalid type: integer `7`, expected a text or a list of messages at line 1 column 10",
     );

@@ -15,6 +15,7 @@ use super::{
     BodyError, answer,
     keys::{Keyed, PassedOver, Rule, Watched},
     text::{Count, Tag, Text},
+    unquoted::unquoted,
     vendors,
     wishes::{OWN, ObjectiveFile, ProviderFile},
 };
@@ -23,7 +24,7 @@ use crate::record::RoleRecord;
 /// Reads one of the shapes below.
 pub(super) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, BodyError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        let message = error.to_string();
+        let message = unquoted(&error);
         if error.is_data() { BodyError::Shape { message } } else { BodyError::NotJson { message } }
     })
 }

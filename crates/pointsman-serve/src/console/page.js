@@ -183,6 +183,7 @@
     showShare(status.drawn);
     showLatest(status);
     showEndpoints(status.endpoints);
+    showKeys(status.keys);
     showShadows(status.shadows);
     showJournal(status.journal);
     const inForce = `${card.digest} ${card.objective}`;
@@ -289,6 +290,15 @@
       [orNothing(one.ttft_ms, (x) => `${upTo(x, 0)} ms`), "n"], [orNothing(one.tokens_per_second, (x) => upTo(x, 1)), "n"],
       [upTo(one.input_usd_per_million, 4), "n"], [upTo(one.output_usd_per_million, 4), "n"],
     ])), "The catalog lists none.");
+  }
+
+  function showKeys(keys) {
+    const cell = (spent, most, words) => [words(spent), most !== null && most <= spent ? "n bad" : "n"];
+    fill("keys", keys.map((one) => row([
+      one.name,
+      cell(one.usd_today, one.most_usd_per_day, dollars), [orNothing(one.most_usd_per_day, dollars), "n"],
+      cell(one.tokens_today, one.most_tokens_per_day, whole), [orNothing(one.most_tokens_per_day, whole), "n"],
+    ])), "The settings name none: anybody on this machine may call.");
   }
 
   function showShadows(shadows) {

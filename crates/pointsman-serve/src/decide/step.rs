@@ -8,7 +8,7 @@
 use super::{Around, Keep, Told, scoped};
 use crate::{
     desk,
-    keys::Caller,
+    keys::{Caller, Expense},
     loaded::Loaded,
     metrics::up,
     problem::{Code, Problem},
@@ -65,11 +65,20 @@ pub(crate) struct Taken {
     json: Vec<u8>,
     ticket: Option<Ticket>,
     started_ns: u64,
-    /// The model that is to be called, if one is, with its expected cost.
-    called: Option<(usize, Option<Usd>)>,
+    /// The model that is to be called, if one is.
+    called: Option<Called>,
     is_explored: bool,
     /// Of the conversation of that name.
     turn: Option<(String, Turn)>,
+}
+
+/// A model that is to be called after an answer.
+#[derive(Debug)]
+struct Called {
+    model: usize,
+    cost: Option<Usd>,
+    /// Of the prompt and, as expected, of its answer.
+    tokens: Tokens,
 }
 
 impl Service {
@@ -117,7 +126,7 @@ impl Service {
         if is_explored {
             up(&self.metrics.n_explored);
         }
-        if let Some((model, cost)) = called {
+        if let Some(Called { model, cost, tokens }) = called {
             up(&self.metrics.n_escalated);
             if let Some(drawn) = self.force.load().drawn.get(model) {
                 up(drawn);
@@ -125,14 +134,32 @@ impl Service {
             if let Some(cost) = cost {
                 self.tally.escalated(cost);
             }
-            if let (Some(caller), Some(cost)) = (caller, cost) {
-                caller.spend(cost, self.now_ms());
+            if let Some(caller) = caller {
+                caller.spend(Expense::of(cost, tokens), self.now_ms());
             }
         }
         if let Some((conversation, turn)) = turn {
             self.sessions.remember(&conversation, turn);
         }
         Ok(Told { json, position })
+    }
+
+    /// Decides a step again whose record could not be made durable, as [`Self::route_again`] does.
+    ///
+    /// # Errors
+    /// The `problem` where such a call is to be refused.
+    pub(crate) fn escalate_again(
+        &self,
+        problem: Problem,
+        (bytes, caller): (&[u8], Option<&Caller>),
+    ) -> Result<Vec<u8>, Problem> {
+        self.may_go_unlogged(problem)?;
+        let started_ns = (self.effects.elapsed_ns)();
+        let taken = self.take_step((bytes, caller), (Keep::Nothing, started_ns))?;
+        if let Some((conversation, turn)) = taken.turn {
+            self.sessions.remember(&conversation, turn);
+        }
+        Ok(taken.json)
     }
 
     fn take_step(

@@ -2,7 +2,7 @@
 
 use super::{Answer, Keep};
 use crate::{
-    keys::Caller,
+    keys::{Caller, Expense},
     metrics::up,
     problem::{Code, Problem},
     service::Service,
@@ -10,7 +10,7 @@ use crate::{
     settings::WhenFull,
     traces::Span,
 };
-use pointsman_core::units::Usd;
+use pointsman_core::units::{Tokens, Usd};
 use pointsman_log::journal::{AppendError, Position};
 use std::sync::{
     Arc,
@@ -24,6 +24,8 @@ pub(super) struct Counted {
     pub(super) drawn: Arc<AtomicU64>,
     pub(super) is_explored: bool,
     pub(super) cost: Option<Usd>,
+    /// Of the prompt and, as expected, of the answer.
+    pub(super) tokens: Tokens,
     /// What the best single model was expected to cost.
     pub(super) cost_of_best_single: Option<Usd>,
     pub(super) started_ns: u64,
@@ -32,6 +34,13 @@ pub(super) struct Counted {
     pub(super) turn: Option<(String, Turn)>,
     /// For its trace, where there are traces.
     pub(super) span: Option<Box<Span>>,
+}
+
+impl Counted {
+    /// What its caller's budgets count.
+    pub(super) fn expense(&self) -> Expense {
+        Expense::of(self.cost, self.tokens)
+    }
 }
 
 /// An answer that may be given, and where its record is.
@@ -76,11 +85,42 @@ impl Service {
         Ok(Told { json, position })
     }
 
+    /// Decides a call again whose record could not be made durable, without exploring, and says
+    /// that it is not logged. It was counted when its record was written, and is not counted twice.
+    ///
+    /// # Errors
+    /// The `problem` where such a call is to be refused.
+    pub(crate) fn route_again(
+        &self,
+        problem: Problem,
+        (bytes, caller): (&[u8], Option<&Caller>),
+    ) -> Result<Vec<u8>, Problem> {
+        self.may_go_unlogged(problem)?;
+        let Answer { json, ticket: _, counted } = self.answer(bytes, caller, Keep::Nothing)?;
+        if let Some((conversation, turn)) = counted.turn {
+            self.sessions.remember(&conversation, turn);
+        }
+        Ok(json)
+    }
+
+    /// What becomes of a call whose record was written and could not be made durable.
+    pub(super) fn may_go_unlogged(&self, problem: Problem) -> Result<(), Problem> {
+        match (problem.code, self.settings.journal.when_full) {
+            (Code::JournalUnavailable, WhenFull::Serve) => {
+                up(&self.metrics.n_unlogged);
+                Ok(())
+            }
+            (_, WhenFull::Serve | WhenFull::Refuse) => Err(problem),
+        }
+    }
+
     fn count(&self, counted: Counted, caller: Option<&Caller>, is_logged: bool) {
+        let expense = counted.expense();
         let Counted {
             drawn,
             is_explored,
             cost,
+            tokens: _,
             cost_of_best_single,
             started_ns,
             now_ms,
@@ -91,8 +131,8 @@ impl Service {
         if is_explored {
             up(&self.metrics.n_explored);
         }
-        if let (Some(caller), Some(cost)) = (caller, cost) {
-            caller.spend(cost, now_ms);
+        if let Some(caller) = caller {
+            caller.spend(expense, now_ms);
         }
         self.tally.paid(cost, cost_of_best_single);
         if let Some((conversation, turn)) = turn {

@@ -8,7 +8,10 @@ use axum::{
     http::{HeaderMap, Request},
     response::{IntoResponse, Response},
 };
-use pointsman_core::circumstances::Health;
+use pointsman_core::{
+    circumstances::Health,
+    units::{Tokens, Usd},
+};
 use serde_json::{Value, json};
 use std::sync::{
     Arc,
@@ -29,6 +32,7 @@ pub(super) async fn status(State(service): State<Arc<Service>>, headers: HeaderM
         ("drawn", drawn(&service)),
         ("money", money(&service)),
         ("exploration", exploration(&service)),
+        ("keys", keys(&service)),
         ("endpoints", endpoints(&service)),
         ("journal", journal(&service)),
         ("shadows", shadows(&service)),
@@ -107,6 +111,23 @@ fn exploration(service: &Service) -> Value {
         "most_usd_per_day": explore.usd_per_day,
         "usd_today": service.budget.spent_today().as_dollars(),
     })
+}
+
+/// What every caller's decisions of today are expected to take, against their budgets.
+fn keys(service: &Service) -> Value {
+    let now_ms = service.now_ms();
+    let keys = service.keys.load();
+    let all = keys.callers().iter().map(|caller| {
+        let spent = caller.spent_today(now_ms);
+        json!({
+            "name": caller.key.name,
+            "most_usd_per_day": caller.key.usd_per_day.map(Usd::as_dollars),
+            "usd_today": spent.cost.as_dollars(),
+            "most_tokens_per_day": caller.key.tokens_per_day.map(Tokens::get),
+            "tokens_today": spent.tokens.get(),
+        })
+    });
+    all.collect()
 }
 
 fn endpoints(service: &Service) -> Value {

@@ -4,7 +4,7 @@ use super::{Key, Settings, SettingsError};
 use crate::{budget, keys::Digest, traces::Collector};
 use pointsman_core::{
     explorer::{Explorer, Rule},
-    units::{Probability, Usd},
+    units::{Probability, Tokens, Usd},
 };
 
 /// Settings in the types that the service runs on.
@@ -25,6 +25,7 @@ pub(crate) struct CheckedKey {
     pub(crate) per_second: Option<f64>,
     pub(crate) burst: f64,
     pub(crate) usd_per_day: Option<Usd>,
+    pub(crate) tokens_per_day: Option<Tokens>,
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "an adapter for `map_err`")]
@@ -47,7 +48,7 @@ impl Settings {
             ("limits.batch", self.limits.batch),
         ] {
             if number == 0 {
-                return Err(value(key, "is 0; it has to be at least 1"));
+                return Err(value(key, NONE_AT_ALL));
             }
         }
         let (lowest, highest) = self.journal.quality_range;
@@ -94,11 +95,13 @@ impl Settings {
     }
 }
 
+const NONE_AT_ALL: &str = "is 0; it has to be at least 1";
+
 const NOT_A_DIGEST: &str = "is not a SHA-256 of 64 hexadecimal digits; `printf %s KEY | sha256sum`";
 
 impl Key {
     fn check(&self) -> Result<CheckedKey, SettingsError> {
-        let Self { name, sha256, per_second, burst, usd_per_day } = self;
+        let Self { name, sha256, per_second, burst, usd_per_day, tokens_per_day } = self;
         let key = |field: &str| format!("keys.{name}.{field}");
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
         if name.is_empty() || !name.chars().all(is_plain) {
@@ -113,6 +116,9 @@ impl Key {
                 return Err(value(&key(field), "is not a number above zero"));
             }
         }
+        if *tokens_per_day == Some(0) {
+            return Err(value(&key("tokens_per_day"), NONE_AT_ALL));
+        }
         let usd_per_day = usd_per_day.map(Usd::from_dollars).transpose();
         Ok(CheckedKey {
             name: name.clone(),
@@ -120,6 +126,7 @@ impl Key {
             per_second: *per_second,
             burst: burst.or(*per_second).unwrap_or(1.0).max(1.0),
             usd_per_day: usd_per_day.map_err(|error| value(&key("usd_per_day"), error))?,
+            tokens_per_day: tokens_per_day.map(Tokens::new),
         })
     }
 }

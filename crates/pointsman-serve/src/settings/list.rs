@@ -136,12 +136,13 @@ fn of_limits(limits: &Limits) -> Entries {
 }
 
 fn of_key(key: &Key) -> Entries {
-    let Key { name: _, sha256, per_second, burst, usd_per_day } = key;
+    let Key { name: _, sha256, per_second, burst, usd_per_day, tokens_per_day } = key;
     vec![
         ("sha256", hidden(Some(sha256))),
         ("per_second", json!(per_second)),
         ("burst", json!(burst)),
         ("usd_per_day", json!(usd_per_day)),
+        ("tokens_per_day", json!(tokens_per_day)),
     ]
 }
 
@@ -204,6 +205,7 @@ mod tests {
         per_second = 1.0
         burst = 2.0
         usd_per_day = 3.0
+        tokens_per_day = 4
         [traces]
         endpoint = "http://127.0.0.1:4318/v1/traces"
     "#;

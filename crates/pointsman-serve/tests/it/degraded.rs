@@ -1,7 +1,10 @@
 //! A disk that runs full: what is not in the journal is never called logged, nothing is explored,
 //! and it goes on by itself once there is room.
 
-use crate::workbench::Bench;
+use crate::{
+    escalating::reader,
+    workbench::{Bench, artifact, loaded_from},
+};
 use pointsman_log::journal::{Disk, SegmentFile, Storage};
 use std::{
     io,
@@ -12,15 +15,23 @@ use std::{
     },
 };
 
+/// What is wrong with a disk.
+#[derive(Debug, Default)]
+struct Faults {
+    is_full: AtomicBool,
+    /// It takes what it is given, and cannot make it durable.
+    is_forgetful: AtomicBool,
+}
+
 /// A disk that takes nothing while it is full.
 #[derive(Debug, Default)]
-struct Filling(Arc<AtomicBool>);
+struct Filling(Arc<Faults>);
 
 #[derive(Debug)]
-struct FillingFile(Box<dyn SegmentFile>, Arc<AtomicBool>);
+struct FillingFile(Box<dyn SegmentFile>, Arc<Faults>);
 
-fn check(is_full: &AtomicBool) -> io::Result<()> {
-    if is_full.load(Ordering::Relaxed) {
+fn check(faults: &Faults) -> io::Result<()> {
+    if faults.is_full.load(Ordering::Relaxed) {
         return Err(io::ErrorKind::StorageFull.into());
     }
     Ok(())
@@ -58,6 +69,9 @@ impl SegmentFile for FillingFile {
 
     fn sync(&self) -> io::Result<()> {
         check(&self.1)?;
+        if self.1.is_forgetful.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the disk failed"));
+        }
         self.0.sync()
     }
 
@@ -68,18 +82,18 @@ impl SegmentFile for FillingFile {
 
 const CALL: &str = r#"{"prompt":"Hello"}"#;
 
-fn bench(journal: &str) -> (Bench, Arc<AtomicBool>) {
-    let is_full = Arc::new(AtomicBool::new(false));
-    (Bench::on(Arc::new(Filling(Arc::clone(&is_full))), journal), is_full)
+fn bench(journal: &str) -> (Bench, Arc<Faults>) {
+    let faults = Arc::new(Faults::default());
+    (Bench::on(Arc::new(Filling(Arc::clone(&faults))), journal), faults)
 }
 
 #[test]
 fn a_full_disk_is_served_through_without_exploring() {
-    let (bench, is_full) = bench("");
+    let (bench, faults) = bench("");
     let explored = |n: usize| (0..n).filter(|_| bench.route(CALL)["explored"] == true).count();
     assert!(0 < explored(20));
     let id = bench.route(CALL)["decision_id"].as_str().unwrap().to_owned();
-    is_full.store(true, Ordering::Relaxed);
+    faults.is_full.store(true, Ordering::Relaxed);
     for _ in 0..20 {
         let reply = bench.route(CALL);
         assert_eq!((&reply["logged"], &reply["model"]), (&false.into(), &"large".into()));
@@ -91,7 +105,7 @@ fn a_full_disk_is_served_through_without_exploring() {
     let outcome = bench.post("/outcome", format!(r#"{{"decision_id":"{id}","quality":1}}"#));
     assert_eq!(outcome.problem(), (503, "journal_unavailable".to_owned()));
     assert_eq!(outcome.headers["retry-after"], "1");
-    is_full.store(false, Ordering::Relaxed);
+    faults.is_full.store(false, Ordering::Relaxed);
     assert_eq!(bench.route(CALL)["logged"], true);
     assert!(0 < explored(20), "it explores again");
     assert_eq!(bench.get("/readyz").json()["logging"], true);
@@ -100,19 +114,19 @@ fn a_full_disk_is_served_through_without_exploring() {
 
 #[test]
 fn the_log_of_the_service_is_told_once_of_each_change() {
-    let (bench, is_full) = bench("");
+    let (bench, faults) = bench("");
     let told = || -> Vec<String> {
         let all = bench.service.upkeep();
         all.into_iter().filter(|problem| problem.starts_with("the journal takes")).collect()
     };
     bench.route(CALL);
     assert_eq!(told(), [""; 0]);
-    is_full.store(true, Ordering::Relaxed);
+    faults.is_full.store(true, Ordering::Relaxed);
     bench.route(CALL);
     let problems = told();
     assert!(problems.len() == 1 && problems[0].contains("no records"), "{problems:?}");
     assert_eq!(told(), [""; 0]);
-    is_full.store(false, Ordering::Relaxed);
+    faults.is_full.store(false, Ordering::Relaxed);
     bench.route(CALL);
     let again = "the journal takes records again; since the start 1 decision was not logged";
     assert_eq!(told(), [again]);
@@ -120,21 +134,66 @@ fn the_log_of_the_service_is_told_once_of_each_change() {
 
 #[test]
 fn a_full_disk_is_refused_where_that_is_wanted() {
-    let (bench, is_full) = bench("when_full = \"refuse\"");
-    is_full.store(true, Ordering::Relaxed);
+    let (bench, faults) = bench("when_full = \"refuse\"");
+    faults.is_full.store(true, Ordering::Relaxed);
     let answer = bench.post("/route", CALL);
     assert_eq!(answer.problem(), (503, "journal_unavailable".to_owned()));
-    is_full.store(false, Ordering::Relaxed);
+    faults.is_full.store(false, Ordering::Relaxed);
     assert_eq!(bench.route(CALL)["logged"], true);
     assert_eq!(bench.lines().len(), 1);
 }
 
 #[test]
 fn a_decision_that_could_not_be_made_durable_is_not_called_logged() {
-    let (bench, is_full) = bench("decisions = \"fsync\"\noutcomes = \"os\"");
+    let (bench, faults) = bench("decisions = \"fsync\"\noutcomes = \"os\"");
     assert_eq!(bench.route(CALL)["logged"], true);
-    is_full.store(true, Ordering::Relaxed);
+    faults.is_full.store(true, Ordering::Relaxed);
     assert_eq!(bench.route(CALL)["logged"], false);
-    is_full.store(false, Ordering::Relaxed);
+    faults.is_full.store(false, Ordering::Relaxed);
     assert_eq!(bench.route(CALL)["logged"], true);
+}
+
+/// The first call is written before the disk fails, and the next ones are not.
+#[test]
+fn a_disk_that_makes_nothing_durable_is_served_through_without_exploring() {
+    let (bench, faults) = bench("decisions = \"fsync\"");
+    faults.is_forgetful.store(true, Ordering::Relaxed);
+    for _ in 0..20 {
+        let reply = bench.route(CALL);
+        assert_eq!((&reply["logged"], &reply["model"]), (&false.into(), &"large".into()));
+        assert_eq!((&reply["explored"], &reply["propensity"]), (&false.into(), &1.0.into()));
+    }
+    assert_eq!(bench.get("/readyz").json()["logging"], false);
+    let batch = bench.post("/route/batch", format!(r#"{{"requests":[{CALL}]}}"#));
+    assert_eq!(batch.json()["results"][0]["logged"], false);
+    faults.is_forgetful.store(false, Ordering::Relaxed);
+    assert_eq!(bench.route(CALL)["logged"], true);
+    assert_eq!(bench.get("/readyz").json()["logging"], true);
+}
+
+#[test]
+fn what_is_not_durable_is_refused_where_that_is_wanted() {
+    let (bench, faults) = bench("decisions = \"fsync\"\nwhen_full = \"refuse\"");
+    faults.is_forgetful.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        let answer = bench.post("/route", CALL);
+        assert_eq!(answer.problem(), (503, "journal_unavailable".to_owned()));
+    }
+    faults.is_forgetful.store(false, Ordering::Relaxed);
+    assert_eq!(bench.route(CALL)["logged"], true);
+}
+
+#[test]
+fn a_step_that_could_not_be_made_durable_is_not_called_logged() {
+    let (bench, faults) = bench("decisions = \"fsync\"");
+    bench.service.swap(loaded_from(artifact(1).with_readers(&[reader()]).unwrap()));
+    let decided = bench.route(r#"{"prompt":"Hello","candidates":["small"]}"#);
+    let id = &decided["decision_id"];
+    let body = format!(r#"{{"prompt":"Hello","decision_id":{id},"answer":""}}"#);
+    let step = || bench.post("/escalate", body.clone()).json()["logged"].clone();
+    assert_eq!(step(), true);
+    faults.is_forgetful.store(true, Ordering::Relaxed);
+    assert_eq!([step(), step()], [false, false]);
+    faults.is_forgetful.store(false, Ordering::Relaxed);
+    assert_eq!(step(), true);
 }

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bad_inputs;
+mod batches;
 mod console;
 mod degraded;
 mod documents;

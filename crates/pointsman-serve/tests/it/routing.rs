@@ -116,6 +116,8 @@ fn a_batch_is_answered_entry_by_entry() {
         (r#"{"requests":[]}"#, "invalid_request"),
         (r#"{"requests":[1,2,3,4]}"#, "invalid_request"),
         (r#"{"prompt":"a"}"#, "invalid_request"),
+        (r#"[[{"prompt":"a"}]]"#, "invalid_request"),
+        (r#"{"requests":[],"requests":[]}"#, "invalid_request"),
         ("[", "invalid_json"),
     ] {
         assert_eq!(bench.post("/route/batch", body).problem(), (400, code.to_owned()), "{body}");

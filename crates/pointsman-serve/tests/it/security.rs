@@ -2,7 +2,7 @@
 
 use crate::{
     escalating::reader,
-    workbench::{Answer, Bench, artifact, loaded_from},
+    workbench::{Answer, Bench, NOW_MS, artifact, loaded_from},
 };
 use axum::{body::Body, http::Request};
 use pointsman_core::features::{Extractor, FeatureSchema};
@@ -11,11 +11,14 @@ use pointsman_log::{
     record::{FeaturesRecord, RequestRecord},
 };
 use pointsman_serve::settings::Settings;
+use serde_json::Value;
 
 const CALLER: &str = "sk-caller-canary-1f0d";
 const OTHER: &str = "sk-other-canary-77aa";
 const OPERATOR: &str = "sk-operator-canary-93be";
 const PROMPT: &str = "prompt-canary-5c2e";
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// What `printf %s KEY | sha256sum` prints.
 fn digest(key: &str) -> &'static str {
@@ -96,14 +99,92 @@ fn a_caller_keeps_to_its_rate() {
     assert_eq!(route(&bench, CALLER).status, 200);
 }
 
-#[test]
-fn a_caller_keeps_to_its_money() {
-    let bench = guarded("usd_per_day = 0.004");
+/// A call is expected to cost about 0.0015 dollars and to take about 154 tokens.
+#[track_caller]
+fn check_budget(budget: &str, unit: &str) {
+    let bench = guarded(budget);
     let statuses: Vec<u16> = (0..5).map(|_| route(&bench, CALLER).status).collect();
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
-    assert_eq!(route(&bench, CALLER).problem().1, "budget_spent");
-    bench.passes(24 * 60 * 60 * 1000);
+    let refused = route(&bench, CALLER);
+    assert_eq!(refused.problem().1, "budget_spent");
+    let sentence = format!("today's budget of {unit} of this API key is spent");
+    assert!(refused.text.contains(&sentence), "{}", refused.text);
+    let seconds: u64 = refused.headers["retry-after"].parse().unwrap();
+    assert_eq!(seconds, (DAY_MS - NOW_MS % DAY_MS) / 1000);
+    assert_eq!(route(&bench, OTHER).status, 200);
+    bench.passes(1000 * seconds - 1);
+    assert_eq!(route(&bench, CALLER).status, 429);
+    bench.passes(1);
     assert_eq!(route(&bench, CALLER).status, 200);
+}
+
+#[test]
+fn a_caller_keeps_to_its_budgets() {
+    check_budget("usd_per_day = 0.004", "dollars");
+    check_budget("tokens_per_day = 400", "tokens");
+}
+
+#[test]
+fn a_batch_ends_where_its_callers_budget_does() {
+    let bench = guarded("tokens_per_day = 400");
+    let batch = |n: usize| {
+        let call = format!(r#"{{"prompt":"{PROMPT}"}}"#);
+        let body = format!(r#"{{"requests":[{}]}}"#, vec![call; n].join(","));
+        bench.send(request("/route/batch", CALLER, &body))
+    };
+    let results = batch(5).json()["results"].clone();
+    for (index, result) in results.as_array().unwrap().iter().enumerate() {
+        let code = if index < 3 { Value::Null } else { "budget_spent".into() };
+        assert_eq!(result["error"]["code"], code, "{index}: {result}");
+    }
+    assert_eq!(bench.lines().len(), 3);
+    assert_eq!(batch(1).problem(), (429, "budget_spent".to_owned()));
+}
+
+/// Its prompt counts again, and so does the answer of the model that is called.
+#[test]
+fn a_step_counts_where_it_calls_a_model() {
+    let bench = guarded("tokens_per_day = 1000000");
+    bench.service.swap(loaded_from(artifact(1).with_readers(&[reader()]).unwrap()));
+    let call = format!(r#"{{"prompt":"{PROMPT}","candidates":["small"]}}"#);
+    let decided = bench.send(request("/route", CALLER, &call)).json();
+    let id = &decided["decision_id"];
+    let spent = || of_key(&bench, "app")["tokens_today"].as_u64().unwrap();
+    let first = spent();
+    assert!(0 < first);
+    let long = "A word. ".repeat(200);
+    for (answer, expected) in [(&*long, "accept"), ("", "escalate")] {
+        let body =
+            serde_json::json!({"prompt": PROMPT, "decision_id": id, "answer": answer}).to_string();
+        let step = bench.send(request("/escalate", CALLER, &body)).json();
+        assert_eq!(step["decision"], expected, "{step}");
+        let n_calls = if expected == "escalate" { 2 } else { 1 };
+        assert_eq!(spent(), n_calls * first);
+    }
+}
+
+/// What operators see of a key.
+fn of_key(bench: &Bench, name: &str) -> Value {
+    let status =
+        Request::get("/admin/status").header("authorization", format!("Bearer {OPERATOR}"));
+    let status = bench.operate(status.body(Body::empty()).unwrap()).json();
+    let keys = status["keys"].as_array().unwrap();
+    keys.iter().find(|key| key["name"] == name).unwrap().clone()
+}
+
+#[test]
+fn operators_see_what_each_key_has_spent() {
+    let bench = guarded("usd_per_day = 0.5\ntokens_per_day = 400");
+    let decided = route(&bench, CALLER).json();
+    let app = of_key(&bench, "app");
+    assert_eq!(app["usd_today"], decided["candidates"][0]["cost_usd"]);
+    assert_eq!((&app["most_usd_per_day"], &app["most_tokens_per_day"]), (&0.5.into(), &400.into()));
+    assert!(149 < app["tokens_today"].as_u64().unwrap(), "{app}");
+    let other = of_key(&bench, "other");
+    assert_eq!((&other["usd_today"], &other["tokens_today"]), (&0.0.into(), &0.into()));
+    assert_eq!(other["most_tokens_per_day"], Value::Null);
+    bench.passes(DAY_MS);
+    assert_eq!(of_key(&bench, "app")["tokens_today"], 0);
 }
 
 /// What stands in the settings of [`guarded`] with these keys alone.
@@ -143,6 +224,14 @@ fn secrets_stay_secret() {
         seen.push(route(&bench, key).text);
         seen.push(bench.operate(request("/admin/reload", key, PROMPT)).text);
         seen.push(bench.send(request("/outcome", key, &format!("{{\"{PROMPT}\":1}}"))).text);
+        for (path, wrong) in [
+            ("/route", format!(r#"{{"messages":"{PROMPT}"}}"#)),
+            ("/route", format!(r#"{{"prompt":"x","max_tokens":"{PROMPT}"}}"#)),
+            ("/route/batch", format!(r#"{{"requests":"{PROMPT}"}}"#)),
+            ("/outcome", format!(r#"{{"decision_id":"x","quality":"{PROMPT}"}}"#)),
+        ] {
+            seen.push(bench.send(request(path, key, &wrong)).text);
+        }
     }
     let metrics = Request::get("/metrics").body(Body::empty()).unwrap();
     seen.push(bench.operate(metrics).text);

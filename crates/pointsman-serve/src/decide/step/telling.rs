@@ -1,6 +1,6 @@
 //! A step as the caller gets it, and as the journal keeps it.
 
-use super::{Drawn, Hand, Taken, best_next};
+use super::{Called, Drawn, Hand, Taken, best_next};
 use crate::{
     decide::{
         Around, Keep,
@@ -58,11 +58,14 @@ impl Telling<'_, '_, '_, '_> {
         json.push(b'}');
         let called = match self.drawn.decision.step {
             Step::Accept => None,
-            Step::Escalate(model) => {
-                Some((model, self.drawn_option().and_then(|it| it.expected.cost)))
-            }
+            Step::Escalate(model) => Some(Called {
+                model,
+                cost: self.drawn_option().and_then(|it| it.expected.cost),
+                tokens: self.workspaces.0.expected_tokens(model),
+            }),
         };
-        let turn = called.and_then(|(model, _)| Some((conversation?, self.turn(model)?)));
+        let turn =
+            called.as_ref().and_then(|called| Some((conversation?, self.turn(called.model)?)));
         let (started_ns, is_explored) = (self.started_ns, self.drawn.is_explored);
         Taken { json, ticket, started_ns, called, is_explored, turn }
     }

@@ -1,0 +1,71 @@
+//! What is wrong with JSON, without the text that stood in a wrong place: it may be a prompt, and
+//! refusals end up in logs.
+//!
+//! Weakness: it goes by the words of `serde`'s messages. Should these change, texts are quoted again,
+//! and a test fails.
+
+/// Names longer than this are no slips of a pen.
+const MOST_NAMED_BYTES: usize = 40;
+
+/// The message of an error. A text that stood where something else belongs is not repeated, and a
+/// name that is not known only where it is short.
+pub fn unquoted(error: &serde_json::Error) -> String {
+    let message = error.to_string();
+    for (before, after, most) in [
+        // `invalid type: string "…", expected a sequence at line 1 column 9`
+        (": string ", ", expected ", 0),
+        // `unknown variant `…`, expected one of `system`, `user` at line 1 column 9`
+        ("unknown variant ", ", expected ", MOST_NAMED_BYTES),
+    ] {
+        let Some(start) = message.find(before).map(|at| at + before.len()) else { continue };
+        // What is expected names no text, so that the last place is the right one.
+        let Some(end) = message.rfind(after).filter(|&end| start + most < end) else { continue };
+        let (head, tail) = (message.get(..start), message.get(end..));
+        return format!("{}{}", head.unwrap_or_default().trim_end(), tail.unwrap_or_default());
+    }
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Role {
+        User,
+        System,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct File {
+        #[serde(rename = "number")]
+        _number: Option<u64>,
+        #[serde(rename = "role")]
+        _role: Option<Role>,
+    }
+
+    #[track_caller]
+    fn check(json: &str, expected: &str) {
+        let error = serde_json::from_str::<File>(json).unwrap_err();
+        assert_eq!(unquoted(&error), expected, "{error}");
+    }
+
+    #[test]
+    fn a_text_in_the_wrong_place_is_not_repeated() {
+        let number = "invalid type: string, expected u64 at line 1 column";
+        check(r#"{"number":"my prompt"}"#, &format!("{number} 21"));
+        check(r#"{"number":"a, expected b: string \"c\", "}"#, &format!("{number} 41"));
+        check(r#"{"number":""}"#, &format!("{number} 12"));
+        check(
+            r#"{"number":true}"#,
+            "invalid type: boolean `true`, expected u64 at line 1 column 14",
+        );
+        let one_of = "expected `user` or `system` at line 1 column";
+        check(r#"{"role":"usr"}"#, &format!("unknown variant `usr`, {one_of} 13"));
+        let long = "é".repeat(30);
+        check(&format!(r#"{{"role":"{long}"}}"#), &format!("unknown variant, {one_of} 70"));
+        check("{", "EOF while parsing an object at line 1 column 1");
+    }
+}
