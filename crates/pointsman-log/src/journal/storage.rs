@@ -8,8 +8,10 @@ use std::{
     fmt::Debug,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
+
+use super::segments::partial_path;
 
 /// The operations that change a journal's folder.
 pub trait Storage: Send + Sync + Debug {
@@ -30,6 +32,12 @@ pub trait Storage: Send + Sync + Debug {
     /// # Errors
     /// The operating system's.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file the name of another one, which goes, whole or not at all.
+    ///
+    /// # Errors
+    /// The operating system's; both files are then what they were.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Gives a file new content, whole or not at all.
     ///
@@ -83,10 +91,12 @@ impl Storage for Disk {
         fs::remove_file(path)
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let beside: PathBuf = path.with_file_name(name);
+        let beside = partial_path(path);
         let written = private()
             .write(true)
             .create(true)
