@@ -43,7 +43,7 @@ pub use self::{
     gather::Ticket,
     reader::{Damage, ReadError, Reader, read},
     recover::Recovery,
-    segments::{empty_segments, is_journal},
+    segments::{is_journal, numbers as segment_numbers},
     settings::Settings,
     storage::{Disk, SegmentFile, Storage},
     upkeep::Upkeep,

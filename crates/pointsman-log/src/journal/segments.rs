@@ -31,7 +31,10 @@ pub(crate) fn lock_path(dir: &Path) -> PathBuf {
 }
 
 /// The numbers of all segments in `dir`, ascending.
-pub(crate) fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
+///
+/// # Errors
+/// The operating system's, where `dir` is no folder that can be listed.
+pub fn numbers(dir: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(dir)? {
         let name = entry?.file_name();
@@ -67,20 +70,6 @@ fn is_leftover(name: &str, numbers: &[u64]) -> bool {
         Some(whole) => [".ndjson", ".index"].iter().any(|end| number_of(whole, end).is_some()),
         None => number_of(name, ".index").is_some_and(|number| !numbers.contains(&number)),
     }
-}
-
-/// The segments in `dir` that hold nothing, ascending: all that was in them was forgotten, or
-/// nothing was written yet.
-///
-/// # Errors
-/// The operating system's, where `dir` is no folder that can be listed.
-pub fn empty_segments(dir: &Path) -> io::Result<Vec<u64>> {
-    let mut numbers = numbers(dir)?;
-    let is_empty = |number: &u64| {
-        fs::metadata(segment_path(dir, *number)).is_ok_and(|segment| segment.len() == 0)
-    };
-    numbers.retain(is_empty);
-    Ok(numbers)
 }
 
 /// Whether `dir` is a folder that holds at least one segment.

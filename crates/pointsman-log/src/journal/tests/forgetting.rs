@@ -308,7 +308,8 @@ fn a_segment_that_loses_everything_stays_empty_and_keeps_its_number() {
     }
     assert_eq!(forget(dir.path(), &of_tenant("t-0")).emptied, [1, 3]);
     assert_eq!(forget(dir.path(), &of_tenant("t-2")).emptied, [4]);
-    assert_eq!(empty_segments(dir.path()).unwrap(), [1, 3, 4]);
+    let empty = segments_of(dir.path()).into_iter().filter(|(_, segment)| segment.is_empty());
+    assert_eq!(empty.map(|(number, _)| number).collect::<Vec<_>>(), [1, 3, 4]);
     assert_eq!(read_ids(dir.path()), (ids(1..2), Damage::default()));
     let (journal, recovery) = reopen(dir.path());
     assert_eq!((recovery.n_segments, recovery.n_records), (4, 1));
