@@ -123,8 +123,8 @@ fn subjects_are_narrowed_by_each_flag() {
     let n_of = |flags: &str| {
         let bench = bench();
         bench.done(&format!("forget --journal journal {flags} --dry-run --json said.json"));
-        let forgotten = &bench.json("said.json")["forgotten"];
-        ["n_decisions", "n_steps", "n_outcomes"].map(|key| forgotten[key].as_u64().unwrap())
+        let said = bench.json("said.json");
+        ["n_decisions", "n_steps", "n_outcomes"].map(|key| said["forgotten"][key].as_u64().unwrap())
     };
     for (flags, expected) in [
         ("--tenant app", [3, 1, 4]),

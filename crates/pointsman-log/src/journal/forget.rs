@@ -28,7 +28,7 @@ use super::{
     recover::Found,
     scan::count,
     segments::{index_path, leftovers, numbers, partial_path, segment_path},
-    storage::SegmentFile,
+    storage::{SegmentFile, give_to_owner_of},
 };
 
 /// Bytes that are copied at a time.
@@ -143,14 +143,16 @@ impl Journal {
         each_line(&path, &mut |range, line| found.take(range.start, line))?;
         let n_bytes = length(&path)?;
         let index = SegmentIndex::new(n_bytes, found.newest_ms, found.entries);
-        let path = index_path(&self.dir, number);
-        self.storage.replace(&path, &index.to_bytes()).map_err(unwritten(&path))
+        let index_path = index_path(&self.dir, number);
+        let written = self.storage.replace(&index_path, &index.to_bytes());
+        written.and_then(|()| give_to_owner_of(&path, &index_path)).map_err(unwritten(&index_path))
     }
 
     /// Copies a file without some of its bytes.
     fn write_beside(&self, path: &Path, beside: &Path, cuts: &[Range<u64>]) -> io::Result<()> {
         let mut source = BufReader::with_capacity(CHUNK_BYTES, File::open(path)?);
         let file = self.storage.create(beside)?;
+        give_to_owner_of(path, beside)?;
         let mut kept = BufWriter::with_capacity(CHUNK_BYTES, Appending(&*file));
         let mut at = 0;
         for cut in cuts {

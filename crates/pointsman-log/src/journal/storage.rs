@@ -139,6 +139,23 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
+/// Gives a file to the owner of another one, so that a service can read what an administrator wrote
+/// anew. Where users have no numbers it stays whose it is.
+#[cfg(unix)]
+pub(crate) fn give_to_owner_of(other: &Path, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let (wanted, found) = (fs::metadata(other)?, fs::metadata(path)?);
+    if wanted.uid() == found.uid() {
+        return Ok(());
+    }
+    chown(path, Some(wanted.uid()), Some(wanted.gid()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn give_to_owner_of(_other: &Path, _path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// Makes a folder that only its owner may enter, and those above it; one that is there stays as
 /// it is.
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
