@@ -160,7 +160,7 @@ pub fn compact(
     notes.segments.extend(segments);
     for number in decided_nothing {
         notes.segments.remove(&number);
-        summary.n_removed += u64::from(is_removed(&parquet_path(out, number))?);
+        summary.n_removed += u64::from(remove_if_there(&parquet_path(out, number))?);
     }
     let bytes = serde_json::to_vec_pretty(&notes).map_err(|error| unwritable(&error))?;
     if fs::read(&notes_path).ok().as_deref() != Some(&bytes) {
@@ -178,7 +178,7 @@ fn without_decisions(dir: &Path, with: &BTreeMap<u64, String>) -> Result<Vec<u64
 }
 
 /// Removes a file; whether it was there.
-fn is_removed(path: &Path) -> Result<bool, DataError> {
+fn remove_if_there(path: &Path) -> Result<bool, DataError> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

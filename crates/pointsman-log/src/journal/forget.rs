@@ -238,7 +238,7 @@ impl Forgotten {
 
 fn length(path: &Path) -> Result<u64, ForgetError> {
     let unreadable = |source| ForgetError::Segment { path: path.to_path_buf(), source };
-    fs::metadata(path).map(|segment| segment.len()).map_err(unreadable)
+    Ok(fs::metadata(path).map_err(unreadable)?.len())
 }
 
 fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> ForgetError {
