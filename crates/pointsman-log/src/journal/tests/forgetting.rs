@@ -129,16 +129,14 @@ impl Lived {
     /// The ids that have to go, by what the test remembers: what follows a decision goes with it.
     fn ids_of(&self, subject: &Subject) -> BTreeSet<String> {
         let mut gone = vec![false; self.made.len()];
-        let is = |found: &Option<String>, asked: Option<&String>| {
-            asked.is_none() || found.as_ref() == asked
-        };
+        let is = |found: Option<&String>, asked: Option<&String>| asked.is_none() || found == asked;
         for (at, made) in self.made.iter().enumerate() {
             let is_named = subject.decisions.is_empty() || subject.decisions.contains(&made.id);
             gone[at] = made.follows.is_some_and(|before| gone[before])
                 || (is_named
-                    && is(&made.tenant, subject.tenant.as_ref())
-                    && is(&made.session, subject.session.as_ref())
-                    && is(&made.app, subject.tags.get("app")));
+                    && is(made.tenant.as_ref(), subject.tenant.as_ref())
+                    && is(made.session.as_ref(), subject.session.as_ref())
+                    && is(made.app.as_ref(), subject.tags.get("app")));
         }
         let gone = self.made.iter().zip(gone).filter(|(_, gone)| *gone);
         gone.map(|(made, _)| made.id.clone()).collect()
