@@ -41,7 +41,7 @@ fn bench() -> Workbench {
 }
 
 /// A record as a line of a journal, after the format's own page.
-fn line(record: &Value) -> String {
+pub(crate) fn line(record: &Value) -> String {
     let json = record.to_string();
     let body = json.strip_suffix('}').unwrap();
     let crc = !body.bytes().fold(!0_u32, |crc, byte| {

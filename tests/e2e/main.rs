@@ -11,6 +11,7 @@ mod catalogs;
 mod documents;
 mod edges;
 mod escalation;
+mod forgetting;
 mod gate;
 mod golden;
 mod imports;

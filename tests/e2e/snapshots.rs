@@ -6,7 +6,7 @@ use crate::{
     workbench::Workbench,
 };
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "demo",
     "simulate",
     "train",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 18] = [
     "ope",
     "replay",
     "compact",
+    "forget",
     "catalog",
     "import",
     "results",

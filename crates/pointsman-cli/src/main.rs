@@ -98,6 +98,8 @@ enum Command {
     /// The segments of a journal as Parquet, outcomes joined to their decisions.
     #[cfg(feature = "learn")]
     Compact(commands::compact::Args),
+    /// Takes everything out of a journal that is of one subject.
+    Forget(commands::forget::Args),
     /// Result files of benchmarks as an outcome table.
     Results(commands::results::Args),
     /// Catalogs of models and prices, from price lists of others.
@@ -159,6 +161,7 @@ fn run(cli: Cli) -> ExitCode {
         Command::Ope(args) => commands::ope::run(&args, &screen),
         #[cfg(feature = "learn")]
         Command::Compact(args) => commands::compact::run(&args, &screen),
+        Command::Forget(args) => commands::forget::run(&args, &screen),
         Command::Results(args) => commands::results::run(&args, &screen),
         Command::Catalog(args) => commands::catalog::run(&args, &screen),
         #[cfg(feature = "learn")]

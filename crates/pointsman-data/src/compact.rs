@@ -3,11 +3,13 @@
 //! Outcomes come late, out of order, twice, and in parts; a segment's file is therefore written
 //! anew whenever a later segment holds something about its decisions. A run that was cut off is
 //! simply run again: files are written whole or not at all, and what has not changed is left as it
-//! is. Its weakness is memory: all outcomes of the journal are held at once.
+//! is. The file of a segment that is there and holds no decision any more, since all were forgotten,
+//! goes; those of segments that went with age stay. Its weakness is memory: all outcomes of the
+//! journal are held at once.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -49,6 +51,8 @@ pub struct CompactSummary {
     pub n_written: u64,
     /// Files that were as they should be.
     pub n_unchanged: u64,
+    /// Files that were removed, since their segments hold no decision any more.
+    pub n_removed: u64,
     /// Decisions in all of them.
     pub n_decisions: u64,
     /// Decisions of which an outcome is known.
@@ -150,14 +154,38 @@ pub fn compact(
         if stale.binary_search(&segment).is_ok() { files.push(segment, decision) } else { Ok(()) }
     })?;
     files.finish()?;
+    let decided_nothing = without_decisions(dir, &segments)?;
     // What an earlier run made of segments that are gone from the journal stays known.
     let mut notes = Notes { v: 1, segments: old.segments };
     notes.segments.extend(segments);
+    for number in decided_nothing {
+        notes.segments.remove(&number);
+        summary.n_removed += u64::from(remove_if_there(&parquet_path(out, number))?);
+    }
     let bytes = serde_json::to_vec_pretty(&notes).map_err(|error| unwritable(&error))?;
     if fs::read(&notes_path).ok().as_deref() != Some(&bytes) {
         write_whole(&notes_path, &bytes)?;
     }
     Ok(summary)
+}
+
+/// The segments that are there and hold no decision, as after all of theirs were forgotten.
+fn without_decisions(dir: &Path, with: &BTreeMap<u64, String>) -> Result<Vec<u64>, DataError> {
+    let unreadable = |source| DataError::Unreadable { path: dir.to_path_buf(), source };
+    let mut numbers = journal::segment_numbers(dir).map_err(unreadable)?;
+    numbers.retain(|number| !with.contains_key(number));
+    Ok(numbers)
+}
+
+/// Removes a file; whether it was there.
+fn remove_if_there(path: &Path) -> Result<bool, DataError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => {
+            Err(DataError::Unwritable { path: path.to_path_buf(), reason: error.to_string() })
+        }
+    }
 }
 
 /// The file that a segment becomes.

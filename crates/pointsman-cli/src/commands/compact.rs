@@ -106,7 +106,14 @@ fn describe(summary: &CompactSummary, args: &Args, screen: &Screen) -> Result<()
         wording::counted(summary.n_written, "file", "files"),
         args.out.display(),
         wording::counted(summary.n_unchanged, "as it was", "as they were"),
-    ))
+    ))?;
+    if 0 < summary.n_removed {
+        screen.say(&format!(
+            "removed {}, of segments that hold no decision any more",
+            wording::counted(summary.n_removed, "file", "files")
+        ))?;
+    }
+    Ok(())
 }
 
 fn as_json(summary: &CompactSummary) -> serde_json::Value {
@@ -114,6 +121,7 @@ fn as_json(summary: &CompactSummary) -> serde_json::Value {
         n_segments,
         n_written,
         n_unchanged,
+        n_removed,
         n_decisions,
         n_with_outcome,
         outcomes:
@@ -132,6 +140,7 @@ fn as_json(summary: &CompactSummary) -> serde_json::Value {
     } = summary;
     json!({
         "n_segments": n_segments, "n_written": n_written, "n_unchanged": n_unchanged,
+        "n_removed": n_removed,
         "n_decisions": n_decisions, "n_with_outcome": n_with_outcome,
         "outcomes": {
             "n_read": n_read, "n_joined": n_joined, "n_unknown": n_unknown,

@@ -12,6 +12,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 #[cfg(feature = "learn")]
 pub(crate) mod evaluate;
+pub(crate) mod forget;
 #[cfg(feature = "learn")]
 pub(crate) mod gate;
 #[cfg(feature = "learn")]

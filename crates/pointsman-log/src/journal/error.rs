@@ -70,6 +70,32 @@ pub enum SyncError {
     NotWritten,
 }
 
+/// Why a subject is not forgotten, or not everywhere. What was not yet taken out is as it was, and
+/// forgetting again goes on there.
+#[expect(missing_docs, reason = "the message documents the fields")]
+#[derive(Debug, thiserror::Error)]
+pub enum ForgetError {
+    /// Nothing would be left.
+    #[error(
+        "nothing says whose records are to be forgotten; name decisions, a session, a tenant or metadata"
+    )]
+    Everybody,
+    /// The folder cannot be listed.
+    #[error("the journal `{}` cannot be read", dir.display())]
+    Folder { dir: PathBuf, source: io::Error },
+    /// A segment is there and the operating system does not give it.
+    #[error("the journal segment `{}` cannot be read", path.display())]
+    Segment { path: PathBuf, source: io::Error },
+    /// A file could not be written anew, or not be removed.
+    #[error(
+        "`{}` could not be written anew, so that not everything is forgotten; forget again once it can be", path.display()
+    )]
+    Unwritten { path: PathBuf, source: io::Error },
+    /// What the journal was handed before could not be made durable.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
+}
+
 /// Whether an error means that there is no room left.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(

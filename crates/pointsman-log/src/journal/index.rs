@@ -205,7 +205,7 @@ impl Index {
         self.sealed.insert(number, segment);
     }
 
-    /// Forgets a segment.
+    /// Takes a segment out.
     pub(crate) fn remove(&mut self, number: u64) {
         self.sealed.remove(&number);
     }

@@ -13,6 +13,7 @@
 mod commit;
 mod earlier;
 mod error;
+mod forget;
 mod gather;
 mod index;
 mod line;
@@ -37,11 +38,12 @@ pub(crate) use self::index::uuid;
 use self::{commit::Commit, earlier::LookedInto, gather::Batch, lock::Lock, tail::Tail};
 pub use self::{
     earlier::Earlier,
-    error::{AppendError, OpenError, SyncError},
+    error::{AppendError, ForgetError, OpenError, SyncError},
+    forget::{Forgotten, Subject, survey},
     gather::Ticket,
     reader::{Damage, ReadError, Reader, read},
     recover::Recovery,
-    segments::is_journal,
+    segments::{is_journal, numbers as segment_numbers},
     settings::Settings,
     storage::{Disk, SegmentFile, Storage},
     upkeep::Upkeep,

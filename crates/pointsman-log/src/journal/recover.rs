@@ -183,16 +183,16 @@ fn mend(storage: &dyn Storage, path: &Path, problems: &mut Vec<String>) -> io::R
 
 /// What one reading of a segment gathers.
 #[derive(Default)]
-struct Found {
-    entries: Vec<super::index::Entry>,
-    newest_ms: u64,
+pub(super) struct Found {
+    pub(super) entries: Vec<super::index::Entry>,
+    pub(super) newest_ms: u64,
     n_damaged_lines: u64,
     /// Where the last whole record ends.
     end: u64,
 }
 
 impl Found {
-    fn take(&mut self, offset: u64, line: &[u8]) {
+    pub(super) fn take(&mut self, offset: u64, line: &[u8]) {
         self.end = offset + count(line.len());
         // A record of a kind that is not known here is kept for a reader that knows it.
         let Some((key, kind, ts_ms)) = Head::read(line) else { return };

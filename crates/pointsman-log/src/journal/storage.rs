@@ -8,8 +8,10 @@ use std::{
     fmt::Debug,
     fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
+
+use super::segments::partial_path;
 
 /// The operations that change a journal's folder.
 pub trait Storage: Send + Sync + Debug {
@@ -30,6 +32,12 @@ pub trait Storage: Send + Sync + Debug {
     /// # Errors
     /// The operating system's.
     fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Gives a file the name of another one, which goes, whole or not at all.
+    ///
+    /// # Errors
+    /// The operating system's; both files are then what they were.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
     /// Gives a file new content, whole or not at all.
     ///
@@ -83,10 +91,12 @@ impl Storage for Disk {
         fs::remove_file(path)
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(".partial");
-        let beside: PathBuf = path.with_file_name(name);
+        let beside = partial_path(path);
         let written = private()
             .write(true)
             .create(true)
@@ -127,6 +137,23 @@ pub(crate) fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+/// Gives a file to the owner of another one, so that a service can read what an administrator wrote
+/// anew. Where users have no numbers it stays whose it is.
+#[cfg(unix)]
+pub(crate) fn give_to_owner_of(other: &Path, path: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let (wanted, found) = (fs::metadata(other)?, fs::metadata(path)?);
+    if wanted.uid() == found.uid() {
+        return Ok(());
+    }
+    chown(path, Some(wanted.uid()), Some(wanted.gid()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn give_to_owner_of(_other: &Path, _path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Makes a folder that only its owner may enter, and those above it; one that is there stays as

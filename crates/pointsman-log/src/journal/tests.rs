@@ -4,6 +4,7 @@ mod basics;
 mod damage;
 mod doubles;
 mod failures;
+mod forgetting;
 mod fuzz;
 mod golden;
 mod kill;

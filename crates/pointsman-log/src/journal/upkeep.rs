@@ -62,6 +62,11 @@ impl Journal {
     /// # Errors
     /// [`SyncError`] where the disk failed.
     pub fn close(self) -> Result<(), SyncError> {
+        self.finish()
+    }
+
+    /// As [`Self::close`], for whoever still has to do with the folder.
+    pub(super) fn finish(&self) -> Result<(), SyncError> {
         let (last, unindexed) = {
             let mut tail = locked(&self.tail);
             tail.flush(&self.gathered);

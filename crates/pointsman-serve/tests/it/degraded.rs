@@ -51,6 +51,10 @@ impl Storage for Filling {
         Disk.remove(path)
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         check(&self.0)?;
         Disk.replace(path, bytes)

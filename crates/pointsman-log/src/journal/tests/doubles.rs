@@ -79,6 +79,10 @@ impl Storage for Faulty {
         Disk.remove(path)
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         if locked(&self.0).room.is_some() {
             return Err(io::ErrorKind::StorageFull.into());
@@ -126,6 +130,8 @@ pub(super) struct Mains(Arc<Mutex<Durable>>);
 struct Durable {
     contents: BTreeMap<PathBuf, Vec<u8>>,
     names: BTreeSet<PathBuf>,
+    /// Files that took a name which may yet be the one's that had it before, and what that held.
+    renamed: Vec<(PathBuf, Option<Vec<u8>>)>,
 }
 
 #[derive(Debug)]
@@ -157,7 +163,13 @@ impl Mains {
     /// Loses power: of every file, what was not made durable stays or goes by the sector, and a
     /// file whose name was not made durable may be gone. `draw` gives a number below its argument.
     pub(super) fn cut(&self, dir: &Path, draw: &mut dyn FnMut(usize) -> usize) {
-        let durable = locked(&self.0);
+        let mut durable = locked(&self.0);
+        for (path, before) in std::mem::take(&mut durable.renamed).into_iter().rev() {
+            if let (0, Some(before)) = (draw(2), before) {
+                fs::write(&path, &before).unwrap();
+                durable.contents.insert(path, before);
+            }
+        }
         let mut paths: Vec<_> =
             fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
@@ -203,7 +215,17 @@ impl Storage for Mains {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        locked(&self.0).contents.remove(path);
         Disk.remove(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)?;
+        let mut durable = locked(&self.0);
+        let content = durable.contents.remove(from).unwrap_or_default();
+        let before = durable.contents.insert(to.to_path_buf(), content);
+        durable.renamed.push((to.to_path_buf(), before));
+        Ok(())
     }
 
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -214,7 +236,10 @@ impl Storage for Mains {
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let names = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
-        locked(&self.0).names = names.collect::<io::Result<_>>()?;
+        let names = names.collect::<io::Result<_>>()?;
+        let mut durable = locked(&self.0);
+        durable.names = names;
+        durable.renamed.clear();
         Ok(())
     }
 }
@@ -231,6 +256,116 @@ impl SegmentFile for MainsFile {
     }
 
     fn truncate(&self, length: u64) -> io::Result<()> {
+        self.file.truncate(length)
+    }
+}
+
+/// A disk below a process that ends at one of the changes it makes: a write is then taken in part,
+/// and nothing after it at all.
+#[derive(Debug, Clone)]
+pub(super) struct Ending {
+    below: Arc<dyn Storage>,
+    /// The changes that are left, the one that it ends at among them.
+    n_left: Arc<Mutex<u64>>,
+}
+
+#[derive(Debug)]
+struct EndingFile {
+    file: Box<dyn SegmentFile>,
+    disk: Ending,
+}
+
+/// What a process is in the moment of a change.
+enum Life {
+    Alive,
+    Dying,
+    Dead,
+}
+
+impl Ending {
+    /// A process that makes `n_changes` and no more.
+    pub(super) fn after(below: Arc<dyn Storage>, n_changes: u64) -> Self {
+        Self { below, n_left: Arc::new(Mutex::new(n_changes + 1)) }
+    }
+
+    /// Whether the process has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        *locked(&self.n_left) == 0
+    }
+
+    fn live(&self) -> Life {
+        let mut n_left = locked(&self.n_left);
+        let life = match *n_left {
+            0 => Life::Dead,
+            1 => Life::Dying,
+            _ => Life::Alive,
+        };
+        *n_left = n_left.saturating_sub(1);
+        life
+    }
+
+    fn change(&self) -> io::Result<()> {
+        match self.live() {
+            Life::Alive => Ok(()),
+            Life::Dying | Life::Dead => Err(failing()),
+        }
+    }
+
+    fn wrap(&self, file: Box<dyn SegmentFile>) -> Box<dyn SegmentFile> {
+        Box::new(EndingFile { file, disk: self.clone() })
+    }
+}
+
+impl Storage for Ending {
+    fn create(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+        self.change()?;
+        Ok(self.wrap(self.below.create(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
+        Ok(self.wrap(self.below.open(path)?))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.change()?;
+        self.below.remove(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.change()?;
+        self.below.rename(from, to)
+    }
+
+    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.change()?;
+        self.below.replace(path, bytes)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        self.change()?;
+        self.below.sync_dir(dir)
+    }
+}
+
+impl SegmentFile for EndingFile {
+    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
+        match self.disk.live() {
+            Life::Alive => self.file.append(bytes),
+            Life::Dying => {
+                self.file.append(&bytes[..bytes.len() / 2])?;
+                Err(failing())
+            }
+            Life::Dead => Err(failing()),
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.disk.change()?;
+        self.file.sync()
+    }
+
+    fn truncate(&self, length: u64) -> io::Result<()> {
+        self.disk.change()?;
         self.file.truncate(length)
     }
 }

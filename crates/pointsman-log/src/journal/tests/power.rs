@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{doubles::Mains, *};
 
 /// Numbers that look random (Steele and others, *Fast Splittable Pseudorandom Number Generators*).
-fn draws(mut state: u64) -> impl FnMut(usize) -> usize {
+pub(super) fn draws(mut state: u64) -> impl FnMut(usize) -> usize {
     move |below| {
         state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
