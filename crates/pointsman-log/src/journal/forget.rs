@@ -179,13 +179,16 @@ impl Subject {
     }
 }
 
+/// Takes the number of a segment, and what of it is to go.
+type OnCuts<'a> = dyn FnMut(u64, &[Range<u64>]) -> Result<(), ForgetError> + 'a;
+
 /// Finds what is of the subject, and calls `on_cuts` for each segment that holds some of it, the
 /// newest first.
 fn look(
     dir: &Path,
     subject: &Subject,
     on_record: &mut dyn FnMut(),
-    on_cuts: &mut dyn FnMut(u64, &[Range<u64>]) -> Result<(), ForgetError>,
+    on_cuts: &mut OnCuts<'_>,
 ) -> Result<Forgotten, ForgetError> {
     subject.check()?;
     let unlisted = |source| ForgetError::Folder { dir: dir.to_path_buf(), source };

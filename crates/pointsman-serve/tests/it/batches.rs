@@ -39,6 +39,10 @@ impl Storage for Narrow {
         Disk.remove(path)
     }
 
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        Disk.rename(from, to)
+    }
+
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         Disk.replace(path, bytes)
     }

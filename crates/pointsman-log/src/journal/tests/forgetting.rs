@@ -234,7 +234,9 @@ proptest! {
         let forgotten = forget(dir, &subject);
         prop_assert_eq!(&forgotten, &foreseen);
         prop_assert_eq!(segments_of(dir), expected);
-        ids.iter().for_each(|id| check_nowhere(dir, id));
+        for id in &ids {
+            check_nowhere(dir, id);
+        }
         let (records, damage) = read_all(dir);
         prop_assert_eq!(records.len() as u64, n_records - forgotten.n_forgotten());
         prop_assert_eq!((forgotten.n_records, damage), (n_records, Damage::default()));
@@ -417,7 +419,9 @@ fn files_keep_their_owner_and_nobody_else_may_read_them() {
     let me = fs::metadata(&paths[0]).unwrap().uid();
     let owner = if me == 0 { 12_345 } else { me };
     if me == 0 {
-        paths.iter().for_each(|path| chown(path, Some(owner), Some(owner)).unwrap());
+        for path in &paths {
+            chown(path, Some(owner), Some(owner)).unwrap();
+        }
     } else {
         eprintln!("skipped in part: only root can give files to another owner");
     }
@@ -492,7 +496,9 @@ fn a_crash_at_any_change_is_finished_by_forgetting_again() {
         }
         forget(dir, &subject);
         assert_eq!(files(dir), finished, "after {n_changes} changes");
-        gone.iter().for_each(|id| check_nowhere(dir, id));
+        for id in &gone {
+            check_nowhere(dir, id);
+        }
         n_changes += 1;
     }
     assert!(20 < n_changes, "{n_changes} changes");
