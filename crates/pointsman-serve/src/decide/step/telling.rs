@@ -222,7 +222,7 @@ impl Telling<'_, '_, '_, '_> {
             json::field(&mut out, "tags", &earlier.tags);
         }
         json::raw_key(&mut out, "request");
-        // What was read of the request stands in the record of the first decision.
+        // What was read of the request stands in the record of the first decision, with its hash.
         write_request(&mut out, self.around.request, self.around.service, None);
         json::raw_key(&mut out, "candidates");
         out.extend_from_slice(options);
