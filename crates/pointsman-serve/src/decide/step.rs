@@ -28,7 +28,7 @@ use pointsman_core::{
     units::{Probability, Tokens, Usd},
 };
 use pointsman_log::{
-    body::{AnswerBody, ChatBody, Explain, Explore},
+    body::{AnswerBody, Explain, Explore},
     journal::{AppendError, Earlier, Ticket},
 };
 
@@ -140,8 +140,7 @@ impl Service {
         (bytes, caller): (&[u8], Option<&Caller>),
         (keep, started_ns): (Keep, u64),
     ) -> Result<Taken, Problem> {
-        let body = ChatBody::from_json(bytes)?;
-        let given = AnswerBody::from_json(bytes)?;
+        let (body, given) = AnswerBody::beside_call(bytes)?;
         if keep == Keep::Record {
             self.note_unknown_keys(&body);
         }
