@@ -24,6 +24,7 @@
 
 mod ahead;
 mod endpoints;
+mod expect;
 mod new_models;
 mod offers;
 mod weigh;
@@ -283,26 +284,27 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
-        self.distribute_announcing(circumstances, request, workspace, |_| ())
+        let (n_bytes, n_bytes_cut) = self.score_announcing(request, workspace, |_| ());
+        self.weigh(circumstances, (request, n_bytes), workspace)?;
+        Ok(n_bytes_cut)
     }
 
-    /// As [`Self::distribute_in`]; every term of the request is announced as soon as it is read.
-    pub(crate) fn distribute_announcing(
+    /// Reads and scores a request; every term is announced as soon as it is read. Returns the bytes of
+    /// its texts, and those of them that were not read.
+    fn score_announcing(
         &self,
-        circumstances: &Circumstances<'_>,
         request: &Request<'_>,
         workspace: &mut Workspace,
         announce: impl Fn(u32) + Copy,
-    ) -> Result<usize, NoEligibleModel> {
+    ) -> (usize, usize) {
         let rows = self.scorer.rows();
         let features = workspace.extractor.extract_announcing(request, |term| {
             rows.announce(term);
             announce(term);
         });
-        let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
+        let read = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
-        self.weigh(circumstances, (request, n_bytes), workspace)?;
-        Ok(n_bytes_cut)
+        read
     }
 
     /// As [`Self::distribute_in`], for a request whose text was read before: the same distribution

@@ -232,7 +232,8 @@ pub fn decide_escalation(
 }
 
 /// The distribution over steps, left in the workspace's options; returns why there was nothing to
-/// choose, if so, and how many bytes of the answer were not read.
+/// choose, if so, and how many bytes of the answer were not read. Among the candidates of the policy's
+/// own workspace, next models alone are known afterwards.
 pub fn distribute_escalation(
     (policy, escalation): (&Policy, &EscalationPolicy),
     in_hand: &InHand<'_, '_, '_>,
@@ -247,14 +248,13 @@ pub fn distribute_escalation(
     let (of_prompt, of_answer) = reader.scorer.rows();
     let announce = |term| of_prompt.announce(term);
     let around = unforeseen(circumstances);
-    // Whether any model is left shows below: the one in hand has answered and does not count.
-    let is_open = policy.distribute_announcing(&around, request, first, announce).is_ok();
+    policy.expect_announcing(&around, request, (&reader.next[..], &mut *first), announce);
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
     let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));
     let answer = extractor.extract_beside(read, (request, answer), announce);
     let n_bytes_cut = answer.text.n_bytes_cut;
     reader.scorer.score(&first.features(), &answer, scores);
-    (second.spread(reader, in_hand, (&*first, is_open)), n_bytes_cut)
+    (second.spread(reader, in_hand, first), n_bytes_cut)
 }
 
 /// As [`distribute_escalation`], of a request and an answer whose features were read before, by the
@@ -270,10 +270,11 @@ pub fn distribute_escalation_read(
         Ok(reader) => reader,
         Err(settled) => return Some(second.accept(settled)),
     };
+    let around = unforeseen(in_hand.circumstances);
     let asked = (in_hand.request, prompt);
-    let is_open = policy.distribute_read(&unforeseen(in_hand.circumstances), asked, first).is_ok();
+    policy.expect_read(&around, asked, (&reader.next[..], &mut *first));
     reader.scorer.score(prompt, answer, &mut second.scores);
-    second.spread(reader, in_hand, (&*first, is_open))
+    second.spread(reader, in_hand, first)
 }
 
 /// The same circumstances for what is asked of next models: what would follow their answers is not.
@@ -312,7 +313,7 @@ impl EscalationWorkspace {
         &mut self,
         reader: &Reader,
         in_hand: &InHand<'_, '_, '_>,
-        (first, is_open): (&Workspace, bool),
+        first: &Workspace,
     ) -> Option<Settled> {
         let Self { extractor: _, scores, options, utilities, probabilities } = self;
         weigh(reader, in_hand, (first, &*scores), options);
@@ -326,7 +327,7 @@ impl EscalationWorkspace {
         for (option, probability) in options.iter_mut().zip(probabilities) {
             option.probability = *probability;
         }
-        (!is_open || n_next == 0).then_some(Settled::NoneEligible)
+        (n_next == 0).then_some(Settled::NoneEligible)
     }
 }
 
