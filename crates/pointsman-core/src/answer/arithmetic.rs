@@ -2,8 +2,8 @@
 //!
 //! Read are runs of numbers, `+ - * x × · / ÷`, brackets and percentages before an equals sign, and
 //! the number behind it; dollar signs and the name of a unit behind a number are passed over.
-//! Anything else begins a new run. Weakness: what is written with names of variables, powers or
-//! fractions of LaTeX is not checked, which the count of checked ones shows.
+//! Anything else begins a new run, and so does every line. Weakness: what is written with names of
+//! variables, powers or fractions of LaTeX is not checked, which the count of checked ones shows.
 
 use super::tokens::{Number, Token};
 

@@ -9,6 +9,7 @@ use super::{
     wording::Wording,
 };
 use crate::simd::{self, Job};
+use std::hint::select_unpredictable;
 
 /// What one pass over an answer finds.
 #[derive(Debug)]
@@ -55,6 +56,19 @@ pub(super) struct Seen {
 /// An answer about to be read.
 struct ReadAnswer<'a, 't>(&'a mut Seen, Text<'t>);
 
+/// The line at hand of an answer, as far as sums go.
+#[derive(Debug, Default)]
+struct Line {
+    start: usize,
+    /// Numbers that stand before it.
+    n_numbers: u64,
+    /// Whether an equals sign stands behind a number in it: without one there is no sum.
+    may_have_sums: bool,
+}
+
+/// A line of an answer about to be worked out, by its first byte.
+struct WorkOut<'a, 't>(&'a mut Arithmetic, Text<'t>, usize);
+
 /// A question about to be read, after its answer.
 struct ReadQuestion<'a, 't>(&'a mut Seen, Text<'t>);
 
@@ -91,9 +105,8 @@ impl Job for ReadAnswer<'_, '_> {
         for set in [&mut *words, &mut *numbers, &mut *repeated] {
             set.clear();
         }
-        let mut reading = Reading::new();
+        let (mut reading, mut line) = (Reading::new(), Line::default());
         for (token, rest) in text.tokens() {
-            reading.arithmetic.take(token, rest);
             reading.finals.take(token, rest);
             match token {
                 Token::Word(_, key) => {
@@ -112,10 +125,41 @@ impl Job for ReadAnswer<'_, '_> {
                         repeated.insert(key);
                     }
                 }
-                Token::Mark(mark) => reading.mark(mark),
+                Token::Mark(mark) => {
+                    reading.mark(mark);
+                    let (is_equals, is_end) = (mark == b'=', mark == b'\n');
+                    let follows_number = line.n_numbers < reading.n_numbers;
+                    line.may_have_sums |= is_equals & follows_number;
+                    if line.may_have_sums && is_end {
+                        line.may_have_sums = false;
+                        simd::at_best(WorkOut(&mut reading.arithmetic, text, line.start));
+                    }
+                    let (start, n_numbers) = (text.raw.len() - rest.len(), reading.n_numbers);
+                    line.start = select_unpredictable(is_end, start, line.start);
+                    line.n_numbers = select_unpredictable(is_end, n_numbers, line.n_numbers);
+                }
             }
         }
+        if line.may_have_sums {
+            simd::at_best(WorkOut(&mut reading.arithmetic, text, line.start));
+        }
         reading
+    }
+}
+
+impl Job for WorkOut<'_, '_> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self(arithmetic, text, start) = self;
+        for (token, rest) in text.tokens_from(start) {
+            arithmetic.take(token, rest);
+            if token == Token::Mark(b'\n') {
+                break;
+            }
+        }
     }
 }
 
@@ -208,3 +252,33 @@ static BRACKETS: [Bracket; 256] = {
     }
     marks
 };
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tokens::Scan, *};
+    use proptest::prelude::*;
+
+    const PIECES: &[&str] = &[
+        "1", "2", "3", "1,200", "0.5", " ", " ", "+", "-", "*", "/", "=", "=", "=", "\n", "\n",
+        "(", ")", "%", "$", " eggs ", " x ", ".", "{",
+    ];
+
+    proptest! {
+        /// Sums of the lines that may have some are those of the whole text.
+        #[test]
+        fn lines_are_worked_out_where_they_have_sums(
+            pieces in prop::collection::vec(prop::sample::select(PIECES), 0..80),
+        ) {
+            let text = pieces.concat();
+            let mut scan = Scan::default();
+            let read = scan.read(text.as_bytes());
+            let mut whole = Arithmetic::new();
+            for (token, rest) in read.tokens() {
+                whole.take(token, rest);
+            }
+            let found = Seen::new().read_answer(read).arithmetic;
+            let of = |it: &Arithmetic| (it.n_right, it.n_wrong);
+            prop_assert_eq!(of(&found), of(&whole), "{}", text);
+        }
+    }
+}

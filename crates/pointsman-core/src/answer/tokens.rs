@@ -66,7 +66,14 @@ impl<'t> Text<'t> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     pub(super) fn tokens(self) -> Tokens<'t> {
-        self.tokens_of(0..self.raw.len(), Marks::Given)
+        self.tokens_from(0)
+    }
+
+    /// The tokens from a byte on that begins one, or that follows one; it is one of the text's.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    pub(super) fn tokens_from(self, start: usize) -> Tokens<'t> {
+        self.tokens_of(start..self.raw.len(), Marks::Given)
     }
 
     /// The words and numbers of a part that begins and ends between them.
