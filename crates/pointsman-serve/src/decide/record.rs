@@ -194,10 +194,17 @@ pub(super) fn write_features(out: &mut Vec<u8>, schema: FeatureSchema, features:
 
 /// Numbers as a list, of which there is at least one.
 pub(super) fn write_numbers(out: &mut Vec<u8>, numbers: &[f32]) {
+    const ZERO: u32 = 0.0_f32.to_bits();
+    const ONE: u32 = 1.0_f32.to_bits();
     for (index, &number) in numbers.iter().enumerate() {
         out.push(if index == 0 { b'[' } else { b',' });
-        // Digits of double precision give the same bits however they are read.
-        json::value(out, &f64::from(number));
+        match number.to_bits() {
+            // As most signs are.
+            ZERO => out.extend_from_slice(b"0.0"),
+            ONE => out.extend_from_slice(b"1.0"),
+            // Digits of double precision give the same bits however they are read.
+            _ => json::value(out, &f64::from(number)),
+        }
     }
     out.push(b']');
 }

@@ -197,7 +197,7 @@ impl Service {
                 workspaces: (&first, &second),
             };
             let conversation = earlier.session_id.as_deref().map(|id| scoped(caller, id));
-            let taken = telling.finish(&body, explanation.as_ref(), conversation);
+            let taken = telling.finish(desk, &body, explanation.as_ref(), conversation);
             desk.put_back(loaded, first);
             desk.put_back_reading(loaded, second);
             taken
