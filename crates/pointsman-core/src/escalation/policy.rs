@@ -9,7 +9,7 @@
 use super::scorer::{EscalationScorer, EscalationScores};
 use crate::{
     answer::{Answer, AnswerExtractor, AnswerFeatures},
-    circumstances::{Circumstances, Outlook},
+    circumstances::Circumstances,
     eligibility::Exclusion,
     explorer,
     features::{FeatureSchema, Features},
@@ -158,6 +158,21 @@ impl EscalationWorkspace {
         &self.options
     }
 
+    /// The step at quantile `draw` of the distribution that [`distribute_escalation`] just made, with
+    /// what it returned.
+    pub fn draw(
+        &self,
+        draw: Probability,
+        (settled, n_bytes_cut): (Option<Settled>, usize),
+    ) -> EscalationDecision {
+        let drawn = explorer::model_at(&self.probabilities, draw);
+        let option = &self.options[drawn];
+        let Ok(propensity) = Propensity::new(option.probability.min(1.0)) else {
+            unreachable!("a drawn step had a probability")
+        };
+        EscalationDecision { step: option.step, propensity, settled, n_bytes_cut }
+    }
+
     /// The scores of the last decision.
     pub fn scores(&self) -> &EscalationScores {
         &self.scores
@@ -221,14 +236,8 @@ pub fn decide_escalation(
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> EscalationDecision {
     let (first, second) = workspaces;
-    let (settled, n_bytes_cut) =
-        distribute_escalation((policy, escalation), in_hand, (first, &mut *second));
-    let drawn = explorer::model_at(&second.probabilities, draw);
-    let option = &second.options[drawn];
-    let Ok(propensity) = Propensity::new(option.probability.min(1.0)) else {
-        unreachable!("a drawn step had a probability")
-    };
-    EscalationDecision { step: option.step, propensity, settled, n_bytes_cut }
+    let made = distribute_escalation((policy, escalation), in_hand, (first, &mut *second));
+    second.draw(draw, made)
 }
 
 /// The distribution over steps, left in the workspace's options; returns why there was nothing to
@@ -247,8 +256,7 @@ pub fn distribute_escalation(
     let InHand { request, circumstances, answer, .. } = *in_hand;
     let (of_prompt, of_answer) = reader.scorer.rows();
     let announce = |term| of_prompt.announce(term);
-    let around = unforeseen(circumstances);
-    policy.expect_announcing(&around, request, (&reader.next[..], &mut *first), announce);
+    policy.expect_announcing(circumstances, request, (&reader.next[..], &mut *first), announce);
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
     let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));
     let answer = extractor.extract_beside(read, (request, answer), announce);
@@ -270,16 +278,10 @@ pub fn distribute_escalation_read(
         Ok(reader) => reader,
         Err(settled) => return Some(second.accept(settled)),
     };
-    let around = unforeseen(in_hand.circumstances);
     let asked = (in_hand.request, prompt);
-    policy.expect_read(&around, asked, (&reader.next[..], &mut *first));
+    policy.expect_read(in_hand.circumstances, asked, (&reader.next[..], &mut *first));
     reader.scorer.score(prompt, answer, &mut second.scores);
     second.spread(reader, in_hand, first)
-}
-
-/// The same circumstances for what is asked of next models: what would follow their answers is not.
-fn unforeseen<'a>(circumstances: &Circumstances<'a>) -> Circumstances<'a> {
-    Circumstances { outlook: Outlook::FinalAnswer, ..*circumstances }
 }
 
 impl EscalationPolicy {

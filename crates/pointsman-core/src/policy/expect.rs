@@ -1,9 +1,10 @@
 //! What is expected of some models, and who of them may answer, without a distribution: for whoever
-//! weighs them by predictions of its own. It is what a decision among all models would find of them.
+//! weighs them by predictions of its own. It is what a decision among all models would find of them, where
+//! what follows their answers is not looked at.
 
 use super::{Candidate, Policy, Workspace, endpoints::Asked, weigh::lengths};
 use crate::{
-    circumstances::Circumstances,
+    circumstances::{Circumstances, Outlook},
     features::Features,
     request::Request,
     simd::{self, Job},
@@ -76,7 +77,8 @@ impl Policy {
         let n_learned = self.scorer.n_models();
         if circumstances.held.is_some() || models.iter().any(|&place| n_learned <= place) {
             // Whether a held model may be left, and what newcomers cost, shows among all models only.
-            let _whether_any_may = self.weigh(circumstances, (request, n_bytes), workspace);
+            let around = Circumstances { outlook: Outlook::FinalAnswer, ..*circumstances };
+            let _whether_any_may = self.weigh(&around, (request, n_bytes), workspace);
             return;
         }
         workspace.input_tokens = self.input_tokens(request, n_bytes);
