@@ -30,6 +30,7 @@ mod offers;
 mod weigh;
 mod workspace;
 
+pub(crate) use expect::Wanted;
 pub use workspace::{Candidate, CascadeAhead, Decision, Workspace};
 
 use crate::{
@@ -284,27 +285,12 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
-        let (n_bytes, n_bytes_cut) = self.score_announcing(request, workspace, |_| ());
+        let rows = self.scorer.rows();
+        let features = workspace.extractor.extract_announcing(request, |term| rows.announce(term));
+        let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
+        self.scorer.score(&features, &mut workspace.scores);
         self.weigh(circumstances, (request, n_bytes), workspace)?;
         Ok(n_bytes_cut)
-    }
-
-    /// Reads and scores a request; every term is announced as soon as it is read. Returns the bytes of
-    /// its texts, and those of them that were not read.
-    fn score_announcing(
-        &self,
-        request: &Request<'_>,
-        workspace: &mut Workspace,
-        announce: impl Fn(u32) + Copy,
-    ) -> (usize, usize) {
-        let rows = self.scorer.rows();
-        let features = workspace.extractor.extract_announcing(request, |term| {
-            rows.announce(term);
-            announce(term);
-        });
-        let read = (features.n_bytes, features.n_bytes_cut);
-        self.scorer.score(&features, &mut workspace.scores);
-        read
     }
 
     /// As [`Self::distribute_in`], for a request whose text was read before: the same distribution

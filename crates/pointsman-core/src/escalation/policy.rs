@@ -14,8 +14,9 @@ use crate::{
     explorer,
     features::{FeatureSchema, Features},
     objective::{Expected, Favour, Objective},
-    policy::{Policy, Workspace},
+    policy::{Policy, Wanted, Workspace},
     request::Request,
+    scorer::LengthScorer,
     units::{Probability, Propensity, Usd},
 };
 
@@ -38,6 +39,8 @@ pub struct Reader {
 #[derive(Debug, Clone)]
 pub struct EscalationPolicy {
     readers: Vec<Reader>,
+    /// Of the policy, since costs come from them.
+    lengths: LengthScorer,
     schema: FeatureSchema,
     most_answers: u32,
 }
@@ -216,7 +219,8 @@ impl EscalationPolicy {
         if readers.is_empty() {
             return Err(EscalationPolicyError::NoReader);
         }
-        Ok(Self { readers, schema: policy.scorer().schema(), most_answers })
+        let (scorer, schema) = (policy.scorer(), policy.scorer().schema());
+        Ok(Self { readers, lengths: LengthScorer::new(scorer), schema, most_answers })
     }
 
     /// What reads a model's answers, if anything does.
@@ -249,14 +253,14 @@ pub fn distribute_escalation(
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> (Option<Settled>, usize) {
     let (first, second) = workspaces;
-    let reader = match escalation.reader_of(in_hand) {
-        Ok(reader) => reader,
+    let (reader, wanted) = match escalation.reader_of(in_hand) {
+        Ok(both) => both,
         Err(settled) => return (Some(second.accept(settled)), 0),
     };
     let InHand { request, circumstances, answer, .. } = *in_hand;
     let (of_prompt, of_answer) = reader.scorer.rows();
     let announce = |term| of_prompt.announce(term);
-    policy.expect_announcing(circumstances, request, (&reader.next[..], &mut *first), announce);
+    policy.expect_announcing(circumstances, request, (wanted, &mut *first), announce);
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
     let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));
     let answer = extractor.extract_beside(read, (request, answer), announce);
@@ -274,21 +278,22 @@ pub fn distribute_escalation_read(
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> Option<Settled> {
     let (first, second) = workspaces;
-    let reader = match escalation.reader_of(in_hand) {
-        Ok(reader) => reader,
+    let (reader, wanted) = match escalation.reader_of(in_hand) {
+        Ok(both) => both,
         Err(settled) => return Some(second.accept(settled)),
     };
     let asked = (in_hand.request, prompt);
-    policy.expect_read(in_hand.circumstances, asked, (&reader.next[..], &mut *first));
+    policy.expect_read(in_hand.circumstances, asked, (wanted, &mut *first));
     reader.scorer.score(prompt, answer, &mut second.scores);
     second.spread(reader, in_hand, first)
 }
 
 impl EscalationPolicy {
-    /// What reads the answer in hand, or why nothing is to be chosen.
-    fn reader_of(&self, in_hand: &InHand<'_, '_, '_>) -> Result<&Reader, Settled> {
+    /// What reads the answer in hand, and what is wanted of next models; or why nothing is to be chosen.
+    fn reader_of(&self, in_hand: &InHand<'_, '_, '_>) -> Result<(&Reader, Wanted<'_>), Settled> {
         let reader = self.reader(in_hand.model).ok_or(Settled::NoReader)?;
-        if self.most_answers <= in_hand.n_answers { Err(Settled::LastStep) } else { Ok(reader) }
+        let both = (reader, Wanted { models: &reader.next, lengths: &self.lengths });
+        if self.most_answers <= in_hand.n_answers { Err(Settled::LastStep) } else { Ok(both) }
     }
 }
 

@@ -7,8 +7,18 @@ use crate::{
     circumstances::{Circumstances, Outlook},
     features::Features,
     request::Request,
+    scorer::{LengthScorer, Scores},
     simd::{self, Job},
 };
+
+/// Of which models something is expected.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// By their places.
+    pub(crate) models: &'a [usize],
+    /// Of the policy's own scorer.
+    pub(crate) lengths: &'a LengthScorer,
+}
 
 /// Some models of one request, about to be looked at.
 struct Expecting<'a, 'r> {
@@ -27,34 +37,38 @@ impl Job for Expecting<'_, '_> {
     fn run(self) {
         let Self { policy, asked, models, workspace } = self;
         let most = lengths(policy, asked, workspace);
-        let Workspace { scores, output_tokens, cost_usd, candidates, .. } = workspace;
+        let Workspace { output_tokens, cost_usd, candidates, .. } = workspace;
         candidates.clear();
         candidates.resize(policy.models.len(), Candidate::UNKNOWN);
         let learned = (&output_tokens[..], &cost_usd[..]);
         for &place in models {
-            let quality = scores.quality().get(place);
-            let (Some(&quality), Some(candidate)) = (quality, candidates.get_mut(place)) else {
-                continue;
-            };
-            let expected = policy.expect_of((place, quality), (asked, most), learned, candidate);
+            let Some(candidate) = candidates.get_mut(place) else { continue };
+            // Whoever asks knows better what quality to expect.
+            let expected = policy.expect_of((place, 0.0), (asked, most), learned, candidate);
             candidate.excluded_by = expected.err();
         }
     }
 }
 
 impl Policy {
-    /// Reads a request and leaves what is expected of these models, by their places, in the
+    /// Reads a request and leaves what is expected of some models, but for their quality, in the
     /// workspace's candidates; of others nothing is known there. Every term is announced as soon as it
     /// is read.
     pub(crate) fn expect_announcing(
         &self,
         circumstances: &Circumstances<'_>,
         request: &Request<'_>,
-        (models, workspace): (&[usize], &mut Workspace),
+        (wanted, workspace): (Wanted<'_>, &mut Workspace),
         announce: impl Fn(u32) + Copy,
     ) {
-        let (n_bytes, _n_bytes_cut) = self.score_announcing(request, workspace, announce);
-        self.expect(circumstances, (request, n_bytes), (models, workspace));
+        let rows = wanted.lengths.rows();
+        let features = workspace.extractor.extract_announcing(request, |term| {
+            rows.announce(term);
+            announce(term);
+        });
+        let n_bytes = features.n_bytes;
+        self.score_wanted((circumstances, wanted), &features, &mut workspace.scores);
+        self.expect(circumstances, (request, n_bytes), (wanted, workspace));
     }
 
     /// As [`Self::expect_announcing`], of a request whose features were read before.
@@ -62,28 +76,45 @@ impl Policy {
         &self,
         circumstances: &Circumstances<'_>,
         (request, features): (&Request<'_>, &Features<'_>),
-        (models, workspace): (&[usize], &mut Workspace),
+        (wanted, workspace): (Wanted<'_>, &mut Workspace),
     ) {
-        self.scorer.score(features, &mut workspace.scores);
-        self.expect(circumstances, (request, features.n_bytes), (models, workspace));
+        self.score_wanted((circumstances, wanted), features, &mut workspace.scores);
+        self.expect(circumstances, (request, features.n_bytes), (wanted, workspace));
+    }
+
+    /// Whether a held model may be left, and what newcomers cost, shows among all models only.
+    fn shows_among_all(&self, circumstances: &Circumstances<'_>, wanted: Wanted<'_>) -> bool {
+        let n_learned = self.scorer.n_models();
+        circumstances.held.is_some() || wanted.models.iter().any(|&place| n_learned <= place)
+    }
+
+    fn score_wanted(
+        &self,
+        (circumstances, wanted): (&Circumstances<'_>, Wanted<'_>),
+        features: &Features<'_>,
+        scores: &mut Scores,
+    ) {
+        if self.shows_among_all(circumstances, wanted) {
+            self.scorer.score(features, scores);
+        } else {
+            wanted.lengths.score(features, scores);
+        }
     }
 
     fn expect(
         &self,
         circumstances: &Circumstances<'_>,
         (request, n_bytes): (&Request<'_>, usize),
-        (models, workspace): (&[usize], &mut Workspace),
+        (wanted, workspace): (Wanted<'_>, &mut Workspace),
     ) {
-        let n_learned = self.scorer.n_models();
-        if circumstances.held.is_some() || models.iter().any(|&place| n_learned <= place) {
-            // Whether a held model may be left, and what newcomers cost, shows among all models only.
+        if self.shows_among_all(circumstances, wanted) {
             let around = Circumstances { outlook: Outlook::FinalAnswer, ..*circumstances };
             let _whether_any_may = self.weigh(&around, (request, n_bytes), workspace);
             return;
         }
         workspace.input_tokens = self.input_tokens(request, n_bytes);
         let asked = Asked::new(request, workspace.input_tokens, circumstances);
-        simd::at_best(Expecting { policy: self, asked, models, workspace });
+        simd::at_best(Expecting { policy: self, asked, models: wanted.models, workspace });
     }
 }
 
@@ -92,6 +123,7 @@ mod tests {
     use super::*;
     use crate::{
         catalog::Catalog,
+        objective::Expected,
         scorer::{Scorer, tests::patterned},
         units::{Tokens, Usd},
     };
@@ -119,7 +151,10 @@ mod tests {
         let of_model = |&place: &usize| {
             let Candidate { excluded_by, endpoint, expected, output_tokens, .. } =
                 workspace.candidates()[place];
-            format!("{place}: {excluded_by:?} {endpoint:?} {expected:?} {output_tokens:?}\n")
+            let Expected { quality: _, cost, latency_ms } = expected;
+            format!(
+                "{place}: {excluded_by:?} {endpoint:?} {cost:?} {latency_ms:?} {output_tokens:?}\n"
+            )
         };
         let of_models: String = models.iter().map(of_model).collect();
         format!("{:?}\n{of_models}", workspace.input_tokens())
@@ -143,12 +178,14 @@ mod tests {
             let around = policy.circumstances();
             let mut all = Workspace::new(&policy);
             let _whether_any_may = policy.distribute_in(&around, &request, &mut all);
+            let lengths = LengthScorer::new(policy.scorer());
+            let wanted = Wanted { models: &models, lengths: &lengths };
             let mut some = Workspace::new(&policy);
-            policy.expect_announcing(&around, &request, (&models[..], &mut some), |_| ());
+            policy.expect_announcing(&around, &request, (wanted, &mut some), |_| ());
             prop_assert_eq!(known(&some, &models), known(&all, &models));
             let bare = Request { messages: Cow::Borrowed(&[]), ..request.clone() };
             let mut read = Workspace::new(&policy);
-            policy.expect_read(&around, (&bare, &all.features()), (&models[..], &mut read));
+            policy.expect_read(&around, (&bare, &all.features()), (wanted, &mut read));
             prop_assert_eq!(known(&read, &models), known(&all, &models));
             for (place, candidate) in some.candidates().iter().enumerate() {
                 prop_assert!(models.contains(&place) || *candidate == Candidate::UNKNOWN);
