@@ -24,6 +24,8 @@ pub(super) struct Finals {
     /// `#` in a row.
     n_hashes: u8,
     before: Before,
+    /// Whether nothing of these waits for another token.
+    is_idle: bool,
     keys: [u64; MOST_KEYS],
     /// How many were found.
     pub(super) n: u32,
@@ -56,6 +58,7 @@ impl Finals {
             armed: 0,
             n_hashes: 0,
             before: Before::Other,
+            is_idle: true,
             keys: [0; MOST_KEYS],
             n: 0,
             n_distinct: 0,
@@ -72,7 +75,7 @@ impl Finals {
             Token::Number(_) => false,
             Token::Mark(mark) => mark == b'#',
         };
-        if begins || 0 < self.armed || 0 < self.n_hashes || self.before != Before::Other {
+        if begins || !self.is_idle {
             self.go_on(token, rest);
         }
     }
@@ -96,6 +99,7 @@ impl Finals {
             Token::Word(b"boxed", _) => Before::Boxed,
             Token::Word(..) | Token::Number(_) | Token::Mark(_) => Before::Other,
         };
+        self.is_idle = self.armed == 0 && self.n_hashes == 0 && self.before == Before::Other;
     }
 
     /// Whether it names different final answers.

@@ -21,6 +21,7 @@ pub(super) struct Reading {
     pub(super) n_numbers: u64,
     pub(super) n_equals: u64,
     pub(super) n_marks: u64,
+    pub(super) n_backticks: u64,
     /// Numbers that stand in the answer, each once.
     pub(super) n_distinct_numbers: u64,
     pub(super) last_number: Option<f64>,
@@ -210,6 +211,7 @@ impl Reading {
             n_numbers: 0,
             n_equals: 0,
             n_marks: 0,
+            n_backticks: 0,
             n_distinct_numbers: 0,
             last_number: None,
             n_open: [0; N_KINDS],
@@ -222,6 +224,7 @@ impl Reading {
     fn mark(&mut self, mark: u8) {
         self.n_marks += u64::from(mark != b'\n');
         self.n_equals += u64::from(mark == b'=');
+        self.n_backticks += u64::from(mark == b'`');
         let Bracket { kind, opens, closes } = BRACKETS[usize::from(mark)];
         let n_open = &mut self.n_open[usize::from(kind) % N_KINDS];
         *n_open = n_open.saturating_add(opens).saturating_sub(closes);

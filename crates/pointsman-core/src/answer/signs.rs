@@ -125,7 +125,7 @@ impl Signs<'_, '_, '_> {
     }
 
     fn finals(&self, signs: &mut Row) {
-        let Reading { arithmetic, finals, n_open, .. } = self.reading;
+        let Reading { arithmetic, finals, n_open, n_backticks, .. } = self.reading;
         signs.push(log1p(u64::from(finals.n)));
         signs.push_if(finals.n == 0);
         signs.push_if(finals.contradict());
@@ -137,7 +137,8 @@ impl Signs<'_, '_, '_> {
         signs.push(log1p(n_wrong));
         signs.push_if(0 < n_wrong);
         signs.push_if(n_open.iter().any(|&n| 0 < n));
-        signs.push_if(n_fences(self.read) % 2 == 1);
+        let n_fences = if *n_backticks < FENCE_BACKTICKS { 0 } else { n_fences(self.read) };
+        signs.push_if(n_fences % 2 == 1);
         signs.push_if(!matches!(
             self.read.trim_ascii_end().last(),
             Some(b'.' | b'!' | b'?' | b')' | b'"' | b'}' | b']' | b'`')
@@ -278,15 +279,15 @@ impl Row {
     }
 }
 
+/// So many backticks in a row open or close a block of code.
+const FENCE_BACKTICKS: u64 = 3;
+
 /// How many code fences a text opens and closes.
 fn n_fences(text: &[u8]) -> usize {
-    let (mut n, mut n_in_a_row) = (0, 0_usize);
-    if !text.contains(&b'`') {
-        return n;
-    }
+    let (mut n, mut n_in_a_row) = (0, 0);
     for &byte in text {
         n_in_a_row = if byte == b'`' { n_in_a_row + 1 } else { 0 };
-        if n_in_a_row == 3 {
+        if n_in_a_row == FENCE_BACKTICKS {
             (n, n_in_a_row) = (n + 1, 0);
         }
     }
