@@ -109,9 +109,20 @@ impl<'t> Text<'t> {
     }
 
     /// The first line feed from `at` on.
-    fn line_feed(self, mut at: usize) -> Option<usize> {
+    fn line_feed(self, at: usize) -> Option<usize> {
+        self.first_of(at, |masks| masks.newline)
+    }
+
+    /// The first byte from `at` on that is not blank, but for the line feed.
+    pub(super) fn not_blank(self, at: usize) -> Option<usize> {
+        self.first_of(at, |masks| masks.word | masks.mark | masks.newline)
+    }
+
+    /// The first byte from `at` on that is one of the bits of its block.
+    #[inline]
+    fn first_of(self, mut at: usize, bits_of: impl Fn(&BlockMasks) -> u64) -> Option<usize> {
         loop {
-            let bits = self.masks.get(at / BLOCK)?.newline >> (at % BLOCK);
+            let bits = bits_of(self.masks.get(at / BLOCK)?) >> (at % BLOCK);
             if bits != 0 {
                 return Some(at + bits.trailing_zeros() as usize);
             }
