@@ -4,7 +4,7 @@
 //! and how long it is cannot be foretold, so a loop over bytes would be left by surprise.
 
 use crate::simd::{self, BLOCK, BlockMasks, SLACK};
-use std::ops::Range;
+use std::{hint::select_unpredictable, ops::Range};
 
 /// A piece of text.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -148,14 +148,20 @@ impl<'t> Text<'t> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn key_of(self, start: usize, length: usize) -> u64 {
-        let chunk = |at: usize, length: usize| {
-            let Some(&eight) = self.folded[at..].first_chunk::<8>() else { return 0 };
-            u64::from_le_bytes(eight) & (u64::MAX >> (64 - 8 * length.min(8)))
+        let sixteen = self.folded[start..].first_chunk::<16>();
+        let Some((&[first, second], _)) = sixteen.map(|it| it.as_chunks::<8>()) else { return 0 };
+        let kept = |eight: [u8; 8], n_bytes: usize| {
+            u64::from_le_bytes(eight) & (u64::MAX >> (64 - 8 * n_bytes.min(8)))
         };
-        let mut key = mix(WORD_SEED ^ length as u64 ^ chunk(start, length));
-        let mut n_read = 8;
+        let short = mix(WORD_SEED ^ length as u64 ^ kept(first, length));
+        // Whether a word has more than eight bytes cannot be foretold, so the next ones are taken in
+        // without asking.
+        let longer = mix(short ^ kept(second, length.saturating_sub(8).max(1)));
+        let mut key = select_unpredictable(8 < length, longer, short);
+        let mut n_read = 16;
         while n_read < length {
-            key = mix(key ^ chunk(start + n_read, length - n_read));
+            let Some(&eight) = self.folded[start + n_read..].first_chunk::<8>() else { return 0 };
+            key = mix(key ^ kept(eight, length - n_read));
             n_read += 8;
         }
         key
