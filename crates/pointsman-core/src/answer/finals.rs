@@ -3,7 +3,7 @@
 //! An answer that names several different ones contradicts itself; one that names none did not get
 //! to the end, or was not asked for one.
 
-use super::tokens::{Token, is_letter, key_of_number, key_of_word};
+use super::tokens::{Rest, Token, is_letter, key_of_number, key_of_word};
 
 /// What an answer ends in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -69,7 +69,7 @@ impl Finals {
     /// Takes the next token; `rest` is the text behind it.
     #[expect(clippy::inline_always, reason = "most tokens change nothing, which is soon seen")]
     #[inline(always)]
-    pub(super) fn take(&mut self, token: Token<'_>, rest: &[u8]) {
+    pub(super) fn take(&mut self, token: Token<'_>, rest: Rest<'_>) {
         let begins = match token {
             Token::Word(_, key) => key == ANSWER || key == BOXED,
             Token::Number(_) => false,
@@ -80,7 +80,7 @@ impl Finals {
         }
     }
 
-    fn go_on(&mut self, token: Token<'_>, rest: &[u8]) {
+    fn go_on(&mut self, token: Token<'_>, rest: Rest<'_>) {
         if 0 < self.armed {
             self.look_at(token, rest);
         }
@@ -107,7 +107,7 @@ impl Finals {
         1 < self.n_distinct
     }
 
-    fn look_at(&mut self, token: Token<'_>, rest: &[u8]) {
+    fn look_at(&mut self, token: Token<'_>, rest: Rest<'_>) {
         match token {
             Token::Number(number) => {
                 self.found(Final::Number(number.value), key_of_number(number.value));
@@ -132,11 +132,11 @@ impl Finals {
 }
 
 /// Words that introduce a final answer; `a` where it is an article.
-fn is_passed_over(word: &[u8], rest: &[u8]) -> bool {
+fn is_passed_over(word: &[u8], rest: Rest<'_>) -> bool {
     match word {
         b"boxed" | b"text" | b"the" | b"option" | b"choice" | b"answer" | b"is" | b"final"
         | b"correct" => true,
-        b"a" => matches!(rest, [b' ', next, ..] if is_letter(*next)),
+        b"a" => matches!(rest.bytes(), [b' ', next, ..] if is_letter(*next)),
         _ => false,
     }
 }

@@ -135,9 +135,9 @@ impl Job for ReadAnswer<'_, '_> {
                         line.may_have_sums = false;
                         simd::at_best(WorkOut(&mut reading.arithmetic, text, line.start));
                     }
-                    let (start, n_numbers) = (text.raw.len() - rest.len(), reading.n_numbers);
-                    line.start = select_unpredictable(is_end, start, line.start);
-                    line.n_numbers = select_unpredictable(is_end, n_numbers, line.n_numbers);
+                    line.start = select_unpredictable(is_end, rest.start, line.start);
+                    line.n_numbers =
+                        select_unpredictable(is_end, reading.n_numbers, line.n_numbers);
                 }
             }
         }

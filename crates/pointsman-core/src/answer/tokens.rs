@@ -26,6 +26,20 @@ pub(super) struct Number {
     pub(super) n_decimals: usize,
 }
 
+/// The text behind a token, cut out only where it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest<'t> {
+    part: &'t [u8],
+    /// Where it begins.
+    pub(super) start: usize,
+}
+
+impl<'t> Rest<'t> {
+    pub(super) fn bytes(self) -> &'t [u8] {
+        self.part.get(self.start..).unwrap_or_default()
+    }
+}
+
 /// The buffers that texts are scanned into, one after the other.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
@@ -85,10 +99,10 @@ impl<'t> Text<'t> {
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    fn tokens_of(self, part: Range<usize>, marks: Marks) -> Tokens<'t> {
-        let end = part.end.min(self.raw.len());
-        let mut tokens = Tokens { text: self, marks, end, block: 0, starts: 0, letters: 0 };
-        tokens.go_to(part.start);
+    fn tokens_of(self, range: Range<usize>, marks: Marks) -> Tokens<'t> {
+        let part = &self.raw[..range.end.min(self.raw.len())];
+        let mut tokens = Tokens { text: self, marks, part, block: 0, starts: 0, letters: 0 };
+        tokens.go_to(range.start);
         tokens
     }
 
@@ -188,7 +202,8 @@ enum Marks {
 pub(super) struct Tokens<'t> {
     text: Text<'t>,
     marks: Marks,
-    end: usize,
+    /// The text up to where reading ends.
+    part: &'t [u8],
     /// The block at hand, and what is left of it.
     block: usize,
     /// Where in it tokens begin.
@@ -240,7 +255,7 @@ impl Tokens<'_> {
 }
 
 impl<'t> Iterator for Tokens<'t> {
-    type Item = (Token<'t>, &'t [u8]);
+    type Item = (Token<'t>, Rest<'t>);
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
@@ -248,13 +263,11 @@ impl<'t> Iterator for Tokens<'t> {
         while self.starts == 0 {
             self.look_at(self.block + 1)?;
         }
-        let Self { text, end, .. } = *self;
+        let Self { text, part, .. } = *self;
         let in_block = self.starts.trailing_zeros() as usize;
         self.starts &= self.starts - 1;
         let start = self.block * BLOCK + in_block;
-        if end <= start {
-            return None;
-        }
+        let &first = part.get(start)?;
         let letters = self.letters >> in_block;
         let (token, length) = if letters & 1 == 1 {
             let mut length = letters.trailing_ones() as usize;
@@ -263,15 +276,15 @@ impl<'t> Iterator for Tokens<'t> {
             }
             let word = &text.folded[start..start + length];
             (Token::Word(word, text.key_of(start, length)), length)
-        } else if text.raw[start].is_ascii_digit() {
-            let (number, length) = number(&text.raw[start..end]);
+        } else if first.is_ascii_digit() {
+            let (number, length) = number(&part[start..]);
             // Marks in it are none, and digits behind its point begin nothing.
             self.go_to(start + length);
             (Token::Number(number), length)
         } else {
-            (Token::Mark(text.raw[start]), 1)
+            (Token::Mark(first), 1)
         };
-        Some((token, &text.raw[start + length..end]))
+        Some((token, Rest { part, start: start + length }))
     }
 }
 
@@ -419,7 +432,7 @@ mod tests {
         for text in [digits.clone(), format!("0.{digits}"), format!("{digits}.{digits}")] {
             let mut scan = Scan::default();
             let mut tokens = scan.read(text.as_bytes()).tokens();
-            let found = tokens.next().map(|(token, rest)| (token, rest.len()));
+            let found = tokens.next().map(|(token, rest)| (token, rest.bytes().len()));
             let Some((Token::Number(Number { value, .. }), 0)) = found else {
                 panic!("{found:?}");
             };
@@ -459,7 +472,7 @@ mod tests {
             let read = scan.read(&text);
             let mut found = Vec::new();
             for (token, rest) in read.tokens() {
-                let end = text.len() - rest.len();
+                let end = rest.start;
                 match token {
                     Token::Word(letters, key) => {
                         prop_assert_eq!(key, key_of_word(letters));
