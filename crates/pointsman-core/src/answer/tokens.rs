@@ -247,7 +247,7 @@ impl Tokens<'_> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn go_to(&mut self, at: usize) {
-        self.starts = 0;
+        (self.block, self.starts) = (at / BLOCK, 0);
         if self.look_at(at / BLOCK).is_some() {
             self.starts &= u64::MAX << (at % BLOCK);
         }
@@ -437,6 +437,16 @@ mod tests {
                 panic!("{found:?}");
             };
             assert!(value.is_finite());
+        }
+    }
+
+    /// It has nothing behind it, be it longer than a block and end with one.
+    #[test]
+    fn a_number_is_left_at_its_end() {
+        for n_groups in [15, 30, 31, 32] {
+            let text = format!("1234{}", ",567".repeat(n_groups));
+            let mut scan = Scan::default();
+            assert_eq!(scan.read(text.as_bytes()).tokens().count(), 1, "{n_groups}");
         }
     }
 
