@@ -17,11 +17,9 @@ pub(super) struct Reading {
     pub(super) arithmetic: Arithmetic,
     pub(super) finals: Finals,
     pub(super) wording: Wording,
+    pub(super) marks: MarkCounts,
     pub(super) n_words: u64,
     pub(super) n_numbers: u64,
-    pub(super) n_equals: u64,
-    pub(super) n_marks: u64,
-    pub(super) n_backticks: u64,
     /// Numbers that stand in the answer, each once.
     pub(super) n_distinct_numbers: u64,
     pub(super) last_number: Option<f64>,
@@ -29,8 +27,17 @@ pub(super) struct Reading {
     pub(super) n_open: [u32; N_KINDS],
 }
 
-/// What one pass over a question finds.
+/// How many marks an answer has.
 #[derive(Debug, Default)]
+pub(super) struct MarkCounts {
+    /// All but line feeds.
+    pub(super) n: u64,
+    pub(super) n_equals: u64,
+    pub(super) n_backticks: u64,
+}
+
+/// What one pass over a question finds.
+#[derive(Debug)]
 pub(super) struct Asked {
     pub(super) choices: Choices,
     pub(super) wording: Wording,
@@ -106,45 +113,91 @@ impl Job for ReadAnswer<'_, '_> {
         for set in [&mut *words, &mut *numbers, &mut *repeated] {
             set.clear();
         }
-        let (mut reading, mut line) = (Reading::new(), Line::default());
+        // Each by itself: a count beside an array, or beside what is handed on, would be kept in memory.
+        let (mut arithmetic, mut finals) = (Arithmetic::new(), Finals::new());
+        let (mut wording, mut marks, mut line) =
+            (Wording::default(), MarkCounts::default(), Line::default());
+        let mut n_open = [0_u32; N_KINDS];
+        let (mut n_words, mut n_numbers, mut n_distinct_numbers) = (0, 0, 0);
+        let mut last_number = None;
         for (token, rest) in text.tokens() {
-            reading.finals.take(token, rest);
+            finals.take(token, rest);
             match token {
                 Token::Word(_, key) => {
-                    reading.n_words += 1;
-                    reading.wording.take(key);
+                    n_words += 1;
+                    wording.take(key);
                     words.insert(key);
                 }
                 Token::Number(number) => {
                     let key = key_of_number(number.value);
-                    reading.n_numbers += 1;
-                    reading.last_number = Some(number.value);
+                    n_numbers += 1;
+                    last_number = Some(number.value);
                     words.insert(key);
                     if numbers.insert(key) {
-                        reading.n_distinct_numbers += 1;
+                        n_distinct_numbers += 1;
                     } else {
                         repeated.insert(key);
                     }
                 }
                 Token::Mark(mark) => {
-                    reading.mark(mark);
-                    let (is_equals, is_end) = (mark == b'=', mark == b'\n');
-                    let follows_number = line.n_numbers < reading.n_numbers;
-                    line.may_have_sums |= is_equals & follows_number;
-                    if line.may_have_sums && is_end {
-                        line.may_have_sums = false;
-                        simd::at_best(WorkOut(&mut reading.arithmetic, text, line.start));
+                    marks.take(mark);
+                    let Bracket { kind, opens, closes } = BRACKETS[usize::from(mark)];
+                    let n = &mut n_open[usize::from(kind) % N_KINDS];
+                    *n = n.saturating_add(opens).saturating_sub(closes);
+                    if line.take(mark, n_numbers) {
+                        simd::at_best(WorkOut(&mut arithmetic, text, line.start));
                     }
-                    line.start = select_unpredictable(is_end, rest.start, line.start);
-                    line.n_numbers =
-                        select_unpredictable(is_end, reading.n_numbers, line.n_numbers);
+                    line.end_at(mark, rest.start, n_numbers);
                 }
             }
         }
         if line.may_have_sums {
-            simd::at_best(WorkOut(&mut reading.arithmetic, text, line.start));
+            simd::at_best(WorkOut(&mut arithmetic, text, line.start));
         }
-        reading
+        Reading {
+            arithmetic,
+            finals,
+            wording,
+            marks,
+            n_words,
+            n_numbers,
+            n_distinct_numbers,
+            last_number,
+            n_open,
+        }
+    }
+}
+
+impl MarkCounts {
+    /// Which mark comes next cannot be foretold, so it is counted without asking.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn take(&mut self, mark: u8) {
+        self.n += u64::from(mark != b'\n');
+        self.n_equals += u64::from(mark == b'=');
+        self.n_backticks += u64::from(mark == b'`');
+    }
+}
+
+impl Line {
+    /// Takes the next mark; whether it ends a line that may have sums.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn take(&mut self, mark: u8, n_numbers: u64) -> bool {
+        let follows_number = self.n_numbers < n_numbers;
+        let is_equals = mark == b'=';
+        self.may_have_sums |= is_equals & follows_number;
+        self.may_have_sums && mark == b'\n'
+    }
+
+    /// Begins the next line behind a mark that is a line feed, with so many numbers before it.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn end_at(&mut self, mark: u8, start: usize, n_numbers: u64) {
+        let is_end = mark == b'\n';
+        self.start = select_unpredictable(is_end, start, self.start);
+        self.n_numbers = select_unpredictable(is_end, n_numbers, self.n_numbers);
+        self.may_have_sums = select_unpredictable(is_end, false, self.may_have_sums);
     }
 }
 
@@ -172,62 +225,40 @@ impl Job for ReadQuestion<'_, '_> {
     fn run(self) -> Asked {
         let Self(Seen { words, numbers, repeated: _, asked: numbers_asked }, text) = self;
         numbers_asked.clear();
-        let mut asked = Asked {
-            n_bytes: text.raw.len(),
-            n_bytes_of_other_script: n_bytes_of_other_script(text.raw),
-            ..Asked::default()
-        };
+        let (mut choices, mut wording) = (Choices::default(), Wording::default());
         for line in text.lines() {
-            asked.choices.take(text, line, words);
+            choices.take(text, line, words);
         }
+        let (mut n_words, mut n_words_used) = (0, 0);
+        let (mut n_numbers, mut n_numbers_used, mut n_distinct_used) = (0, 0, 0);
         for (token, _) in text.words(0..text.raw.len()) {
             match token {
                 Token::Word(_, key) => {
-                    asked.n_words += 1;
-                    asked.n_words_used += u64::from(words.contains(key));
-                    asked.wording.take(key);
+                    n_words += 1;
+                    n_words_used += u64::from(words.contains(key));
+                    wording.take(key);
                 }
                 Token::Number(number) => {
                     let key = key_of_number(number.value);
                     let is_used = numbers.contains(key);
-                    asked.n_numbers += 1;
-                    asked.n_numbers_used += u64::from(is_used);
-                    asked.n_distinct_used += u64::from(numbers_asked.insert(key) && is_used);
+                    n_numbers += 1;
+                    n_numbers_used += u64::from(is_used);
+                    n_distinct_used += u64::from(numbers_asked.insert(key) && is_used);
                 }
                 Token::Mark(_) => {}
             }
         }
-        asked
-    }
-}
-
-impl Reading {
-    fn new() -> Self {
-        Self {
-            arithmetic: Arithmetic::new(),
-            finals: Finals::new(),
-            wording: Wording::default(),
-            n_words: 0,
-            n_numbers: 0,
-            n_equals: 0,
-            n_marks: 0,
-            n_backticks: 0,
-            n_distinct_numbers: 0,
-            last_number: None,
-            n_open: [0; N_KINDS],
+        Asked {
+            choices,
+            wording,
+            n_words,
+            n_words_used,
+            n_numbers,
+            n_numbers_used,
+            n_distinct_used,
+            n_bytes: text.raw.len(),
+            n_bytes_of_other_script: n_bytes_of_other_script(text.raw),
         }
-    }
-
-    /// Which mark comes next cannot be foretold, so it is counted without asking.
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn mark(&mut self, mark: u8) {
-        self.n_marks += u64::from(mark != b'\n');
-        self.n_equals += u64::from(mark == b'=');
-        self.n_backticks += u64::from(mark == b'`');
-        let Bracket { kind, opens, closes } = BRACKETS[usize::from(mark)];
-        let n_open = &mut self.n_open[usize::from(kind) % N_KINDS];
-        *n_open = n_open.saturating_add(opens).saturating_sub(closes);
     }
 }
 

@@ -120,18 +120,18 @@ impl Signs<'_, '_, '_> {
         let (n_bytes, n_asked) = (self.answer.text.len() as u64, self.request.n_bytes() as u64);
         signs.push(self.log1p(n_bytes) - self.log1p(n_asked));
         // Each word is a term, and with the word before it another.
-        let most = 1.0 + 2.0 * (n_words + n_numbers) + as_float(reading.n_marks);
+        let most = 1.0 + 2.0 * (n_words + n_numbers) + as_float(reading.marks.n);
         signs.push(len_as_float(self.text.terms.len()) / most);
         signs.push(self.log1p(reading.n_numbers));
         signs.push(n_numbers / n_tokens);
-        signs.push(as_float(reading.n_equals) / n_tokens);
+        signs.push(as_float(reading.marks.n_equals) / n_tokens);
         for &n in reading.wording.by_manner() {
             signs.push(self.log1p(u64::from(n)));
         }
     }
 
     fn finals(&self, signs: &mut Row) {
-        let Reading { arithmetic, finals, n_open, n_backticks, .. } = self.reading;
+        let Reading { arithmetic, finals, marks, n_open, .. } = self.reading;
         signs.push(self.log1p(u64::from(finals.n)));
         signs.push_if(finals.n == 0);
         signs.push_if(finals.contradict());
@@ -143,7 +143,8 @@ impl Signs<'_, '_, '_> {
         signs.push(self.log1p(n_wrong));
         signs.push_if(0 < n_wrong);
         signs.push_if(n_open.iter().any(|&n| 0 < n));
-        let n_fences = if *n_backticks < FENCE_BACKTICKS { 0 } else { n_fences(self.read) };
+        let has_fences = FENCE_BACKTICKS <= marks.n_backticks;
+        let n_fences = if has_fences { n_fences(self.read) } else { 0 };
         signs.push_if(n_fences % 2 == 1);
         signs.push_if(!matches!(
             self.read.trim_ascii_end().last(),
