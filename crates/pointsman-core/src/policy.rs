@@ -24,11 +24,13 @@
 
 mod ahead;
 mod endpoints;
+mod expect;
 mod new_models;
 mod offers;
 mod weigh;
 mod workspace;
 
+pub(crate) use expect::Wanted;
 pub use workspace::{Candidate, CascadeAhead, Decision, Workspace};
 
 use crate::{
@@ -283,22 +285,8 @@ impl Policy {
         request: &Request<'_>,
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
-        self.distribute_announcing(circumstances, request, workspace, |_| ())
-    }
-
-    /// As [`Self::distribute_in`]; every term of the request is announced as soon as it is read.
-    pub(crate) fn distribute_announcing(
-        &self,
-        circumstances: &Circumstances<'_>,
-        request: &Request<'_>,
-        workspace: &mut Workspace,
-        announce: impl Fn(u32) + Copy,
-    ) -> Result<usize, NoEligibleModel> {
         let rows = self.scorer.rows();
-        let features = workspace.extractor.extract_announcing(request, |term| {
-            rows.announce(term);
-            announce(term);
-        });
+        let features = workspace.extractor.extract_announcing(request, |term| rows.announce(term));
         let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
         self.weigh(circumstances, (request, n_bytes), workspace)?;

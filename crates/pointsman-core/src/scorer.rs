@@ -21,6 +21,7 @@
 
 mod clusters;
 mod factor;
+mod lengths;
 mod lines;
 mod parts;
 
@@ -29,6 +30,7 @@ pub use factor::Factor;
 pub use lines::LogLine;
 pub use parts::{DENSE_LIMIT, DenseScaling, ScorerError, ScorerParts, TokenLength};
 
+pub(crate) use lengths::LengthScorer;
 pub(crate) use lines::at_length;
 
 use crate::{
@@ -84,6 +86,39 @@ impl Scores {
     }
 }
 
+/// The weights of some columns, as [`ScorerParts`] have them.
+#[derive(Clone, Copy)]
+struct Columns<'a> {
+    intercepts: &'a [f32],
+    dense_scaling: &'a DenseScaling,
+    dense_weights: &'a [f32],
+    scales: &'a [f32],
+    table: &'a RowTable,
+}
+
+impl Columns<'_> {
+    /// Leaves what each column says of a request in `scores.columns`.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn fill(self, features: &Features<'_>, scores: &mut Scores) {
+        let Self { intercepts, dense_scaling, dense_weights, scales, table } = self;
+        scores.sums.resize(table.stride(), 0);
+        scores.columns.clear();
+        scores.columns.extend_from_slice(intercepts);
+        let dense = dense_scaling.apply(features.dense);
+        for (value, weights) in dense.iter().zip(dense_weights.chunks_exact(intercepts.len())) {
+            for (column, weight) in scores.columns.iter_mut().zip(weights) {
+                *column += value * weight;
+            }
+        }
+        let squared = table.accumulate(features.terms, &mut scores.sums);
+        scores.term_factor = term_factor(squared);
+        for ((column, &sum), scale) in scores.columns.iter_mut().zip(&scores.sums).zip(scales) {
+            *column += as_f32(sum) * (scale * scores.term_factor);
+        }
+    }
+}
+
 /// One request, about to be scored.
 struct Scoring<'a, 'f> {
     scorer: &'a Scorer,
@@ -98,23 +133,14 @@ impl Job for Scoring<'_, '_> {
     #[inline(always)]
     fn run(self) {
         let Self { scorer: Scorer { parts, table, half_squares }, features, scores } = self;
-        let n_columns = parts.intercepts.len();
-        scores.sums.resize(table.stride(), 0);
-        scores.columns.clear();
-        scores.columns.extend_from_slice(&parts.intercepts);
-        let dense = parts.dense_scaling.apply(features.dense);
-        for (value, weights) in dense.iter().zip(parts.dense_weights.chunks_exact(n_columns)) {
-            for (column, weight) in scores.columns.iter_mut().zip(weights) {
-                *column += value * weight;
-            }
-        }
-        let squared = table.accumulate(features.terms, &mut scores.sums);
-        scores.term_factor = term_factor(squared);
-        for ((column, &sum), scale) in
-            scores.columns.iter_mut().zip(&scores.sums).zip(&parts.scales)
-        {
-            *column += as_f32(sum) * (scale * scores.term_factor);
-        }
+        let columns = Columns {
+            intercepts: &parts.intercepts,
+            dense_scaling: &parts.dense_scaling,
+            dense_weights: &parts.dense_weights,
+            scales: &parts.scales,
+            table,
+        };
+        columns.fill(features, scores);
         let (of_quality, rest) = scores.columns.split_at(parts.n_quality_columns());
         scores.length = rest[0];
         let (rest, own_length) = rest.split_at(rest.len() - parts.token_length.n_columns());

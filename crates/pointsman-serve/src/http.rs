@@ -38,8 +38,9 @@ pub const OPENAPI: &str = include_str!("openapi.json");
 /// The longest path with its query, in bytes.
 const MOST_URI_BYTES: usize = 8 << 10;
 
-/// The paths of a call that is to be decided.
+/// The paths of a call that is to be decided, and of one with an answer to it.
 const ROUTE: [&str; 2] = ["/route", "/v1/route"];
+const ESCALATE: [&str; 2] = ["/escalate", "/v1/escalate"];
 
 /// The paths of callers.
 pub fn callers(service: Arc<Service>) -> Router {
@@ -47,8 +48,8 @@ pub fn callers(service: Arc<Service>) -> Router {
         .route(ROUTE[0], post(route))
         .route(ROUTE[1], post(route))
         .route("/route/batch", post(route_batch))
-        .route("/escalate", post(escalate))
-        .route("/v1/escalate", post(escalate))
+        .route(ESCALATE[0], post(escalate))
+        .route(ESCALATE[1], post(escalate))
         .route("/outcome", post(outcome))
         .route("/feedback", post(outcome))
         .route("/v1/models", get(about::models))
@@ -224,25 +225,54 @@ async fn let_others_decide(service: &Service) {
 }
 
 async fn route(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
-    answer_route(&service, request).await
+    answer(&service, (Decides::Route, request)).await
 }
 
-/// Whether a call is one for [`answer_route`].
-pub(crate) fn is_route<B>(request: &Request<B>) -> bool {
-    request.method() == Method::POST && ROUTE.contains(&request.uri().path())
+async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
+    answer(&service, (Decides::Step, request)).await
 }
 
-/// Answers a call of `/route`, as the paths of callers do.
-pub(crate) async fn answer_route<B>(service: &Arc<Service>, request: Request<B>) -> Response
+/// What a call wants to be decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decides {
+    /// Which model is to be called.
+    Route,
+    /// What to do with an answer.
+    Step,
+}
+
+impl Decides {
+    /// What a call wants to be decided, where it is one for [`answer`].
+    pub(crate) fn of<B>(request: &Request<B>) -> Option<Self> {
+        if request.method() != Method::POST {
+            return None;
+        }
+        let path = request.uri().path();
+        if ROUTE.contains(&path) {
+            Some(Self::Route)
+        } else {
+            ESCALATE.contains(&path).then_some(Self::Step)
+        }
+    }
+}
+
+/// Answers a call of `/route` or of `/escalate`, as the paths of callers do.
+pub(crate) async fn answer<B>(
+    service: &Arc<Service>,
+    (decides, request): (Decides, Request<B>),
+) -> Response
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    let answered = decided(service, request).await;
+    let answered = decided(service, (decides, request)).await;
     reply(service, answered)
 }
 
-async fn decided<B>(service: &Arc<Service>, request: Request<B>) -> Result<Vec<u8>, Problem>
+async fn decided<B>(
+    service: &Arc<Service>,
+    (decides, request): (Decides, Request<B>),
+) -> Result<Vec<u8>, Problem>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<BoxError>,
@@ -253,14 +283,28 @@ where
     if let Some(caller) = caller {
         caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
     }
-    let answer = service.guarded(|| service.route(&bytes, caller))?;
-    if answer.ticket.is_some() {
-        let_others_decide(service).await;
-    }
-    let Told { json, position } = service.guarded(|| service.tell(answer, (&bytes[..], caller)))?;
+    let Told { json, position } = match decides {
+        Decides::Route => {
+            let answer = service.guarded(|| service.route(&bytes, caller))?;
+            if answer.ticket.is_some() {
+                let_others_decide(service).await;
+            }
+            service.guarded(|| service.tell(answer, (&bytes[..], caller)))?
+        }
+        Decides::Step => {
+            let taken = service.guarded(|| service.escalate(&bytes, caller))?;
+            if taken.waits() {
+                let_others_decide(service).await;
+            }
+            service.guarded(|| service.tell_step(taken, (&bytes[..], caller)))?
+        }
+    };
     match settle(service, (service.settings.journal.decisions, position)).await {
         Ok(()) => Ok(json),
-        Err(problem) => service.guarded(|| service.route_again(problem, (&bytes[..], caller))),
+        Err(problem) => service.guarded(|| match decides {
+            Decides::Route => service.route_again(problem, (&bytes[..], caller)),
+            Decides::Step => service.escalate_again(problem, (&bytes[..], caller)),
+        }),
     }
 }
 
@@ -272,31 +316,6 @@ async fn route_batch(State(service): State<Arc<Service>>, request: Request<Body>
         let Told { json, position } = service.guarded(|| service.route_batch(&bytes, caller))?;
         settle(&service, (service.settings.journal.decisions, position)).await?;
         Ok(json)
-    };
-    let answered = answered.await;
-    reply(&service, answered)
-}
-
-async fn escalate(State(service): State<Arc<Service>>, request: Request<Body>) -> Response {
-    let answered = async {
-        let _in_flight = admit(&service)?;
-        let (caller, bytes) = accept(&service, request).await?;
-        let caller = caller.as_deref();
-        if let Some(caller) = caller {
-            caller.admit(1.0, (service.effects.elapsed_ns)(), service.now_ms())?;
-        }
-        let taken = service.guarded(|| service.escalate(&bytes, caller))?;
-        if taken.waits() {
-            let_others_decide(&service).await;
-        }
-        let Told { json, position } =
-            service.guarded(|| service.tell_step(taken, (&bytes[..], caller)))?;
-        match settle(&service, (service.settings.journal.decisions, position)).await {
-            Ok(()) => Ok(json),
-            Err(problem) => {
-                service.guarded(|| service.escalate_again(problem, (&bytes[..], caller)))
-            }
-        }
     };
     let answered = answered.await;
     reply(&service, answered)

@@ -228,15 +228,17 @@ async fn answer(paths: Arc<Paths>, request: Request<Incoming>) -> Result<Respons
     if let Some(refused) = http::unfit(service, &request) {
         return Ok(refused);
     }
-    match paths.plane {
-        // Nearly every call is one, and what a router does for any path costs more than the reading of
-        // its body.
-        Plane::Callers if http::is_route(&request) => {
-            Ok(http::answer_route(service, request).await)
-        }
-        // In a box, so that a call that goes straight has no room to keep for it.
-        Plane::Callers | Plane::Operators => Box::pin(paths.router.call(request)).await,
+    let decides = match paths.plane {
+        Plane::Callers => http::Decides::of(&request),
+        Plane::Operators => None,
+    };
+    // Nearly every call is one, and what a router does for any path costs more than the reading of its
+    // body.
+    if let Some(decides) = decides {
+        return Ok(http::answer(service, (decides, request)).await);
     }
+    // In a box, so that a call that goes straight has no room to keep for it.
+    Box::pin(paths.router.call(request)).await
 }
 
 async fn accept(listener: TcpListener, paths: Paths, open: Arc<Semaphore>, front: Front) {

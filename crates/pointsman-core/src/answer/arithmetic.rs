@@ -2,10 +2,10 @@
 //!
 //! Read are runs of numbers, `+ - * x × · / ÷`, brackets and percentages before an equals sign, and
 //! the number behind it; dollar signs and the name of a unit behind a number are passed over.
-//! Anything else begins a new run. Weakness: what is written with names of variables, powers or
-//! fractions of LaTeX is not checked, which the count of checked ones shows.
+//! Anything else begins a new run, and so does every line. Weakness: what is written with names of
+//! variables, powers or fractions of LaTeX is not checked, which the count of checked ones shows.
 
-use super::tokens::{Number, Token};
+use super::tokens::{Number, Rest, Token};
 
 /// Checks one text, token by token.
 #[derive(Debug, Clone)]
@@ -90,7 +90,7 @@ impl Arithmetic {
     /// Takes the next token; `rest` is the text behind it.
     #[expect(clippy::inline_always, reason = "most tokens change nothing, which is soon seen")]
     #[inline(always)]
-    pub(super) fn take(&mut self, token: Token<'_>, rest: &[u8]) {
+    pub(super) fn take(&mut self, token: Token<'_>, rest: Rest<'_>) {
         let begins = match token {
             Token::Number(_) | Token::Mark(b'-' | b'(' | b')') => true,
             Token::Word(..) | Token::Mark(_) => false,
@@ -108,7 +108,7 @@ impl Arithmetic {
             && self.state == State::Reading
     }
 
-    fn go_on(&mut self, token: Token<'_>, rest: &[u8]) {
+    fn go_on(&mut self, token: Token<'_>, rest: Rest<'_>) {
         match token {
             Token::Number(number) => self.number(number, rest),
             Token::Word(word, _) => match operator_named(word) {
@@ -144,13 +144,13 @@ impl Arithmetic {
         self.state = State::Reading;
     }
 
-    fn number(&mut self, number: Number, rest: &[u8]) {
+    fn number(&mut self, number: Number, rest: Rest<'_>) {
         let signed = |negates: bool| if negates { -number.value } else { number.value };
         match self.state {
             State::Lost => {}
             State::Result(expected) => {
                 let found = signed(self.negates);
-                self.judge(expected, Number { value: found, ..number }, rest);
+                self.judge(expected, Number { value: found, ..number }, rest.bytes());
                 self.begin();
                 self.levels[0].take(found);
             }

@@ -35,6 +35,9 @@ const MOST_CHOICES: usize = 10;
 impl Choices {
     /// Takes the next line of a question; `answer` holds the answer's words and numbers.
     pub(super) fn take(&mut self, question: Text<'_>, line: Range<usize>, answer: &KeySet) {
+        if !may_be_choice(question, line.start) {
+            return;
+        }
         let Some((letter, text)) = choice_of(&question.folded()[line.clone()]) else { return };
         let text = line.start + text.start..line.start + text.end;
         if letter == b'a' || self.n == MOST_CHOICES {
@@ -75,6 +78,16 @@ impl Choices {
     }
 }
 
+/// Whether the line that begins there has a letter of a choice first: few lines have, and the others are
+/// soon passed over.
+fn may_be_choice(question: Text<'_>, start: usize) -> bool {
+    let folded = question.folded();
+    let Some(first) = question.not_blank(start) else { return false };
+    let letter = if folded.get(first) == Some(&b'(') { first + 1 } else { first };
+    let is_letter = folded.get(letter).is_some_and(|letter| (b'a'..=b'j').contains(letter));
+    is_letter && matches!(folded.get(letter + 1), Some(b')' | b'.' | b':'))
+}
+
 /// The letter and the place of the text of a line such as `(a) ...`, `a. ...` or `a: ...`, in small
 /// letters.
 fn choice_of(line: &[u8]) -> Option<(u8, Range<usize>)> {
@@ -94,6 +107,7 @@ fn bounded(length: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::{super::tokens::Scan, *};
+    use proptest::prelude::*;
 
     fn choices_of(question: &str, answer: &str) -> Choices {
         let mut words = KeySet::new();
@@ -126,6 +140,23 @@ mod tests {
             let choices = choices_of(question, "");
             let found: String = choices.all().iter().map(|it| char::from(it.letter)).collect();
             assert_eq!(found, letters, "{question:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_choice_is_passed_over(
+            text in prop::collection::vec(
+                prop::sample::select(&b" \t\r\n\n\x0b\x01((abjkAZ)).:1"[..]),
+                0..200,
+            ),
+        ) {
+            let mut scan = Scan::default();
+            let read = scan.read(&text);
+            for line in read.lines() {
+                let is_choice = choice_of(&read.folded()[line.clone()]).is_some();
+                prop_assert!(!is_choice || may_be_choice(read, line.start), "{:?}", line);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 //! An answer that names several different ones contradicts itself; one that names none did not get
 //! to the end, or was not asked for one.
 
-use super::tokens::{Token, is_letter, key_of_number, key_of_word};
+use super::tokens::{Rest, Token, is_letter, key_of_number, key_of_word};
 
 /// What an answer ends in.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +24,8 @@ pub(super) struct Finals {
     /// `#` in a row.
     n_hashes: u8,
     before: Before,
+    /// Whether nothing of these waits for another token.
+    is_idle: bool,
     keys: [u64; MOST_KEYS],
     /// How many were found.
     pub(super) n: u32,
@@ -56,6 +58,7 @@ impl Finals {
             armed: 0,
             n_hashes: 0,
             before: Before::Other,
+            is_idle: true,
             keys: [0; MOST_KEYS],
             n: 0,
             n_distinct: 0,
@@ -66,18 +69,18 @@ impl Finals {
     /// Takes the next token; `rest` is the text behind it.
     #[expect(clippy::inline_always, reason = "most tokens change nothing, which is soon seen")]
     #[inline(always)]
-    pub(super) fn take(&mut self, token: Token<'_>, rest: &[u8]) {
+    pub(super) fn take(&mut self, token: Token<'_>, rest: Rest<'_>) {
         let begins = match token {
             Token::Word(_, key) => key == ANSWER || key == BOXED,
             Token::Number(_) => false,
             Token::Mark(mark) => mark == b'#',
         };
-        if begins || 0 < self.armed || 0 < self.n_hashes || self.before != Before::Other {
+        if begins || !self.is_idle {
             self.go_on(token, rest);
         }
     }
 
-    fn go_on(&mut self, token: Token<'_>, rest: &[u8]) {
+    fn go_on(&mut self, token: Token<'_>, rest: Rest<'_>) {
         if 0 < self.armed {
             self.look_at(token, rest);
         }
@@ -96,6 +99,7 @@ impl Finals {
             Token::Word(b"boxed", _) => Before::Boxed,
             Token::Word(..) | Token::Number(_) | Token::Mark(_) => Before::Other,
         };
+        self.is_idle = self.armed == 0 && self.n_hashes == 0 && self.before == Before::Other;
     }
 
     /// Whether it names different final answers.
@@ -103,7 +107,7 @@ impl Finals {
         1 < self.n_distinct
     }
 
-    fn look_at(&mut self, token: Token<'_>, rest: &[u8]) {
+    fn look_at(&mut self, token: Token<'_>, rest: Rest<'_>) {
         match token {
             Token::Number(number) => {
                 self.found(Final::Number(number.value), key_of_number(number.value));
@@ -128,11 +132,11 @@ impl Finals {
 }
 
 /// Words that introduce a final answer; `a` where it is an article.
-fn is_passed_over(word: &[u8], rest: &[u8]) -> bool {
+fn is_passed_over(word: &[u8], rest: Rest<'_>) -> bool {
     match word {
         b"boxed" | b"text" | b"the" | b"option" | b"choice" | b"answer" | b"is" | b"final"
         | b"correct" => true,
-        b"a" => matches!(rest, [b' ', next, ..] if is_letter(*next)),
+        b"a" => matches!(rest.bytes(), [b' ', next, ..] if is_letter(*next)),
         _ => false,
     }
 }

@@ -226,10 +226,12 @@ impl AnswerExtractor {
             Some(Final::Letter(_) | Final::Word) | None => reading.last_number,
         };
         let (is_asked, is_repeated) = seen.of_number(number);
+        let extractor = &*extractor;
         let text = extractor.last();
         *signs = Signs {
             request,
             answer,
+            extractor,
             read: read.raw,
             text: &text,
             reading: &reading,

@@ -9,6 +9,7 @@ use super::{
     wording::Wording,
 };
 use crate::simd::{self, Job};
+use std::hint::select_unpredictable;
 
 /// What one pass over an answer finds.
 #[derive(Debug)]
@@ -16,10 +17,9 @@ pub(super) struct Reading {
     pub(super) arithmetic: Arithmetic,
     pub(super) finals: Finals,
     pub(super) wording: Wording,
+    pub(super) marks: MarkCounts,
     pub(super) n_words: u64,
     pub(super) n_numbers: u64,
-    pub(super) n_equals: u64,
-    pub(super) n_marks: u64,
     /// Numbers that stand in the answer, each once.
     pub(super) n_distinct_numbers: u64,
     pub(super) last_number: Option<f64>,
@@ -27,8 +27,17 @@ pub(super) struct Reading {
     pub(super) n_open: [u32; N_KINDS],
 }
 
-/// What one pass over a question finds.
+/// How many marks an answer has.
 #[derive(Debug, Default)]
+pub(super) struct MarkCounts {
+    /// All but line feeds.
+    pub(super) n: u64,
+    pub(super) n_equals: u64,
+    pub(super) n_backticks: u64,
+}
+
+/// What one pass over a question finds.
+#[derive(Debug)]
 pub(super) struct Asked {
     pub(super) choices: Choices,
     pub(super) wording: Wording,
@@ -54,6 +63,19 @@ pub(super) struct Seen {
 
 /// An answer about to be read.
 struct ReadAnswer<'a, 't>(&'a mut Seen, Text<'t>);
+
+/// The line at hand of an answer, as far as sums go.
+#[derive(Debug, Default)]
+struct Line {
+    start: usize,
+    /// Numbers that stand before it.
+    n_numbers: u64,
+    /// Whether an equals sign stands behind a number in it: without one there is no sum.
+    may_have_sums: bool,
+}
+
+/// A line of an answer about to be worked out, by its first byte.
+struct WorkOut<'a, 't>(&'a mut Arithmetic, Text<'t>, usize);
 
 /// A question about to be read, after its answer.
 struct ReadQuestion<'a, 't>(&'a mut Seen, Text<'t>);
@@ -91,31 +113,107 @@ impl Job for ReadAnswer<'_, '_> {
         for set in [&mut *words, &mut *numbers, &mut *repeated] {
             set.clear();
         }
-        let mut reading = Reading::new();
+        // Each by itself: a count beside an array, or beside what is handed on, would be kept in memory.
+        let (mut arithmetic, mut finals) = (Arithmetic::new(), Finals::new());
+        let (mut wording, mut marks, mut line) =
+            (Wording::default(), MarkCounts::default(), Line::default());
+        let mut n_open = [0_u32; N_KINDS];
+        let (mut n_words, mut n_numbers, mut n_distinct_numbers) = (0, 0, 0);
+        let mut last_number = None;
         for (token, rest) in text.tokens() {
-            reading.arithmetic.take(token, rest);
-            reading.finals.take(token, rest);
+            finals.take(token, rest);
             match token {
                 Token::Word(_, key) => {
-                    reading.n_words += 1;
-                    reading.wording.take(key);
+                    n_words += 1;
+                    wording.take(key);
                     words.insert(key);
                 }
                 Token::Number(number) => {
                     let key = key_of_number(number.value);
-                    reading.n_numbers += 1;
-                    reading.last_number = Some(number.value);
+                    n_numbers += 1;
+                    last_number = Some(number.value);
                     words.insert(key);
                     if numbers.insert(key) {
-                        reading.n_distinct_numbers += 1;
+                        n_distinct_numbers += 1;
                     } else {
                         repeated.insert(key);
                     }
                 }
-                Token::Mark(mark) => reading.mark(mark),
+                Token::Mark(mark) => {
+                    marks.take(mark);
+                    let Bracket { kind, opens, closes } = BRACKETS[usize::from(mark)];
+                    let n = &mut n_open[usize::from(kind) % N_KINDS];
+                    *n = n.saturating_add(opens).saturating_sub(closes);
+                    if line.take(mark, n_numbers) {
+                        simd::at_best(WorkOut(&mut arithmetic, text, line.start));
+                    }
+                    line.end_at(mark, rest.start, n_numbers);
+                }
             }
         }
-        reading
+        if line.may_have_sums {
+            simd::at_best(WorkOut(&mut arithmetic, text, line.start));
+        }
+        Reading {
+            arithmetic,
+            finals,
+            wording,
+            marks,
+            n_words,
+            n_numbers,
+            n_distinct_numbers,
+            last_number,
+            n_open,
+        }
+    }
+}
+
+impl MarkCounts {
+    /// Which mark comes next cannot be foretold, so it is counted without asking.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn take(&mut self, mark: u8) {
+        self.n += u64::from(mark != b'\n');
+        self.n_equals += u64::from(mark == b'=');
+        self.n_backticks += u64::from(mark == b'`');
+    }
+}
+
+impl Line {
+    /// Takes the next mark; whether it ends a line that may have sums.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn take(&mut self, mark: u8, n_numbers: u64) -> bool {
+        let follows_number = self.n_numbers < n_numbers;
+        let is_equals = mark == b'=';
+        self.may_have_sums |= is_equals & follows_number;
+        self.may_have_sums && mark == b'\n'
+    }
+
+    /// Begins the next line behind a mark that is a line feed, with so many numbers before it.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn end_at(&mut self, mark: u8, start: usize, n_numbers: u64) {
+        let is_end = mark == b'\n';
+        self.start = select_unpredictable(is_end, start, self.start);
+        self.n_numbers = select_unpredictable(is_end, n_numbers, self.n_numbers);
+        self.may_have_sums = select_unpredictable(is_end, false, self.may_have_sums);
+    }
+}
+
+impl Job for WorkOut<'_, '_> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn run(self) {
+        let Self(arithmetic, text, start) = self;
+        for (token, rest) in text.tokens_from(start) {
+            arithmetic.take(token, rest);
+            if token == Token::Mark(b'\n') {
+                break;
+            }
+        }
     }
 }
 
@@ -127,60 +225,40 @@ impl Job for ReadQuestion<'_, '_> {
     fn run(self) -> Asked {
         let Self(Seen { words, numbers, repeated: _, asked: numbers_asked }, text) = self;
         numbers_asked.clear();
-        let mut asked = Asked {
-            n_bytes: text.raw.len(),
-            n_bytes_of_other_script: n_bytes_of_other_script(text.raw),
-            ..Asked::default()
-        };
+        let (mut choices, mut wording) = (Choices::default(), Wording::default());
         for line in text.lines() {
-            asked.choices.take(text, line, words);
+            choices.take(text, line, words);
         }
+        let (mut n_words, mut n_words_used) = (0, 0);
+        let (mut n_numbers, mut n_numbers_used, mut n_distinct_used) = (0, 0, 0);
         for (token, _) in text.words(0..text.raw.len()) {
             match token {
                 Token::Word(_, key) => {
-                    asked.n_words += 1;
-                    asked.n_words_used += u64::from(words.contains(key));
-                    asked.wording.take(key);
+                    n_words += 1;
+                    n_words_used += u64::from(words.contains(key));
+                    wording.take(key);
                 }
                 Token::Number(number) => {
                     let key = key_of_number(number.value);
                     let is_used = numbers.contains(key);
-                    asked.n_numbers += 1;
-                    asked.n_numbers_used += u64::from(is_used);
-                    asked.n_distinct_used += u64::from(numbers_asked.insert(key) && is_used);
+                    n_numbers += 1;
+                    n_numbers_used += u64::from(is_used);
+                    n_distinct_used += u64::from(numbers_asked.insert(key) && is_used);
                 }
                 Token::Mark(_) => {}
             }
         }
-        asked
-    }
-}
-
-impl Reading {
-    fn new() -> Self {
-        Self {
-            arithmetic: Arithmetic::new(),
-            finals: Finals::new(),
-            wording: Wording::default(),
-            n_words: 0,
-            n_numbers: 0,
-            n_equals: 0,
-            n_marks: 0,
-            n_distinct_numbers: 0,
-            last_number: None,
-            n_open: [0; N_KINDS],
+        Asked {
+            choices,
+            wording,
+            n_words,
+            n_words_used,
+            n_numbers,
+            n_numbers_used,
+            n_distinct_used,
+            n_bytes: text.raw.len(),
+            n_bytes_of_other_script: n_bytes_of_other_script(text.raw),
         }
-    }
-
-    /// Which mark comes next cannot be foretold, so it is counted without asking.
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn mark(&mut self, mark: u8) {
-        self.n_marks += u64::from(mark != b'\n');
-        self.n_equals += u64::from(mark == b'=');
-        let Bracket { kind, opens, closes } = BRACKETS[usize::from(mark)];
-        let n_open = &mut self.n_open[usize::from(kind) % N_KINDS];
-        *n_open = n_open.saturating_add(opens).saturating_sub(closes);
     }
 }
 
@@ -208,3 +286,33 @@ static BRACKETS: [Bracket; 256] = {
     }
     marks
 };
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tokens::Scan, *};
+    use proptest::prelude::*;
+
+    const PIECES: &[&str] = &[
+        "1", "2", "3", "1,200", "0.5", " ", " ", "+", "-", "*", "/", "=", "=", "=", "\n", "\n",
+        "(", ")", "%", "$", " eggs ", " x ", ".", "{",
+    ];
+
+    proptest! {
+        /// Sums of the lines that may have some are those of the whole text.
+        #[test]
+        fn lines_are_worked_out_where_they_have_sums(
+            pieces in prop::collection::vec(prop::sample::select(PIECES), 0..80),
+        ) {
+            let text = pieces.concat();
+            let mut scan = Scan::default();
+            let read = scan.read(text.as_bytes());
+            let mut whole = Arithmetic::new();
+            for (token, rest) in read.tokens() {
+                whole.take(token, rest);
+            }
+            let found = Seen::new().read_answer(read).arithmetic;
+            let of = |it: &Arithmetic| (it.n_right, it.n_wrong);
+            prop_assert_eq!(of(&found), of(&whole), "{}", text);
+        }
+    }
+}

@@ -8,7 +8,7 @@ use super::{
     n_bytes_of_other_script,
 };
 use crate::{
-    features::{Features, MAX_BYTES_PER_PART},
+    features::{Extractor, Features, MAX_BYTES_PER_PART},
     request::{Capabilities, Request},
     units::{as_float, len_as_float},
 };
@@ -81,6 +81,8 @@ pub const SIGN_NAMES: [&str; N_SIGNS] = [
 pub(super) struct Signs<'a, 'r, 't> {
     pub(super) request: &'a Request<'r>,
     pub(super) answer: &'a Answer<'t>,
+    /// Which has read the answer.
+    pub(super) extractor: &'a Extractor,
     /// What was read of the answer.
     pub(super) read: &'a [u8],
     pub(super) text: &'a Features<'a>,
@@ -107,37 +109,43 @@ impl Signs<'_, '_, '_> {
         signs.values.map(narrow)
     }
 
+    fn log1p(&self, count: u64) -> f64 {
+        self.extractor.log1p(count)
+    }
+
     fn text(&self, signs: &mut Row) {
         let reading = self.reading;
         let (n_words, n_numbers) = (as_float(reading.n_words), as_float(reading.n_numbers));
         let n_tokens = 1.0 + n_words + n_numbers;
         let (n_bytes, n_asked) = (self.answer.text.len() as u64, self.request.n_bytes() as u64);
-        signs.push(log1p(n_bytes) - log1p(n_asked));
+        signs.push(self.log1p(n_bytes) - self.log1p(n_asked));
         // Each word is a term, and with the word before it another.
-        let most = 1.0 + 2.0 * (n_words + n_numbers) + as_float(reading.n_marks);
+        let most = 1.0 + 2.0 * (n_words + n_numbers) + as_float(reading.marks.n);
         signs.push(len_as_float(self.text.terms.len()) / most);
-        signs.push(log1p(reading.n_numbers));
+        signs.push(self.log1p(reading.n_numbers));
         signs.push(n_numbers / n_tokens);
-        signs.push(as_float(reading.n_equals) / n_tokens);
+        signs.push(as_float(reading.marks.n_equals) / n_tokens);
         for &n in reading.wording.by_manner() {
-            signs.push(log1p(u64::from(n)));
+            signs.push(self.log1p(u64::from(n)));
         }
     }
 
     fn finals(&self, signs: &mut Row) {
-        let Reading { arithmetic, finals, n_open, .. } = self.reading;
-        signs.push(log1p(u64::from(finals.n)));
+        let Reading { arithmetic, finals, marks, n_open, .. } = self.reading;
+        signs.push(self.log1p(u64::from(finals.n)));
         signs.push_if(finals.n == 0);
         signs.push_if(finals.contradict());
         signs.push_if(matches!(finals.last, Some(Final::Letter(_))));
         signs.push_if(matches!(finals.last, Some(Final::Number(_))));
         let (n_right, n_wrong) = (u64::from(arithmetic.n_right), u64::from(arithmetic.n_wrong));
-        signs.push(log1p(n_right + n_wrong));
-        signs.push(log1p(n_right));
-        signs.push(log1p(n_wrong));
+        signs.push(self.log1p(n_right + n_wrong));
+        signs.push(self.log1p(n_right));
+        signs.push(self.log1p(n_wrong));
         signs.push_if(0 < n_wrong);
         signs.push_if(n_open.iter().any(|&n| 0 < n));
-        signs.push_if(n_fences(self.read) % 2 == 1);
+        let has_fences = FENCE_BACKTICKS <= marks.n_backticks;
+        let n_fences = if has_fences { n_fences(self.read) } else { 0 };
+        signs.push_if(n_fences % 2 == 1);
         signs.push_if(!matches!(
             self.read.trim_ascii_end().last(),
             Some(b'.' | b'!' | b'?' | b')' | b'"' | b'}' | b']' | b'`')
@@ -151,16 +159,16 @@ impl Signs<'_, '_, '_> {
         signs.push(number.map_or(0.0, libm::log1p));
         signs.push_if(self.is_asked);
         signs.push_if(self.is_repeated);
-        signs.push(log1p(asked.n_numbers));
+        signs.push(self.log1p(asked.n_numbers));
         signs.push(as_float(asked.n_numbers_used) / (1.0 + as_float(asked.n_numbers)));
         signs.push(as_float(asked.n_words_used) / (1.0 + as_float(asked.n_words)));
-        signs.push(log1p(reading.n_distinct_numbers.saturating_sub(asked.n_distinct_used)));
+        signs.push(self.log1p(reading.n_distinct_numbers.saturating_sub(asked.n_distinct_used)));
     }
 
     fn choices(&self, signs: &mut Row) {
         const N: usize = 10;
         let all = self.asked.choices.all();
-        signs.push(log1p(all.len() as u64));
+        signs.push(self.log1p(all.len() as u64));
         let place = match self.reading.finals.last {
             Some(Final::Letter(letter)) => self.asked.choices.place(letter),
             Some(Final::Number(_) | Final::Word) | None => None,
@@ -209,14 +217,14 @@ impl Signs<'_, '_, '_> {
         signs.push_if(*finish == FinishReason::ContentFilter);
         let (is_broken, n_missing) = self.json(required_keys);
         signs.push_if(is_broken);
-        signs.push(log1p(n_missing));
+        signs.push(self.log1p(n_missing));
         let is_unknown = |name: &str| !offered_tools.iter().any(|offered| offered == name);
         let n_unknown = tool_calls.iter().filter(|call| is_unknown(&call.name)).count() as u64;
-        signs.push(if offered_tools.is_empty() { 0.0 } else { log1p(n_unknown) });
+        signs.push(if offered_tools.is_empty() { 0.0 } else { self.log1p(n_unknown) });
         let is_object =
             |arguments: &str| json::kind_of(arguments.as_bytes(), |_| {}) == Some(Kind::Object);
         let n_broken = tool_calls.iter().filter(|call| !is_object(&call.arguments)).count() as u64;
-        signs.push(log1p(n_broken));
+        signs.push(self.log1p(n_broken));
         signs.push_if(log_probabilities.is_some());
         let LogProbabilities { mean, least } =
             log_probabilities.unwrap_or(LogProbabilities { mean: 0.0, least: 0.0 });
@@ -278,15 +286,15 @@ impl Row {
     }
 }
 
+/// So many backticks in a row open or close a block of code.
+const FENCE_BACKTICKS: u64 = 3;
+
 /// How many code fences a text opens and closes.
 fn n_fences(text: &[u8]) -> usize {
-    let (mut n, mut n_in_a_row) = (0, 0_usize);
-    if !text.contains(&b'`') {
-        return n;
-    }
+    let (mut n, mut n_in_a_row) = (0, 0);
     for &byte in text {
         n_in_a_row = if byte == b'`' { n_in_a_row + 1 } else { 0 };
-        if n_in_a_row == 3 {
+        if n_in_a_row == FENCE_BACKTICKS {
             (n, n_in_a_row) = (n + 1, 0);
         }
     }
@@ -301,10 +309,6 @@ fn within_fence(text: &[u8]) -> &[u8] {
     };
     let line_end = inside.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     inside[line_end..].trim_ascii()
-}
-
-fn log1p(count: u64) -> f64 {
-    libm::log1p(as_float(count))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]

@@ -4,7 +4,7 @@
 //! and how long it is cannot be foretold, so a loop over bytes would be left by surprise.
 
 use crate::simd::{self, BLOCK, BlockMasks, SLACK};
-use std::ops::Range;
+use std::{hint::select_unpredictable, ops::Range};
 
 /// A piece of text.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,6 +24,20 @@ pub(super) struct Number {
     pub(super) value: f64,
     /// Digits after the point.
     pub(super) n_decimals: usize,
+}
+
+/// The text behind a token, cut out only where it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rest<'t> {
+    part: &'t [u8],
+    /// Where it begins.
+    pub(super) start: usize,
+}
+
+impl<'t> Rest<'t> {
+    pub(super) fn bytes(self) -> &'t [u8] {
+        self.part.get(self.start..).unwrap_or_default()
+    }
 }
 
 /// The buffers that texts are scanned into, one after the other.
@@ -66,7 +80,14 @@ impl<'t> Text<'t> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     pub(super) fn tokens(self) -> Tokens<'t> {
-        self.tokens_of(0..self.raw.len(), Marks::Given)
+        self.tokens_from(0)
+    }
+
+    /// The tokens from a byte on that begins one, or that follows one; it is one of the text's.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    pub(super) fn tokens_from(self, start: usize) -> Tokens<'t> {
+        self.tokens_of(start..self.raw.len(), Marks::Given)
     }
 
     /// The words and numbers of a part that begins and ends between them.
@@ -78,10 +99,10 @@ impl<'t> Text<'t> {
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    fn tokens_of(self, part: Range<usize>, marks: Marks) -> Tokens<'t> {
-        let end = part.end.min(self.raw.len());
-        let mut tokens = Tokens { text: self, marks, end, block: 0, starts: 0, letters: 0 };
-        tokens.go_to(part.start);
+    fn tokens_of(self, range: Range<usize>, marks: Marks) -> Tokens<'t> {
+        let part = &self.raw[..range.end.min(self.raw.len())];
+        let mut tokens = Tokens { text: self, marks, part, block: 0, starts: 0, letters: 0 };
+        tokens.go_to(range.start);
         tokens
     }
 
@@ -102,9 +123,20 @@ impl<'t> Text<'t> {
     }
 
     /// The first line feed from `at` on.
-    fn line_feed(self, mut at: usize) -> Option<usize> {
+    fn line_feed(self, at: usize) -> Option<usize> {
+        self.first_of(at, |masks| masks.newline)
+    }
+
+    /// The first byte from `at` on that is not blank, but for the line feed.
+    pub(super) fn not_blank(self, at: usize) -> Option<usize> {
+        self.first_of(at, |masks| masks.word | masks.mark | masks.newline)
+    }
+
+    /// The first byte from `at` on that is one of the bits of its block.
+    #[inline]
+    fn first_of(self, mut at: usize, bits_of: impl Fn(&BlockMasks) -> u64) -> Option<usize> {
         loop {
-            let bits = self.masks.get(at / BLOCK)?.newline >> (at % BLOCK);
+            let bits = bits_of(self.masks.get(at / BLOCK)?) >> (at % BLOCK);
             if bits != 0 {
                 return Some(at + bits.trailing_zeros() as usize);
             }
@@ -130,14 +162,20 @@ impl<'t> Text<'t> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn key_of(self, start: usize, length: usize) -> u64 {
-        let chunk = |at: usize, length: usize| {
-            let Some(&eight) = self.folded[at..].first_chunk::<8>() else { return 0 };
-            u64::from_le_bytes(eight) & (u64::MAX >> (64 - 8 * length.min(8)))
+        let sixteen = self.folded[start..].first_chunk::<16>();
+        let Some((&[first, second], _)) = sixteen.map(|it| it.as_chunks::<8>()) else { return 0 };
+        let kept = |eight: [u8; 8], n_bytes: usize| {
+            u64::from_le_bytes(eight) & (u64::MAX >> (64 - 8 * n_bytes.min(8)))
         };
-        let mut key = mix(WORD_SEED ^ length as u64 ^ chunk(start, length));
-        let mut n_read = 8;
+        let short = mix(WORD_SEED ^ length as u64 ^ kept(first, length));
+        // Whether a word has more than eight bytes cannot be foretold, so the next ones are taken in
+        // without asking.
+        let longer = mix(short ^ kept(second, length.saturating_sub(8).max(1)));
+        let mut key = select_unpredictable(8 < length, longer, short);
+        let mut n_read = 16;
         while n_read < length {
-            key = mix(key ^ chunk(start + n_read, length - n_read));
+            let Some(&eight) = self.folded[start + n_read..].first_chunk::<8>() else { return 0 };
+            key = mix(key ^ kept(eight, length - n_read));
             n_read += 8;
         }
         key
@@ -164,7 +202,8 @@ enum Marks {
 pub(super) struct Tokens<'t> {
     text: Text<'t>,
     marks: Marks,
-    end: usize,
+    /// The text up to where reading ends.
+    part: &'t [u8],
     /// The block at hand, and what is left of it.
     block: usize,
     /// Where in it tokens begin.
@@ -208,7 +247,7 @@ impl Tokens<'_> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn go_to(&mut self, at: usize) {
-        self.starts = 0;
+        (self.block, self.starts) = (at / BLOCK, 0);
         if self.look_at(at / BLOCK).is_some() {
             self.starts &= u64::MAX << (at % BLOCK);
         }
@@ -216,7 +255,7 @@ impl Tokens<'_> {
 }
 
 impl<'t> Iterator for Tokens<'t> {
-    type Item = (Token<'t>, &'t [u8]);
+    type Item = (Token<'t>, Rest<'t>);
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
@@ -224,13 +263,11 @@ impl<'t> Iterator for Tokens<'t> {
         while self.starts == 0 {
             self.look_at(self.block + 1)?;
         }
-        let Self { text, end, .. } = *self;
+        let Self { text, part, .. } = *self;
         let in_block = self.starts.trailing_zeros() as usize;
         self.starts &= self.starts - 1;
         let start = self.block * BLOCK + in_block;
-        if end <= start {
-            return None;
-        }
+        let &first = part.get(start)?;
         let letters = self.letters >> in_block;
         let (token, length) = if letters & 1 == 1 {
             let mut length = letters.trailing_ones() as usize;
@@ -239,15 +276,15 @@ impl<'t> Iterator for Tokens<'t> {
             }
             let word = &text.folded[start..start + length];
             (Token::Word(word, text.key_of(start, length)), length)
-        } else if text.raw[start].is_ascii_digit() {
-            let (number, length) = number(&text.raw[start..end]);
+        } else if first.is_ascii_digit() {
+            let (number, length) = number(&part[start..]);
             // Marks in it are none, and digits behind its point begin nothing.
             self.go_to(start + length);
             (Token::Number(number), length)
         } else {
-            (Token::Mark(text.raw[start]), 1)
+            (Token::Mark(first), 1)
         };
-        Some((token, &text.raw[start + length..end]))
+        Some((token, Rest { part, start: start + length }))
     }
 }
 
@@ -395,11 +432,21 @@ mod tests {
         for text in [digits.clone(), format!("0.{digits}"), format!("{digits}.{digits}")] {
             let mut scan = Scan::default();
             let mut tokens = scan.read(text.as_bytes()).tokens();
-            let found = tokens.next().map(|(token, rest)| (token, rest.len()));
+            let found = tokens.next().map(|(token, rest)| (token, rest.bytes().len()));
             let Some((Token::Number(Number { value, .. }), 0)) = found else {
                 panic!("{found:?}");
             };
             assert!(value.is_finite());
+        }
+    }
+
+    /// It has nothing behind it, be it longer than a block and end with one.
+    #[test]
+    fn a_number_is_left_at_its_end() {
+        for n_groups in [15, 30, 31, 32] {
+            let text = format!("1234{}", ",567".repeat(n_groups));
+            let mut scan = Scan::default();
+            assert_eq!(scan.read(text.as_bytes()).tokens().count(), 1, "{n_groups}");
         }
     }
 
@@ -435,7 +482,7 @@ mod tests {
             let read = scan.read(&text);
             let mut found = Vec::new();
             for (token, rest) in read.tokens() {
-                let end = text.len() - rest.len();
+                let end = rest.start;
                 match token {
                     Token::Word(letters, key) => {
                         prop_assert_eq!(key, key_of_word(letters));

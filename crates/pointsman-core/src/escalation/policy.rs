@@ -9,13 +9,14 @@
 use super::scorer::{EscalationScorer, EscalationScores};
 use crate::{
     answer::{Answer, AnswerExtractor, AnswerFeatures},
-    circumstances::{Circumstances, Outlook},
+    circumstances::Circumstances,
     eligibility::Exclusion,
     explorer,
     features::{FeatureSchema, Features},
     objective::{Expected, Favour, Objective},
-    policy::{Policy, Workspace},
+    policy::{Policy, Wanted, Workspace},
     request::Request,
+    scorer::LengthScorer,
     units::{Probability, Propensity, Usd},
 };
 
@@ -38,6 +39,8 @@ pub struct Reader {
 #[derive(Debug, Clone)]
 pub struct EscalationPolicy {
     readers: Vec<Reader>,
+    /// Of the policy, since costs come from them.
+    lengths: LengthScorer,
     schema: FeatureSchema,
     most_answers: u32,
 }
@@ -158,6 +161,21 @@ impl EscalationWorkspace {
         &self.options
     }
 
+    /// The step at quantile `draw` of the distribution that [`distribute_escalation`] just made, with
+    /// what it returned.
+    pub fn draw(
+        &self,
+        draw: Probability,
+        (settled, n_bytes_cut): (Option<Settled>, usize),
+    ) -> EscalationDecision {
+        let drawn = explorer::model_at(&self.probabilities, draw);
+        let option = &self.options[drawn];
+        let Ok(propensity) = Propensity::new(option.probability.min(1.0)) else {
+            unreachable!("a drawn step had a probability")
+        };
+        EscalationDecision { step: option.step, propensity, settled, n_bytes_cut }
+    }
+
     /// The scores of the last decision.
     pub fn scores(&self) -> &EscalationScores {
         &self.scores
@@ -201,7 +219,8 @@ impl EscalationPolicy {
         if readers.is_empty() {
             return Err(EscalationPolicyError::NoReader);
         }
-        Ok(Self { readers, schema: policy.scorer().schema(), most_answers })
+        let (scorer, schema) = (policy.scorer(), policy.scorer().schema());
+        Ok(Self { readers, lengths: LengthScorer::new(scorer), schema, most_answers })
     }
 
     /// What reads a model's answers, if anything does.
@@ -221,40 +240,33 @@ pub fn decide_escalation(
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> EscalationDecision {
     let (first, second) = workspaces;
-    let (settled, n_bytes_cut) =
-        distribute_escalation((policy, escalation), in_hand, (first, &mut *second));
-    let drawn = explorer::model_at(&second.probabilities, draw);
-    let option = &second.options[drawn];
-    let Ok(propensity) = Propensity::new(option.probability.min(1.0)) else {
-        unreachable!("a drawn step had a probability")
-    };
-    EscalationDecision { step: option.step, propensity, settled, n_bytes_cut }
+    let made = distribute_escalation((policy, escalation), in_hand, (first, &mut *second));
+    second.draw(draw, made)
 }
 
 /// The distribution over steps, left in the workspace's options; returns why there was nothing to
-/// choose, if so, and how many bytes of the answer were not read.
+/// choose, if so, and how many bytes of the answer were not read. Among the candidates of the policy's
+/// own workspace, next models alone are known afterwards.
 pub fn distribute_escalation(
     (policy, escalation): (&Policy, &EscalationPolicy),
     in_hand: &InHand<'_, '_, '_>,
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> (Option<Settled>, usize) {
     let (first, second) = workspaces;
-    let reader = match escalation.reader_of(in_hand) {
-        Ok(reader) => reader,
+    let (reader, wanted) = match escalation.reader_of(in_hand) {
+        Ok(both) => both,
         Err(settled) => return (Some(second.accept(settled)), 0),
     };
     let InHand { request, circumstances, answer, .. } = *in_hand;
     let (of_prompt, of_answer) = reader.scorer.rows();
     let announce = |term| of_prompt.announce(term);
-    let around = unforeseen(circumstances);
-    // Whether any model is left shows below: the one in hand has answered and does not count.
-    let is_open = policy.distribute_announcing(&around, request, first, announce).is_ok();
+    policy.expect_announcing(circumstances, request, (wanted, &mut *first), announce);
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
     let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));
     let answer = extractor.extract_beside(read, (request, answer), announce);
     let n_bytes_cut = answer.text.n_bytes_cut;
     reader.scorer.score(&first.features(), &answer, scores);
-    (second.spread(reader, in_hand, (&*first, is_open)), n_bytes_cut)
+    (second.spread(reader, in_hand, first), n_bytes_cut)
 }
 
 /// As [`distribute_escalation`], of a request and an answer whose features were read before, by the
@@ -266,26 +278,22 @@ pub fn distribute_escalation_read(
     workspaces: (&mut Workspace, &mut EscalationWorkspace),
 ) -> Option<Settled> {
     let (first, second) = workspaces;
-    let reader = match escalation.reader_of(in_hand) {
-        Ok(reader) => reader,
+    let (reader, wanted) = match escalation.reader_of(in_hand) {
+        Ok(both) => both,
         Err(settled) => return Some(second.accept(settled)),
     };
     let asked = (in_hand.request, prompt);
-    let is_open = policy.distribute_read(&unforeseen(in_hand.circumstances), asked, first).is_ok();
+    policy.expect_read(in_hand.circumstances, asked, (wanted, &mut *first));
     reader.scorer.score(prompt, answer, &mut second.scores);
-    second.spread(reader, in_hand, (&*first, is_open))
-}
-
-/// The same circumstances for what is asked of next models: what would follow their answers is not.
-fn unforeseen<'a>(circumstances: &Circumstances<'a>) -> Circumstances<'a> {
-    Circumstances { outlook: Outlook::FinalAnswer, ..*circumstances }
+    second.spread(reader, in_hand, first)
 }
 
 impl EscalationPolicy {
-    /// What reads the answer in hand, or why nothing is to be chosen.
-    fn reader_of(&self, in_hand: &InHand<'_, '_, '_>) -> Result<&Reader, Settled> {
+    /// What reads the answer in hand, and what is wanted of next models; or why nothing is to be chosen.
+    fn reader_of(&self, in_hand: &InHand<'_, '_, '_>) -> Result<(&Reader, Wanted<'_>), Settled> {
         let reader = self.reader(in_hand.model).ok_or(Settled::NoReader)?;
-        if self.most_answers <= in_hand.n_answers { Err(Settled::LastStep) } else { Ok(reader) }
+        let both = (reader, Wanted { models: &reader.next, lengths: &self.lengths });
+        if self.most_answers <= in_hand.n_answers { Err(Settled::LastStep) } else { Ok(both) }
     }
 }
 
@@ -312,7 +320,7 @@ impl EscalationWorkspace {
         &mut self,
         reader: &Reader,
         in_hand: &InHand<'_, '_, '_>,
-        (first, is_open): (&Workspace, bool),
+        first: &Workspace,
     ) -> Option<Settled> {
         let Self { extractor: _, scores, options, utilities, probabilities } = self;
         weigh(reader, in_hand, (first, &*scores), options);
@@ -326,7 +334,7 @@ impl EscalationWorkspace {
         for (option, probability) in options.iter_mut().zip(probabilities) {
             option.probability = *probability;
         }
-        (!is_open || n_next == 0).then_some(Settled::NoneEligible)
+        (n_next == 0).then_some(Settled::NoneEligible)
     }
 }
 

@@ -120,6 +120,8 @@ pub fn input_name(index: usize) -> String {
 #[derive(Debug, Clone)]
 pub struct EscalationScorer {
     parts: Arc<EscalationParts>,
+    /// The products of each column: see [`in_lanes`].
+    lanes: Arc<[[f32; N_LANES]]>,
     prompt: Arc<RowTable>,
     answer: Arc<RowTable>,
 }
@@ -156,16 +158,16 @@ impl Job for Scoring<'_, '_> {
     #[inline(always)]
     fn run(self) {
         let Self {
-            scorer: EscalationScorer { parts, prompt: of_prompt, answer: of_answer }, ..
+            scorer: EscalationScorer { parts, lanes, prompt: of_prompt, answer: of_answer },
+            ..
         } = self;
         let Self { prompt, answer, scores, .. } = self;
         scores.quality.clear();
         scores.quality.extend_from_slice(&parts.intercepts);
         let inputs = inputs_of(&parts.scaling, prompt, answer);
-        let weights =
-            parts.linear.chunks_exact(N_INPUTS).zip(parts.products.chunks_exact(N_PRODUCTS));
-        for (quality, (linear, products)) in scores.quality.iter_mut().zip(weights) {
-            *quality += of_inputs(&inputs, linear, products);
+        let weights = parts.linear.chunks_exact(N_INPUTS).zip(lanes.chunks_exact(N_ROWS));
+        for (quality, (linear, lanes)) in scores.quality.iter_mut().zip(weights) {
+            *quality += of_inputs(&inputs, linear, lanes);
         }
         scores.sums.resize(of_prompt.stride(), 0);
         for (table, terms, scales, factor) in [
@@ -184,11 +186,20 @@ impl Job for Scoring<'_, '_> {
 /// `Σ_i x_i (l_i + Σ_{j ≤ i} p_{ji} x_j)`, summed in a fixed order: first over `j`, then over `i`.
 #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
 #[inline(always)]
-fn of_inputs(inputs: &[f32; N_INPUTS], linear: &[f32], products: &[f32]) -> f32 {
+fn of_inputs(inputs: &[f32; N_INPUTS], linear: &[f32], lanes: &[[f32; N_LANES]]) -> f32 {
     let mut slopes = [0.0_f32; N_INPUTS];
+    let mut rest = lanes;
     for first in FIRST_LANES {
-        let lanes = lanes_from(first, inputs, (linear, products));
-        slopes[first..first + N_LANES].copy_from_slice(&lanes);
+        let (rows, after) = rest.split_at(first + N_LANES);
+        rest = after;
+        let mut sums = [0.0_f32; N_LANES];
+        sums.copy_from_slice(&linear[first..first + N_LANES]);
+        for (&input, row) in inputs.iter().zip(rows) {
+            for (sum, weight) in sums.iter_mut().zip(row) {
+                *sum += input * weight;
+            }
+        }
+        slopes[first..first + N_LANES].copy_from_slice(&sums);
     }
     inputs.iter().zip(&slopes).map(|(input, slope)| input * slope).sum()
 }
@@ -201,42 +212,26 @@ const FIRST_LANES: [usize; 3] = [0, N_INPUTS - 2 * N_LANES, N_INPUTS - N_LANES];
 
 const _: () = assert!(N_INPUTS <= 3 * N_LANES, "no slope is left out");
 
-/// The slopes of inputs from `first` on.
-#[inline(always)]
-fn lanes_from(
-    first: usize,
-    inputs: &[f32; N_INPUTS],
-    (linear, products): (&[f32], &[f32]),
-) -> [f32; N_LANES] {
-    // A row of products begins with that of an input and itself, so where the row of a later input
-    // than the first one is wanted, what stands before it counts for nothing.
-    const COUNTS: [f32; 2 * N_LANES] = {
-        let mut counts = [0.0; 2 * N_LANES];
-        let mut at = N_LANES;
-        while at < 2 * N_LANES {
-            counts[at] = 1.0;
-            at += 1;
-        }
-        counts
-    };
-    let mut slopes = [0.0_f32; N_LANES];
-    slopes.copy_from_slice(&linear[first..first + N_LANES]);
-    let mut at = first;
-    for (index, &input) in inputs[..first + N_LANES].iter().enumerate() {
-        let row = &products[at..at + N_LANES];
-        at += N_INPUTS - 1 - index;
-        if index <= first {
-            for (slope, weight) in slopes.iter_mut().zip(row) {
-                *slope += input * weight;
-            }
-        } else {
-            let counts = &COUNTS[N_LANES - (index - first)..][..N_LANES];
-            for ((slope, weight), counts) in slopes.iter_mut().zip(row).zip(counts) {
-                *slope += input * counts * weight;
-            }
+/// Rows of lanes of one column: for each lot of slopes one for each input up to the lot's last.
+const N_ROWS: usize = FIRST_LANES[0] + FIRST_LANES[1] + FIRST_LANES[2] + 3 * N_LANES;
+
+/// The products of one column in the order in which they are summed, so that memory is read straight on:
+/// for each lot of slopes and each input a weight for each slope, which is zero where the input comes
+/// after the slope's own.
+fn in_lanes(products: &[f32]) -> Vec<[f32; N_LANES]> {
+    let mut lanes = Vec::with_capacity(N_ROWS);
+    for first in FIRST_LANES {
+        let mut row = 0;
+        for input in 0..first + N_LANES {
+            let weight = |lane: usize| {
+                let after = (first + lane).checked_sub(input);
+                after.map_or(0.0, |after| products[row + after])
+            };
+            lanes.push(std::array::from_fn(weight));
+            row += N_INPUTS - input;
         }
     }
-    slopes
+    lanes
 }
 
 impl EscalationScorer {
@@ -251,7 +246,8 @@ impl EscalationScorer {
             RowTable::filled(parts.schema.log2_buckets(), parts.n_columns, terms)
         };
         let (prompt, answer) = (Arc::new(table(&parts.prompt)), Arc::new(table(&parts.answer)));
-        Ok(Self { parts: Arc::new(parts), prompt, answer })
+        let lanes = parts.products.chunks_exact(N_PRODUCTS).flat_map(in_lanes).collect();
+        Ok(Self { parts: Arc::new(parts), lanes, prompt, answer })
     }
 
     /// What it was made of.

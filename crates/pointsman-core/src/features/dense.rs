@@ -64,13 +64,18 @@ impl Counts {
 }
 
 impl Extractor {
+    /// The natural logarithm of `1 + count`.
+    pub(crate) fn log1p(&self, count: u64) -> f64 {
+        self.logarithms.log1p(count)
+    }
+
     pub(super) fn dense_of(
         &self,
         request: &Request<'_>,
         counts: &Counts,
         n_bytes_cut: usize,
     ) -> [f32; N_DENSE] {
-        let log1p = |count| self.logarithms.log1p(count);
+        let log1p = |count| narrow(self.log1p(count));
         let classes = &counts.classes;
         let (bytes, newlines, least_capitals) = match self.schema.version() {
             SchemaVersion::First => (counts.bytes, classes.newline, 0.0),
@@ -130,16 +135,20 @@ fn log(count: u64, total: u64) -> f32 {
     libm::log(ratio.max(1.0)) as f32
 }
 
-/// By `libm`, so that every platform gets the same bits.
 #[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
-fn log1p(count: u64) -> f32 {
-    libm::log1p(as_float(count)) as f32
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+/// By `libm`, so that every platform gets the same bits.
+fn log1p(count: u64) -> f64 {
+    libm::log1p(as_float(count))
 }
 
 /// `log1p` of small counts, which most counts are.
 #[derive(Debug)]
 pub(super) struct Logarithms {
-    small: Vec<f32>,
+    small: Vec<f64>,
 }
 
 impl Logarithms {
@@ -147,7 +156,7 @@ impl Logarithms {
         Self { small: (0..512).map(log1p).collect() }
     }
 
-    fn log1p(&self, count: u64) -> f32 {
+    fn log1p(&self, count: u64) -> f64 {
         let small = usize::try_from(count).ok().and_then(|count| self.small.get(count));
         small.copied().unwrap_or_else(|| log1p(count))
     }

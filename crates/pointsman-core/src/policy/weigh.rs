@@ -27,6 +27,7 @@ impl Job for Weighing<'_, '_> {
     fn run(self) -> Result<(), NoEligibleModel> {
         let Self { policy, asked, workspace } = self;
         let objective = &asked.circumstances.objective;
+        let most = lengths(policy, asked, workspace);
         let Workspace {
             extractor: _,
             scores,
@@ -37,21 +38,12 @@ impl Job for Weighing<'_, '_> {
             probabilities,
             input_tokens: _,
         } = workspace;
-        let parts = policy.scorer.parts();
-        at_length(lines_of(parts.output_tokens.as_ref()), scores.token_length(), output_tokens);
-        if policy.cost_basis == CostBasis::Learned {
-            at_length(lines_of(parts.cost_usd.as_ref()), scores.length(), cost_usd);
-        }
-        let most = asked.request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()));
         candidates.resize(policy.models.len(), Candidate::UNKNOWN);
         let (mut n_eligible, mut dearest) = (0_usize, Usd::ZERO);
+        let learned = (&output_tokens[..], &cost_usd[..]);
         let scored = scores.quality().iter().enumerate();
         for ((index, quality), candidate) in scored.zip(&mut *candidates) {
-            *candidate = Candidate::UNKNOWN;
-            candidate.expected.quality = f64::from(*quality);
-            candidate.output_tokens = output_tokens.get(index).map(|expected| expected.min(most));
-            let dollars = cost_usd.get(index).copied().unwrap_or(0.0);
-            match policy.expect_of(index, asked, dollars, candidate) {
+            match policy.expect_of((index, *quality), (asked, most), learned, candidate) {
                 Ok(()) => {
                     n_eligible += 1;
                     dearest = dearest.max(candidate.expected.cost.unwrap_or(Usd::ZERO));
@@ -95,6 +87,20 @@ impl Job for Weighing<'_, '_> {
     }
 }
 
+/// Fills in how long the answers of all learned models are expected to be, and what they cost where that
+/// was learned; returns the most output tokens that one may have.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+pub(super) fn lengths(policy: &Policy, asked: Asked<'_, '_>, workspace: &mut Workspace) -> f64 {
+    let Workspace { scores, output_tokens, cost_usd, .. } = workspace;
+    let parts = policy.scorer.parts();
+    at_length(lines_of(parts.output_tokens.as_ref()), scores.token_length(), output_tokens);
+    if policy.cost_basis == CostBasis::Learned {
+        at_length(lines_of(parts.cost_usd.as_ref()), scores.length(), cost_usd);
+    }
+    asked.request.max_tokens.map_or(f64::INFINITY, |limit| as_float(limit.get()))
+}
+
 fn lines_of(lines: Option<&Vec<LogLine>>) -> &[LogLine] {
     lines.map_or(&[], Vec::as_slice)
 }
@@ -114,16 +120,21 @@ pub(super) fn check_caps(request: &Request<'_>, expected: &Expected) -> Result<(
 }
 
 impl Policy {
-    /// Fills in what is expected of a model, or says why it may not answer.
+    /// Fills in what is expected of a learned model, or says why it may not answer; `most` is what
+    /// [`lengths`] gave.
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    fn expect_of(
+    pub(super) fn expect_of(
         &self,
-        place: usize,
-        asked: Asked<'_, '_>,
-        dollars: f64,
+        (place, quality): (usize, f32),
+        (asked, most): (Asked<'_, '_>, f64),
+        (output_tokens, cost_usd): (&[f64], &[f64]),
         candidate: &mut Candidate,
     ) -> Result<(), Exclusion> {
+        *candidate = Candidate::UNKNOWN;
+        candidate.expected.quality = f64::from(quality);
+        candidate.output_tokens = output_tokens.get(place).map(|expected| expected.min(most));
+        let dollars = cost_usd.get(place).copied().unwrap_or(0.0);
         self.admit(place, asked, candidate)?;
         if self.cost_basis == CostBasis::Learned {
             candidate.expected.cost = Usd::from_dollars(dollars).ok();

@@ -1,8 +1,8 @@
 //! An answer in hand, as a caller sends it beside the request: `{"decision_id", "answer" |
 //! "choices", "finish_reason", "usage" | "cost_usd", "logprobs"?, "tools"?, "response_format"?}`.
 //!
-//! It stands in one object with the request, so the same body is read twice: as a call by
-//! [`ChatBody`](super::ChatBody), and by this. Of several `choices` the first is the answer.
+//! It stands in one object with the request, which [`ChatBody`] reads. Of several `choices` the first is
+//! the answer.
 //!
 //! Source of the shape of a choice: <https://platform.openai.com/docs/api-reference/chat/object>.
 
@@ -15,7 +15,7 @@ use pointsman_core::{
 use serde::Deserialize;
 
 use super::{
-    BodyError, check_tokens,
+    BodyError, ChatBody, check_tokens,
     keys::{Keyed, PassedOver, Rule, Watched},
     text::Text,
     usage::UsageBody,
@@ -23,6 +23,9 @@ use super::{
     wire::{ContentFile, read},
     wishes,
 };
+use beside::Both;
+
+mod beside;
 
 /// The keys of an answer; beside a call they say nothing to a router.
 pub(super) const OWN: &[&str] =
@@ -59,7 +62,7 @@ pub struct AnswerBody<'a> {
     log_probabilities: Option<LogProbabilities>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 struct AnswerFile<'a> {
     #[serde(borrow)]
     decision_id: Option<Text<'a>>,
@@ -210,6 +213,27 @@ impl<'a> AnswerBody<'a> {
         let Watched { fields: file, strangers }: Watched<'a, AnswerFile<'a>> = read(bytes)?;
         // Those that are passed over are counted and named with the call's.
         strangers.add_to(&mut PassedOver::default(), "")?;
+        Self::of(file)
+    }
+
+    /// Reads a call and the answer beside it, as [`ChatBody::from_json`] and then [`Self::from_json`]
+    /// do, at once where nothing is wrong and no key is of interest to both.
+    ///
+    /// # Errors
+    /// [`BodyError`] as these.
+    pub fn beside_call(bytes: &'a [u8]) -> Result<(ChatBody<'a>, Self), BodyError> {
+        let Ok(Both { call, answer }) = read::<Both<'a>>(bytes) else {
+            return Ok((ChatBody::from_json(bytes)?, Self::from_json(bytes)?));
+        };
+        let call = ChatBody::try_from(call)?;
+        let answer = match answer {
+            Some(file) => Self::of(file)?,
+            None => Self::from_json(bytes)?,
+        };
+        Ok((call, answer))
+    }
+
+    fn of(file: AnswerFile<'a>) -> Result<Self, BodyError> {
         let Some(Text(decision_id)) = file.decision_id.filter(|id| !id.0.is_empty()) else {
             return Err(BodyError::NoDecision);
         };

@@ -10,7 +10,7 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 use serde::{
     Deserialize, Deserializer,
     de::{
-        DeserializeSeed, IntoDeserializer, MapAccess, Visitor,
+        self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor,
         value::{BorrowedStrDeserializer, StringDeserializer},
     },
     forward_to_deserialize_any,
@@ -79,7 +79,8 @@ const MAX_NAMED: usize = 4;
 const SHORT: usize = 5;
 
 impl<'a> Strangers<'a> {
-    fn note(&mut self, key: Cow<'a, str>, rule: Rule, known: &'static [&'static str]) {
+    /// Notes a key that is none of the `known` ones.
+    pub(super) fn note(&mut self, key: Cow<'a, str>, rule: Rule, known: &'static [&'static str]) {
         let (is_counted, near) = match rule {
             Rule::Refused { but } => (but.contains(&&*key), known),
             Rule::Counted { foreign, .. } if foreign.iter().any(|keys| keys.contains(&&*key)) => {
@@ -235,16 +236,7 @@ impl<'de: 'a, 'a, A: MapAccess<'de>> MapAccess<'de> for Watch<'_, 'a, A> {
         if !self.known.contains(&&*key) {
             self.strangers.note(key.clone(), self.rule, self.known);
         }
-        match key {
-            Cow::Borrowed(key) => {
-                let key: BorrowedStrDeserializer<'de, A::Error> = BorrowedStrDeserializer::new(key);
-                seed.deserialize(key).map(Some)
-            }
-            Cow::Owned(key) => {
-                let key: StringDeserializer<A::Error> = key.into_deserializer();
-                seed.deserialize(key).map(Some)
-            }
-        }
+        hand_on(key, seed).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
@@ -253,6 +245,23 @@ impl<'de: 'a, 'a, A: MapAccess<'de>> MapAccess<'de> for Watch<'_, 'a, A> {
 
     fn size_hint(&self) -> Option<usize> {
         self.map.size_hint()
+    }
+}
+
+/// Hands a key on to whoever reads the object.
+pub(super) fn hand_on<'de, K: DeserializeSeed<'de>, E: de::Error>(
+    key: Cow<'de, str>,
+    seed: K,
+) -> Result<K::Value, E> {
+    match key {
+        Cow::Borrowed(key) => {
+            let key: BorrowedStrDeserializer<'de, E> = BorrowedStrDeserializer::new(key);
+            seed.deserialize(key)
+        }
+        Cow::Owned(key) => {
+            let key: StringDeserializer<E> = key.into_deserializer();
+            seed.deserialize(key)
+        }
     }
 }
 

@@ -1,13 +1,13 @@
 //! What a later step has to know of a decision, read without the rest of its record: the rest is
 //! most of it, and a step is to take microseconds.
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs::File,
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use super::{
@@ -37,6 +37,10 @@ pub struct Earlier {
 
 /// The segment that was looked into last, still open: steps follow their decisions closely.
 pub(super) type LookedInto = Mutex<Option<(u64, Arc<File>)>>;
+
+/// The keys that most of a line stands between.
+static REQUEST: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#","request":"#));
+static DRAWN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#","drawn":"#));
 
 /// Most records are no longer.
 const FIRST_BYTES: usize = 8 << 10;
@@ -116,8 +120,8 @@ fn read(line: &[u8]) -> Option<Earlier> {
 /// in a string is escaped; a tag `request` cuts the tags short, behind any tag `drawn`, since they stand
 /// in the order of their names, and what is left is no JSON.
 fn essence(line: &[u8]) -> Option<Earlier> {
-    let request = memmem::find(line, br#","request":"#)?;
-    let drawn = request + memmem::find(&line[request..], br#","drawn":"#)?;
+    let request = REQUEST.find(line)?;
+    let drawn = request + DRAWN.find(&line[request..])?;
     let mut rest = Vec::with_capacity(request + line.len() - drawn);
     rest.extend_from_slice(&line[..request]);
     rest.extend_from_slice(&line[drawn..]);

@@ -119,7 +119,8 @@ impl Made<'_, '_> {
     }
 }
 
-/// What was asked, as far as the settings let it be kept; `read` stands in for its text.
+/// What was asked, as far as the settings let it be kept; what was `read` of it stands in for its text,
+/// beside a hash. Without it neither is written: the record of an earlier decision has both.
 pub(super) fn write_request(
     out: &mut Vec<u8>,
     request: &Request<'_>,
@@ -148,15 +149,15 @@ pub(super) fn write_request(
         Prompts::Redact => Some(prompts::redact(text)),
         Prompts::Full => Some(Cow::Borrowed(text)),
     };
-    if matches!(kept, Prompts::Hash | Prompts::HashOnly) {
+    if let (Prompts::Hash | Prompts::HashOnly, Some((schema, features))) = (kept, read) {
         let hash = service.hash_key.hash(messages);
         json::raw_key(out, "prompt_hash");
         out.push(b'"');
         out.extend_from_slice(&hash);
         out.push(b'"');
-    }
-    if let (Prompts::Hash, Some((schema, features))) = (kept, read) {
-        write_features(out, schema, &features);
+        if kept == Prompts::Hash {
+            write_features(out, schema, &features);
+        }
     }
     for (index, message) in messages.iter().enumerate() {
         let Some(text) = text(&message.text) else { break };
@@ -193,10 +194,17 @@ pub(super) fn write_features(out: &mut Vec<u8>, schema: FeatureSchema, features:
 
 /// Numbers as a list, of which there is at least one.
 pub(super) fn write_numbers(out: &mut Vec<u8>, numbers: &[f32]) {
+    const ZERO: u32 = 0.0_f32.to_bits();
+    const ONE: u32 = 1.0_f32.to_bits();
     for (index, &number) in numbers.iter().enumerate() {
         out.push(if index == 0 { b'[' } else { b',' });
-        // Digits of double precision give the same bits however they are read.
-        json::value(out, &f64::from(number));
+        match number.to_bits() {
+            // As most signs are.
+            ZERO => out.extend_from_slice(b"0.0"),
+            ONE => out.extend_from_slice(b"1.0"),
+            // Digits of double precision give the same bits however they are read.
+            _ => json::value(out, &f64::from(number)),
+        }
     }
     out.push(b']');
 }

@@ -20,15 +20,14 @@ use pointsman_core::{
     catalog::Endpoint,
     escalation::{
         EscalationDecision, EscalationOption, EscalationPolicy, EscalationWorkspace,
-        GainExplanation, InHand, Settled, Step, decide_escalation, distribute_escalation,
-        explain_gain,
+        GainExplanation, InHand, Settled, Step, distribute_escalation, explain_gain,
     },
     explorer::Explorer,
     policy::Workspace,
     units::{Probability, Tokens, Usd},
 };
 use pointsman_log::{
-    body::{AnswerBody, ChatBody, Explain, Explore},
+    body::{AnswerBody, Explain, Explore},
     journal::{AppendError, Earlier, Ticket},
 };
 
@@ -167,8 +166,7 @@ impl Service {
         (bytes, caller): (&[u8], Option<&Caller>),
         (keep, started_ns): (Keep, u64),
     ) -> Result<Taken, Problem> {
-        let body = ChatBody::from_json(bytes)?;
-        let given = AnswerBody::from_json(bytes)?;
+        let (body, given) = AnswerBody::beside_call(bytes)?;
         if keep == Keep::Record {
             self.note_unknown_keys(&body);
         }
@@ -225,7 +223,7 @@ impl Service {
                 workspaces: (&first, &second),
             };
             let conversation = earlier.session_id.as_deref().map(|id| scoped(caller, id));
-            let taken = telling.finish(&body, explanation.as_ref(), conversation);
+            let taken = telling.finish(desk, &body, explanation.as_ref(), conversation);
             desk.put_back(loaded, first);
             desk.put_back_reading(loaded, second);
             taken
@@ -328,20 +326,25 @@ impl Around<'_, '_> {
     ) -> Drawn {
         let service = self.service;
         let policies = (&self.force.loaded.policy, escalation);
+        let may_explore = self.may_explore(explore);
+        let mut distribute = |explorer, second: &mut EscalationWorkspace| {
+            self.with_hand(hand, explorer, |in_hand| {
+                distribute_escalation(policies, in_hand, (&mut *first, second))
+            })
+        };
+        let explorer = if may_explore { service.explorer } else { Explorer::GREEDY };
+        let mut made = distribute(explorer, &mut *second);
         let mut reserved = None;
-        if self.may_explore(explore) {
-            let settled = self.with_hand(hand, service.explorer, |in_hand| {
-                distribute_escalation(policies, in_hand, (&mut *first, &mut *second)).0
-            });
-            if settled.is_none() {
+        if may_explore {
+            if made.0.is_none() {
                 reserved = service.budget.reserve(most_extra(second.options()), self.now_ms);
             }
+            if reserved.is_none() {
+                made = distribute(Explorer::GREEDY, &mut *second);
+            }
         }
-        let explorer = if reserved.is_some() { service.explorer } else { Explorer::GREEDY };
         let draw = service.effects.draw();
-        let decision = self.with_hand(hand, explorer, |in_hand| {
-            decide_escalation(policies, in_hand, draw, (&mut *first, &mut *second))
-        });
+        let decision = second.draw(draw, made);
         let best = best_of(second.options());
         let is_random = reserved.is_some();
         let is_explored = best.is_some_and(|best| best.step != decision.step);

@@ -284,7 +284,11 @@ fn an_answer_is_kept_as_prompts_are() {
         let (bench, id) = bench(&format!("[journal]\nprompts = \"{prompts}\""));
         let body = json!({"prompt": "Hello", "decision_id": id, "answer": "It is 42."});
         escalate(&bench, &body);
-        let answer = bench.lines().pop().unwrap()["answer"].clone();
+        let lines = bench.lines();
+        let has_hash = |record: &Value| record["request"].get("prompt_hash").is_some();
+        assert_eq!(has_hash(&lines[0]), prompts.starts_with("hash"), "{prompts}");
+        assert!(!has_hash(&lines[1]), "the record of the first decision has it");
+        let answer = lines[1]["answer"].clone();
         assert_eq!(answer["text"], text, "{prompts}: {answer}");
         answer
     };

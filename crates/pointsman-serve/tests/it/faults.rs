@@ -134,6 +134,24 @@ fn calls_are_answered_over_loopback() {
     assert_eq!(listening.stop(), [Event::Draining, Event::Stopped { n_cut: 0 }]);
 }
 
+/// What goes past the router is refused as it would be behind it; other methods are the router's.
+#[test]
+fn answers_are_judged_over_loopback() {
+    let listening = Listening::new("");
+    let answer = r#"{"prompt":"x","decision_id":"d","answer":"a"}"#;
+    for path in ["/escalate", "/v1/escalate"] {
+        let check = |method: &str, body: &str, code: &str| {
+            let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n");
+            let call = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+            assert_eq!(error(&listening.exchange(call.as_bytes()))["code"], code, "{head}");
+        };
+        check("POST", answer, "no_readers");
+        check("POST", "{", "invalid_json");
+        check("PUT", "", "wrong_method");
+    }
+    listening.stop();
+}
+
 #[test]
 fn a_caller_that_ends_its_side_is_answered() {
     let listening = Listening::new("");

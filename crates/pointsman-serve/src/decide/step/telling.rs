@@ -7,6 +7,7 @@ use crate::{
         record::{write_chances, write_features, write_numbers, write_request},
         reply::write_effects,
     },
+    desk::Desk,
     effects::NANOS_PER_MS,
     json, prompts,
     sessions::Turn,
@@ -31,22 +32,26 @@ pub(super) struct Telling<'a, 'w, 'r, 't> {
 }
 
 impl Telling<'_, '_, '_, '_> {
-    /// Hands the record to the journal and puts the reply together.
+    /// Hands the record to the journal and puts the reply together, in the desk's buffers.
     pub(super) fn finish(
         &self,
+        desk: &mut Desk,
         body: &ChatBody<'_>,
         explanation: Option<&GainExplanation>,
         conversation: Option<String>,
     ) -> Taken {
         let service = self.around.service;
-        let options = self.options();
+        self.write_options(&mut desk.candidates);
         let took_ns = || (service.effects.elapsed_ns)().saturating_sub(self.started_ns);
         let journal = service.journal.as_ref().filter(|_| self.around.keep == Keep::Record);
         let ticket = journal.map(|journal| {
-            let record = self.record(body, &options, took_ns());
-            journal.gather_made(&record, self.id, self.around.now_ms)
+            let mut record = std::mem::take(&mut desk.record);
+            self.write_record(&mut record, body, &desk.candidates, took_ns());
+            let ticket = journal.gather_made(&record, self.id, self.around.now_ms);
+            desk.put_back_record(record);
+            ticket
         });
-        let mut json = self.reply(&options, ticket.is_some());
+        let mut json = self.reply(&desk.candidates, ticket.is_some());
         if !body.unknown_keys().is_empty() {
             json::field(&mut json, "unknown_keys", body.unknown_keys());
         }
@@ -75,14 +80,14 @@ impl Telling<'_, '_, '_, '_> {
         self.workspaces.1.options().iter().find(|option| option.step == step)
     }
 
-    /// The model that answers after a step, as JSON.
-    fn model_json(&self, step: Step) -> Vec<u8> {
-        let mut out = Vec::new();
+    /// Appends the model that answers after a step, as JSON.
+    fn write_model(&self, out: &mut Vec<u8>, step: Step) {
         match step {
-            Step::Accept => json::value(&mut out, self.hand.name),
-            Step::Escalate(model) => json::value(&mut out, self.model_name(model)),
+            Step::Accept => json::value(out, self.hand.name),
+            Step::Escalate(model) => {
+                out.extend_from_slice(&self.around.force.loaded.models[model].json);
+            }
         }
-        out
     }
 
     fn model_name(&self, model: usize) -> &str {
@@ -96,6 +101,13 @@ impl Telling<'_, '_, '_, '_> {
         self.around.force.loaded.policy.provider(model, candidate)
     }
 
+    /// The same as JSON.
+    fn provider_json(&self, step: Step) -> Option<&[u8]> {
+        let Step::Escalate(model) = step else { return None };
+        let endpoint = self.workspaces.0.candidates().get(model)?.endpoint?;
+        Some(&self.around.force.loaded.models[model].providers[endpoint])
+    }
+
     /// What the next turn of the conversation has to know.
     fn turn(&self, model: usize) -> Option<Turn> {
         Some(Turn {
@@ -107,21 +119,22 @@ impl Telling<'_, '_, '_, '_> {
         })
     }
 
-    /// Everything that might have been done, as a list of candidates: accepting bears the name of the
-    /// model that has answered.
-    fn options(&self) -> Vec<u8> {
-        let mut out = Vec::new();
+    /// Writes everything that might have been done, as a list of candidates: accepting bears the name of
+    /// the model that has answered.
+    fn write_options(&self, out: &mut Vec<u8>) {
+        out.clear();
         for option in self.workspaces.1.options() {
             out.push(if out.is_empty() { b'[' } else { b',' });
             out.extend_from_slice(b"{\"model\":");
-            out.extend_from_slice(&self.model_json(option.step));
-            json::field(&mut out, "decision", name_of(option.step));
-            if let Some(provider) = self.provider(option.step) {
-                json::field(&mut out, "provider", provider);
+            self.write_model(out, option.step);
+            json::field(out, "decision", name_of(option.step));
+            if let Some(provider) = self.provider_json(option.step) {
+                json::raw_key(out, "provider");
+                out.extend_from_slice(provider);
             }
             if !self.drawn.is_read() {
                 // Nothing is predicted of an answer that was not read.
-                json::field(&mut out, "probability", &option.probability);
+                json::field(out, "probability", &option.probability);
                 out.push(b'}');
                 continue;
             }
@@ -134,10 +147,9 @@ impl Telling<'_, '_, '_, '_> {
                 probability: option.probability,
                 cascade: None,
             };
-            write_chances(&mut out, &candidate);
+            write_chances(out, &candidate);
         }
         out.push(b']');
-        out
     }
 
     fn reply(&self, options: &[u8], is_logged: bool) -> Vec<u8> {
@@ -149,8 +161,9 @@ impl Telling<'_, '_, '_, '_> {
         json::field(&mut out, "previous", &self.hand.earlier.id);
         json::field(&mut out, "decision", name_of(decision.step));
         json::raw_key(&mut out, "model");
-        out.extend_from_slice(&self.model_json(decision.step));
-        json::field(&mut out, "provider", &self.provider(decision.step));
+        self.write_model(&mut out, decision.step);
+        json::raw_key(&mut out, "provider");
+        out.extend_from_slice(self.provider_json(decision.step).unwrap_or(b"null"));
         json::field(&mut out, "propensity", &decision.propensity.get());
         json::field(&mut out, "explored", is_explored);
         json::field(&mut out, "logged", &is_logged);
@@ -204,52 +217,51 @@ impl Telling<'_, '_, '_, '_> {
         }
     }
 
-    /// The whole record, without its checksum.
-    fn record(&self, body: &ChatBody<'_>, options: &[u8], took_ns: u64) -> Vec<u8> {
+    /// Appends the whole record, without its checksum.
+    fn write_record(&self, out: &mut Vec<u8>, body: &ChatBody<'_>, options: &[u8], took_ns: u64) {
         let (earlier, decision) = (self.hand.earlier, &self.drawn.decision);
-        let mut out = Vec::with_capacity(options.len() + 1024);
+        out.reserve(options.len() + 1024);
         out.extend_from_slice(b"{\"v\":1,\"kind\":\"decision\",\"id\":\"");
         out.extend_from_slice(&self.id.text());
         out.extend_from_slice(b"\",\"ts_ms\":");
-        json::count(&mut out, self.around.now_ms);
+        json::count(out, self.around.now_ms);
         if let Some(session) = &earlier.session_id {
-            json::field(&mut out, "session_id", session);
+            json::field(out, "session_id", session);
         }
         if let Some(turn) = body.asks.turn.or(earlier.turn) {
-            json::field(&mut out, "turn", &turn);
+            json::field(out, "turn", &turn);
         }
         if let Some(tenant) = &earlier.tenant {
-            json::field(&mut out, "tenant", tenant);
+            json::field(out, "tenant", tenant);
         }
         if !earlier.tags.is_empty() {
-            json::field(&mut out, "tags", &earlier.tags);
+            json::field(out, "tags", &earlier.tags);
         }
-        json::raw_key(&mut out, "request");
-        // What was read of the request stands in the record of the first decision.
-        write_request(&mut out, self.around.request, self.around.service, None);
-        json::raw_key(&mut out, "candidates");
+        json::raw_key(out, "request");
+        // What was read of the request stands in the record of the first decision, with its hash.
+        write_request(out, self.around.request, self.around.service, None);
+        json::raw_key(out, "candidates");
         out.extend_from_slice(options);
-        json::raw_key(&mut out, "drawn");
-        out.extend_from_slice(&self.model_json(decision.step));
-        json::raw_key(&mut out, "propensity");
+        json::raw_key(out, "drawn");
+        self.write_model(out, decision.step);
+        json::raw_key(out, "propensity");
         out.extend_from_slice(b"{\"value\":");
-        json::value(&mut out, &decision.propensity.get());
+        json::value(out, &decision.propensity.get());
         let kind = if self.drawn.is_random { "exact" } else { "deterministic" };
-        json::field(&mut out, "kind", kind);
+        json::field(out, "kind", kind);
         out.push(b'}');
-        json::field(&mut out, "draw", &self.drawn.draw.get());
-        json::field(&mut out, "objective", self.objective);
-        json::raw_key(&mut out, "policy");
+        json::field(out, "draw", &self.drawn.draw.get());
+        json::field(out, "objective", self.objective);
+        json::raw_key(out, "policy");
         out.extend_from_slice(&self.around.force.loaded.policy_json);
-        json::raw_key(&mut out, "decision_ns");
-        json::count(&mut out, took_ns);
-        json::field(&mut out, "step", &self.hand.n_answers());
-        json::field(&mut out, "previous", &earlier.id);
-        json::raw_key(&mut out, "spent_usd");
-        json::dollars(&mut out, self.hand.spent);
-        self.write_answer(&mut out);
+        json::raw_key(out, "decision_ns");
+        json::count(out, took_ns);
+        json::field(out, "step", &self.hand.n_answers());
+        json::field(out, "previous", &earlier.id);
+        json::raw_key(out, "spent_usd");
+        json::dollars(out, self.hand.spent);
+        self.write_answer(out);
         out.push(b'}');
-        out
     }
 
     /// What was read of the answer, as far as the settings let it be kept; nothing of one that was
