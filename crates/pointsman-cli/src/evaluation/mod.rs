@@ -386,7 +386,7 @@ fn provenance(settings: &Settings, source: &[(&str, String)]) -> Vec<ProvenanceE
         let card = loaded.artifact.card();
         entries
             .push(entry(&format!("policy `{}`", loaded.name), loaded.artifact.digest().to_owned()));
-        entries.push(entry(&format!("objective of `{}`", loaded.name), loaded.objective.clone()));
+        entries.push(entry(&format!("objective of `{}`", loaded.name), loaded.objective.to_string()));
         entries.push(entry(
             &format!("training data of `{}`", loaded.name),
             format!(

@@ -181,7 +181,7 @@ fn policy_rows(
         let found = (value.value, &value.interval);
         let mut row = value_row(&loaded.name, "full information", found, mean_cost);
         row.cost_interval = cost_interval(outcomes.cost_usd.as_deref(), settings)?;
-        row.note.clone_from(&loaded.objective);
+        row.note = loaded.objective.to_string();
         rows.push(row);
         first.get_or_insert(outcomes);
     }
