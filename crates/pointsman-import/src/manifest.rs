@@ -104,12 +104,10 @@ impl Manifest {
 impl InputState {
     /// A file that nothing was read of.
     pub(crate) fn of(path: &Path) -> Result<Self, ImportError> {
-        let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+        let unreadable = |source| ImportError::unreadable(path, source);
         let known = fs::metadata(path).map_err(unreadable)?;
         if known.is_dir() {
-            let source =
-                io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name its files");
-            return Err(unreadable(source));
+            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         let n_bytes = known.len();
         let n_head_bytes = n_bytes.min(HEAD_BYTES);
@@ -127,7 +125,7 @@ impl InputState {
 
 /// The SHA-256 of the first bytes of a file, in hexadecimal.
 fn head_digest(path: &Path, n_bytes: u64) -> Result<String, ImportError> {
-    let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |source| ImportError::unreadable(path, source);
     let mut head = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(n_bytes).read_to_end(&mut head).map_err(unreadable)?;
