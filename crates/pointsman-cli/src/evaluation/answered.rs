@@ -42,7 +42,10 @@ struct Following<'a, 'p> {
     recorder: &'a mut Recorder<'p>,
     reading: Reading,
     whole: Whole,
+    /// Answers that would have been read and are not there.
     n_unread: u64,
+    /// The models of those to the request at hand: several ways may lead to the same answer.
+    unread: Vec<usize>,
 }
 
 /// An answer that was asked for.
@@ -110,8 +113,7 @@ pub(super) fn follow(
     let mut all = Vec::with_capacity(recorders.len());
     for recorder in recorders.iter_mut() {
         let reading = Reading::of(recorder)?;
-        let whole = Whole { given: Vec::new(), calls: Vec::new() };
-        all.push(reading.map(move |reading| Following { recorder, reading, whole, n_unread: 0 }));
+        all.push(reading.map(move |reading| Following::new(recorder, reading)));
     }
     read_outcomes(paths, options, &mut |prompt, request| {
         let known = table.prompts.get(prompt).and_then(|known| texts.get(&known.id));
@@ -172,7 +174,12 @@ fn read(answers: &[PathBuf], recorders: &[Recorder<'_>], screen: &Screen) -> Res
     Ok(texts)
 }
 
-impl Following<'_, '_> {
+impl<'a, 'p> Following<'a, 'p> {
+    fn new(recorder: &'a mut Recorder<'p>, reading: Reading) -> Self {
+        let whole = Whole { given: Vec::new(), calls: Vec::new() };
+        Self { recorder, reading, whole, n_unread: 0, unread: Vec::new() }
+    }
+
     /// Follows the next request of the table.
     fn push(&mut self, request: &Request<'_>, texts: &[Text]) {
         let n_models = self.recorder.n_models;
@@ -180,6 +187,7 @@ impl Following<'_, '_> {
         self.whole.given.resize(row + n_models, 0.0);
         self.whole.calls.resize(row + n_models, 0.0);
         let request = without(request, self.recorder.denied);
+        self.unread.clear();
         for model in 0..n_models {
             let probability = self.recorder.probability[row + model];
             if 0.0 < probability {
@@ -219,7 +227,10 @@ impl Following<'_, '_> {
         }
         let name = self.recorder.policy.models().nth(model).unwrap_or_default();
         let Some(text) = texts.iter().find(|text| text.model == name) else {
-            self.n_unread += 1;
+            if !self.unread.contains(&model) {
+                self.unread.push(model);
+                self.n_unread += 1;
+            }
             return accepted;
         };
         let answer = Answer {
@@ -242,5 +253,33 @@ impl Following<'_, '_> {
         let options = self.reading.workspace.options().iter();
         let possible = options.filter(|option| 0.0 < option.probability);
         possible.map(|option| (option.step, option.probability)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy_flags::PolicyFlags;
+    use pointsman_core::artifact::Artifact;
+
+    /// It is reached by itself, and after the answer of another model.
+    #[test]
+    fn an_answer_that_is_not_there_counts_once() {
+        let file = include_bytes!("../../../../tests/golden/artifact-v1-answers.safetensors");
+        let explore = "epsilon:0.5".parse().unwrap();
+        let flags = PolicyFlags { explore, ..PolicyFlags::default() };
+        let artifact = Artifact::from_bytes(file).unwrap();
+        let loaded = flags.apply(artifact, "policy".to_owned(), None).unwrap();
+        let mut recorder = Recorder::new(&loaded);
+        let request = Request::from_prompt("How much is 2 + 2?");
+        recorder.push(pointsman_data::Asked::Text(&request));
+        let reading = Reading::of(&recorder).unwrap().unwrap();
+        let mut following = Following::new(&mut recorder, reading);
+        let (model, answer) = ("small".to_owned(), "It is 4.".to_owned());
+        following.push(&request, &[Text { model, answer, finish: FinishReason::Unknown }]);
+        assert_eq!(following.n_unread, 1, "that of the other model with a reader");
+        let sum = |all: &[f64]| all.iter().sum::<f64>();
+        assert!((sum(&following.whole.given) - 1.0).abs() < 1e-9, "{:?}", following.whole.given);
+        assert!(1.0 < sum(&following.whole.calls), "{:?}", following.whole.calls);
     }
 }
