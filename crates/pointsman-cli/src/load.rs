@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use pointsman_core::{catalog::Catalog, features::FeatureSchema, request::Request, units::Tokens};
 use pointsman_data::{
     Asked, DataError, LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
-    decisions_ahead, read_outcomes,
+    decisions_ahead, prompts_ahead, read_outcomes,
 };
 use pointsman_log::record::PropensityKind;
 use pointsman_train::{
@@ -129,8 +129,7 @@ pub(crate) fn read_table<F>(
     push: impl Fn(&mut F, &Request<'_>),
     screen: &Screen,
 ) -> Result<LoadedTable<F>> {
-    // How many rows a prompt has is not known before the end.
-    let bar = screen.progress("reading prompts", 0);
+    let bar = screen.progress_about("reading prompts", prompts_ahead(paths));
     let table = read_outcomes(paths, options, &mut |_, request| {
         push(&mut features, request);
         bar.inc(1);

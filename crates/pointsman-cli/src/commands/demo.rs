@@ -148,7 +148,7 @@ fn write_log(
         part,
         read: ReadOptions::default(),
     };
-    let summary = simulate(&[table.to_owned()], &options, out)?;
+    let summary = simulate(&[table.to_owned()], &options, out, &mut || ())?;
     screen.say(&format!(
         "  {}: {} decisions, one outcome each, drawn by softmax over the models' means\n  \
          and 10 % uniform; as logged, quality is {:.4}",

@@ -16,7 +16,9 @@ use crate::{
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_data::{Asked, OutcomeMatrix, OutcomeTable, ReadOptions, read_outcomes};
+use pointsman_data::{
+    Asked, OutcomeMatrix, OutcomeTable, ReadOptions, prompts_ahead, read_outcomes,
+};
 use pointsman_eval::{
     baselines::{self, Baselines, Judgement, baselines, judge},
     full::mean_value,
@@ -118,7 +120,7 @@ fn read(
     (settings, screen): (&Settings, &Screen),
 ) -> Result<(OutcomeTable, OutcomeMatrix, Vec<&'static str>)> {
     let mut languages = Vec::new();
-    let table = decide_all(recorders, (screen, None), |decide| {
+    let table = decide_all(recorders, (screen, prompts_ahead(paths)), |decide| {
         Ok(read_outcomes(paths, options, &mut |_, request| {
             languages.push(language(request));
             decide(Asked::Text(request));
