@@ -43,7 +43,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let beside = PathBuf::from(beside);
     files::make_folder_of(&args.out)?;
     let cannot = || format!("cannot write {}", args.out.display());
-    let written = write(&args.files, (&beside, &cannot), screen).and_then(|counts| {
+    let written = write(&args.files, (beside.as_path(), &cannot), screen).and_then(|counts| {
         fs::rename(&beside, &args.out).with_context(cannot)?;
         Ok(counts)
     });
