@@ -17,7 +17,11 @@ use pointsman_core::{
     units::Usd,
 };
 use pointsman_data::{OutcomeTable, ReadOptions, read_answers, read_outcomes};
-use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// What comes of one policy's cascades; both of the shape `(requests, models of the policy)`.
 pub(super) struct Whole {
@@ -109,7 +113,7 @@ pub(super) fn follow(
     if answers.is_empty() {
         return Ok((recorders.iter().map(|_| None).collect(), unread(settings)));
     }
-    let texts = read(answers, recorders, screen)?;
+    let texts = read(answers, recorders, (table, screen))?;
     let mut all = Vec::with_capacity(recorders.len());
     for recorder in recorders.iter_mut() {
         let reading = Reading::of(recorder)?;
@@ -139,8 +143,13 @@ pub(super) fn follow(
     Ok((all.into_iter().map(|following| following.map(|it| it.whole)).collect(), notes))
 }
 
-/// The answers of all models that any policy reads; of several to one prompt the first.
-fn read(answers: &[PathBuf], recorders: &[Recorder<'_>], screen: &Screen) -> Result<Texts> {
+/// The answers of all models that any policy reads to prompts of the table; of several to one prompt the
+/// first.
+fn read(
+    answers: &[PathBuf],
+    recorders: &[Recorder<'_>],
+    (table, screen): (&OutcomeTable, &Screen),
+) -> Result<Texts> {
     let is_read = |name: &str| {
         recorders.iter().any(|recorder| {
             let models = &recorder.artifact.card().models;
@@ -148,27 +157,37 @@ fn read(answers: &[PathBuf], recorders: &[Recorder<'_>], screen: &Screen) -> Res
             readers.any(|reader| models.get(reader.model).is_some_and(|model| model == name))
         })
     };
+    let prompts: BTreeSet<&str> = table.prompts.iter().map(|prompt| prompt.id.as_str()).collect();
     let mut texts = Texts::new();
-    let counts = read_answers(answers, &mut |row| {
+    let (mut n_strange, mut n_repeated) = (0, 0);
+    let mut counts = read_answers(answers, &mut |row| {
         if !is_read(row.model) {
             return;
         }
-        let of_prompt = texts.entry(row.prompt_id.to_owned()).or_default();
-        if of_prompt.iter().all(|text| text.model != row.model) {
-            of_prompt.push(Text {
-                model: row.model.to_owned(),
-                answer: row.answer.to_owned(),
-                finish: row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named),
-            });
+        if !prompts.contains(row.prompt_id) {
+            n_strange += 1;
+            return;
         }
+        let of_prompt = texts.entry(row.prompt_id.to_owned()).or_default();
+        if of_prompt.iter().any(|text| text.model == row.model) {
+            n_repeated += 1;
+            return;
+        }
+        of_prompt.push(Text {
+            model: row.model.to_owned(),
+            answer: row.answer.to_owned(),
+            finish: row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named),
+        });
     })?;
+    counts.dropped.insert("the prompt is not in the table".to_owned(), n_strange);
+    counts.dropped.insert("the prompt has an answer of the model already".to_owned(), n_repeated);
     if let Some(line) = wording::dropped(&counts.dropped) {
         screen.say(&format!("answers: {line}"))?;
     }
     if texts.is_empty() {
         bail!(
-            "--answers: there is no answer of any model whose answers a policy reads; `inspect` names \
-             those models"
+            "--answers: there is no answer to a prompt of the table of any model whose answers a policy \
+             reads; `inspect` names those models"
         );
     }
     Ok(texts)
