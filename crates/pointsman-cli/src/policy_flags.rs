@@ -115,6 +115,13 @@ pub(crate) enum ObjectiveName {
     InWords(String),
 }
 
+/// That of no policy.
+impl Default for ObjectiveName {
+    fn default() -> Self {
+        Self::InWords(String::new())
+    }
+}
+
 impl fmt::Display for ObjectiveName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -383,12 +383,11 @@ fn provenance(settings: &Settings, source: &[(&str, String)]) -> Vec<ProvenanceE
     let mut entries: Vec<ProvenanceEntry> =
         source.iter().map(|(key, value)| entry(key, value.clone())).collect();
     for loaded in settings.all_policies() {
-        let card = loaded.artifact.card();
-        entries
-            .push(entry(&format!("policy `{}`", loaded.name), loaded.artifact.digest().to_owned()));
-        entries.push(entry(&format!("objective of `{}`", loaded.name), loaded.objective.to_string()));
+        let (name, card) = (&loaded.name, loaded.artifact.card());
+        entries.push(entry(&format!("policy `{name}`"), loaded.artifact.digest().to_owned()));
+        entries.push(entry(&format!("objective of `{name}`"), loaded.objective.to_string()));
         entries.push(entry(
-            &format!("training data of `{}`", loaded.name),
+            &format!("training data of `{name}`"),
             format!(
                 "{} requests, {}",
                 wording::count(card.provenance.n_requests),

@@ -15,12 +15,7 @@ use super::{
     windows::{Memory, Span, Windows, cut, utc},
     words,
 };
-use crate::{
-    policy_flags::{LoadedPolicy, ObjectiveName},
-    report::GeneratedBy,
-    screen::Screen,
-    wording,
-};
+use crate::{policy_flags::LoadedPolicy, report::GeneratedBy, screen::Screen, wording};
 use anyhow::{Context, Result, bail};
 use pointsman_core::catalog::Catalog;
 use std::{collections::BTreeSet, fs, ops::Range};
@@ -259,10 +254,7 @@ impl<'q> Walk<'q> {
             .zip(&self.minds)
             .map(|(setting, mind)| SettingRow {
                 name: setting.name.clone(),
-                objective: mind.loaded.as_ref().map_or_else(
-                    || ObjectiveName::InWords(String::new()),
-                    |it| it.objective.clone(),
-                ),
+                objective: mind.loaded.as_ref().map(|it| it.objective.clone()).unwrap_or_default(),
                 retrain: setting.retrain.to_string(),
                 memory: setting.memory.to_string(),
                 n_fits: mind.n_fits,
