@@ -14,7 +14,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{error::ImportError, survey::Survey};
+use crate::{
+    error::ImportError,
+    survey::{Survey, Torn},
+};
 
 /// The name of the manifest in the folder.
 const NAME: &str = "import.json";
@@ -59,6 +62,8 @@ pub(crate) struct InputState {
     pub(crate) is_joined: bool,
     /// Columns of the map that no row had so far, where no header says so.
     pub(crate) unseen: Vec<String>,
+    /// What was counted of the row after those, where the file ends within it.
+    pub(crate) torn: Option<Torn>,
 }
 
 impl Manifest {
