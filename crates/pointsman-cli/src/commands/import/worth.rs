@@ -43,8 +43,9 @@ fn nothing(survey: &Survey) -> String {
 fn dropped(survey: &Survey) -> Option<String> {
     let reasons = survey.dropped.iter().map(|(reason, rows)| (reason, rows.n));
     let (reason, n) = reasons.max_by_key(|(_, n)| *n)?;
+    let were = if survey.n_dropped() == 1 { "was" } else { "were" };
     Some(format!(
-        "{} of {} rows or pieces of them were left out, {} of them for this reason: {reason}",
+        "{} of {} rows or pieces of them {were} left out, {} for this reason: {reason}",
         wording::count(survey.n_dropped()),
         wording::count(n_rows(survey)),
         wording::count(n)
@@ -393,13 +394,13 @@ mod tests {
             embeddings,
             &[
                 "no call of a chat model, so nothing can be learned from it; 30 of 40 rows or pieces of \
-                 them were left out, 30 of them for this reason: not a chat call.",
+                 them were left out, 30 for this reason: not a chat call.",
             ],
             &["All this"],
         );
         check(
             drawn(embeddings),
-            &["30 of 40 rows or pieces of them were left out, 30 of them for this reason"],
+            &["30 of 40 rows or pieces of them were left out, 30 for this reason"],
             &["no call of a chat model"],
         );
     }
