@@ -140,6 +140,10 @@ fn question(args: &Args) -> Result<Question> {
     };
     let other = args.against.as_ref().map(|flag| flag.of(&own)).transpose();
     let other = other.map_err(|reason| anyhow!("--against: {reason}"))?;
+    let is_robust = other.as_ref().is_some_and(|other| other.learning.doubly_robust);
+    if is_robust && args.log.is_empty() {
+        bail!("--against: `doubly-robust` is about a log; leave it out beside --table");
+    }
     Ok(Question {
         window: args.window,
         settings: std::iter::once(own).chain(other).collect(),
