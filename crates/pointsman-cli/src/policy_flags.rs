@@ -184,6 +184,8 @@ impl PolicyFlags {
         if let Some(catalog) = catalog {
             let means = card.mean_quality.as_deref();
             policy = policy.with_newcomers(catalog, means, self.newcomers.0);
+        } else if self.newcomers.0 == Newcomers::All {
+            bail!("--newcomers all: newcomers are models of a catalog; pass --catalog");
         }
         let (policy, objective) = self.strive(policy, card)?;
         Ok(LoadedPolicy { artifact, policy, objective, name, denied: Vec::new() })

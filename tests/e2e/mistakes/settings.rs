@@ -81,6 +81,10 @@ fn settings_that_have_no_meaning() {
             "route --policy a.safetensors --objective cheap",
             "`cheap` is no operating point of the policy (",
         ),
+        (
+            "route --policy a.safetensors --newcomers all",
+            "--newcomers all: newcomers are models of a catalog; pass --catalog",
+        ),
         ("route --policy a.safetensors --lambda=-1", "--lambda: "),
         ("route --policy a.safetensors --lambda -1", "--lambda: "),
         ("route --policy a.safetensors --lambda nan", "--lambda: "),
