@@ -183,10 +183,8 @@ impl LoadedTable {
             let n = wording::counted_length(matrix.n_prompts_left_out, "prompt", "prompts");
             screen.say(&format!("left out: {n} that not every model answered"))?;
         }
-        if 0 < design.n_requests_cut() {
-            let (one, many) = ("prompt is over 32 KiB and was", "prompts are over 32 KiB and were");
-            let n = wording::counted(design.n_requests_cut(), one, many);
-            screen.say(&format!("{n} read head and tail only"))?;
+        if let Some(line) = wording::cut(design.n_requests_cut(), ("prompt", "prompts")) {
+            screen.say(&line)?;
         }
         Ok(())
     }
@@ -344,11 +342,8 @@ impl LoadedLog {
         for line in notes.chain(wording::thinned(log.n_thinned)) {
             screen.say(&format!("! {line}"))?;
         }
-        if 0 < design.n_requests_cut() {
-            let (one, many) =
-                ("request is over 32 KiB and was", "requests are over 32 KiB and were");
-            let n = wording::counted(design.n_requests_cut(), one, many);
-            screen.say(&format!("{n} read head and tail only"))?;
+        if let Some(line) = wording::cut(design.n_requests_cut(), ("request", "requests")) {
+            screen.say(&line)?;
         }
         Ok(())
     }
