@@ -121,8 +121,11 @@ fn a_wide_table_becomes_an_outcome_table() {
     assert!(said.contains("no row: 1 (no score)"), "{said}");
     assert_eq!(bench.text("table.ndjson").lines().count(), 3);
     let Finished { code, stdout: _, stderr } = bench.run("results gone.csv --out new.ndjson");
-    assert!(code == Some(2) && stderr.contains("gone.csv"), "{stderr}");
+    let gone = "pointsman: `gone.csv` cannot be read: there is no such file; check the path\n";
+    assert_eq!((code, stderr.as_str()), (Some(2), gone));
     let Finished { code, stdout: _, stderr } = bench.run("results wide.csv --out new.csv");
     assert!(code == Some(2) && stderr.contains("name it .ndjson"), "{stderr}");
     assert_eq!(bench.files().len(), 2, "nothing half-written is left");
+    bench.done("results wide.csv --out new/table.ndjson");
+    assert_eq!(bench.text("new/table.ndjson"), bench.text("table.ndjson"), "its folder is made");
 }

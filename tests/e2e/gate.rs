@@ -209,6 +209,14 @@ fn what_cannot_run_says_why() {
             "above the stated largest",
         ),
         (
+            format!("{GATE} --against logged --min-quality-delta 0 --largest-cost-usd 0.2"),
+            "--largest-cost-usd is for --max-cost-delta, which is not given; add that, or leave",
+        ),
+        (
+            format!("{GATE} --against logged --min-quality-delta 0 --largest-latency-ms 100"),
+            "--largest-latency-ms is for --max-latency-delta-ms, which is not given",
+        ),
+        (
             format!("{GATE} --against logged --min-quality-delta 0 --smallest-propensity 0.5"),
             "below the stated --smallest-propensity 0.5",
         ),

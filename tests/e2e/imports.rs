@@ -122,7 +122,15 @@ fn imports_that_cannot_be_are_one_sentence() {
         ),
         ("import calls.ndjson --out o --from litelm", "did you mean `litellm`?"),
         ("import calls.ndjson --out o --from helicone", "use --from litellm"),
-        ("import none.ndjson --out o", "`none.ndjson` cannot be read"),
+        (
+            "import none.ndjson --out o",
+            "`none.ndjson` cannot be read: there is no such file; check the path",
+        ),
+        (
+            "import calls.ndjson --out calls.ndjson",
+            "cannot write into calls.ndjson: it is a file; name a folder",
+        ),
+        ("import calls.ndjson --out o --map map.toml --json map.toml", "is named twice"),
         ("import *.moon --out o", "no file matches `*.moon`"),
         ("import calls.ndjson --out o --map map.toml", "missing field `model`"),
         ("import calls.ndjson --out o --quality-rules rules.toml", "rule 1: when = \"moon\""),

@@ -300,6 +300,19 @@ fn an_old_file_outlives_a_failed_run() {
 }
 
 #[test]
+fn folders_of_outputs_that_are_files() {
+    let files: [(&str, &[u8]); 1] = [("plain", b"old")];
+    for (arguments, expected) in [
+        ("man --out plain", "cannot write into plain: it is a file; name a folder"),
+        ("man --out plain/man1", "cannot write into plain/man1: plain is no folder"),
+        ("compact journal --out plain", "cannot write into plain: it is a file"),
+        ("demo --out plain", "cannot write into plain: it is a file"),
+    ] {
+        check(arguments, &files, expected);
+    }
+}
+
+#[test]
 fn a_scale_is_applied_where_it_is_given() {
     let csv: String = plain_csv()
         .lines()

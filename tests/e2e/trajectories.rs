@@ -204,6 +204,15 @@ fn a_table_with_answers_values_whole_cascades() {
     let whole = found("--answers later-answers.csv");
     assert!((whole.0 - quality).abs() < 0.02, "{whole:?}");
     assert!((whole.1 - cost).abs() < 0.0005, "{whole:?}");
+    // An answer to nothing and a second one change nothing, and are said.
+    let more = format!("nobody,small,1 + 1 = 2\np{N_TRAINED},small,1 + 1 = 3\n");
+    let more = answers(N_TRAINED..N_TRAINED + N_LATER) + &more;
+    bench.write("more-answers.csv", more.as_bytes());
+    assert_eq!(found("--answers more-answers.csv"), whole);
+    let said = bench.done(&format!("{evaluate} cascade.safetensors --answers more-answers.csv"));
+    let dropped = "answers: dropped rows: 1 (the prompt has an answer of the model already), \
+                   1 (the prompt is not in the table)";
+    assert!(said.contains(dropped), "{said}");
     // Without them, each answer is final, and the dear model's is the best.
     let of_large: i32 = (N_TRAINED..N_TRAINED + N_LATER).map(quality_of_large).sum();
     let first = found("");

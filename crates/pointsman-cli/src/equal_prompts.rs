@@ -8,8 +8,8 @@ use pointsman_data::terms_group;
 use pointsman_train::design::Design;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The groups of a log's rows, of which texts are with their features; conversations stay as they
-/// are.
+/// The groups of a log's rows, of which texts are with their features; a conversation of several
+/// different requests stays as it is.
 pub(crate) fn joined(groups: &[u64], design: &Design) -> Vec<u64> {
     let of_terms: Vec<u64> =
         (0..design.n_rows()).map(|row| terms_group(design.terms(row))).collect();
@@ -19,7 +19,7 @@ pub(crate) fn joined(groups: &[u64], design: &Design) -> Vec<u64> {
     if kept_as_features.is_empty() {
         return groups.to_vec();
     }
-    // Rows of one text have the same terms; those of a conversation have not.
+    // Rows of one text have the same terms; those of a longer conversation have not.
     let mut terms_of: BTreeMap<u64, Option<u64>> = BTreeMap::new();
     for (group, terms) in rows() {
         let known = terms_of.entry(group).or_insert(Some(terms));

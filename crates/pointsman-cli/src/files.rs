@@ -22,10 +22,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     }
     let path = target.as_path();
     let Some(file_name) = path.file_name() else { bail!("{}: it names no file", name()) };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder {
-        fs::create_dir_all(folder).with_context(name)?;
-    }
+    make_folder_of(path)?;
     let mut beside = file_name.to_owned();
     beside.push(format!(".{}.partial", std::process::id()));
     let beside: PathBuf = path.with_file_name(beside);
@@ -37,6 +34,13 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         drop(fs::remove_file(&beside));
     }
     written.with_context(name)
+}
+
+/// Makes the folder that a file is to stand in.
+pub(crate) fn make_folder_of(path: &Path) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Some(folder) = folder else { return Ok(()) };
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
 /// Refuses outputs that would replace an input of the same run, or one another, and places that can
@@ -62,11 +66,28 @@ fn check_place(output: &Path) -> Result<()> {
     if output.is_dir() {
         bail!("cannot write {}: it is a folder; name a file in it", output.display());
     }
-    let above = output.ancestors().skip(1).find(|above| above.exists());
-    if let Some(above) = above.filter(|above| !above.is_dir()) {
+    if let Some(above) = no_folder(output.ancestors().skip(1)) {
         bail!("cannot write {}: {} is no folder", output.display(), above.display());
     }
     Ok(())
+}
+
+/// Refuses a place that can be no folder of outputs: before the work, not after it.
+pub(crate) fn check_folder(output: &Path) -> Result<()> {
+    match no_folder(output.ancestors()) {
+        Some(found) if found == output => {
+            bail!("cannot write into {}: it is a file; name a folder", output.display())
+        }
+        Some(found) => {
+            bail!("cannot write into {}: {} is no folder", output.display(), found.display())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The first of these places that is there, if it is no folder.
+fn no_folder<'p>(mut places: impl Iterator<Item = &'p Path>) -> Option<&'p Path> {
+    places.find(|place| place.exists()).filter(|place| !place.is_dir())
 }
 
 /// Reads a whole file.

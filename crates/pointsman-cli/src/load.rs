@@ -15,7 +15,7 @@ use indicatif::ProgressBar;
 use pointsman_core::{catalog::Catalog, features::FeatureSchema, request::Request, units::Tokens};
 use pointsman_data::{
     Asked, DataError, LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
-    decisions_ahead, read_outcomes,
+    decisions_ahead, prompts_ahead, read_outcomes,
 };
 use pointsman_log::record::PropensityKind;
 use pointsman_train::{
@@ -129,8 +129,7 @@ pub(crate) fn read_table<F>(
     push: impl Fn(&mut F, &Request<'_>),
     screen: &Screen,
 ) -> Result<LoadedTable<F>> {
-    // How many rows a prompt has is not known before the end.
-    let bar = screen.progress("reading prompts", 0);
+    let bar = screen.progress_about("reading prompts", prompts_ahead(paths));
     let table = read_outcomes(paths, options, &mut |_, request| {
         push(&mut features, request);
         bar.inc(1);
@@ -184,10 +183,8 @@ impl LoadedTable {
             let n = wording::counted_length(matrix.n_prompts_left_out, "prompt", "prompts");
             screen.say(&format!("left out: {n} that not every model answered"))?;
         }
-        if 0 < design.n_requests_cut() {
-            let (one, many) = ("prompt is over 32 KiB and was", "prompts are over 32 KiB and were");
-            let n = wording::counted(design.n_requests_cut(), one, many);
-            screen.say(&format!("{n} read head and tail only"))?;
+        if let Some(line) = wording::cut(design.n_requests_cut(), ("prompt", "prompts")) {
+            screen.say(&line)?;
         }
         Ok(())
     }
@@ -348,11 +345,8 @@ impl LoadedLog {
         for line in notes.chain(wording::thinned(log.n_thinned)) {
             screen.say(&format!("! {line}"))?;
         }
-        if 0 < design.n_requests_cut() {
-            let (one, many) =
-                ("request is over 32 KiB and was", "requests are over 32 KiB and were");
-            let n = wording::counted(design.n_requests_cut(), one, many);
-            screen.say(&format!("{n} read head and tail only"))?;
+        if let Some(line) = wording::cut(design.n_requests_cut(), ("request", "requests")) {
+            screen.say(&line)?;
         }
         Ok(())
     }

@@ -4,6 +4,8 @@
 //! that says what to do.
 
 #[cfg(feature = "learn")]
+mod answer_texts;
+#[cfg(feature = "learn")]
 mod cold_start;
 mod commands;
 #[cfg(feature = "learn")]

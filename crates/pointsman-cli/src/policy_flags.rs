@@ -14,7 +14,8 @@ use pointsman_core::{
     units::{Probability, Quality, Usd},
 };
 use pointsman_log::body::{Aim, Asks};
-use std::{borrow::Cow, path::Path};
+use serde::Serialize;
+use std::{borrow::Cow, fmt, path::Path};
 
 /// What the policy strives for; the policy file's first operating point where nothing is given.
 #[derive(Debug, Clone, Default, Args)]
@@ -96,12 +97,38 @@ impl std::str::FromStr for ExploreFlag {
 pub(crate) struct LoadedPolicy {
     pub(crate) artifact: Artifact,
     pub(crate) policy: Policy,
-    /// What it strives for, for people.
-    pub(crate) objective: String,
+    pub(crate) objective: ObjectiveName,
     /// The file's name, for tables.
     pub(crate) name: String,
     /// Models that it may not take, beside those that a request denies.
     pub(crate) denied: Vec<Cow<'static, str>>,
+}
+
+/// What a policy strives for. Its JSON is the bare text, as the service's is; people read the name of
+/// an operating point as a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ObjectiveName {
+    /// An operating point, by its own name.
+    Point(String),
+    /// What has no name, in words.
+    InWords(String),
+}
+
+/// That of no policy.
+impl Default for ObjectiveName {
+    fn default() -> Self {
+        Self::InWords(String::new())
+    }
+}
+
+impl fmt::Display for ObjectiveName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Point(name) => write!(f, "`{name}`"),
+            Self::InWords(words) => f.write_str(words),
+        }
+    }
 }
 
 impl LoadedPolicy {
@@ -121,7 +148,8 @@ impl LoadedPolicy {
         let Self { artifact, policy, objective: _, name, denied } = self;
         let (policy, objective) = match aim {
             Aim::Objective(objective) => {
-                (policy.with_objective(*objective), "of the request".to_owned())
+                let name = ObjectiveName::InWords("of the request".to_owned());
+                (policy.with_objective(*objective), name)
             }
             Aim::Point(name) => {
                 let flags =
@@ -156,32 +184,34 @@ impl PolicyFlags {
         if let Some(catalog) = catalog {
             let means = card.mean_quality.as_deref();
             policy = policy.with_newcomers(catalog, means, self.newcomers.0);
+        } else if self.newcomers.0 == Newcomers::All {
+            bail!("--newcomers all: newcomers are models of a catalog; pass --catalog");
         }
         let (policy, objective) = self.strive(policy, card)?;
         Ok(LoadedPolicy { artifact, policy, objective, name, denied: Vec::new() })
     }
 
-    /// The policy with the objective that was asked for, and its name for people.
-    fn strive(&self, policy: Policy, card: &Card) -> Result<(Policy, String)> {
+    /// The policy with the objective that was asked for, and its name.
+    fn strive(&self, policy: Policy, card: &Card) -> Result<(Policy, ObjectiveName)> {
         if let Some(lambda) = self.lambda {
             let weights = Weights::new(lambda, 0.0).context("--lambda")?;
             return Ok((
                 policy.with_objective(Objective::Tradeoff(weights)),
-                format!("{lambda} quality points per dollar"),
+                ObjectiveName::InWords(format!("{lambda} quality points per dollar")),
             ));
         }
         if let Some(floor) = self.min_quality {
             let quality = Quality::new(floor).context("--min-quality")?;
             return Ok((
                 policy.with_objective(Objective::QualityFloor(quality)),
-                format!("the cheapest with quality {floor}"),
+                ObjectiveName::InWords(format!("the cheapest with quality {floor}")),
             ));
         }
         if let Some(cap) = self.max_cost_usd {
             let cost = Usd::from_dollars(cap).context("--max-cost-usd")?;
             return Ok((
                 policy.with_objective(Objective::CostCap(cost)),
-                format!("the best for {cost}"),
+                ObjectiveName::InWords(format!("the best for {cost}")),
             ));
         }
         let points = &card.operating_points;
@@ -190,8 +220,10 @@ impl PolicyFlags {
             None => points.first(),
         };
         match (point, &self.objective) {
-            (Some(point), _) => Ok((policy.at_point(point)?, format!("`{}`", point.name))),
-            (None, None) => Ok((policy, "quality alone".to_owned())),
+            (Some(point), _) => {
+                Ok((policy.at_point(point)?, ObjectiveName::Point(point.name.clone())))
+            }
+            (None, None) => Ok((policy, ObjectiveName::InWords("quality alone".to_owned()))),
             (None, Some(name)) => {
                 let known: Vec<&str> = points.iter().map(|point| point.name.as_str()).collect();
                 let question = did_you_mean(name, known.iter().copied());

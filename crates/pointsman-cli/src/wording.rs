@@ -76,6 +76,13 @@ pub(crate) fn dropped(reasons: &BTreeMap<String, u64>) -> Option<String> {
     (!reasons.is_empty()).then(|| format!("dropped rows: {}", reasons.join(", ")))
 }
 
+/// How many texts were too long to be read whole, as one line; `None` where none was. They are called
+/// `one` or `many`.
+pub(crate) fn cut(n: u64, (one, many): (&str, &str)) -> Option<String> {
+    let were = if n == 1 { "is over 32 KiB and was" } else { "are over 32 KiB and were" };
+    (0 < n).then(|| format!("{} {were} read head and tail only", counted(n, one, many)))
+}
+
 /// What a journal's reader passed over, as one line; `None` where that is nothing.
 pub(crate) fn damaged(n_lines: u64, n_missing_segments: u64) -> Option<String> {
     let lines = counted(n_lines, "damaged line", "damaged lines");
@@ -132,6 +139,10 @@ mod tests {
             assert_eq!(signed(difference), read);
         }
         assert_eq!(digits(0.0), "0");
+        assert_eq!(cut(0, ("prompt", "prompts")), None);
+        let cut = |n| cut(n, ("prompt", "prompts")).unwrap();
+        assert_eq!(cut(1), "1 prompt is over 32 KiB and was read head and tail only");
+        assert_eq!(cut(2), "2 prompts are over 32 KiB and were read head and tail only");
         assert_eq!(thinned(0), None);
         assert!(thinned(1200).is_some_and(|text| text.starts_with("1,200 decisions were kept")));
         assert_eq!(excerpt("one  two\nthree", 8), "one two…");

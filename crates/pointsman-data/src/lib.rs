@@ -27,7 +27,7 @@ mod rounds;
 mod simulate;
 mod writer;
 
-pub use ahead::decisions_ahead;
+pub use ahead::{decisions_ahead, prompts_ahead};
 pub use answers::{AnswerCounts, AnswerRow, read_answers};
 pub use compact::{CompactOptions, CompactSummary, OutcomeCounts, compact};
 pub use error::DataError;

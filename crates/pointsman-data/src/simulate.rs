@@ -65,7 +65,8 @@ pub enum SimulatedPart {
 /// Draws one model per prompt and writes the log to `out`, and `<stem>.truth.json` beside it.
 ///
 /// Only the dense part of the table takes part (see [`OutcomeTable::matrix`]). A draw depends on
-/// the seed and the prompt's id, not on the order of rows; propensities are exact.
+/// the seed and the prompt's id, not on the order of rows; propensities are exact. The table is read
+/// twice, and `on_prompt` is called for each of its prompts each time.
 ///
 /// # Errors
 /// [`DataError`] where the table cannot be read or has fewer than two models, where an option has
@@ -74,8 +75,9 @@ pub fn simulate(
     table_paths: &[PathBuf],
     options: &SimulateOptions,
     out: &Path,
+    on_prompt: &mut dyn FnMut(),
 ) -> Result<SimulationSummary, DataError> {
-    write_log(table_paths, options, None, out)
+    write_log(table_paths, options, None, out, on_prompt)
 }
 
 /// As [`simulate`], with a step after each drawn model's answer: to accept it, or to call another
@@ -89,8 +91,9 @@ pub fn simulate_steps(
     options: &SimulateOptions,
     steps: &SimulatedSteps<'_>,
     out: &Path,
+    on_prompt: &mut dyn FnMut(),
 ) -> Result<SimulationSummary, DataError> {
-    write_log(table_paths, options, Some(steps), out)
+    write_log(table_paths, options, Some(steps), out, on_prompt)
 }
 
 fn write_log(
@@ -98,9 +101,10 @@ fn write_log(
     options: &SimulateOptions,
     steps: Option<&SimulatedSteps<'_>>,
     out: &Path,
+    on_prompt: &mut dyn FnMut(),
 ) -> Result<SimulationSummary, DataError> {
     options.logger.check()?;
-    let table = read_outcomes(table_paths, &options.read, &mut |_, _| {})?;
+    let table = read_outcomes(table_paths, &options.read, &mut |_, _| on_prompt())?;
     let matrix = table.matrix()?;
     let rows = logged_rows(&table, &matrix, options.part)?;
     let plan = Plan::new(&table, &matrix, &rows, options);
@@ -112,6 +116,7 @@ fn write_log(
     let mut result = Ok(());
     // The texts are read a second time rather than kept.
     read_outcomes(table_paths, &options.read, &mut |prompt, request| {
+        on_prompt();
         let row = plan.row_of_prompt.get(prompt).copied().flatten();
         if let (Ok(()), Some(row)) = (&result, row) {
             let (decision, outcome, drawn) = plan.records(row, n_written, request);

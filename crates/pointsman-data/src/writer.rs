@@ -133,6 +133,7 @@ struct Partial {
 }
 
 impl Partial {
+    /// Begins it beside `target`, in a folder that is made where it is not there.
     fn create(target: &Path) -> Result<(Self, Watched), DataError> {
         let mut name = OsString::from(".");
         name.push(target.file_name().unwrap_or_default());
@@ -143,7 +144,10 @@ impl Partial {
             path: target.clone(),
             reason: error.to_string(),
         };
-        let file = Watched::new(File::create(&path).map_err(unwritable)?);
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let made = folder.map_or(Ok(()), fs::create_dir_all);
+        let file = made.and_then(|()| File::create(&path)).map_err(unwritable)?;
+        let file = Watched::new(file);
         Ok((Self { target, path, failure: file.failure() }, file))
     }
 

@@ -39,6 +39,8 @@ pub(crate) enum Found {
     },
     /// A record, as it is.
     Item(Item),
+    /// A value that cannot be true, and that the record beside it goes without.
+    Untrue(Dropped),
     /// A part of the row that gave nothing.
     Dropped(Dropped),
 }
@@ -92,7 +94,7 @@ impl Untrue {
     }
 
     /// The same of the call `id`.
-    fn of_call(self, id: &str) -> Self {
+    pub(crate) fn of_call(self, id: &str) -> Self {
         let named = |one: Dropped| Dropped::new(one.reason, format!("id `{id}`, {}", one.detail));
         Self(self.0.into_iter().map(named).collect())
     }

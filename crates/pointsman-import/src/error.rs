@@ -135,6 +135,20 @@ pub enum ImportError {
     Stopped { n_rows: u64 },
 }
 
+impl ImportError {
+    /// That the operating system does not let a file be read, in words where the mistake is a common one.
+    pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
+        let words = match source.kind() {
+            io::ErrorKind::NotFound => "there is no such file; check the path",
+            io::ErrorKind::IsADirectory => "it is a folder; name its files",
+            io::ErrorKind::PermissionDenied => "its permissions forbid it; change them",
+            _ => return Self::Unreadable { path: path.to_path_buf(), source },
+        };
+        let source = io::Error::new(source.kind(), words);
+        Self::Unreadable { path: path.to_path_buf(), source }
+    }
+}
+
 /// That no row is one that is read, up to what it should be.
 fn no_row(n: u64, path: &Path) -> String {
     let path = path.display();

@@ -14,7 +14,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{error::ImportError, survey::Survey};
+use crate::{
+    error::ImportError,
+    survey::{Survey, Torn},
+};
 
 /// The name of the manifest in the folder.
 const NAME: &str = "import.json";
@@ -59,6 +62,8 @@ pub(crate) struct InputState {
     pub(crate) is_joined: bool,
     /// Columns of the map that no row had so far, where no header says so.
     pub(crate) unseen: Vec<String>,
+    /// What was counted of the row after those, where the file ends within it.
+    pub(crate) torn: Option<Torn>,
 }
 
 impl Manifest {
@@ -104,12 +109,10 @@ impl Manifest {
 impl InputState {
     /// A file that nothing was read of.
     pub(crate) fn of(path: &Path) -> Result<Self, ImportError> {
-        let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+        let unreadable = |source| ImportError::unreadable(path, source);
         let known = fs::metadata(path).map_err(unreadable)?;
         if known.is_dir() {
-            let source =
-                io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name its files");
-            return Err(unreadable(source));
+            return Err(unreadable(io::ErrorKind::IsADirectory.into()));
         }
         let n_bytes = known.len();
         let n_head_bytes = n_bytes.min(HEAD_BYTES);
@@ -127,7 +130,7 @@ impl InputState {
 
 /// The SHA-256 of the first bytes of a file, in hexadecimal.
 fn head_digest(path: &Path, n_bytes: u64) -> Result<String, ImportError> {
-    let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |source| ImportError::unreadable(path, source);
     let mut head = Vec::new();
     let file = File::open(path).map_err(unreadable)?;
     file.take(n_bytes).read_to_end(&mut head).map_err(unreadable)?;

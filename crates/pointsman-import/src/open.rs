@@ -55,11 +55,10 @@ pub(crate) struct Input {
 
 /// Opens a file; what it is packed with is told by its first bytes, whatever its name is.
 pub(crate) fn open(path: &Path) -> Result<Input, ImportError> {
-    let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |source| ImportError::unreadable(path, source);
     let mut file = File::open(path).map_err(unreadable)?;
     if file.metadata().map_err(unreadable)?.is_dir() {
-        let source = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder; name its files");
-        return Err(unreadable(source));
+        return Err(unreadable(io::ErrorKind::IsADirectory.into()));
     }
     let mut head = Vec::new();
     file.by_ref().take(4).read_to_end(&mut head).map_err(unreadable)?;
@@ -105,7 +104,7 @@ fn packed_in(head: &[u8]) -> Option<&'static str> {
 
 /// Whether a file begins as Parquet does.
 pub(crate) fn is_parquet(path: &Path) -> Result<bool, ImportError> {
-    let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |source| ImportError::unreadable(path, source);
     let mut head = Vec::new();
     if !fs::metadata(path).map_err(unreadable)?.is_dir() {
         File::open(path).map_err(unreadable)?.take(4).read_to_end(&mut head).map_err(unreadable)?;

@@ -235,7 +235,7 @@ fn place_of(path: &Path, manifest: &mut Manifest) -> Result<usize, ImportError> 
         manifest.inputs.push(InputState::of(path)?);
         return Ok(manifest.inputs.len() - 1);
     };
-    let unreadable = |source| ImportError::Unreadable { path: path.to_path_buf(), source };
+    let unreadable = |source| ImportError::unreadable(path, source);
     let n_bytes = fs::metadata(path).map_err(unreadable)?.len();
     if let Some(state) = manifest.inputs.get_mut(place) {
         if !state.is_still(path, n_bytes)? {

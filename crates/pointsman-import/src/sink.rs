@@ -50,7 +50,7 @@ pub(crate) enum Kept {
     Link,
     /// The decision was there before.
     Duplicate,
-    /// It gave nothing.
+    /// It gave no record.
     Nothing,
 }
 
@@ -153,6 +153,10 @@ impl<'a> Sink<'a> {
                 self.decision(*decision, None)
             }
             Found::Item(Item::Outcome(outcome)) => self.outcome(*outcome),
+            Found::Untrue(untrue) => {
+                self.manifest.survey.untrue(&untrue, &place());
+                return Kept::Nothing;
+            }
             Found::Dropped(dropped) => Err(dropped),
         };
         match taken {

@@ -93,6 +93,15 @@ pub struct Survey {
     pub n_without_time: u64,
 }
 
+/// What was counted of a row that is not whole yet, to be taken back when it is read again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Torn {
+    n_pieces: u64,
+    /// What of it was dropped, by reason.
+    dropped: BTreeMap<String, u64>,
+}
+
 /// Rows, or values of rows, that were dropped for one reason.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DroppedRows {
@@ -192,6 +201,35 @@ impl Pools {
 }
 
 impl Survey {
+    /// What a row that gave nothing has added since `before`.
+    pub(crate) fn torn_since(&self, before: &Self) -> Torn {
+        let n_before = |reason: &String| before.dropped.get(reason).map_or(0, |rows| rows.n);
+        let n_new = |(reason, rows): (&String, &DroppedRows)| {
+            (reason.clone(), rows.n.saturating_sub(n_before(reason)))
+        };
+        Torn {
+            n_pieces: self.n_pieces.saturating_sub(before.n_pieces),
+            dropped: self.dropped.iter().map(n_new).filter(|(_, n)| 0 < *n).collect(),
+        }
+    }
+
+    /// Takes back what the row at `place`, of that format, has added.
+    pub(crate) fn take_back(&mut self, torn: &Torn, (format, place): (&str, &str)) {
+        self.n_rows = self.n_rows.saturating_sub(1);
+        self.n_pieces = self.n_pieces.saturating_sub(torn.n_pieces);
+        if let Some(n) = self.formats.get_mut(format) {
+            *n = n.saturating_sub(1);
+        }
+        let of_row = format!("{place}: ");
+        for (reason, n) in &torn.dropped {
+            if let Some(rows) = self.dropped.get_mut(reason) {
+                rows.n = rows.n.saturating_sub(*n);
+                rows.examples.retain(|one| one != place && !one.starts_with(&of_row));
+            }
+        }
+        self.dropped.retain(|_, rows| 0 < rows.n);
+    }
+
     /// Counts a row that gave nothing.
     pub(crate) fn drop_row(&mut self, dropped: &Dropped, place: &str) {
         count(&mut self.dropped, dropped, place);

@@ -219,14 +219,37 @@ fn a_file_that_has_grown_is_read_on() {
     let half = run(&grown).unwrap();
     assert_eq!(half.survey.dropped.len(), 1, "a line is torn");
     written(dir.path(), "log.ndjson", text.as_bytes());
-    run(&grown).unwrap();
+    let found = run(&grown).unwrap().survey;
     let whole = options(std::slice::from_ref(&path), &dir.path().join("whole"));
-    run(&whole).unwrap();
+    assert_eq!(found, run(&whole).unwrap().survey, "the line that was torn counts once");
     assert_eq!(records(&grown.out), records(&whole.out));
     // A file that begins otherwise is another file.
     written(dir.path(), "log.ndjson", text.replace("c-0", "d-0").as_bytes());
     let message = run(&grown).unwrap_err().to_string();
     assert!(message.contains("is not the file that was imported before"), "{message}");
+}
+
+/// However a file ends within a row, that row counts once when it has grown.
+#[test]
+fn a_row_that_is_read_again_counts_once() {
+    let csv = "request_id,call_type,spend,startTime,endTime,model,messages\n\
+               a,acompletion,0.5,2026-01-01 00:00:10,2026-01-01 00:00:12,wren,\n\
+               b,acompletion,0.5,2026-01-01 00:00:20,2026-01-01 00:00:22,wren,\"two\nlines\"\n";
+    let other = calls(2).replace("acompletion", "aembedding");
+    let (lines, whole) = (calls(3) + &other, calls(2));
+    let (lines, whole) = (lines.as_str(), whole.as_str());
+    for (text, n_missing) in [(csv, 5), (lines, 1), (lines, 9), (whole, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = written(dir.path(), "log", &text.as_bytes()[..text.len() - n_missing]);
+        let grown = options(std::slice::from_ref(&path), &dir.path().join("grown"));
+        let first = run(&grown).unwrap();
+        assert_eq!(run(&grown).unwrap().survey, first.survey, "nothing to do");
+        written(dir.path(), "log", text.as_bytes());
+        let found = run(&grown).unwrap().survey;
+        let whole = options(&[path], &dir.path().join("whole"));
+        assert_eq!(found, run(&whole).unwrap().survey, "{text}");
+        assert_eq!(records(&grown.out), records(&whole.out), "{text}");
+    }
 }
 
 #[test]

@@ -83,6 +83,20 @@ impl<'a> Yardstick<'a> {
         (quality + correction * (seen - quality), cost + correction * (cost_seen - cost))
     }
 
+    /// The quality of `model` on the `index`-th row where it was seen, and how much it counts; in a log
+    /// what counts sums to the number of rows for each model.
+    pub(crate) fn seen(&self, index: usize, model: usize) -> Option<(f64, f64)> {
+        let row = self.rows[index] as usize;
+        let quality = || f64::from(self.outcomes.quality(row)[model]);
+        match self.outcomes.draws() {
+            None => Some((quality(), 1.0)),
+            Some(log) if usize::from(log.taken[row]) == model => {
+                Some((quality(), self.correction[index]))
+            }
+            Some(_) => None,
+        }
+    }
+
     /// The weights on cost that strengths are compared at.
     pub(crate) fn sweep(&self) -> Vec<f64> {
         let dearest = self.mean_cost.iter().copied().fold(0.0, f64::max);

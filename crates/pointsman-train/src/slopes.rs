@@ -17,9 +17,9 @@ use pointsman_core::units::len_as_float;
 /// What slopes of their own are worth to the models, on rows that they were not learned from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CalibrationValue {
-    /// The mean squared error of predicted quality without them.
+    /// The mean squared error of predicted quality without them, of what was seen.
     pub squared_error: f64,
-    /// By how much it is smaller with them.
+    /// By how much it is smaller with them; from a log by doubly robust outcomes of all models.
     pub gain: f64,
     /// The standard error of that.
     pub std_error: f64,
@@ -69,7 +69,7 @@ impl Judged<'_> {
             mean_and_error(&differences(&before, &self.squared_errors(&sloped)));
         let worth = differences(&self.gains(&sloped), &self.gains(deviations));
         let value = CalibrationValue {
-            squared_error: mean_and_error(&before).0,
+            squared_error: self.squared_error_seen(deviations),
             gain,
             std_error,
             worth: mean_and_error(&worth).0,
@@ -89,7 +89,24 @@ impl Judged<'_> {
         all
     }
 
-    /// Each row's squared error of predicted quality, a mean over models.
+    /// The mean squared error of predicted quality, by outcomes that were seen: doubly robust ones would
+    /// add how much propensities make them vary.
+    fn squared_error_seen(&self, deviations: &[f32]) -> f64 {
+        let n_models = self.yardstick.n_models();
+        let of_row = |(index, row): (usize, &[f32])| {
+            let means = &self.means[self.folds[index]];
+            let error = |(model, &x): (usize, &f32)| {
+                let (quality, weight) = self.yardstick.seen(index, model)?;
+                Some(weight * (quality - means[model] - f64::from(x)).powi(2))
+            };
+            row.iter().enumerate().filter_map(error).sum::<f64>() / len_as_float(n_models)
+        };
+        let of_rows: Vec<f64> = deviations.chunks_exact(n_models).enumerate().map(of_row).collect();
+        mean_and_error(&of_rows).0
+    }
+
+    /// Each row's squared error of predicted quality, a mean over models; of a log, of doubly robust
+    /// outcomes, which are as good for differences.
     fn squared_errors(&self, deviations: &[f32]) -> Vec<f64> {
         let n_models = self.yardstick.n_models();
         let of_row = |(index, row): (usize, &[f32])| {
@@ -170,7 +187,11 @@ impl Sums {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{outcomes::Outcomes, select::Yardstick};
+    use crate::{
+        outcomes::{LoggedOutcome, Outcomes},
+        select::Yardstick,
+    };
+    use pointsman_core::units::Propensity;
     use pointsman_testkit::{Draws, Stream};
 
     const N_ROWS: u64 = 2000;
@@ -188,21 +209,41 @@ mod tests {
                 quality.push(narrow(0.5 + slope * x + noise));
             }
         }
-        let outcomes = Outcomes::full(N_MODELS, quality, None, None).unwrap();
+        sloped(&Outcomes::full(N_MODELS, quality, None, None).unwrap(), &linear)
+    }
+
+    fn sloped(outcomes: &Outcomes, linear: &[f32]) -> Sloped {
         let rows: Vec<u32> = (0..2000).collect();
         let folds: Vec<usize> = (0..2000).map(|row| row % 4).collect();
         let means = vec![vec![0.5; N_MODELS]; 4];
         let of_models = (vec![0.5; N_MODELS], vec![0.0; N_MODELS]);
-        let yardstick = Yardstick::new(&outcomes, &rows, of_models);
+        let yardstick = Yardstick::new(outcomes, &rows, of_models);
         let cost = |_: usize, out: &mut [f64]| out.fill(0.0);
-        let judged = Judged {
-            yardstick: &yardstick,
-            folds: &folds,
-            means: &means,
-            linear: &linear,
-            cost: &cost,
-        };
-        judged.sloped(&linear)
+        let judged =
+            Judged { yardstick: &yardstick, folds: &folds, means: &means, linear, cost: &cost };
+        judged.sloped(linear)
+    }
+
+    /// How rarely a model is drawn is no error of what is predicted of it.
+    #[test]
+    fn a_log_has_the_squared_error_of_its_outcomes() {
+        let (mut linear, mut logged) = (Vec::new(), Vec::new());
+        for (index, taken) in (0..N_ROWS).zip((0..6_u16).cycle()) {
+            let mut draws = Draws::keyed(4, Stream::Outcome, &[index]);
+            let predicted: [f64; N_MODELS] = std::array::from_fn(|_| 0.3 * draws.uniform() - 0.15);
+            let noise = 0.2 * draws.uniform() - 0.1;
+            linear.extend(predicted.map(narrow));
+            logged.push(LoggedOutcome {
+                taken,
+                propensity: Propensity::new(1.0 / 6.0).unwrap(),
+                quality: narrow(0.5 + predicted[usize::from(taken)] + noise),
+                cost_usd: None,
+                output_tokens: None,
+            });
+        }
+        let outcomes = Outcomes::logged(N_MODELS, &logged).unwrap();
+        let found = sloped(&outcomes, &linear).value.squared_error;
+        assert!((found - 0.04 / 12.0).abs() < 4e-4, "{found}");
     }
 
     #[test]

@@ -70,7 +70,7 @@ fn settings_that_have_no_meaning() {
             "simulate --table t.csv --out l.txt",
             "does not say what to write; end it in .ndjson or .parquet",
         ),
-        ("simulate --table t.csv --out none/l.ndjson", "`none/l.ndjson` cannot be written"),
+        ("simulate --table t.csv --out t.csv/l.ndjson", "cannot write t.csv/l.ndjson: t.csv is no"),
         ("simulate --table t.csv --temperature 0 --out m.ndjson", "--temperature 0: "),
         ("simulate --table t.csv --epsilon 1.5 --out m.ndjson", "--epsilon 1.5: "),
         (
@@ -80,6 +80,10 @@ fn settings_that_have_no_meaning() {
         (
             "route --policy a.safetensors --objective cheap",
             "`cheap` is no operating point of the policy (",
+        ),
+        (
+            "route --policy a.safetensors --newcomers all",
+            "--newcomers all: newcomers are models of a catalog; pass --catalog",
         ),
         ("route --policy a.safetensors --lambda=-1", "--lambda: "),
         ("route --policy a.safetensors --lambda -1", "--lambda: "),

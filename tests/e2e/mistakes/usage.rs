@@ -65,6 +65,11 @@ fn flags_of_a_log_are_refused_beside_a_table() {
         "evaluate --table t.csv --policy a.safetensors --width 0.1",
         "cannot be used with `--width <QUALITY>`",
     );
+    for flags in ["--min-quality-delta 0", "--max-cost-delta 0 --largest-cost-usd 1"] {
+        let name = flags.split(' ').next().unwrap_or_default();
+        let refusal = format!("cannot be used with `{name} <");
+        check_usage(&format!("replay --table t.csv {flags}"), &refusal);
+    }
     check_usage(
         "train --table t.csv --out p.safetensors --doubly-robust",
         "cannot be used with `--doubly-robust`",

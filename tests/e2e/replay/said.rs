@@ -172,6 +172,10 @@ fn what_cannot_be_replayed_says_why() {
         (format!("{log} --window 100 --retrain 0"), "is no number of windows above 0"),
         (format!("{log} --window 100 --against thawed"), "`thawed` changes nothing; write frozen"),
         (
+            format!("{table} --window 100 --against doubly-robust"),
+            "--against: `doubly-robust` is about a log; leave it out",
+        ),
+        (
             format!("{log} --window 100 --without nobody"),
             "--without nobody: there is no such model",
         ),

@@ -1,6 +1,7 @@
 //! `pointsman compact`: the segments of a journal as Parquet, outcomes joined to their decisions.
 
 use crate::{
+    files,
     screen::{self, Screen},
     wording,
 };
@@ -35,6 +36,8 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
+    files::check_apart(&[], &[args.json.as_deref()])?;
+    files::check_folder(&args.out)?;
     let options = CompactOptions { late_after_ms: milliseconds(args.late_after)? };
     let n_decisions = decisions_ahead(slice::from_ref(&args.journal));
     let n_about = n_decisions.map(|n| n.saturating_mul(N_READINGS));

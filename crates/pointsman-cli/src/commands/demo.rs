@@ -18,7 +18,7 @@ use crate::{
     what_if::WhatIf,
     wording,
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use pointsman_core::{
     artifact::Artifact,
     catalog::Catalog,
@@ -63,6 +63,7 @@ const POINTS: [&str; 3] = ["balanced", "quality", "economy"];
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
+    files::check_folder(&args.out)?;
     let sample = sample_folder(args.sample.as_deref())?;
     let (table, catalog_path) = (sample.join("outcomes.parquet"), sample.join("catalog.toml"));
     let catalog = files::read_catalog(&catalog_path)?;
@@ -141,17 +142,13 @@ fn write_log(
     out: &Path,
     screen: &Screen,
 ) -> Result<()> {
-    if let Some(folder) = out.parent() {
-        std::fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
-    }
     let options = SimulateOptions {
         logger: LoggerKind::Softmax { temperature: 0.1, uniform_share: 0.1 },
         seed,
         part,
         read: ReadOptions::default(),
     };
-    let summary = simulate(&[table.to_owned()], &options, out)?;
+    let summary = simulate(&[table.to_owned()], &options, out, &mut || ())?;
     screen.say(&format!(
         "  {}: {} decisions, one outcome each, drawn by softmax over the models' means\n  \
          and 10 % uniform; as logged, quality is {:.4}",

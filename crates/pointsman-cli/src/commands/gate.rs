@@ -148,6 +148,24 @@ fn margins(args: &Args) -> Result<Margins> {
 }
 
 fn stated(args: &Args) -> Result<Stated> {
+    for (flag, is_given, margin, is_tested) in [
+        (
+            "--largest-cost-usd",
+            args.largest_cost_usd.is_some(),
+            "--max-cost-delta",
+            args.max_cost_delta.is_some(),
+        ),
+        (
+            "--largest-latency-ms",
+            args.largest_latency_ms.is_some(),
+            "--max-latency-delta-ms",
+            args.max_latency_delta_ms.is_some(),
+        ),
+    ] {
+        if is_given && !is_tested {
+            bail!("{flag} is for {margin}, which is not given; add that, or leave {flag} out");
+        }
+    }
     let positive = |flag: &str, found: Option<f64>| match found {
         Some(found) if !(found.is_finite() && 0.0 < found) => {
             bail!("{flag}: {found} is not a finite number above 0")

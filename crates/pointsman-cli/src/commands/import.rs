@@ -71,8 +71,11 @@ pub(crate) struct Args {
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
-    let inputs: Vec<&Path> = args.files.iter().map(PathBuf::as_path).collect();
+    let settings = args.map.iter().chain(&args.quality_rules).chain(&args.catalog);
+    let inputs = args.files.iter().chain(&args.messages).chain(settings);
+    let inputs: Vec<&Path> = inputs.map(PathBuf::as_path).collect();
     files::check_apart(&inputs, &[args.html.as_deref(), args.json.as_deref()])?;
+    files::check_folder(&args.out)?;
     let catalog = args.catalog.as_deref().map(files::read_catalog).transpose()?;
     let options = options(args, catalog.clone())?;
     let length = |path: &PathBuf| Some(fs::metadata(path).ok()?.len());
@@ -153,7 +156,7 @@ fn expanded(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
         for entry in
             glob::glob(&pattern).with_context(|| format!("`{pattern}` is not a pattern"))?
         {
-            files.push(entry?);
+            files.push(entry.with_context(|| format!("`{pattern}` cannot be followed"))?);
         }
         if files.len() == before {
             bail!("no file matches `{pattern}`; check the path, or quote the pattern");

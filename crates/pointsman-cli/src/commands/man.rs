@@ -16,6 +16,7 @@ pub(crate) struct Args {
 
 /// Runs the command.
 pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
+    files::check_folder(&args.out)?;
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
     let mut all = Vec::new();

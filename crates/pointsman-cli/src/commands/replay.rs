@@ -61,10 +61,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", conflicts_with = "log")]
     arrivals: Option<PathBuf>,
     /// What a gate on each window would ask: the least that quality may change by.
-    #[arg(long, default_value_t = -0.01, value_name = "QUALITY", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        default_value_t = -0.01,
+        value_name = "QUALITY",
+        allow_hyphen_values = true,
+        conflicts_with = "table"
+    )]
     min_quality_delta: f64,
     /// The most that cost may change by, in dollars per request; not asked where not given.
-    #[arg(long, value_name = "USD", allow_hyphen_values = true, requires = "largest_cost_usd")]
+    #[arg(
+        long,
+        value_name = "USD",
+        allow_hyphen_values = true,
+        requires = "largest_cost_usd",
+        conflicts_with = "table"
+    )]
     max_cost_delta: Option<f64>,
     /// The most that one request can cost; intervals of cost rest on it.
     #[arg(long, value_name = "USD")]
@@ -128,6 +140,10 @@ fn question(args: &Args) -> Result<Question> {
     };
     let other = args.against.as_ref().map(|flag| flag.of(&own)).transpose();
     let other = other.map_err(|reason| anyhow!("--against: {reason}"))?;
+    let is_robust = other.as_ref().is_some_and(|other| other.learning.doubly_robust);
+    if is_robust && args.log.is_empty() {
+        bail!("--against: `doubly-robust` is about a log; leave it out beside --table");
+    }
     Ok(Question {
         window: args.window,
         settings: std::iter::once(own).chain(other).collect(),

@@ -41,9 +41,10 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     let mut beside = args.out.clone().into_os_string();
     beside.push(format!(".{}.partial", std::process::id()));
     let beside = PathBuf::from(beside);
-    let written = write(&args.files, &beside, screen).and_then(|counts| {
-        fs::rename(&beside, &args.out)
-            .with_context(|| format!("cannot write {}", args.out.display()))?;
+    files::make_folder_of(&args.out)?;
+    let cannot = || format!("cannot write {}", args.out.display());
+    let written = write(&args.files, (beside.as_path(), &cannot), screen).and_then(|counts| {
+        fs::rename(&beside, &args.out).with_context(cannot)?;
         Ok(counts)
     });
     if written.is_err() {
@@ -65,16 +66,29 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen::json(args.json.as_deref(), &json!({"n_written": n_written, "dropped": dropped}))
 }
 
-/// A refusal with the name of its file, which a file that cannot be opened is refused with anyway.
-fn named(error: ResultsError, file: &Path) -> anyhow::Error {
-    let is_named = matches!(error, ResultsError::Open(_));
-    let error = anyhow::Error::from(error);
-    if is_named { error } else { error.context(file.display().to_string()) }
+/// A refusal with the name of its file: one that cannot be opened is refused with its name anyway, and
+/// where a row could not be written, `cannot` names the table.
+fn named(error: ResultsError, file: &Path, cannot: &dyn Fn() -> String) -> anyhow::Error {
+    match error {
+        ResultsError::Open(error) => error.into(),
+        ResultsError::Write { source } => anyhow::Error::from(source).context(cannot()),
+        ResultsError::NoOrigin
+        | ResultsError::NotResults { message: _ }
+        | ResultsError::NoModels { found: _ }
+        | ResultsError::NoPrompt { found: _ }
+        | ResultsError::Read { source: _ } => {
+            anyhow::Error::from(error).context(file.display().to_string())
+        }
+    }
 }
 
-/// Writes the rows of all files into `path`, one after the other.
-fn write(files: &[PathBuf], path: &Path, screen: &Screen) -> Result<ResultCounts> {
-    let cannot = || format!("cannot write {}", path.display());
+/// Writes the rows of all files into `path`, one after the other; `cannot` says which table cannot be
+/// written.
+fn write(
+    files: &[PathBuf],
+    (path, cannot): (&Path, &dyn Fn() -> String),
+    screen: &Screen,
+) -> Result<ResultCounts> {
     let mut out = BufWriter::new(File::create(path).with_context(cannot)?);
     let mut all = ResultCounts::default();
     let bar = screen.progress("reading files", files.len() as u64);
@@ -83,7 +97,7 @@ fn write(files: &[PathBuf], path: &Path, screen: &Screen) -> Result<ResultCounts
             serde_json::to_writer(&mut out, row)?;
             out.write_all(b"\n")
         };
-        let found = read_results(file, &mut row).map_err(|error| named(error, file))?;
+        let found = read_results(file, &mut row).map_err(|error| named(error, file, cannot))?;
         let ResultCounts { n_written, dropped } = found;
         all.n_written += n_written;
         for (reason, n) in dropped {

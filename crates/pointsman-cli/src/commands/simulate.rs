@@ -9,11 +9,14 @@ use crate::{
 use anyhow::{Result, bail};
 use clap::ValueEnum;
 use pointsman_data::{
-    LoggerKind, SimulateOptions, SimulatedPart, SimulatedSteps, SimulationSummary, simulate,
-    simulate_steps,
+    LoggerKind, SimulateOptions, SimulatedPart, SimulatedSteps, SimulationSummary, prompts_ahead,
+    simulate, simulate_steps,
 };
 use serde_json::json;
 use std::path::{Path, PathBuf};
+
+/// How many times the table is read.
+const N_READINGS: u64 = 2;
 
 /// Flags of `simulate`.
 #[derive(Debug, clap::Args)]
@@ -92,13 +95,18 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         part: args.train_of.map_or(SimulatedPart::All, SimulatedPart::TrainOf),
         read: load::read_options(args.quality_range),
     };
+    let n_about = prompts_ahead(&args.table).map(|n| n.saturating_mul(N_READINGS));
+    let bar = screen.progress_about("simulating", n_about);
+    let on_prompt = &mut || bar.inc(1);
     let summary = if args.answers.is_empty() {
-        simulate(&args.table, &options, &args.out)?
+        simulate(&args.table, &options, &args.out, on_prompt)
     } else {
         let (answers, next) = (&args.answers[..], &args.escalate_to[..]);
         let steps = SimulatedSteps { answers, next, share: args.escalate_share };
-        simulate_steps(&args.table, &options, &steps, &args.out)?
+        simulate_steps(&args.table, &options, &steps, &args.out, on_prompt)
     };
+    bar.finish_and_clear();
+    let summary = summary?;
     describe(&summary, args, screen)?;
     screen::json(
         args.json.as_deref(),

@@ -17,7 +17,11 @@ use pointsman_core::{
     units::Usd,
 };
 use pointsman_data::{OutcomeTable, ReadOptions, read_answers, read_outcomes};
-use std::{borrow::Cow, collections::BTreeMap, path::PathBuf};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 /// What comes of one policy's cascades; both of the shape `(requests, models of the policy)`.
 pub(super) struct Whole {
@@ -42,7 +46,10 @@ struct Following<'a, 'p> {
     recorder: &'a mut Recorder<'p>,
     reading: Reading,
     whole: Whole,
+    /// Answers that would have been read and are not there.
     n_unread: u64,
+    /// The models of those to the request at hand: several ways may lead to the same answer.
+    unread: Vec<usize>,
 }
 
 /// An answer that was asked for.
@@ -106,12 +113,11 @@ pub(super) fn follow(
     if answers.is_empty() {
         return Ok((recorders.iter().map(|_| None).collect(), unread(settings)));
     }
-    let texts = read(answers, recorders, screen)?;
+    let texts = read(answers, recorders, (table, screen))?;
     let mut all = Vec::with_capacity(recorders.len());
     for recorder in recorders.iter_mut() {
         let reading = Reading::of(recorder)?;
-        let whole = Whole { given: Vec::new(), calls: Vec::new() };
-        all.push(reading.map(move |reading| Following { recorder, reading, whole, n_unread: 0 }));
+        all.push(reading.map(move |reading| Following::new(recorder, reading)));
     }
     read_outcomes(paths, options, &mut |prompt, request| {
         let known = table.prompts.get(prompt).and_then(|known| texts.get(&known.id));
@@ -137,8 +143,13 @@ pub(super) fn follow(
     Ok((all.into_iter().map(|following| following.map(|it| it.whole)).collect(), notes))
 }
 
-/// The answers of all models that any policy reads; of several to one prompt the first.
-fn read(answers: &[PathBuf], recorders: &[Recorder<'_>], screen: &Screen) -> Result<Texts> {
+/// The answers of all models that any policy reads to prompts of the table; of several to one prompt the
+/// first.
+fn read(
+    answers: &[PathBuf],
+    recorders: &[Recorder<'_>],
+    (table, screen): (&OutcomeTable, &Screen),
+) -> Result<Texts> {
     let is_read = |name: &str| {
         recorders.iter().any(|recorder| {
             let models = &recorder.artifact.card().models;
@@ -146,33 +157,48 @@ fn read(answers: &[PathBuf], recorders: &[Recorder<'_>], screen: &Screen) -> Res
             readers.any(|reader| models.get(reader.model).is_some_and(|model| model == name))
         })
     };
+    let prompts: BTreeSet<&str> = table.prompts.iter().map(|prompt| prompt.id.as_str()).collect();
     let mut texts = Texts::new();
-    let counts = read_answers(answers, &mut |row| {
+    let (mut n_strange, mut n_repeated) = (0, 0);
+    let mut counts = read_answers(answers, &mut |row| {
         if !is_read(row.model) {
             return;
         }
-        let of_prompt = texts.entry(row.prompt_id.to_owned()).or_default();
-        if of_prompt.iter().all(|text| text.model != row.model) {
-            of_prompt.push(Text {
-                model: row.model.to_owned(),
-                answer: row.answer.to_owned(),
-                finish: row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named),
-            });
+        if !prompts.contains(row.prompt_id) {
+            n_strange += 1;
+            return;
         }
+        let of_prompt = texts.entry(row.prompt_id.to_owned()).or_default();
+        if of_prompt.iter().any(|text| text.model == row.model) {
+            n_repeated += 1;
+            return;
+        }
+        of_prompt.push(Text {
+            model: row.model.to_owned(),
+            answer: row.answer.to_owned(),
+            finish: row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named),
+        });
     })?;
+    counts.dropped.insert("the prompt is not in the table".to_owned(), n_strange);
+    counts.dropped.insert("the prompt has an answer of the model already".to_owned(), n_repeated);
     if let Some(line) = wording::dropped(&counts.dropped) {
         screen.say(&format!("answers: {line}"))?;
     }
     if texts.is_empty() {
         bail!(
-            "--answers: there is no answer of any model whose answers a policy reads; `inspect` names \
-             those models"
+            "--answers: there is no answer to a prompt of the table of any model whose answers a policy \
+             reads; `inspect` names those models"
         );
     }
     Ok(texts)
 }
 
-impl Following<'_, '_> {
+impl<'a, 'p> Following<'a, 'p> {
+    fn new(recorder: &'a mut Recorder<'p>, reading: Reading) -> Self {
+        let whole = Whole { given: Vec::new(), calls: Vec::new() };
+        Self { recorder, reading, whole, n_unread: 0, unread: Vec::new() }
+    }
+
     /// Follows the next request of the table.
     fn push(&mut self, request: &Request<'_>, texts: &[Text]) {
         let n_models = self.recorder.n_models;
@@ -180,6 +206,7 @@ impl Following<'_, '_> {
         self.whole.given.resize(row + n_models, 0.0);
         self.whole.calls.resize(row + n_models, 0.0);
         let request = without(request, self.recorder.denied);
+        self.unread.clear();
         for model in 0..n_models {
             let probability = self.recorder.probability[row + model];
             if 0.0 < probability {
@@ -219,7 +246,10 @@ impl Following<'_, '_> {
         }
         let name = self.recorder.policy.models().nth(model).unwrap_or_default();
         let Some(text) = texts.iter().find(|text| text.model == name) else {
-            self.n_unread += 1;
+            if !self.unread.contains(&model) {
+                self.unread.push(model);
+                self.n_unread += 1;
+            }
             return accepted;
         };
         let answer = Answer {
@@ -242,5 +272,33 @@ impl Following<'_, '_> {
         let options = self.reading.workspace.options().iter();
         let possible = options.filter(|option| 0.0 < option.probability);
         possible.map(|option| (option.step, option.probability)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy_flags::PolicyFlags;
+    use pointsman_core::artifact::Artifact;
+
+    /// It is reached by itself, and after the answer of another model.
+    #[test]
+    fn an_answer_that_is_not_there_counts_once() {
+        let file = include_bytes!("../../../../tests/golden/artifact-v1-answers.safetensors");
+        let explore = "epsilon:0.5".parse().unwrap();
+        let flags = PolicyFlags { explore, ..PolicyFlags::default() };
+        let artifact = Artifact::from_bytes(file).unwrap();
+        let loaded = flags.apply(artifact, "policy".to_owned(), None).unwrap();
+        let mut recorder = Recorder::new(&loaded);
+        let request = Request::from_prompt("How much is 2 + 2?");
+        recorder.push(pointsman_data::Asked::Text(&request));
+        let reading = Reading::of(&recorder).unwrap().unwrap();
+        let mut following = Following::new(&mut recorder, reading);
+        let (model, answer) = ("small".to_owned(), "It is 4.".to_owned());
+        following.push(&request, &[Text { model, answer, finish: FinishReason::Unknown }]);
+        assert_eq!(following.n_unread, 1, "that of the other model with a reader");
+        let sum = |all: &[f64]| all.iter().sum::<f64>();
+        assert!((sum(&following.whole.given) - 1.0).abs() < 1e-9, "{:?}", following.whole.given);
+        assert!(1.0 < sum(&following.whole.calls), "{:?}", following.whole.calls);
     }
 }

@@ -1,4 +1,4 @@
-//! Whether rows are left to evaluate on, and where the others went.
+//! Whether rows are left to evaluate on, where the others went, and which of them flatter.
 
 use super::Used;
 use crate::wording;
@@ -8,6 +8,38 @@ use anyhow::{Result, bail};
 const LEAST_ROWS: usize = 2;
 
 impl Used {
+    /// How many rows take part although a policy was trained on them.
+    pub(super) fn n_flattering(&self) -> usize {
+        self.rows.iter().filter(|row| self.trained_on.contains(*row)).count()
+    }
+
+    /// What was set aside, for people.
+    pub(super) fn sentences(&self) -> Vec<String> {
+        let mut sentences = Vec::new();
+        let n_flattering = self.n_flattering();
+        if 0 < n_flattering {
+            let (n, of) = (wording::length(n_flattering), wording::length(self.rows.len()));
+            sentences.push(format!(
+                "{n} of the {of} requests used were in a policy's training data: its values are flattered"
+            ));
+        }
+        if 0 < self.n_trained_on {
+            sentences.push(wording::counted(
+                self.n_trained_on,
+                "request was set aside: a policy was trained on it, or on an equal prompt",
+                "requests were set aside: a policy was trained on them, or on an equal prompt",
+            ));
+        }
+        if 0 < self.n_unanswerable {
+            sentences.push(wording::counted(
+                self.n_unanswerable,
+                "request was set aside: a policy has no eligible model for it",
+                "requests were set aside: a policy has no eligible model for them",
+            ));
+        }
+        sentences
+    }
+
     /// Refuses to go on with fewer than two of so many rows of that name; `others` are what rows
     /// that no policy was trained on are called.
     pub(super) fn check_enough(&self, (n_rows, name): (usize, &str), others: &str) -> Result<()> {
@@ -48,6 +80,20 @@ impl Used {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
+
+    /// Rows that were left out for another reason flatter nothing.
+    #[test]
+    fn only_rows_that_take_part_flatter() {
+        let trained_on = BTreeSet::from([0, 1, 9]);
+        let mut used = Used { rows: vec![0, 1, 2], trained_on, ..Used::default() };
+        assert_eq!(used.n_flattering(), 2);
+        used.rows.retain(|&row| row != 0);
+        let said = used.sentences();
+        assert!(said[0].starts_with("1 of the 2 requests used were in"), "{said:?}");
+        used.rows = vec![2];
+        assert!(used.n_flattering() == 0 && used.sentences().is_empty());
+    }
 
     #[track_caller]
     fn check(used: &Used, expected: &str) {

@@ -113,7 +113,8 @@ pub(super) fn estimates(
             means.put(&mut row);
         }
         row.effective_n = Some(found.effective_n);
-        let notes = [loaded.objective.as_str(), row.note.as_str()];
+        let objective = loaded.objective.to_string();
+        let notes = [objective.as_str(), row.note.as_str()];
         row.note = notes.into_iter().filter(|it| !it.is_empty()).collect::<Vec<_>>().join("; ");
         rows.push(row);
     }

@@ -47,7 +47,7 @@ use pointsman_core::{
 };
 use pointsman_data::Asked;
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeSet, path::PathBuf};
 
 pub(crate) use self::{
     measures::Largest,
@@ -237,8 +237,8 @@ fn decide_all<T>(
 struct Used {
     rows: Vec<usize>,
     n_trained_on: u64,
-    /// Rows that take part although a policy was trained on them.
-    n_flattering: u64,
+    /// Rows that a policy was trained on and that may take part all the same.
+    trained_on: BTreeSet<usize>,
     n_unanswerable: u64,
     /// Rows that are not of the traffic that is asked about.
     n_outside: u64,
@@ -254,7 +254,9 @@ fn used_rows<'r>(
     for (request, id, group) in requests {
         let is_trained_on = |recorder: &Recorder<'_>| recorder.was_trained_on(id, group);
         let is_stale = recorders.iter().any(is_trained_on);
-        used.n_flattering += u64::from(include_trained && is_stale);
+        if include_trained && is_stale {
+            used.trained_on.insert(request);
+        }
         if !include_trained && is_stale {
             used.n_trained_on += 1;
         } else if recorders.iter().all(|recorder| recorder.can_answer(request)) {
@@ -284,39 +286,13 @@ impl Used {
 
     /// No verdict to route rests on rows that the policy was trained on.
     fn fair(&self, verdict: Verdict) -> Verdict {
-        if self.n_flattering == 0 {
+        if self.n_flattering() == 0 {
             return verdict;
         }
         let numbers = verdict.sentence.split_once(": ").map_or("", |(_, numbers)| numbers);
         let sentence =
             format!("Cannot tell: the test includes training data, which flatters it: {numbers}");
         Verdict { kind: VerdictKind::CannotTell, sentence }
-    }
-
-    /// What was set aside, for people.
-    fn sentences(&self) -> Vec<String> {
-        let mut sentences = Vec::new();
-        if 0 < self.n_flattering {
-            let (n, of) = (wording::count(self.n_flattering), wording::length(self.rows.len()));
-            sentences.push(format!(
-                "{n} of the {of} requests used were in a policy's training data: its values are flattered"
-            ));
-        }
-        if 0 < self.n_trained_on {
-            sentences.push(wording::counted(
-                self.n_trained_on,
-                "request was set aside: a policy was trained on it, or on an equal prompt",
-                "requests were set aside: a policy was trained on them, or on an equal prompt",
-            ));
-        }
-        if 0 < self.n_unanswerable {
-            sentences.push(wording::counted(
-                self.n_unanswerable,
-                "request was set aside: a policy has no eligible model for it",
-                "requests were set aside: a policy has no eligible model for them",
-            ));
-        }
-        sentences
     }
 }
 
@@ -383,12 +359,11 @@ fn provenance(settings: &Settings, source: &[(&str, String)]) -> Vec<ProvenanceE
     let mut entries: Vec<ProvenanceEntry> =
         source.iter().map(|(key, value)| entry(key, value.clone())).collect();
     for loaded in settings.all_policies() {
-        let card = loaded.artifact.card();
-        entries
-            .push(entry(&format!("policy `{}`", loaded.name), loaded.artifact.digest().to_owned()));
-        entries.push(entry(&format!("objective of `{}`", loaded.name), loaded.objective.clone()));
+        let (name, card) = (&loaded.name, loaded.artifact.card());
+        entries.push(entry(&format!("policy `{name}`"), loaded.artifact.digest().to_owned()));
+        entries.push(entry(&format!("objective of `{name}`"), loaded.objective.to_string()));
         entries.push(entry(
-            &format!("training data of `{}`", loaded.name),
+            &format!("training data of `{name}`"),
             format!(
                 "{} requests, {}",
                 wording::count(card.provenance.n_requests),

@@ -16,7 +16,9 @@ use crate::{
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_data::{Asked, OutcomeMatrix, OutcomeTable, ReadOptions, read_outcomes};
+use pointsman_data::{
+    Asked, OutcomeMatrix, OutcomeTable, ReadOptions, prompts_ahead, read_outcomes,
+};
 use pointsman_eval::{
     baselines::{self, Baselines, Judgement, baselines, judge},
     full::mean_value,
@@ -118,7 +120,7 @@ fn read(
     (settings, screen): (&Settings, &Screen),
 ) -> Result<(OutcomeTable, OutcomeMatrix, Vec<&'static str>)> {
     let mut languages = Vec::new();
-    let table = decide_all(recorders, (screen, None), |decide| {
+    let table = decide_all(recorders, (screen, prompts_ahead(paths)), |decide| {
         Ok(read_outcomes(paths, options, &mut |_, request| {
             languages.push(language(request));
             decide(Asked::Text(request));
@@ -181,7 +183,7 @@ fn policy_rows(
         let found = (value.value, &value.interval);
         let mut row = value_row(&loaded.name, "full information", found, mean_cost);
         row.cost_interval = cost_interval(outcomes.cost_usd.as_deref(), settings)?;
-        row.note.clone_from(&loaded.objective);
+        row.note = loaded.objective.to_string();
         rows.push(row);
         first.get_or_insert(outcomes);
     }

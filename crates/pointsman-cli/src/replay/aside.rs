@@ -34,6 +34,7 @@ pub(super) struct Aside {
     starts: Vec<u64>,
     row: AsideRow,
     most_held: usize,
+    n_requests_cut: u64,
 }
 
 /// Takes rows one after the other.
@@ -45,6 +46,7 @@ pub(super) struct AsideBuilder {
     bytes: Vec<u8>,
     file: File,
     starts: Vec<u64>,
+    n_requests_cut: u64,
     /// Why a row could not be written; none is after it.
     failed: Option<io::Error>,
 }
@@ -71,6 +73,7 @@ impl AsideBuilder {
             bytes: Vec::new(),
             file,
             starts: vec![0],
+            n_requests_cut: 0,
             failed: None,
         })
     }
@@ -88,6 +91,7 @@ impl AsideBuilder {
     fn write(&mut self) {
         let design = mem::replace(&mut self.builder, DesignBuilder::new(self.schema)).finish();
         self.n_pending = 0;
+        self.n_requests_cut += design.n_requests_cut();
         self.bytes.clear();
         let before = self.starts.last().copied().unwrap_or(0);
         for row in 0..design.n_rows() {
@@ -105,10 +109,10 @@ impl AsideBuilder {
     /// Where they could not be written.
     pub(super) fn finish(mut self) -> Result<Aside> {
         self.write();
-        let Self { schema, mut file, starts, failed, .. } = self;
+        let Self { schema, mut file, starts, n_requests_cut, failed, .. } = self;
         let begun = failed.map_or_else(|| file.rewind(), Err);
         begun.with_context(cannot_be_set_aside)?;
-        Ok(Aside::from_file(schema, file, starts))
+        Ok(Aside { n_requests_cut, ..Aside::from_file(schema, file, starts) })
     }
 }
 
@@ -130,12 +134,18 @@ impl Aside {
     /// The rows of a file that is read from its beginning.
     fn from_file(schema: FeatureSchema, file: File, starts: Vec<u64>) -> Self {
         let file = BufReader::with_capacity(BUFFER_BYTES, file);
-        Self { schema, file, at: 0, starts, row: AsideRow::empty(), most_held: ROWS }
+        let row = AsideRow::empty();
+        Self { schema, file, at: 0, starts, row, most_held: ROWS, n_requests_cut: 0 }
     }
 
     /// How many rows there are.
     pub(super) fn n_rows(&self) -> usize {
         self.starts.len() - 1
+    }
+
+    /// How many requests were too long to be read whole.
+    pub(super) fn n_requests_cut(&self) -> u64 {
+        self.n_requests_cut
     }
 
     /// The most rows of which features were in memory at a time.
@@ -152,7 +162,7 @@ impl Aside {
         if order.iter().map(|&row| row as usize).eq(0..self.n_rows()) {
             return Ok(self);
         }
-        let Self { schema, file, starts, .. } = self;
+        let Self { schema, file, starts, n_requests_cut, .. } = self;
         let mut from = file.into_inner();
         let file = tempfile::tempfile().with_context(cannot_be_set_aside)?;
         let mut into = BufWriter::with_capacity(BUFFER_BYTES, file);
@@ -171,7 +181,7 @@ impl Aside {
         let file = into.into_inner().map_err(IntoInnerError::into_error);
         let mut file = file.with_context(cannot_be_set_aside)?;
         file.rewind().with_context(cannot_be_set_aside)?;
-        Ok(Self::from_file(schema, file, sorted))
+        Ok(Self { n_requests_cut, ..Self::from_file(schema, file, sorted) })
     }
 
     /// The features of one row.
@@ -265,7 +275,7 @@ mod tests {
     fn what_was_set_aside_is_what_was_read() {
         let n_rows = 2 * ROWS + 3;
         let (whole, mut aside) = both(n_rows);
-        assert_eq!(aside.n_rows(), n_rows);
+        assert_eq!((aside.n_rows(), aside.n_requests_cut()), (n_rows, 0));
         for row in (0..n_rows).chain([0, ROWS, 5, n_rows - 1, 2]) {
             let found = aside.features(row).unwrap();
             assert_eq!(found.terms, whole.terms(row), "row {row}");
@@ -277,6 +287,18 @@ mod tests {
         assert_eq!(selected.n_rows(), 2);
         assert_eq!(selected.terms(0), whole.terms(n_rows - 1));
         assert_eq!(selected.terms(1), whole.terms(7));
+    }
+
+    #[test]
+    fn requests_that_were_cut_are_counted_in_any_order() {
+        let mut builder = AsideBuilder::new(FeatureSchema::default()).unwrap();
+        let long = "long ".repeat(1 << 15);
+        for text in ["short", long.as_str()] {
+            builder.push(|into| into.push(&Request::from_prompt(text)));
+        }
+        let aside = builder.finish().unwrap();
+        assert_eq!(aside.n_requests_cut(), 1);
+        assert_eq!(aside.sorted(&[1, 0]).unwrap().n_requests_cut(), 1);
     }
 
     #[test]

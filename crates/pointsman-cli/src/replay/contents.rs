@@ -1,6 +1,6 @@
 //! What a replay says, as data: in JSON as it stands, on a terminal and a page in words.
 
-use crate::report::GeneratedBy;
+use crate::{policy_flags::ObjectiveName, report::GeneratedBy};
 use pointsman_eval::{
     choice::Chosen,
     full::MeanValue,
@@ -49,7 +49,7 @@ pub(crate) enum SourceKind {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct SettingRow {
     pub(crate) name: String,
-    pub(crate) objective: String,
+    pub(crate) objective: ObjectiveName,
     pub(crate) retrain: String,
     pub(crate) memory: String,
     /// Fits that were made.

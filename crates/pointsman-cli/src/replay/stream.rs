@@ -137,6 +137,7 @@ pub(crate) fn of_log(
     }
     notes.extend(prices::fill(&mut log, catalog));
     let mut features = builder.finish()?;
+    notes.extend(wording::cut(features.n_requests_cut(), ("request", "requests")));
     let InTime { times, order } = in_time(&log, &mut notes)?;
     let (models, digest) = (log.models.clone(), log.digest.clone());
     let known = Known::Log(Box::new(Logged::of(log, order.as_deref())));
@@ -229,6 +230,8 @@ pub(crate) fn of_table(
     let (places, times) = arranged(&loaded, order, &mut notes)?;
     let cost_usd = costs_of_table(&loaded, catalog, (&places, times.as_deref()))?;
     let LoadedTable { table, matrix, design: builder, groups: _, input_tokens } = loaded;
+    let features = builder.finish()?;
+    notes.extend(wording::cut(features.n_requests_cut(), ("prompt", "prompts")));
     let n_models = matrix.models.len();
     let rows: Vec<u32> = places.iter().map(|&place| matrix.prompts[place as usize]).collect();
     let prompt = |&row: &u32| table.prompts[row as usize].clone();
@@ -242,7 +245,7 @@ pub(crate) fn of_table(
         input_tokens: gathered(&input_tokens, &places, 1),
     };
     Ok(Stream {
-        features: builder.finish()?.sorted(&rows)?,
+        features: features.sorted(&rows)?,
         asks: vec![nothing; places.len()],
         times,
         models: matrix.models,

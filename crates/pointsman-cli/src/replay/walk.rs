@@ -254,7 +254,7 @@ impl<'q> Walk<'q> {
             .zip(&self.minds)
             .map(|(setting, mind)| SettingRow {
                 name: setting.name.clone(),
-                objective: mind.loaded.as_ref().map_or_else(String::new, |it| it.objective.clone()),
+                objective: mind.loaded.as_ref().map(|it| it.objective.clone()).unwrap_or_default(),
                 retrain: setting.retrain.to_string(),
                 memory: setting.memory.to_string(),
                 n_fits: mind.n_fits,

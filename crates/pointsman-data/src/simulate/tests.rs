@@ -53,7 +53,9 @@ fn frequencies_are_the_distribution_and_the_truth_is_true() {
     let (folder, path) = table(4000, false);
     let out = folder.path().join("log.parquet");
     let logger = LoggerKind::EpsilonGreedy { epsilon: 0.4 };
-    let summary = simulate(&[path], &options(logger), &out).unwrap();
+    let mut n_read = 0;
+    let summary = simulate(&[path], &options(logger), &out, &mut || n_read += 1).unwrap();
+    assert_eq!(n_read, 2 * 4000, "the table is read twice");
     let truth: Vec<_> = summary
         .models
         .iter()
@@ -104,7 +106,13 @@ fn draws_depend_on_seed_and_prompt_alone() {
     let draws = |reverse, seed| {
         let (folder, path) = table(200, reverse);
         let out = folder.path().join("log.ndjson");
-        simulate(&[path], &SimulateOptions { seed, ..options(LoggerKind::Uniform) }, &out).unwrap();
+        simulate(
+            &[path],
+            &SimulateOptions { seed, ..options(LoggerKind::Uniform) },
+            &out,
+            &mut || {},
+        )
+        .unwrap();
         let bytes = fs::read(&out).unwrap();
         let log = read_log(&[out], &LogOptions::default(), &mut |_, _| {}).unwrap();
         let mut drawn: Vec<_> = log.rows.iter().map(|row| (row.id.clone(), row.taken)).collect();
@@ -120,7 +128,9 @@ fn draws_depend_on_seed_and_prompt_alone() {
 fn a_part_is_logged_alone_and_nonsense_is_refused() {
     let (folder, path) = table(100, false);
     let out = folder.path().join("log.ndjson");
-    let simulate = |options: SimulateOptions| simulate(std::slice::from_ref(&path), &options, &out);
+    let simulate = |options: SimulateOptions| {
+        simulate(std::slice::from_ref(&path), &options, &out, &mut || {})
+    };
     let uniform = options(LoggerKind::Uniform);
     let part = |index| SimulateOptions { part: SimulatedPart::TrainOf(index), ..uniform };
     let n: usize = (0..5).map(|index| simulate(part(index)).unwrap().n_prompts).sum();
@@ -151,7 +161,7 @@ fn steps_are_drawn_as_they_say() {
     for name in ["log.parquet", "log.ndjson"] {
         let out = folder.path().join(name);
         let paths = std::slice::from_ref(&path);
-        let summary = simulate_steps(paths, &uniform, &steps, &out).unwrap();
+        let summary = simulate_steps(paths, &uniform, &steps, &out, &mut || {}).unwrap();
         let schema = FeatureSchema::default();
         let options = LogOptions::default();
         let found =
@@ -174,7 +184,8 @@ fn steps_are_drawn_as_they_say() {
         let next = [next.to_owned()];
         let steps = SimulatedSteps { answers: &answers, next: &next, share };
         let out = folder.path().join("refused.ndjson");
-        let refused = simulate_steps(std::slice::from_ref(&path), &uniform, &steps, &out);
+        let refused =
+            simulate_steps(std::slice::from_ref(&path), &uniform, &steps, &out, &mut || {});
         assert!(matches!(refused, Err(DataError::Simulation(_))), "{share} {next:?}");
     }
     let strange = folder.path().join("strange.csv");
@@ -182,7 +193,7 @@ fn steps_are_drawn_as_they_say() {
     let (strange, next) = ([strange], ["a".to_owned()]);
     let steps = SimulatedSteps { answers: &strange, next: &next, share: 0.25 };
     let out = folder.path().join("refused.ndjson");
-    let refused = simulate_steps(std::slice::from_ref(&path), &uniform, &steps, &out);
+    let refused = simulate_steps(std::slice::from_ref(&path), &uniform, &steps, &out, &mut || {});
     let refused = refused.unwrap_err().to_string();
     assert!(refused.starts_with("no answer is one of a model that was drawn"), "{refused}");
     assert!(!out.exists());

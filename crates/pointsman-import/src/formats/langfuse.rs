@@ -164,12 +164,16 @@ fn observation(row: Row) -> Draft {
     }
 }
 
-/// The sum of what parts of the tokens cost.
+/// The sum of what parts of the tokens cost; not known where one is below zero, since the others alone
+/// would understate it.
 fn sum_of_parts(details: &Entries, untrue: &mut Untrue) -> Option<f64> {
-    let parts = details.0.iter().filter(|(part, _)| part != "total");
+    let is_part = |(part, cost): &&(String, Cell)| part != "total" && cost.number().is_some();
     let amount = |(_, cost): &(String, Cell)| untrue.amount(Reason::COST_BELOW_ZERO, &[cost]);
-    let parts: Vec<f64> = parts.filter_map(amount).collect();
-    (!parts.is_empty()).then(|| parts.iter().sum())
+    let parts: Vec<Option<f64>> = details.0.iter().filter(is_part).map(amount).collect();
+    if parts.is_empty() {
+        return None;
+    }
+    parts.into_iter().sum()
 }
 
 fn score(row: &Row) -> Result<Found, Dropped> {

@@ -10,7 +10,7 @@ use pointsman_log::record::{DecisionRecord, PropensityKind, PropensityRecord, Sc
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{fixed_model, parse, unseen::Unseen};
+use super::{fixed_model, is_chat, parse, unseen::Unseen};
 use crate::{
     call::{Call, Draft, Found, TRACE_TAG, candidate, metric},
     cell::Cell,
@@ -46,6 +46,7 @@ pub struct Columns {
     pub id: String,
     pub model: String,
     pub time: String,
+    pub kind: Option<String>,
     pub prompt: Option<String>,
     pub system: Option<String>,
     pub served_model: Option<String>,
@@ -123,6 +124,7 @@ impl Columns {
             id,
             model,
             time,
+            kind,
             prompt,
             system,
             served_model,
@@ -152,7 +154,7 @@ impl Columns {
             candidates,
             model_was_fixed: _,
         } = self;
-        let texts = [prompt, system, session, trace, tenant, task, answer, kept_answer];
+        let texts = [kind, prompt, system, session, trace, tenant, task, answer, kept_answer];
         let answered = [served_model, provider, status, error, finish_reason, tool_success];
         let counts = [max_tokens, input_tokens, output_tokens, cached_tokens, reasoning_tokens];
         let amounts = [end_time, cost_usd, latency_ms, latency_s, ttft_ms];
@@ -175,6 +177,10 @@ pub(crate) fn read(
     let row: Value = parse(row)?;
     let from = Row { row: &row };
     unseen.look_at(&row, |column| from.find(column).is_some());
+    let kind = from.maybe(columns.kind.as_ref()).text().unwrap_or_default();
+    if !is_chat(&kind) {
+        return Err(Dropped::new(Reason::NOT_CHAT, format!("kind `{kind}`")));
+    }
     let mut metrics = Vec::new();
     for (name, column) in &map.scores {
         metrics.extend(

@@ -131,10 +131,12 @@ fn inference(row: &Row, out: &mut Vec<Found>) -> Result<(), Dropped> {
     let Some(ts_ms) = found_time else {
         return Err(Dropped::new(Reason::NO_TIME, format!("id `{id}`")));
     };
+    let mut untrue = Untrue::default();
     let mut outcome = OutcomeRecord::grade(id.clone(), ts_ms, Vec::new());
-    outcome.latency_ms = row.processing_time_ms.amount();
-    outcome.ttft_ms = row.ttft_ms.amount();
+    outcome.latency_ms = untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.processing_time_ms]);
+    outcome.ttft_ms = untrue.amount(Reason::TIME_BELOW_ZERO, &[&row.ttft_ms]);
     out.push(Found::Item(Item::Outcome(Box::new(outcome))));
+    out.extend(untrue.of_call(&id).0.into_iter().map(Found::Untrue));
     out.extend(row.episode_id.text().map(|trace| Found::Link { decision_id: id, trace }));
     Ok(())
 }

@@ -48,6 +48,7 @@ impl<'a> Run<'a, '_> {
         let (reader, marks) = self.reader(path, &state)?;
         let mut rows = Source::open(self.options, path, &state, reader)?;
         edit(sink, place, |state| reader.name().clone_into(&mut state.format));
+        take_back(sink, place, path);
         let mut tally = Tally::of(reader, &state, rows.has_header());
         let mut found = Vec::new();
         let mut n = rows.n_passed;
@@ -67,19 +68,23 @@ impl<'a> Run<'a, '_> {
                 continue;
             }
             self.n_rows += 1;
+            let is_last = rows.is_open_end() || next == Next::CutOff;
+            let before = is_last.then(|| sink.manifest.survey.clone());
             let row = Row { path, n, next: &next, bytes: rows.row(), reader };
             let left = row.take(sink, &mut found, &mut tally);
-            if next == Next::CutOff {
-                break;
-            }
             // A last line that is not whole yet is read again when the file has grown.
-            let is_torn = rows.is_open_end() && !left.gave_any;
+            let torn = before.filter(|_| !left.gave_any);
+            let torn = torn.map(|before| sink.manifest.survey.torn_since(&before));
             edit(sink, place, |state| {
                 tally.note(state);
                 state.has_trace_scores |= left.has_trace_scores;
                 state.has_links |= left.has_links;
-                state.n_rows = if is_torn { n - 1 } else { n };
+                state.n_rows = if torn.is_some() { n - 1 } else { n };
+                state.torn = torn;
             });
+            if next == Next::CutOff {
+                break;
+            }
             if sink.is_full() {
                 sink.commit()?;
             }
@@ -159,6 +164,14 @@ pub(super) fn edit(sink: &mut Sink<'_>, place: usize, change: impl FnOnce(&mut I
     if let Some(state) = sink.manifest.inputs.get_mut(place) {
         change(state);
     }
+}
+
+/// Takes back what was counted of the row that a file ended within: it is read again now.
+fn take_back(sink: &mut Sink<'_>, place: usize, path: &Path) {
+    let Some(state) = sink.manifest.inputs.get_mut(place) else { return };
+    let Some(torn) = state.torn.take() else { return };
+    let row = format!("{}, row {}", path.display(), state.n_rows + 1);
+    sink.manifest.survey.take_back(&torn, (&state.format, &row));
 }
 
 /// A format with the keys that say so.

@@ -109,6 +109,7 @@ impl Row<'_> {
                 | Found::Call(_)
                 | Found::Score(_)
                 | Found::Link { .. }
+                | Found::Untrue(_)
                 | Found::Dropped(_) => None,
             };
             if let Found::Dropped(dropped) = &one {
@@ -172,11 +173,12 @@ impl Row<'_> {
     }
 }
 
-/// Whether this is a call or a score of its own, and not a record or a link that the row is read into.
+/// Whether this is a call or a score of its own, and not a record that the row is read into, or what goes
+/// with one.
 const fn is_piece(one: &Found) -> bool {
     match one {
         Found::Call(_) | Found::Score(_) | Found::Dropped(_) => true,
-        Found::Item(_) | Found::Link { .. } => false,
+        Found::Item(_) | Found::Link { .. } | Found::Untrue(_) => false,
     }
 }
 

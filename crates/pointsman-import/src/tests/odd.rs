@@ -336,6 +336,7 @@ fn odd_rows_of_tensorzero_are_told() {
 fn odd_rows_of_columns_are_told() {
     let map = "[columns]\nid = \"id\"\nmodel = \"m\"\ntime = \"at\"\nprompt = \"q\"\nstatus = \"code\"\n\
                error = \"err\"\nttft_ms = \"first\"\ncached_tokens = \"cached\"\ninput_tokens = \"use.in\"\n\
+               kind = \"call.kind\"\n\
                [scores]\nfit = \"fit\"\ntone = \"tone\"";
     let check = |others: &str, parts: &[&str]| {
         let rows = row(r#""id":"a","m":"wren","at":"2026-01-01""#, others);
@@ -362,8 +363,11 @@ fn odd_rows_of_columns_are_told() {
             r#""name":"tone","value":0.5"#,
         ],
     );
-    // A map has no column for what kind of call it was: an embedding is known by nothing here.
     check(r#""q":[{"role":"user","content":"Hi"}]"#, &[r#""content":"Hi""#]);
+    check(r#""call":{"kind":"chat"}"#, &[OK]);
+    check(r#""call":{"kind":null}"#, &[OK]);
+    let embedding = r#""call":{"kind":"embedding"}"#;
+    check(embedding, &["dropped 1: not a chat call", "!drawn"]);
 }
 
 /// Records of our own come as they are, but for those that cannot be true.

@@ -66,6 +66,46 @@ fn values_that_cannot_be_are_counted_in_every_format() {
     check(helicone, &[(COST, 1, "row 1: id `a`, -1"), (TIME, 1, "row 1: id `a`, -3")]);
 }
 
+/// The parts that can be true would understate the whole.
+#[test]
+fn a_cost_of_which_a_part_cannot_be_is_not_known() {
+    for (details, expected) in [
+        ("{\"input\":0.25,\"output\":0.5}", Some("\"value\":0.75")),
+        ("{\"input\":-0.25,\"output\":0.5}", None),
+        ("{\"input\":-0.25,\"output\":0.5,\"total\":0.5}", Some("\"value\":0.5")),
+    ] {
+        let row = format!(
+            "{{\"id\":\"a\",\"traceId\":\"t\",\"type\":\"GENERATION\",\"model\":\"wren\",\
+             \"startTime\":\"2026-01-01T00:00:01Z\",\"costDetails\":{details}}}\n"
+        );
+        let dir = tempfile::tempdir().unwrap();
+        let options =
+            options(&[written(dir.path(), "log", row.as_bytes())], &dir.path().join("out"));
+        run(&options).unwrap();
+        let log = records(&options.out);
+        assert_eq!(log.contains("cost_usd"), expected.is_some(), "{log}");
+        assert!(expected.is_none_or(|value| log.contains(value)), "{log}");
+    }
+}
+
+/// What goes with a call stands in two tables there, and either may hold what cannot be.
+#[test]
+fn values_that_cannot_be_are_counted_in_both_tables_of_tensorzero() {
+    let id = "019b7682-8c00-7000-8000-000000000001";
+    let rows = |taken: i32, whole: i32| {
+        format!(
+            "{{\"inference_id\":\"{id}\",\"model_name\":\"wren\",\"model_provider_name\":\"n\",\
+             \"response_time_ms\":{taken}}}\n\
+             {{\"id\":\"{id}\",\"function_name\":\"f\",\"variant_name\":\"v\",\"episode_id\":\"e\",\
+             \"processing_time_ms\":{whole}}}\n"
+        )
+    };
+    let (first, second) = (format!("row 1: id `{id}`, -5"), format!("row 2: id `{id}`, -45"));
+    check(&rows(5, 45), &[]);
+    check(&rows(-5, -45), &[(TIME, 2, &first)]);
+    check(&rows(5, -45), &[(TIME, 1, &second)]);
+}
+
 /// A row that is there twice is counted once, and no more examples are kept than of dropped rows.
 #[test]
 fn values_of_duplicates_are_not_counted_again() {

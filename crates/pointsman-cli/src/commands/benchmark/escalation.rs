@@ -10,16 +10,15 @@ mod whole;
 
 use super::Again;
 use crate::{
-    load::narrow, nearest::did_you_mean, report::EscalationFrontier, routers::TableResult,
-    screen::Screen, wording,
+    answer_texts::AnswerTexts, load::narrow, nearest::did_you_mean, report::EscalationFrontier,
+    routers::TableResult, screen::Screen, wording,
 };
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
-    answer::{Answer, FinishReason},
     escalation::{EscalationScorer, EscalationScores},
     units::len_as_float,
 };
-use pointsman_data::{OutcomeTable, TableOutcome, parts_of_prompts, read_answers, read_outcomes};
+use pointsman_data::{OutcomeTable, TableOutcome, parts_of_prompts, read_outcomes};
 use pointsman_eval::{
     cascade::{Cascade, CascadeRows, cascade},
     escalation::{EscalationFigures, escalation_figures},
@@ -31,11 +30,7 @@ use pointsman_train::{
     escalation::{AnswerDesign, AnswerDesignBuilder, EscalationSet, train_escalation},
 };
 use serde_json::{Map, Value, json};
-use std::{
-    borrow::Cow,
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 /// Flags of `benchmark` that ask for this.
 #[derive(Debug, clap::Args)]
@@ -232,17 +227,12 @@ impl Pair {
     fn read(again: &Again<'_>, path: &Path, models: [&str; 2]) -> Result<Self> {
         let table = &again.loaded.table;
         let outcomes = outcomes_of(table, models)?;
-        let mut texts: HashMap<String, (String, FinishReason)> = HashMap::new();
-        let counts = read_answers(&[path.to_path_buf()], &mut |row| {
-            if row.model == models[0] && !texts.contains_key(row.prompt_id) {
-                let reason = row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named);
-                texts.insert(row.prompt_id.to_owned(), (row.answer.to_owned(), reason));
-            }
-        })?;
-        if let Some(line) = wording::dropped(&counts.dropped) {
-            again.screen.say(&line)?;
+        let texts = AnswerTexts::read(&[path.to_path_buf()], models[0])?;
+        let left_out = [wording::dropped(&texts.dropped), texts.repeated(models[0])];
+        for line in left_out.iter().flatten() {
+            again.screen.say(line)?;
         }
-        if texts.is_empty() {
+        if texts.n_prompts() == 0 {
             bail!("{}: it has no answer of `{}`", path.display(), models[0]);
         }
         let schema = again.loaded.design.schema();
@@ -256,11 +246,8 @@ impl Pair {
             };
             let found = texts.get(&known.id);
             n_without_answer += usize::from(found.is_none());
-            let (text, finish) = found
-                .map_or(("", FinishReason::Unknown), |(text, finish)| (text.as_str(), *finish));
             prompts.push(request);
-            answers
-                .push(request, &Answer { text: Cow::Borrowed(text), finish, ..Answer::default() });
+            answers.push(request, &found.unwrap_or_default());
             read.push(prompt);
         })?;
         // By id, so that equal predictions are escalated in an order that the file does not make.

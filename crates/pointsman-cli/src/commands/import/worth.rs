@@ -35,29 +35,32 @@ fn nothing(survey: &Survey) -> String {
              together with the files of those calls."
         );
     }
-    let most = most_dropped(survey).map_or_else(String::new, |(reason, n)| {
-        format!("; most of what it holds was left out for one reason, {n} times: {reason}")
-    });
-    format!("it holds no call of a chat model, so nothing can be learned from it{most}.")
+    let dropped = dropped(survey).map_or_else(String::new, |dropped| format!("; {dropped}"));
+    format!("it holds no call of a chat model, so nothing can be learned from it{dropped}.")
 }
 
-/// The reason for which the most was dropped, and how much.
-fn most_dropped(survey: &Survey) -> Option<(&str, String)> {
-    let dropped = survey.dropped.iter().map(|(reason, rows)| (reason.as_str(), rows.n));
-    let (reason, n) = dropped.max_by_key(|(_, n)| *n)?;
-    Some((reason, wording::count(n)))
+/// Of how many rows there are some were dropped, and how many for the reason of most of them.
+fn dropped(survey: &Survey) -> Option<String> {
+    let reasons = survey.dropped.iter().map(|(reason, rows)| (reason, rows.n));
+    let (reason, n) = reasons.max_by_key(|(_, n)| *n)?;
+    let were = if survey.n_dropped() == 1 { "was" } else { "were" };
+    Some(format!(
+        "{} of {} rows or pieces of them {were} left out, {} for this reason: {reason}",
+        wording::count(survey.n_dropped()),
+        wording::count(n_rows(survey)),
+        wording::count(n)
+    ))
+}
+
+/// Rows, or the pieces of those that hold several.
+fn n_rows(survey: &Survey) -> u64 {
+    survey.n_pieces.max(survey.n_rows)
 }
 
 /// That most of the file gave nothing.
 fn left_out(survey: &Survey) -> Option<String> {
-    let n_all = survey.n_pieces.max(survey.n_rows);
-    let n_dropped = survey.n_dropped();
-    let (reason, n) = most_dropped(survey).filter(|_| n_all < 2 * n_dropped)?;
-    let (n_dropped, n_all) = (wording::count(n_dropped), wording::count(n_all));
-    Some(format!(
-        "All this is said of a part: {n_dropped} of {n_all} rows or pieces of them were left out, {n} \
-         of them for this reason: {reason}."
-    ))
+    let dropped = dropped(survey).filter(|_| n_rows(survey) < 2 * survey.n_dropped())?;
+    Some(format!("All this is said of a part: {dropped}."))
 }
 
 /// Decisions of which the log has the prompt, or its features.
@@ -389,12 +392,15 @@ mod tests {
         };
         check(
             embeddings,
-            &["no call of a chat model", "left out for one reason, 30 times: not a chat call."],
+            &[
+                "no call of a chat model, so nothing can be learned from it; 30 of 40 rows or pieces of \
+                 them were left out, 30 for this reason: not a chat call.",
+            ],
             &["All this"],
         );
         check(
             drawn(embeddings),
-            &["30 of 40 rows or pieces of them were left out, 30 of them for this reason"],
+            &["30 of 40 rows or pieces of them were left out, 30 for this reason"],
             &["no call of a chat model"],
         );
     }

@@ -9,28 +9,20 @@
 
 use super::verdict::{Known, Learned, Verdict, finish};
 use crate::{
+    answer_texts::AnswerTexts,
     load::{LoadedTable, narrow},
     nearest::did_you_mean,
     screen::Screen,
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_core::{
-    answer::{Answer, FinishReason},
-    artifact::Artifact,
-    catalog::Catalog,
-    units::len_as_float,
-};
+use pointsman_core::{artifact::Artifact, catalog::Catalog, units::len_as_float};
 use pointsman_data::{ReadOptions, read_answers, read_outcomes};
 use pointsman_train::escalation::{
     AnswerDesign, AnswerDesignBuilder, EscalationError, EscalationSet, TrainedEscalation,
     train_escalation,
 };
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Flags of `train` about models' answers.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -64,7 +56,8 @@ pub(super) struct Table<'a> {
 struct Answered {
     rows: Vec<u32>,
     answers: AnswerDesign,
-    n_twice: u64,
+    /// What is to be said of answers to prompts that have one already.
+    repeated: Option<String>,
     n_of_other_prompts: u64,
 }
 
@@ -167,37 +160,23 @@ impl AnswerFlags {
 
     /// Reads one model's answers beside their requests.
     fn read(&self, name: &str, table: &Table<'_>) -> Result<Answered> {
-        let mut texts: HashMap<String, (String, FinishReason)> = HashMap::new();
-        let mut n_twice = 0;
-        read_answers(&self.answers, &mut |row| {
-            if row.model != name {
-                return;
-            }
-            if texts.contains_key(row.prompt_id) {
-                n_twice += 1;
-                return;
-            }
-            let reason = row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named);
-            texts.insert(row.prompt_id.to_owned(), (row.answer.to_owned(), reason));
-        })?;
+        let texts = AnswerTexts::read(&self.answers, name)?;
         let LoadedTable { table: all, matrix, design, .. } = table.loaded;
         let mut builder = AnswerDesignBuilder::new(design.schema());
         let mut rows: Vec<u32> = Vec::new();
         let mut n_found = 0_usize;
         read_outcomes(table.paths, table.options, &mut |prompt, request| {
-            let Some((text, finish)) = all.prompts.get(prompt).and_then(|it| texts.get(&it.id))
-            else {
-                return;
-            };
+            let found = all.prompts.get(prompt).and_then(|it| texts.of(&it.id));
+            let Some(answer) = found else { return };
             n_found += 1;
             let row = matrix.prompts.binary_search_by(|it| (*it as usize).cmp(&prompt));
             let Some(row) = row.ok().and_then(|row| u32::try_from(row).ok()) else { return };
-            let text = Cow::Borrowed(text.as_str());
-            builder.push(request, &Answer { text, finish: *finish, ..Answer::default() });
+            builder.push(request, &answer);
             rows.push(row);
         })?;
-        let n_of_other_prompts = texts.len().saturating_sub(n_found) as u64;
-        Ok(Answered { rows, answers: builder.finish(), n_twice, n_of_other_prompts })
+        let n_of_other_prompts = texts.n_prompts().saturating_sub(n_found) as u64;
+        let repeated = texts.repeated(name);
+        Ok(Answered { rows, answers: builder.finish(), repeated, n_of_other_prompts })
     }
 }
 
@@ -313,8 +292,10 @@ fn mean(values: &[f64]) -> f64 {
 impl Answered {
     /// What is not as it might be, for people.
     fn describe(&self, name: &str, screen: &Screen) -> Result<()> {
+        if let Some(line) = &self.repeated {
+            screen.say(line)?;
+        }
         for (n, what) in [
-            (self.n_twice, "to a prompt that has one already; the first one counts"),
             (self.n_of_other_prompts, "to prompts that are not in the table"),
             (self.answers.n_answers_cut(), "over 32 KiB, read head and tail only"),
         ] {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     estimated::{self, Estimated},
     evaluation::{joined, rewards},
-    policy_flags::LoadedPolicy,
+    policy_flags::{LoadedPolicy, ObjectiveName},
     report::{GeneratedBy, RewardModelUsed},
     screen, wording,
 };
@@ -66,7 +66,7 @@ pub(crate) struct GateReport {
 struct Named {
     name: String,
     digest: String,
-    objective: String,
+    objective: ObjectiveName,
 }
 
 #[derive(Debug, Serialize)]

@@ -7,6 +7,7 @@
 
 use super::{Again, frontiers};
 use crate::{
+    answer_texts::AnswerTexts,
     load::{LoadedTable, narrow},
     report::EscalationFrontier,
     routers::TableResult,
@@ -14,7 +15,6 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use pointsman_core::{
-    answer::{Answer, FinishReason},
     escalation::{EscalationScorer, EscalationScores},
     units::len_as_float,
 };
@@ -28,8 +28,7 @@ use pointsman_train::escalation::{
 };
 use serde_json::{Value, json};
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     path::Path,
 };
 
@@ -175,13 +174,10 @@ fn in_hand_first(n_models: usize, in_hand: usize) -> Vec<usize> {
 /// One model's answers, by rows of the matrix; how many are missing and count as empty.
 fn read(again: &Again<'_>, path: &Path, name: &str) -> Result<(AnswerDesign, usize)> {
     let LoadedTable { table, matrix, design, .. } = again.loaded;
-    let mut texts: HashMap<String, (String, FinishReason)> = HashMap::new();
-    read_answers(&[path.to_path_buf()], &mut |row| {
-        if row.model == name && !texts.contains_key(row.prompt_id) {
-            let reason = row.finish_reason.map_or(FinishReason::Unknown, FinishReason::named);
-            texts.insert(row.prompt_id.to_owned(), (row.answer.to_owned(), reason));
-        }
-    })?;
+    let texts = AnswerTexts::read(&[path.to_path_buf()], name)?;
+    if let Some(line) = texts.repeated(name) {
+        again.screen.say(&line)?;
+    }
     let mut builder = AnswerDesignBuilder::new(design.schema());
     let (mut rows, mut n_without) = (Vec::new(), 0);
     read_outcomes(again.paths, again.options, &mut |prompt, request| {
@@ -189,9 +185,7 @@ fn read(again: &Again<'_>, path: &Path, name: &str) -> Result<(AnswerDesign, usi
         let (Ok(row), Some(known)) = (row, table.prompts.get(prompt)) else { return };
         let found = texts.get(&known.id);
         n_without += usize::from(found.is_none());
-        let (text, finish) =
-            found.map_or(("", FinishReason::Unknown), |(text, finish)| (text.as_str(), *finish));
-        builder.push(request, &Answer { text: Cow::Borrowed(text), finish, ..Answer::default() });
+        builder.push(request, &found.unwrap_or_default());
         rows.push(row);
     })?;
     let mut order: Vec<u32> = (0..).take(rows.len()).collect();
