@@ -164,7 +164,8 @@ mod tests {
 
     /// A table with one row for each of these ids, as CSV has them.
     fn table(ids: &[&str]) -> String {
-        ids.iter().map(|id| format!("{{\"model\":\"m\",\"prompt_id\":{id}}}\n")).collect()
+        let row = |id: &&str| format!("{{\"model\":\"m\",\"prompt_id\":{id}}}\n");
+        ids.iter().map(row).collect::<Vec<_>>().concat()
     }
 
     #[track_caller]

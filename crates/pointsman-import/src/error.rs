@@ -138,13 +138,16 @@ pub enum ImportError {
 impl ImportError {
     /// That the operating system does not let a file be read, in words where the mistake is a common one.
     pub(crate) fn unreadable(path: &Path, source: io::Error) -> Self {
-        let words = match source.kind() {
-            io::ErrorKind::NotFound => "there is no such file; check the path",
-            io::ErrorKind::IsADirectory => "it is a folder; name its files",
-            io::ErrorKind::PermissionDenied => "its permissions forbid it; change them",
-            _ => return Self::Unreadable { path: path.to_path_buf(), source },
+        const COMMON: [(io::ErrorKind, &str); 3] = [
+            (io::ErrorKind::NotFound, "there is no such file; check the path"),
+            (io::ErrorKind::IsADirectory, "it is a folder; name its files"),
+            (io::ErrorKind::PermissionDenied, "its permissions forbid it; change them"),
+        ];
+        let words = COMMON.iter().find(|(kind, _)| *kind == source.kind());
+        let source = match words {
+            Some(&(kind, words)) => io::Error::new(kind, words),
+            None => source,
         };
-        let source = io::Error::new(source.kind(), words);
         Self::Unreadable { path: path.to_path_buf(), source }
     }
 }

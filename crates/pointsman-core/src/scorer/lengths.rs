@@ -6,15 +6,17 @@ use crate::{
     features::Features,
     simd::{self, Job, RowTable, Rows},
 };
+use std::sync::Arc;
 
-/// Predicts of lengths what its [`Scorer`] does, to the bit, and nothing of quality.
+/// Predicts of lengths what its [`Scorer`] does, to the bit, and nothing of quality. Clones share what
+/// was learned.
 #[derive(Debug, Clone)]
 pub(crate) struct LengthScorer {
     intercepts: Vec<f32>,
     dense_scaling: DenseScaling,
     dense_weights: Vec<f32>,
     scales: Vec<f32>,
-    table: RowTable,
+    table: Arc<RowTable>,
 }
 
 /// The lengths of one request's answers, about to be predicted.
@@ -57,7 +59,7 @@ impl LengthScorer {
             dense_scaling: parts.dense_scaling.clone(),
             dense_weights: taken(&parts.dense_weights, n_columns, &columns),
             scales: taken(&parts.scales, n_columns, &columns),
-            table: RowTable::filled(parts.schema.log2_buckets(), columns.len(), terms),
+            table: Arc::new(RowTable::filled(parts.schema.log2_buckets(), columns.len(), terms)),
         }
     }
 

@@ -244,7 +244,7 @@ impl Pair {
             else {
                 return;
             };
-            let found = texts.get(&known.id);
+            let found = texts.of(&known.id);
             n_without_answer += usize::from(found.is_none());
             prompts.push(request);
             answers.push(request, &found.unwrap_or_default());

@@ -183,7 +183,7 @@ fn read(again: &Again<'_>, path: &Path, name: &str) -> Result<(AnswerDesign, usi
     read_outcomes(again.paths, again.options, &mut |prompt, request| {
         let row = matrix.prompts.binary_search_by(|it| (*it as usize).cmp(&prompt));
         let (Ok(row), Some(known)) = (row, table.prompts.get(prompt)) else { return };
-        let found = texts.get(&known.id);
+        let found = texts.of(&known.id);
         n_without += usize::from(found.is_none());
         builder.push(request, &found.unwrap_or_default());
         rows.push(row);
