@@ -53,7 +53,7 @@ static TRAINED: LazyLock<Scorer> = LazyLock::new(|| {
 });
 
 static LOADED: LazyLock<Policy> = LazyLock::new(|| {
-    let artifact = Artifact::from_bytes(&POLICY).unwrap();
+    let artifact = Artifact::from_bytes(POLICY.as_slice()).unwrap();
     Policy::new(artifact.scorer().clone(), &artifact.card().models, None).unwrap()
 });
 

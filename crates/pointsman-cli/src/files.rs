@@ -114,7 +114,7 @@ pub(crate) fn read_text(path: &Path, what: &str) -> Result<String> {
 
 /// Reads and checks a policy file.
 pub(crate) fn read_artifact(path: &Path) -> Result<Artifact> {
-    Artifact::from_bytes(&read(path)?).with_context(|| path.display().to_string())
+    Artifact::from_bytes(read(path)?).with_context(|| path.display().to_string())
 }
 
 /// Reads a catalog; JSON where the name says so, else TOML.

@@ -124,11 +124,12 @@ impl Artifact {
         Self::from_bytes(&bytes)
     }
 
-    /// Reads and checks a whole file.
+    /// Reads and checks a whole file. Where the bytes are handed over, they are gone before weights are
+    /// arranged for scoring, so that there are never three copies of them.
     ///
     /// # Errors
     /// [`ArtifactError`] for everything that is not exactly what [`Self::to_bytes`] writes.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ArtifactError> {
+    pub fn from_bytes(bytes: impl AsRef<[u8]>) -> Result<Self, ArtifactError> {
         codec::decode(bytes)
     }
 

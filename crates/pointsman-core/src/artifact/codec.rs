@@ -98,7 +98,8 @@ pub(super) fn encode(
     Ok(bytes)
 }
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
+pub(super) fn decode(file: impl AsRef<[u8]>) -> Result<Artifact, ArtifactError> {
+    let bytes = file.as_ref();
     let written = digest::written(bytes).ok_or(ArtifactError::NotAnArtifact)?;
     let found = digest::compute(bytes);
     if found != written {
@@ -164,6 +165,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     if !row_ids.is_sorted() {
         return Err(malformed("`training.row_ids` is not sorted"));
     }
+    drop(file);
     let scorer = Scorer::new(parts)?;
     check_golden(&scorer, &golden)?;
     Ok(Artifact { card, digest: found, scorer, row_ids, readers })

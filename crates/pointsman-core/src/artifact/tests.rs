@@ -138,7 +138,7 @@ static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| small().to_bytes().unwrap());
 
 #[test]
 fn what_is_written_is_read_back_and_written_the_same() {
-    let read = Artifact::from_bytes(&BYTES).unwrap();
+    let read = Artifact::from_bytes(BYTES.as_slice()).unwrap();
     let original = small();
     assert_eq!(read.card(), original.card());
     assert_eq!(read.scorer().parts(), original.scorer().parts());
@@ -315,6 +315,6 @@ proptest! {
             artifact.scorer().score(&extractor.extract(&request), &mut scores);
             scores.quality().iter().map(|quality| quality.to_bits()).collect::<Vec<_>>()
         };
-        prop_assert_eq!(score(&small()), score(&Artifact::from_bytes(&BYTES).unwrap()));
+        prop_assert_eq!(score(&small()), score(&Artifact::from_bytes(BYTES.as_slice()).unwrap()));
     }
 }
