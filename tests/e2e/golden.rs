@@ -183,7 +183,7 @@ fn artifact_v3_loads_and_scores_to_the_same_bits() {
 
 #[track_caller]
 fn check_scores(version: u32) {
-    let artifact = Artifact::from_bytes(&file(version)).unwrap();
+    let artifact = Artifact::from_bytes(file(version)).unwrap();
     let json = fs::read(at(&format!("artifact-v{version}.json"))).unwrap();
     let written: Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(written["sha256"], artifact.digest());
