@@ -6,7 +6,7 @@
 
 use super::{Bigrams, FeatureSchema, Part};
 use crate::simd::{BLOCK, BlockMasks};
-use std::{hint::select_unpredictable, ops::Range};
+use std::ops::Range;
 
 /// Odd constants with about half their bits set (from the fractional parts of √2, √3 and √5).
 const WORD_FACTOR: u64 = 0x6a09_e667_f3bc_c909;
@@ -142,18 +142,12 @@ impl TermReader<'_> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn word(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
-        let (length, folded) = (span.len(), &self.folded[span.start..]);
-        let first = chunk_of(folded, length);
-        let short = fold(self.ngrams.seed ^ first, WORD_FACTOR);
-        // Whether a word has more than eight bytes cannot be foretold, so the next ones are taken in
-        // without asking.
-        let second = chunk_of(&folded[8..], length.saturating_sub(8).max(1));
-        let longer = fold(short ^ second, WORD_FACTOR);
-        let mut hash = select_unpredictable(8 < length, longer, short);
-        let mut all = first | select_unpredictable(8 < length, second, 0);
-        let mut at = span.start + 16;
+        let mut chunk = chunk_of(&self.folded[span.start..], span.len());
+        let mut hash = fold(self.ngrams.seed ^ chunk, WORD_FACTOR);
+        let mut all = chunk;
+        let mut at = span.start + 8;
         while at < span.end {
-            let chunk = chunk_of(&self.folded[at..], span.end - at);
+            chunk = chunk_of(&self.folded[at..], span.end - at);
             hash = fold(hash ^ chunk, WORD_FACTOR);
             all |= chunk;
             at += 8;
