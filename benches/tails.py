@@ -7,9 +7,11 @@ never end their headers, and that are opened again when they are cut. Wrong keys
 keys that do not are sent in turns, N_KEYS (20000) of each. Memory is the peak of `inspect` and of a service that has
 begun, above that of a run without a policy. Prints each figure beside its goal; nothing is asserted of them, since they
 depend on the machine: only a quiet one tells. Weakness: the caller is one thread of Python and shares the processors with
-the service; with a reload that goes on they are three, so that on two processors one of them waits for its turn.
+the service; with a reload that goes on they are three, so that on two processors one of them waits for its turn. APART=1
+gives the service a processor of its own, as overload.py does.
 """
 
+import collections
 import hashlib
 import json
 import multiprocessing
@@ -120,13 +122,15 @@ class Slow:
 
 
 def be_slow(address, told):
-    """Keeps N_SLOW connections open and sends a little on each every second, until it is told to end; says how many
-    were cut, and the longest life of one."""
-    open_ones, n_cut, longest_s = selectors.DefaultSelector(), 0, 0.0
+    """Keeps N_SLOW connections open and sends a little on each every second, one after the other, until it is told to
+    end; says how many were cut, and the longest life of one."""
+    open_ones, waiting = selectors.DefaultSelector(), collections.deque()
+    n_cut, longest_s = 0, 0.0
 
     def begin():
         slow = Slow(address)
         open_ones.register(slow.socket, selectors.EVENT_READ, slow)
+        waiting.append(slow)
 
     def end(slow):
         nonlocal n_cut, longest_s
@@ -134,23 +138,25 @@ def be_slow(address, told):
         longest_s = max(longest_s, time.monotonic() - slow.begun)
         open_ones.unregister(slow.socket)
         slow.socket.close()
-
-    for _ in range(N_SLOW):
         begin()
-    told.send("open")
-    drip_at = time.monotonic() + 1
+
+    due = time.monotonic()
     while not told.poll():
-        for ready, _ in open_ones.select(timeout=0.1):
-            end(ready.data)
+        if len(open_ones.get_map()) < N_SLOW:
             begin()
-        if drip_at <= time.monotonic():
-            drip_at += 1
-            for slow in [key.data for key in open_ones.get_map().values()]:
-                try:
-                    slow.socket.send(b"a: b\r\n")
-                except OSError:
-                    end(slow)
-                    begin()
+            if len(open_ones.get_map()) == N_SLOW:
+                told.send("open")
+        for ready, _ in open_ones.select(timeout=0):
+            end(ready.data)
+        slow = waiting.popleft()
+        if slow.socket.fileno() != -1:  # it was not cut meanwhile
+            waiting.append(slow)
+            try:
+                slow.socket.send(b"a: b\r\n")
+            except OSError:
+                end(slow)
+        due += 1 / N_SLOW
+        time.sleep(max(0, due - time.monotonic()))
     told.send((n_cut, longest_s))
 
 
@@ -292,6 +298,8 @@ def loading(folder):
 
 def main():
     overload.build()
+    if overload.on(1):
+        os.sched_setaffinity(0, [1])
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as folder:

@@ -207,7 +207,7 @@ fn artifacts_are_written_again_to_the_same_bytes() {
 #[test]
 fn artifacts_say_what_they_said() {
     for version in VERSIONS {
-        let artifact = Artifact::from_bytes(&file(version)).unwrap();
+        let artifact = Artifact::from_bytes(file(version)).unwrap();
         assert_eq!(*artifact.card(), card(&parts(version), version));
         assert_eq!(*artifact.scorer().parts(), parts(version));
         assert_eq!(artifact.n_training_rows(), 3);

@@ -121,7 +121,7 @@ fn features_teach_what_their_texts_teach() {
             bench.done(&format!(
                 "train --log {log}.ndjson --catalog catalog.toml --name p --out {log}.safetensors {QUICK}"
             ));
-            Artifact::from_bytes(&bench.read(&format!("{log}.safetensors"))).unwrap()
+            Artifact::from_bytes(bench.read(&format!("{log}.safetensors"))).unwrap()
         };
         let (text, features) = (learned("text"), learned("features"));
         assert!(text.scorer().parts() == features.scorer().parts(), "2^{log2_buckets} buckets");

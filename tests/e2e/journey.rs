@@ -71,7 +71,7 @@ fn ndjson_and_parquet_logs_teach_the_same() {
     let weights = |log: &str| {
         bench.done(&format!("simulate --table table.ndjson --seed 3 --out {log}"));
         bench.done(&format!("train --log {log} --name p --out p.safetensors {QUICK}"));
-        let artifact = pointsman_core::artifact::Artifact::from_bytes(&bench.read("p.safetensors"));
+        let artifact = pointsman_core::artifact::Artifact::from_bytes(bench.read("p.safetensors"));
         artifact.unwrap().scorer().parts().clone()
     };
     assert_eq!(weights("a.ndjson"), weights("a.parquet"));

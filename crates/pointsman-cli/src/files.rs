@@ -3,8 +3,8 @@
 use anyhow::{Context, Result, bail};
 use pointsman_core::{artifact::Artifact, catalog::Catalog};
 use std::{
-    fs,
-    io::{self, Write},
+    fs::{self, File},
+    io::{self, Read as _, Write},
     path::{Path, PathBuf},
 };
 
@@ -90,10 +90,13 @@ fn no_folder<'p>(mut places: impl Iterator<Item = &'p Path>) -> Option<&'p Path>
     places.find(|place| place.exists()).filter(|place| !place.is_dir())
 }
 
+/// Bytes that are asked for at a time: while the system copies them, the processor is nobody else's.
+const PIECE_BYTES: u64 = 1 << 18;
+
 /// Reads a whole file.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     let name = || format!("cannot read {}", path.display());
-    match fs::read(path) {
+    match read_in_pieces(path) {
         Ok(bytes) => Ok(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!("{}: there is no such file; check the path", name())
@@ -103,6 +106,15 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
         }
         Err(error) => Err(error).with_context(name),
     }
+}
+
+fn read_in_pieces(path: &Path) -> io::Result<Vec<u8>> {
+    let file = &File::open(path)?;
+    let n_bytes = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(n_bytes)?;
+    while 0 < file.take(PIECE_BYTES).read_to_end(&mut bytes)? {}
+    Ok(bytes)
 }
 
 /// Reads a file of text; `what` says what such a file is, to whoever named another.

@@ -11,6 +11,7 @@ pub mod problem;
 pub mod settings;
 pub mod traces;
 
+mod aside;
 mod budget;
 mod desk;
 mod keys;

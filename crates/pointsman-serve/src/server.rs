@@ -4,6 +4,7 @@
 //! those on bodies and on calls are in [`crate::http`].
 
 use crate::{
+    aside,
     http::{self, Reload},
     keys::Plane,
     service::Service,
@@ -307,8 +308,8 @@ async fn on_reload(
 ) {
     while signal.recv().await.is_some() {
         let (at, reload) = (Arc::clone(&service), Arc::clone(&reload));
-        let done = tokio::task::spawn_blocking(move || reload(&at)).await;
-        tell(match done.unwrap_or_else(|_| Err("a bug ended the reload".to_owned())) {
+        let done = aside::run(move || reload(&at)).await;
+        tell(match done.unwrap_or_else(|| Err("a bug ended the reload".to_owned())) {
             Ok(digest) => Event::Reloaded { digest },
             Err(message) => Event::Warning { message },
         });

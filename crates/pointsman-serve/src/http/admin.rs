@@ -2,7 +2,7 @@
 
 use super::{about, console, ok, read_from_operator, refused, status, unknown_path, wrong_method};
 use crate::{
-    json,
+    aside, json,
     keys::Plane,
     problem::{Code, Problem},
     service::Service,
@@ -34,8 +34,8 @@ pub fn admin(service: Arc<Service>, reload: Reload) -> Router {
                 return refused(&service, problem);
             }
             let at = Arc::clone(&service);
-            let done = tokio::task::spawn_blocking(move || reload(&at)).await;
-            let done = done.unwrap_or_else(|_| Err("a bug ended the reload".to_owned()));
+            let done = aside::run(move || reload(&at)).await;
+            let done = done.unwrap_or_else(|| Err("a bug ended the reload".to_owned()));
             match done {
                 Ok(digest) => in_force(&digest),
                 Err(why) => refused(&service, Problem::new(Code::ReloadRefused, why)),
