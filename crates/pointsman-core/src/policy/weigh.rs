@@ -81,8 +81,7 @@ impl Job for Weighing<'_, '_> {
         if !policy.ahead.is_empty() {
             policy.look_ahead(asked, dearest, (&mut candidates[..], &mut utilities[..]));
         }
-        probabilities.clear();
-        probabilities.resize(utilities.len(), 0.0);
+        probabilities.resize(utilities.len(), 0.0); // those of the last decision are overwritten
         asked.circumstances.explorer.distribute(utilities, probabilities);
         for (candidate, probability) in candidates.iter_mut().zip(probabilities) {
             candidate.probability = *probability;
