@@ -112,9 +112,10 @@ impl Columns<'_> {
             }
         }
         let squared = table.accumulate(features.terms, &mut scores.sums);
-        scores.term_factor = term_factor(squared);
+        let factor = term_factor(squared);
+        scores.term_factor = factor;
         for ((column, &sum), scale) in scores.columns.iter_mut().zip(&scores.sums).zip(scales) {
-            *column += as_f32(sum) * (scale * scores.term_factor);
+            *column += as_f32(sum) * (scale * factor);
         }
     }
 }
