@@ -52,6 +52,22 @@ impl Weights {
     pub const fn per_dollar(&self) -> f64 {
         self.per_dollar
     }
+
+    /// What some models are worth. Several at once, since a vector of quotients takes hardly longer
+    /// than one.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn utilities<const N: usize>(self, expected: [&Expected; N]) -> [f64; N] {
+        let Self { per_dollar, per_second } = self;
+        let dollars = expected.map(|it| it.cost.unwrap_or(Usd::ZERO).as_dollars());
+        let seconds = expected.map(|it| it.latency_ms.unwrap_or(0.0) / 1000.0);
+        let mut utilities = expected.map(|it| it.quality);
+        for (utility, (dollars, seconds)) in utilities.iter_mut().zip(dollars.iter().zip(&seconds))
+        {
+            *utility = *utility - per_dollar * dollars - per_second * seconds;
+        }
+        utilities
+    }
 }
 
 impl Default for Objective {
@@ -81,13 +97,14 @@ impl Objective {
     /// and one below it its quality, at least zero.
     #[inline]
     pub fn utility(&self, expected: &Expected, dearest: Usd) -> f64 {
-        let dollars = expected.cost.unwrap_or(Usd::ZERO).as_dollars();
-        let share_of_dearest =
-            || if dearest == Usd::ZERO { 0.0 } else { dollars / dearest.as_dollars() };
+        let share_of_dearest = || {
+            let dollars = expected.cost.unwrap_or(Usd::ZERO).as_dollars();
+            if dearest == Usd::ZERO { 0.0 } else { dollars / dearest.as_dollars() }
+        };
         match *self {
-            Self::Tradeoff(Weights { per_dollar, per_second }) => {
-                let seconds = expected.latency_ms.unwrap_or(0.0) / 1000.0;
-                expected.quality - per_dollar * dollars - per_second * seconds
+            Self::Tradeoff(weights) => {
+                let [utility] = weights.utilities([expected]);
+                utility
             }
             Self::QualityFloor(floor) => {
                 let shortfall = floor.get() - expected.quality;
@@ -99,6 +116,22 @@ impl Objective {
                 } else {
                     expected.quality.max(0.0)
                 }
+            }
+        }
+    }
+
+    /// [`Self::utility`] of several models at once.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    pub(crate) fn utilities<const N: usize>(
+        &self,
+        expected: [&Expected; N],
+        dearest: Usd,
+    ) -> [f64; N] {
+        match *self {
+            Self::Tradeoff(weights) => weights.utilities(expected),
+            Self::QualityFloor(_) | Self::CostCap(_) => {
+                expected.map(|expected| self.utility(expected, dearest))
             }
         }
     }

@@ -286,7 +286,8 @@ impl Policy {
         workspace: &mut Workspace,
     ) -> Result<usize, NoEligibleModel> {
         let rows = self.scorer.rows();
-        let features = workspace.extractor.extract_announcing(request, |term| rows.announce(term));
+        let features =
+            workspace.extractor.extract_announcing(request, move |term| rows.announce(term));
         let (n_bytes, n_bytes_cut) = (features.n_bytes, features.n_bytes_cut);
         self.scorer.score(&features, &mut workspace.scores);
         self.weigh(circumstances, (request, n_bytes), workspace)?;

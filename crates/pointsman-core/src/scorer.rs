@@ -106,17 +106,61 @@ impl Columns<'_> {
         scores.columns.clear();
         scores.columns.extend_from_slice(intercepts);
         let dense = dense_scaling.apply(features.dense);
-        for (value, weights) in dense.iter().zip(dense_weights.chunks_exact(intercepts.len())) {
-            for (column, weight) in scores.columns.iter_mut().zip(weights) {
-                *column += value * weight;
-            }
-        }
+        add_rows(&dense, dense_weights, &mut scores.columns);
         let squared = table.accumulate(features.terms, &mut scores.sums);
-        scores.term_factor = term_factor(squared);
+        let factor = term_factor(squared);
+        scores.term_factor = factor;
         for ((column, &sum), scale) in scores.columns.iter_mut().zip(&scores.sums).zip(scales) {
-            *column += as_f32(sum) * (scale * scores.term_factor);
+            *column += as_f32(sum) * (scale * factor);
         }
     }
+}
+
+/// Sums that are kept in registers over all rows.
+const WIDE: usize = 32;
+
+/// As many of those that are left.
+const NARROW: usize = 8;
+
+/// Adds each of the rows of `weights` times its value to `sums`, one row after the other; `weights`
+/// has shape `(values.len(), sums.len())`. A lot of sums at a time, so that each is fetched and put
+/// back once.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn add_rows(values: &[f32], weights: &[f32], sums: &mut [f32]) {
+    let n_columns = sums.len();
+    let mut first = 0;
+    let (lots, rest) = sums.as_chunks_mut::<WIDE>();
+    for lot in lots {
+        add_rows_of_lot(values, (weights, n_columns), (first, lot));
+        first += WIDE;
+    }
+    let (lots, rest) = rest.as_chunks_mut::<NARROW>();
+    for lot in lots {
+        add_rows_of_lot(values, (weights, n_columns), (first, lot));
+        first += NARROW;
+    }
+    for sum in rest {
+        add_rows_of_lot(values, (weights, n_columns), (first, std::array::from_mut(sum)));
+        first += 1;
+    }
+}
+
+/// The same for some columns, from the first of them on.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn add_rows_of_lot<const N: usize>(
+    values: &[f32],
+    (weights, n_columns): (&[f32], usize),
+    (first, lot): (usize, &mut [f32; N]),
+) {
+    let mut sums = *lot;
+    for (value, row) in values.iter().zip(weights.chunks_exact(n_columns)) {
+        for (sum, weight) in sums.iter_mut().zip(&row[first..first + N]) {
+            *sum += value * weight;
+        }
+    }
+    *lot = sums;
 }
 
 /// One request, about to be scored.

@@ -150,8 +150,11 @@ impl Price {
     /// [`Usd::MAX`] where the product does not fit.
     #[inline]
     pub const fn of(self, tokens: Tokens) -> Usd {
-        if let Some(product) = self.0.checked_mul(tokens.0) {
-            return Usd(product.div_ceil(1_000_000));
+        // Rounding up by an addition takes one product less than by a look at the remainder.
+        if let Some(product) = self.0.checked_mul(tokens.0)
+            && let Some(raised) = product.checked_add(999_999)
+        {
+            return Usd(raised / 1_000_000);
         }
         let (millions, rest) = (tokens.0 / 1_000_000, tokens.0 % 1_000_000);
         let whole = self.0.saturating_mul(millions);
@@ -264,6 +267,7 @@ mod tests {
         check_cost(37_500_000, 1, 38); // 37.5 nanodollars
         check_cost(1, 1, 1); // the smallest price still costs something
         check_cost(10_000_000_000_000, 4_294_967_295, 42_949_672_950_000_000);
+        check_cost(1, u64::MAX, 18_446_744_073_710); // rounding up needs more than the product
         check_cost(u64::MAX, 2_000_000, u64::MAX); // saturates
     }
 
@@ -301,6 +305,20 @@ mod tests {
             let forward: Usd = nanos.iter().map(|&n| Usd(n)).sum();
             nanos.reverse();
             prop_assert_eq!(forward, nanos.iter().map(|&n| Usd(n)).sum());
+        }
+
+        /// Where price times tokens fits, the cost is the least whole number that is no less.
+        #[test]
+        fn a_cost_is_the_quotient_rounded_up(
+            price in any::<u64>(),
+            price_shift in 0_u32..63,
+            tokens in any::<u64>(),
+            tokens_shift in 0_u32..64,
+        ) {
+            let price = (price >> price_shift).max(1);
+            let tokens = (tokens % (u64::MAX / price).saturating_add(1)) >> tokens_shift;
+            let exact = (u128::from(price) * u128::from(tokens)).div_ceil(1_000_000);
+            prop_assert_eq!(u128::from(Price(price).of(Tokens(tokens)).nanos()), exact);
         }
 
         /// Splitting a bill never makes it cheaper, and costs at most a nanodollar more.

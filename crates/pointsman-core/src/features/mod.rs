@@ -37,7 +37,8 @@ use crate::{
     units::len_as_float,
 };
 use dense::{Counts, Logarithms};
-use terms::{Ngrams, SeenBuckets, TermReader};
+use std::ops::Range;
+use terms::{Ngrams, SeenBits, SeenBuckets, TermReader};
 
 /// Text beyond this many bytes of one part of a request (system prompt, last user message,
 /// history) is read head and tail only.
@@ -178,9 +179,9 @@ impl Extractor {
         if self.terms.len() < most {
             self.terms.resize(most, 0);
         }
-        let (seen, terms) = (&mut self.seen, &mut self.terms[self.n_terms..]);
-        let masks = &self.masks;
-        let (n_terms, n_words) = simd::at_best(Reading { reader, masks, seen, terms, announce });
+        let (seen, terms) = (self.seen.bits(), &mut self.terms[self.n_terms..]);
+        let met = Met { seen, terms, n_terms: 0, announce };
+        let (n_terms, n_words) = simd::at_best(Reading { reader, masks: &self.masks, met });
         self.n_terms += n_terms;
         counts.add(text, &found, n_words);
     }
@@ -190,11 +191,31 @@ impl Extractor {
 struct Reading<'a, A> {
     reader: TermReader<'a>,
     masks: &'a [BlockMasks],
-    seen: &'a mut SeenBuckets,
+    met: Met<'a, A>,
+}
+
+/// The terms of one text that were met so far.
+struct Met<'a, A> {
+    seen: SeenBits<'a>,
     /// Where new terms go; long enough for all of them.
     terms: &'a mut [u32],
+    /// How many were new.
+    n_terms: usize,
     /// Told of every term.
     announce: A,
+}
+
+impl<A: Fn(u32)> Met<'_, A> {
+    /// With one more.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn with(mut self, bucket: u32, _: Range<usize>) -> Self {
+        (self.announce)(bucket);
+        // Written in any case and kept if new: whether it is cannot be predicted.
+        self.terms[self.n_terms] = bucket;
+        self.n_terms += usize::from(self.seen.insert(bucket));
+        self
+    }
 }
 
 impl<A: Fn(u32)> Job for Reading<'_, A> {
@@ -204,15 +225,9 @@ impl<A: Fn(u32)> Job for Reading<'_, A> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn run(self) -> (usize, u64) {
-        let Self { mut reader, masks, seen, terms, announce } = self;
-        let mut n_terms = 0;
-        reader.for_each_term(masks, |bucket, _span| {
-            announce(bucket);
-            // Written in any case and kept if new: whether it is cannot be predicted.
-            terms[n_terms] = bucket;
-            n_terms += usize::from(seen.insert(bucket));
-        });
-        (n_terms, reader.n_words)
+        let Self { reader, masks, met } = self;
+        let (met, n_words) = reader.fold_terms(masks, met, Met::with);
+        (met.n_terms, n_words)
     }
 }
 
@@ -222,12 +237,16 @@ pub fn for_each_term_of(
     schema: FeatureSchema,
     part: Part,
     text: &str,
-    visit: impl FnMut(u32, std::ops::Range<usize>),
+    visit: impl FnMut(u32, Range<usize>),
 ) {
     let (mut folded, mut masks) = (Vec::new(), Vec::new());
     simd::scan(text.as_bytes(), &mut folded, &mut masks);
     let ngrams = Ngrams::new(schema, part);
-    TermReader { text, folded: &folded, ngrams, n_words: 0 }.for_each_term(&masks, visit);
+    let reader = TermReader { text, folded: &folded, ngrams, n_words: 0 };
+    reader.fold_terms(&masks, visit, |mut visit, bucket, span| {
+        visit(bucket, span);
+        visit
+    });
 }
 
 /// Calls `visit` with each piece of text that is read, and its part, in order; returns the number

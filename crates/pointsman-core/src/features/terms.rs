@@ -3,6 +3,9 @@
 //! A word is a run of letters, digits and bytes outside ASCII. Scripts that write without blanks
 //! would make a word of a sentence, so their characters are words of their own. Each punctuation
 //! mark is a term by itself and ends no pair: code, lists and mathematics show in it.
+//!
+//! What the walk knows is handed on by value, even to the rare code that is a call: what had once
+//! been lent to it would have to lie in memory at every term.
 
 use super::{Bigrams, FeatureSchema, Part};
 use crate::simd::{BLOCK, BlockMasks};
@@ -15,7 +18,7 @@ const PART_SEEDS: [u64; 4] =
     [0x3c6e_f372_fe94_f82b, 0xa54f_f53a_5f1d_36f1, 0x510e_527f_ade6_82d1, 0x9b05_688c_2b3e_6c1f];
 
 /// Turns words into buckets; remembers the word before.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Ngrams {
     seed: u64,
     shift: u32,
@@ -24,7 +27,7 @@ pub(super) struct Ngrams {
 }
 
 /// Walks one text.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct TermReader<'a> {
     /// The text as it was sent.
     pub(super) text: &'a str,
@@ -41,19 +44,18 @@ pub(super) struct SeenBuckets {
     bits: Vec<u64>,
 }
 
+/// The same, lent to whoever reads.
+#[derive(Debug)]
+pub(super) struct SeenBits<'a>(&'a mut [u64]);
+
 impl SeenBuckets {
     pub(super) fn new(n_buckets: usize) -> Self {
         Self { bits: vec![0; n_buckets.div_ceil(64)] }
     }
 
-    /// Whether the bucket is new.
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    pub(super) fn insert(&mut self, bucket: u32) -> bool {
-        let (word, bit) = (&mut self.bits[bucket as usize / 64], 1_u64 << (bucket % 64));
-        let is_new = *word & bit == 0;
-        *word |= bit;
-        is_new
+    /// To be asked of many buckets.
+    pub(super) fn bits(&mut self) -> SeenBits<'_> {
+        SeenBits(&mut self.bits)
     }
 
     /// Makes the buckets new again, in time proportional to their number.
@@ -61,6 +63,18 @@ impl SeenBuckets {
         for &bucket in buckets {
             self.bits[bucket as usize / 64] = 0;
         }
+    }
+}
+
+impl SeenBits<'_> {
+    /// Whether the bucket is new.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    pub(super) fn insert(&mut self, bucket: u32) -> bool {
+        let (word, bit) = (&mut self.0[bucket as usize / 64], 1_u64 << (bucket % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
     }
 }
 
@@ -78,21 +92,28 @@ impl Ngrams {
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    fn word(&mut self, hash: u64, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
-        visit(self.bucket(hash), span.clone());
+    fn word<S>(
+        &mut self,
+        hash: u64,
+        span: Range<usize>,
+        mut state: S,
+        visit: impl Fn(S, u32, Range<usize>) -> S + Copy,
+    ) -> S {
+        state = visit(state, self.bucket(hash), span.clone());
         if self.bigrams == Bigrams::With {
             if let Some((before, start)) = self.previous {
                 let pair = fold(before.rotate_left(29) ^ hash, PAIR_FACTOR);
-                visit(self.bucket(pair), start..span.end);
+                state = visit(state, self.bucket(pair), start..span.end);
             }
             self.previous = Some((hash, span.start));
         }
+        state
     }
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    fn mark(&self, byte: u8, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
-        visit(self.bucket(fold(self.seed ^ u64::from(byte), PAIR_FACTOR)), span);
+    fn mark(&self, byte: u8) -> u32 {
+        self.bucket(fold(self.seed ^ u64::from(byte), PAIR_FACTOR))
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "at most 20 bits are left")]
@@ -103,14 +124,16 @@ impl Ngrams {
 
 impl TermReader<'_> {
     /// Visits every term, in the order of the text; of each block of it, words that end there
-    /// come before marks.
+    /// come before marks. `visit` makes of what it left behind at the term before what it leaves at
+    /// this one; returns what it left at the last, and the number of words.
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    pub(super) fn for_each_term(
-        &mut self,
+    pub(super) fn fold_terms<S>(
+        mut self,
         masks: &[BlockMasks],
-        mut visit: impl FnMut(u32, Range<usize>),
-    ) {
+        mut state: S,
+        visit: impl Fn(S, u32, Range<usize>) -> S + Copy,
+    ) -> (S, u64) {
         let (mut carry, mut start) = (0, 0);
         for (block, mask) in masks.iter().enumerate() {
             let at = |bits: u64| block * BLOCK + bits.trailing_zeros() as usize;
@@ -122,7 +145,7 @@ impl TermReader<'_> {
             }
             carry = mask.word >> 63;
             while ends != 0 {
-                self.word(start..at(ends), &mut visit);
+                state = self.word(start..at(ends), state, visit);
                 ends &= ends - 1;
                 start = at(starts);
                 starts &= starts.wrapping_sub(1);
@@ -131,17 +154,23 @@ impl TermReader<'_> {
             while marks != 0 {
                 let at = at(marks);
                 marks &= marks - 1;
-                self.ngrams.mark(self.folded[at], at..at + 1, &mut visit);
+                state = visit(state, self.ngrams.mark(self.folded[at]), at..at + 1);
             }
         }
         if carry == 1 {
-            self.word(start..self.text.len(), &mut visit);
+            state = self.word(start..self.text.len(), state, visit);
         }
+        (state, self.n_words)
     }
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
-    fn word(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+    fn word<S>(
+        &mut self,
+        span: Range<usize>,
+        state: S,
+        visit: impl Fn(S, u32, Range<usize>) -> S + Copy,
+    ) -> S {
         let mut chunk = chunk_of(&self.folded[span.start..], span.len());
         let mut hash = fold(self.ngrams.seed ^ chunk, WORD_FACTOR);
         let mut all = chunk;
@@ -154,35 +183,48 @@ impl TermReader<'_> {
         }
         if all & 0x8080_8080_8080_8080 == 0 {
             self.n_words += 1;
-            self.ngrams.word(hash, span, visit);
+            self.ngrams.word(hash, span, state, visit)
         } else {
-            self.other_script(span, visit);
+            let (after, state) = self.other_script(span, state, visit);
+            *self = after;
+            state
         }
     }
 
     /// A word with bytes outside ASCII: letters are folded by Unicode's rules, and characters of
     /// scripts without blanks stand alone.
     #[cold]
-    fn other_script(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+    fn other_script<S>(
+        mut self,
+        span: Range<usize>,
+        mut state: S,
+        visit: impl Fn(S, u32, Range<usize>) -> S + Copy,
+    ) -> (Self, S) {
         let text = &self.text[span.clone()];
         let mut run: Option<usize> = None;
         for (offset, character) in text.char_indices() {
             let at = span.start + offset;
             if stands_alone(character) {
                 if let Some(start) = run.take() {
-                    self.folded_word(start..at, visit);
+                    state = self.folded_word(start..at, state, visit);
                 }
-                self.folded_word(at..at + character.len_utf8(), visit);
+                state = self.folded_word(at..at + character.len_utf8(), state, visit);
             } else {
                 run = run.or(Some(at));
             }
         }
         if let Some(start) = run {
-            self.folded_word(start..span.end, visit);
+            state = self.folded_word(start..span.end, state, visit);
         }
+        (self, state)
     }
 
-    fn folded_word(&mut self, span: Range<usize>, visit: &mut impl FnMut(u32, Range<usize>)) {
+    fn folded_word<S>(
+        &mut self,
+        span: Range<usize>,
+        state: S,
+        visit: impl Fn(S, u32, Range<usize>) -> S + Copy,
+    ) -> S {
         let mut hash = self.ngrams.seed;
         let mut encoded = [0; 4];
         for character in self.text[span.clone()].chars().flat_map(char::to_lowercase) {
@@ -192,7 +234,7 @@ impl TermReader<'_> {
             hash = fold(hash ^ value, WORD_FACTOR);
         }
         self.n_words += 1;
-        self.ngrams.word(hash, span, visit);
+        self.ngrams.word(hash, span, state, visit)
     }
 }
 

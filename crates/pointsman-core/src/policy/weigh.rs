@@ -5,7 +5,7 @@ use super::{Candidate, CostBasis, NoEligibleModel, Policy, Workspace, endpoints:
 use crate::{
     circumstances::Switch,
     eligibility::{self, Exclusion},
-    objective::{Expected, Favour},
+    objective::{Expected, Favour, Objective},
     request::Request,
     scorer::{LogLine, at_length},
     simd::Job,
@@ -62,12 +62,16 @@ impl Job for Weighing<'_, '_> {
             return Err(NoEligibleModel { n_models: policy.models.len() });
         }
         utilities.clear();
-        utilities.extend(candidates.iter_mut().map(|candidate| {
-            if candidate.excluded_by.is_none() {
-                candidate.utility = objective.utility(&candidate.expected, dearest);
-            }
-            candidate.utility
-        }));
+        let (lots, rest) = candidates.as_chunks_mut::<LANES>();
+        for lot in lots {
+            weigh_lot(objective, dearest, lot);
+            utilities.extend(lot.iter().map(|candidate| candidate.utility));
+        }
+        for candidate in rest {
+            let lot = std::array::from_mut(candidate);
+            weigh_lot(objective, dearest, lot);
+            utilities.extend(lot.iter().map(|candidate| candidate.utility));
+        }
         if let Some(Favour { model, quality_points }) = asked.circumstances.favour
             && let Some(candidate) = candidates.get_mut(model)
         {
@@ -77,13 +81,28 @@ impl Job for Weighing<'_, '_> {
         if !policy.ahead.is_empty() {
             policy.look_ahead(asked, dearest, (&mut candidates[..], &mut utilities[..]));
         }
-        probabilities.clear();
-        probabilities.resize(utilities.len(), 0.0);
+        probabilities.resize(utilities.len(), 0.0); // those of the last decision are overwritten
         asked.circumstances.explorer.distribute(utilities, probabilities);
         for (candidate, probability) in candidates.iter_mut().zip(probabilities) {
             candidate.probability = *probability;
         }
         Ok(())
+    }
+}
+
+/// How many utilities are computed at once.
+const LANES: usize = 4;
+
+/// Fills in the utilities of the eligible among some candidates.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn weigh_lot<const N: usize>(objective: &Objective, dearest: Usd, lot: &mut [Candidate; N]) {
+    let expected = lot.each_ref().map(|candidate| &candidate.expected);
+    let utilities = objective.utilities(expected, dearest);
+    for (candidate, utility) in lot.iter_mut().zip(utilities) {
+        if candidate.excluded_by.is_none() {
+            candidate.utility = utility;
+        }
     }
 }
 

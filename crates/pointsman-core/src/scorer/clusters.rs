@@ -8,7 +8,7 @@
 //! Performance-Efficiency Optimized Routing" (Avengers-Pro), arXiv 2508.12631, there on the
 //! embeddings of a language model.
 
-use super::{ScorerError, parts::finite};
+use super::{ScorerError, add_rows, parts::finite};
 
 /// How many centres are compared at once.
 const LANES: usize = 8;
@@ -57,11 +57,7 @@ impl Clusters {
         let length = point.iter().fold(0.0_f32, |sum, x| sum + x * x).sqrt();
         closeness.clear();
         closeness.extend(half_squares.iter().map(|half| -length * half));
-        for (x, row) in point.iter().zip(self.centres.chunks_exact(self.n_clusters)) {
-            for (closeness, centre) in closeness.iter_mut().zip(row) {
-                *closeness += x * centre;
-            }
-        }
+        add_rows(point, &self.centres, closeness);
         let (chunks, rest) = closeness.as_chunks::<LANES>();
         let mut highest = [f32::NEG_INFINITY; LANES];
         for chunk in chunks {
