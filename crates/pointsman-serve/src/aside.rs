@@ -10,7 +10,8 @@
 use std::thread;
 use tokio::sync::oneshot;
 
-/// How far such a thread stands back: about a tenth of a processor is left to it where calls take all.
+/// How far such a thread stands back behind the process: about a tenth of a processor is left to it where
+/// calls take all.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
@@ -29,7 +30,7 @@ pub(crate) async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'st
 /// Where a system refuses, the work is done at the rank of calls.
 fn stand_back() {
     #[cfg(target_os = "linux")]
-    let _ = rustix::process::setpriority_process(None, NICENESS);
+    let _ = rustix::process::nice(NICENESS);
     // A new thread has a first slice to itself otherwise.
     thread::yield_now();
 }

@@ -215,10 +215,16 @@ impl Caller {
         left.last_ns = left.last_ns.max(elapsed_ns);
         left.calls = (left.calls + seconds * per_second).min(self.key.burst);
         if left.calls < n_calls {
-            let message = format!(
-                "over {per_second} calls a second, or {} at once, with this API key; slow down",
-                self.key.burst
-            );
+            let burst = self.key.burst;
+            let message = if burst < n_calls {
+                format!(
+                    "{n_calls} calls at once, and this API key may send {burst}; make batches smaller"
+                )
+            } else {
+                format!(
+                    "over {per_second} calls a second, or {burst} at once, with this API key; slow down"
+                )
+            };
             return Err(Problem::new(Code::RateLimited, message));
         }
         left.calls -= n_calls;
@@ -363,6 +369,17 @@ mod tests {
         assert_eq!([0, 0, 0].map(&mut admitted), [true, true, false]);
         assert_eq!([99, 100, 150, 200].map(&mut admitted), [false, true, false, true]);
         assert_eq!([100, 60_000, 60_000, 60_000].map(&mut admitted), [false, true, true, false]);
+    }
+
+    #[test]
+    fn a_batch_that_is_never_taken_is_told_so() {
+        let keys = keys(Some(10.0), None);
+        let refusal = |n_calls| keys.callers[0].admit(n_calls, 0, 0).unwrap_err().message;
+        let never = "3 calls at once, and this API key may send 2; make batches smaller";
+        assert_eq!(refusal(3.0), never);
+        assert!(keys.callers[0].admit(2.0, 0, 0).is_ok());
+        let too_fast = "over 10 calls a second, or 2 at once, with this API key; slow down";
+        assert_eq!(refusal(2.0), too_fast);
     }
 
     #[track_caller]

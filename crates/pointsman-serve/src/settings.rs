@@ -4,6 +4,7 @@
 //! API keys it holds digests.
 
 use crate::traces::Traces;
+use pointsman_log::body::unquoted;
 use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -268,7 +269,8 @@ impl Settings {
 /// a key may stand there that should not.
 fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, SettingsError> {
     toml::from_str(text).map_err(|source: toml::de::Error| {
-        let message = source.message().split_whitespace().collect::<Vec<_>>().join(" ");
+        let message = unquoted(&source.message());
+        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
         let before = source.span().and_then(|span| text.get(..span.start));
         let message = match before {
             Some(before) => format!("line {}: {message}", 1 + before.matches('\n').count()),
@@ -298,6 +300,7 @@ mod tests {
         for (line, expected) in [
             ("key = \"sk-canary\"", "line 4: unknown field `key`, expected one of `name`"),
             ("sha256 = \"sk-canary", "line 4: "),
+            ("per_second = \"sk-canary\"", "invalid type: string, expected f64"),
             ("sk-canary", "line 4: "),
             ("sha256 = \"sk-canary\"", "`keys.a.sha256` is not a SHA-256"),
         ] {

@@ -16,7 +16,7 @@ use std::{
     io::{self, Write},
     panic,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -55,7 +55,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }));
     let service = Arc::new(service);
     let (policy, catalog, flags) = (args.policy.clone(), args.catalog.clone(), args.flags.clone());
+    let reloading = Mutex::new(());
     let reload: Reload = Arc::new(move |service: &Service| {
+        // One after the other: what was read earlier, keys that are gone since then too, is never put in
+        // force later.
+        let _alone = reloading.lock().unwrap_or_else(PoisonError::into_inner);
         // First, so that a key that is taken away is gone, whatever the policy is.
         let renewed = renew_keys(service, &flags)
             .map_err(|error| format!("{error:#}; the old keys and the old policy stay in force"));

@@ -1,29 +1,40 @@
-//! What is wrong with JSON, without the text that stood in a wrong place: it may be a prompt, and
+//! What is wrong with JSON or TOML, without the text that stood in a wrong place: it may be a prompt, and
 //! refusals end up in logs.
 //!
 //! Weakness: it goes by the words of `serde`'s messages. Should these change, texts are quoted again,
 //! and a test fails.
 
+use std::fmt;
+
 /// Names longer than this are no slips of a pen.
 const MOST_NAMED_BYTES: usize = 40;
 
+/// What stands before a text in a message, and how long a text is repeated.
+const BEFORE: [(&str, usize); 2] = [
+    // `invalid type: string "…", expected a sequence at line 1 column 9`
+    (": string ", 0),
+    // `unknown variant `…`, expected one of `system`, `user` at line 1 column 9`
+    ("unknown variant ", MOST_NAMED_BYTES),
+];
+
 /// The message of an error. A text that stood where something else belongs is not repeated, and a
 /// name that is not known only where it is short.
-pub fn unquoted(error: &serde_json::Error) -> String {
+pub fn unquoted(error: &impl fmt::Display) -> String {
     let message = error.to_string();
-    for (before, after, most) in [
-        // `invalid type: string "…", expected a sequence at line 1 column 9`
-        (": string ", ", expected ", 0),
-        // `unknown variant `…`, expected one of `system`, `user` at line 1 column 9`
-        ("unknown variant ", ", expected ", MOST_NAMED_BYTES),
-    ] {
-        let Some(start) = message.find(before).map(|at| at + before.len()) else { continue };
-        // What is expected names no text, so that the last place is the right one.
-        let Some(end) = message.rfind(after).filter(|&end| start + most < end) else { continue };
-        let (head, tail) = (message.get(..start), message.get(end..));
-        return format!("{}{}", head.unwrap_or_default().trim_end(), tail.unwrap_or_default());
+    let place = |(before, most): (&str, usize)| {
+        let at = message.find(before)?;
+        Some((at, at + before.len(), most))
+    };
+    // The text may have such words too: those of the message come first.
+    let Some((_, start, most)) = BEFORE.into_iter().filter_map(place).min() else { return message };
+    // What is expected names no text, so that the last place is the right one.
+    match message.rfind(", expected ").filter(|&end| start + most < end) {
+        Some(end) => {
+            let (head, tail) = (message.get(..start), message.get(end..));
+            format!("{}{}", head.unwrap_or_default().trim_end(), tail.unwrap_or_default())
+        }
+        None => message,
     }
-    message
 }
 
 #[cfg(test)]
@@ -66,6 +77,9 @@ mod tests {
         check(r#"{"role":"usr"}"#, &format!("unknown variant `usr`, {one_of} 13"));
         let long = "é".repeat(30);
         check(&format!(r#"{{"role":"{long}"}}"#), &format!("unknown variant, {one_of} 70"));
+        let words = format!("my prompt {long}: string x");
+        check(&format!(r#"{{"role":"{words}"}}"#), &format!("unknown variant, {one_of} 90"));
+        check(r#"{"number":"my prompt, unknown variant x"}"#, &format!("{number} 40"));
         check("{", "EOF while parsing an object at line 1 column 1");
     }
 }
