@@ -295,6 +295,9 @@ pub(crate) fn hinted(error: DataError) -> anyhow::Error {
     error.into()
 }
 
+/// Requests that progress is told of at once: the bar asks for the time whenever it hears something.
+const SAID_TOGETHER: u64 = 32;
+
 /// Reads a source, every request becoming a row of features as it comes by; says whether some came
 /// as features.
 fn read_features<T>(
@@ -303,6 +306,7 @@ fn read_features<T>(
     read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<(T, Design, bool)> {
     let mut has_features = false;
+    let mut n_unsaid = 0;
     let source = read(&mut |asked| {
         match asked {
             Asked::Text(request) => builder.push(request),
@@ -311,7 +315,11 @@ fn read_features<T>(
                 has_features = true;
             }
         }
-        bar.inc(1);
+        n_unsaid += 1;
+        if n_unsaid == SAID_TOGETHER {
+            bar.inc(n_unsaid);
+            n_unsaid = 0;
+        }
     });
     bar.finish_and_clear();
     Ok((source?, builder.finish(), has_features))
