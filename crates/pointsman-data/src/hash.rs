@@ -48,17 +48,40 @@ pub(crate) fn id_hash(id: &str) -> IdHash {
 
 /// A hash of `bytes` as they are.
 pub(crate) fn bytes_group(bytes: &[u8]) -> u64 {
-    let mut state = WORD_SEED;
+    let (state, last) = through(WORD_SEED, bytes);
+    mixed(step(state, padded(last)), bytes.len())
+}
+
+/// The hash of `n_bytes` bytes and a zero after them: `rest`, and before it whole words that `state`
+/// has taken.
+fn zero_ended(state: u64, rest: &[u8], n_bytes: usize) -> u64 {
+    let (state, last) = through(state, rest);
+    // The zero is among those that fill up the last word, or makes it whole, with an empty one after.
+    let filled = step(state, padded(last));
+    mixed(if last.len() == 7 { step(filled, 0) } else { filled }, n_bytes + 1)
+}
+
+/// The state after the whole words of `bytes`, and the bytes after those.
+fn through(mut state: u64, bytes: &[u8]) -> (u64, &[u8]) {
     let (words, rest) = bytes.as_chunks::<8>();
     for word in words {
         state = step(state, u64::from_le_bytes(*word));
     }
-    let mut tail = [0; 8];
-    for (to, from) in tail.iter_mut().zip(rest) {
+    (state, rest)
+}
+
+/// Fewer than eight bytes as a word.
+fn padded(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    for (to, from) in word.iter_mut().zip(bytes) {
         *to = *from;
     }
-    state = step(state, u64::from_le_bytes(tail));
-    let mut bits = step(state, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+    u64::from_le_bytes(word)
+}
+
+/// The hash, from the state after the last word.
+fn mixed(state: u64, n_bytes: usize) -> u64 {
+    let mut bits = step(state, u64::try_from(n_bytes).unwrap_or(u64::MAX));
     bits = (bits ^ bits >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ bits >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
     bits ^ bits >> 31
@@ -81,31 +104,63 @@ impl Folder {
         self.folded.clear();
         for text in texts {
             if text.is_ascii() {
-                self.push_ascii(text.as_bytes());
+                self.push_ascii(text.as_bytes(), true);
             } else {
                 self.push_words(&text.to_lowercase());
             }
         }
+        bytes_group(self.without_last_blank())
+    }
+
+    /// [`Self::group`] of one text, and the hash of its bytes with a zero after them: in one reading as
+    /// far as folding moves no byte.
+    pub(crate) fn group_and_hash(&mut self, text: &str) -> (u64, u64) {
+        let (words, _) = text.as_bytes().as_chunks::<8>();
+        let (mut state, mut folded, mut before) = (WORD_SEED, WORD_SEED, WORD_SEED);
+        let (mut n_read, mut last, mut after_blank) = (0, 0_u64, true);
+        for word in words {
+            let bits = u64::from_le_bytes(*word);
+            let Some(lower) = lower_word(bits, after_blank) else { break };
+            state = step(state, bits);
+            (before, last) = (folded, lower);
+            folded = step(folded, lower);
+            after_blank = ends_with_blank(lower);
+            n_read += word.len();
+        }
+        let rest = text.as_bytes().get(n_read..).unwrap_or_default();
+        let hash = zero_ended(state, rest, text.len());
+        if !rest.is_ascii() {
+            return (self.group(std::iter::once(text)), hash);
+        }
+        self.folded.clear();
+        if 0 < n_read && after_blank {
+            // A blank that may be the last of all, which is left out.
+            self.folded.extend_from_slice(&last.to_le_bytes());
+            (folded, n_read) = (before, n_read - size_of_val(&last));
+        }
+        self.push_ascii(rest, after_blank);
+        let rest = self.without_last_blank();
+        let (folded, end) = through(folded, rest);
+        (mixed(step(folded, padded(end)), n_read + rest.len()), hash)
+    }
+
+    /// What is folded, without the blank after it.
+    fn without_last_blank(&mut self) -> &[u8] {
         if self.folded.last() == Some(&b' ') {
             self.folded.pop();
         }
-        bytes_group(&self.folded)
+        &self.folded
     }
 
-    /// Appends `text` folded, with one blank after it.
+    /// Appends `text` folded, with one blank after it; `after_blank` where none may begin it.
     ///
     /// Eight bytes at a time where the only blanks are single spaces, as in most of any text.
-    fn push_ascii(&mut self, text: &[u8]) {
+    fn push_ascii(&mut self, text: &[u8], mut after_blank: bool) {
         let (words, rest) = text.as_chunks::<8>();
-        let mut after_blank = true;
         for word in words {
-            let bits = u64::from_le_bytes(*word);
-            let blanks = below(bits, 0x21);
-            let doubled = blanks & (blanks << 8 | u64::from(after_blank) << 7);
-            if below(bits, 0x20) | doubled == 0 {
-                let upper = below(bits, b'Z' + 1) & !below(bits, b'A');
-                self.folded.extend_from_slice(&(bits | upper >> 2).to_le_bytes());
-                after_blank = 0 != blanks >> 63;
+            if let Some(lower) = lower_word(u64::from_le_bytes(*word), after_blank) {
+                self.folded.extend_from_slice(&lower.to_le_bytes());
+                after_blank = ends_with_blank(lower);
             } else {
                 after_blank = self.push_bytes(word, after_blank);
             }
@@ -135,9 +190,28 @@ impl Folder {
     }
 }
 
+const ONES: u64 = 0x0101_0101_0101_0101;
+
+/// Eight bytes in lower case; `None` where folding does more to them, because they are not all ASCII
+/// or have blanks other than single spaces.
+#[inline]
+fn lower_word(bits: u64, after_blank: bool) -> Option<u64> {
+    if bits & (0x80 * ONES) != 0 {
+        return None;
+    }
+    let blanks = below(bits, 0x21);
+    let doubled = blanks & (blanks << 8 | u64::from(after_blank) << 7);
+    let upper = below(bits, b'Z' + 1) & !below(bits, b'A');
+    (below(bits, 0x20) | doubled == 0).then_some(bits | upper >> 2)
+}
+
+/// Whether a space is the last of eight bytes.
+const fn ends_with_blank(word: u64) -> bool {
+    word >> 56 == b' ' as u64
+}
+
 /// The high bit of each of eight ASCII bytes that is below `limit`, which is at most 128.
 const fn below(bytes: u64, limit: u8) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
     !(bytes + (0x80 - limit as u64) * ONES) & (0x80 * ONES)
 }
 
@@ -256,11 +330,48 @@ mod tests {
         assert_eq!(hex(&["a"]).len(), 64);
     }
 
+    #[track_caller]
+    fn check_both(text: &str) {
+        let zero_ended = [text.as_bytes(), &[0]].concat();
+        let expected = (bytes_group(slow_fold(text).as_bytes()), bytes_group(&zero_ended));
+        assert_eq!(Folder::default().group_and_hash(text), expected, "{text:?}");
+    }
+
+    #[test]
+    fn one_reading_gives_the_group_and_the_hash() {
+        for text in [
+            "",
+            "seven by",
+            "Seven b",
+            "1234567 ",
+            "1234567  ",
+            "1234567 \n\t  ",
+            "12345678",
+            "12345678\n",
+            " leading",
+            "two  blanks after a while, and  again",
+            "Fifteen bytes  \n",
+            "plain at first, then \u{c4}pfel",
+            "WORDS BEFORE \u{3a3}",
+            "\u{c4}pfel",
+        ] {
+            check_both(text);
+        }
+    }
+
     proptest! {
         /// The fast way for ASCII and the slow way for the rest fold alike.
         #[test]
         fn folding_is_pythons(text in "[ -~\\s\\x1c-\\x1f]{0,60}") {
             prop_assert_eq!(prompt_group(&text), bytes_group(slow_fold(&text).as_bytes()));
+        }
+
+        /// Wherever folding begins to move bytes, or a text ends.
+        #[test]
+        fn one_reading_gives_what_two_give(
+            text in "([a-zA-Z,]{1,9} ){0,6}[ -~\\s\\x1c-\\x1f]{0,20}([a-z]{1,5} ){0,5}[A-Z\u{e9}\u{3a3}\n ]{0,3}",
+        ) {
+            check_both(&text);
         }
     }
 }

@@ -181,15 +181,45 @@ impl<'k> Rows<'k> {
         let (idf, _) = self.kernel.terms();
         let scaled: Vec<f32> =
             weights.terms.iter().zip(idf).map(|([weight], idf)| weight * idf).collect();
-        let one = |(row, dense): (usize, &[f32; N_DENSE])| {
-            let terms = &self.terms[self.starts[row]..self.starts[row + 1]];
-            let sum = terms.iter().fold(0.0, |sum, &term| sum + scaled[term as usize]);
-            let of_terms = self.factors[row] * sum - weights.at_mean[0];
+        let terms = |row: usize| &self.terms[self.starts[row]..self.starts[row + 1]];
+        let with_dense = |(row, of_terms): (usize, f32)| {
+            let start = self.factors[row] * of_terms - weights.at_mean[0];
             let add = |sum, (value, [weight]): (&f32, &[f32; 1])| sum + value * weight;
-            [dense.iter().zip(&weights.dense).fold(of_terms, add)]
+            [self.dense[row].iter().zip(&weights.dense).fold(start, add)]
         };
-        self.dense.iter().enumerate().map(one).collect()
+        let n_rows = self.dense.len();
+        let n_in_fours = n_rows - n_rows % 4;
+        let mut out = Vec::with_capacity(n_rows);
+        for first in (0..n_in_fours).step_by(4) {
+            let sums = four_sums(&scaled, std::array::from_fn(|at| terms(first + at)));
+            out.extend((first..).zip(sums).map(with_dense));
+        }
+        let last = (n_in_fours..n_rows).map(|row| (row, add_weights(0.0, &scaled, terms(row))));
+        out.extend(last.map(with_dense));
+        out
     }
+}
+
+/// The sums of the weights of four rows' terms, each in the order of its row. Side by side, because an
+/// addition waits for the one before.
+fn four_sums(weights: &[f32], rows: [&[u32]; 4]) -> [f32; 4] {
+    let n_all_have = rows.iter().map(|row| row.len()).min().unwrap_or(0);
+    let [one, two, three, four] = rows.map(|row| row.split_at(n_all_have));
+    let mut sums = [0.0_f32; 4];
+    for (((&a, &b), &c), &d) in one.0.iter().zip(two.0).zip(three.0).zip(four.0) {
+        for (sum, term) in sums.iter_mut().zip([a, b, c, d]) {
+            *sum += weights[term as usize];
+        }
+    }
+    for (sum, (_, rest)) in sums.iter_mut().zip([one, two, three, four]) {
+        *sum = add_weights(*sum, weights, rest);
+    }
+    sums
+}
+
+/// Adds the weights of some terms to a sum, one after the other.
+fn add_weights(sum: f32, weights: &[f32], terms: &[u32]) -> f32 {
+    terms.iter().fold(sum, |sum, &term| sum + weights[term as usize])
 }
 
 impl<const B: usize> Weights<B> {
@@ -225,5 +255,23 @@ impl Matrix<1> for Rows<'_> {
 
     fn dense(&self) -> Option<&[[f32; N_DENSE]]> {
         Some(&self.dense)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_sums_are_those_of_each_row_alone() {
+        let weights: Vec<f32> = (1..40_u16).map(|n| 1.0 / f32::from(n)).collect();
+        let all: Vec<u32> = (0..39_u32).map(|n| n * 7 % 39).collect();
+        for rows in [
+            [&all[..], &all[5..17], &all[30..], &all[..0]],
+            [&all[..21], &all[9..], &all[4..30], &all[1..22]],
+        ] {
+            let alone = rows.map(|row| add_weights(0.0, &weights, row).to_bits());
+            assert_eq!(four_sums(&weights, rows).map(f32::to_bits), alone);
+        }
     }
 }

@@ -35,7 +35,8 @@ pub(crate) struct Problem<'a> {
     pub(crate) kernel: Kernel,
     pub(crate) n_models: usize,
     /// Weights of the fits, each of shape `(rows, n_models)`, for the used rows: first as they are,
-    /// then clipped in the ways of [`crate::candidate::CLIPS`].
+    /// then, where families are compared or were before, clipped in the ways of
+    /// [`crate::candidate::CLIPS`].
     pub(crate) weights: Vec<Vec<f32>>,
     pub(crate) mean_quality: Vec<f64>,
     pub(crate) mean_cost: Vec<f64>,
@@ -82,13 +83,18 @@ impl<'a> Problem<'a> {
             (Some(of_costs), of_tokens) => (Some(of_costs), of_tokens),
             (None, of_tokens) => (of_tokens, None),
         };
-        let weights = clipped(used(&set.outcomes.fit_weights()), n_models);
-        let families = match learning {
-            Learning::Alone(family) => vec![family],
+        let weights = used(&set.outcomes.fit_weights());
+        let (families, weights) = match learning {
+            // It takes the weights as they are.
+            Learning::Alone(family) => (vec![family], vec![weights]),
             Learning::Together(targets) => {
-                families(set.outcomes.draws().map(|_| targets), &weights)
+                let weights = clipped(weights, n_models);
+                (families(set.outcomes.draws().map(|_| targets), &weights), weights)
             }
-            Learning::Decided(candidates) => vec![Family::of(&candidates, weights.len())],
+            Learning::Decided(candidates) => {
+                let weights = clipped(weights, n_models);
+                (vec![Family::of(&candidates, weights.len())], weights)
+            }
         };
         let mut problem = Self {
             set: *set,

@@ -38,7 +38,8 @@ impl Problem<'_> {
     pub(crate) fn fit(&self, choice: &Choice, fits: Option<&HeldOutFits>) -> (Fitted, Effort) {
         let n_columns = self.n_models + 1;
         let n_entries = self.set.rows.len() * n_columns;
-        let (mut dual, mut direction) = (vec![0.0; n_entries], vec![0.0; n_entries]);
+        let mut dual = vec![0.0_f32; n_entries];
+        let mut direction = choice.direction.map(|_| vec![0.0_f32; n_entries]);
         let mut effort = Effort::default();
         let mut from = 0;
         for family in &self.families {
@@ -48,7 +49,10 @@ impl Problem<'_> {
                 .clone()
                 .map(|at| vec![f64::from(u8::from(choice.direction == Some(at))); n_columns])
                 .collect();
-            let shares = [&choice.shares[span], &of_direction[..]];
+            let mut shares: Vec<&[Vec<f64>]> = vec![&choice.shares[span]];
+            if direction.is_some() {
+                shares.push(&of_direction);
+            }
             let columns = match (family.learner, fits) {
                 (Learner::Robust, Some(fits)) => {
                     self.robust_columns(&|row| self.expected(fits, row), |_| true)
@@ -57,13 +61,14 @@ impl Problem<'_> {
             };
             let (duals, took) = self.duals(family, &columns, &shares);
             effort.add(took);
-            for (all, of_family) in [&mut dual, &mut direction].into_iter().zip(&duals) {
+            let sums = std::iter::once(&mut dual).chain(&mut direction);
+            for (all, of_family) in sums.zip(&duals) {
                 for (all, value) in all.iter_mut().zip(of_family) {
                     *all += value;
                 }
             }
         }
-        if choice.direction.is_some() {
+        if let Some(direction) = &direction {
             for (row, direction) in
                 dual.chunks_exact_mut(n_columns).zip(direction.chunks_exact(n_columns))
             {

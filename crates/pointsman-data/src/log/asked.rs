@@ -35,9 +35,19 @@ impl<'a, 'm> Asked<'a, 'm> {
         }
     }
 
+    /// [`Self::group`] and [`Self::hash`].
+    pub(super) fn group_and_hash(&self, folder: &mut Folder, bytes: &mut Vec<u8>) -> (u64, u64) {
+        if let Self::Text(request) = self
+            && let [message] = &*request.messages
+        {
+            return folder.group_and_hash(&message.text);
+        }
+        (self.group(folder), self.hash(bytes))
+    }
+
     /// Equal for equal prompts. The terms make the group where there is no text: they are equal
     /// where only case, white space, digits and repeated words differ.
-    pub(super) fn group(&self, folder: &mut Folder) -> u64 {
+    fn group(&self, folder: &mut Folder) -> u64 {
         match self {
             Self::Text(request) => folder.group(request.messages.iter().map(|one| &*one.text)),
             Self::Features(_, features) => terms_group(features.terms),

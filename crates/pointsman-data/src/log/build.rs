@@ -137,11 +137,12 @@ impl Decisions for LogBuilder<'_> {
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             return self.drop_row("duplicate of an earlier decision");
         }
+        let (group, prompt) = self.group_and_hash(decision.session_id, asked);
         let input = outcome.input_tokens.or(decision.input_tokens);
         let row = LoggedRow {
             id: decision.id.to_owned(),
             ts_ms: decision.ts_ms,
-            group: self.group(decision.session_id, asked),
+            group,
             task: decision.task.as_deref().map(str::to_owned),
             tenant: decision.tenant.map(str::to_owned),
             tags: decision.tags.iter().take(self.n_kept_tags).cloned().collect(),
@@ -160,7 +161,7 @@ impl Decisions for LogBuilder<'_> {
             self.drawn.add_row(self.rows.len(), pool);
         }
         self.n_thinned += u64::from(decision.keep_prob.is_some_and(|kept| kept < 1.0));
-        self.add(row, asked);
+        self.add(row, (asked, prompt));
         Ok(())
     }
 }
@@ -294,15 +295,17 @@ impl<'f> LogBuilder<'f> {
         Ok(outcome)
     }
 
-    fn group(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> u64 {
+    /// What rows must not be split by, and a hash of what was asked.
+    fn group_and_hash(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> (u64, u64) {
+        let Self { folder, text, .. } = self;
         match session_id {
-            Some(session) => bytes_group(session.as_bytes()),
-            None => asked.group(&mut self.folder),
+            Some(session) => (bytes_group(session.as_bytes()), asked.hash(text)),
+            None => asked.group_and_hash(folder, text),
         }
     }
 
-    fn add(&mut self, row: LoggedRow, asked: Asked<'_, '_>) {
-        self.hash(&row, asked);
+    fn add(&mut self, row: LoggedRow, (asked, prompt): (Asked<'_, '_>, u64)) {
+        self.hash(&row, prompt);
         (self.on_request)(self.rows.len(), asked);
         let chances = self.candidates.iter().filter(|(_, probability)| 0.0 < *probability);
         self.cells.extend(chances.map(|&(model, probability)| (model, single(probability))));
@@ -310,8 +313,7 @@ impl<'f> LogBuilder<'f> {
         self.rows.push(row);
     }
 
-    fn hash(&mut self, row: &LoggedRow, asked: Asked<'_, '_>) {
-        let prompt = asked.hash(&mut self.text);
+    fn hash(&mut self, row: &LoggedRow, prompt: u64) {
         let model = self.models.name(row.taken).unwrap_or_default();
         for text in [&row.id, model, row.task.as_deref().unwrap_or_default()] {
             self.digest.text(text);

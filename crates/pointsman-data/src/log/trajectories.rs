@@ -310,11 +310,12 @@ impl<'f> TrajectoryBuilder<'f> {
             };
             Asked::Features(request, read.as_features())
         };
-        node.group = match decision.session_id {
-            Some(session) => bytes_group(session.as_bytes()),
-            None => asked.group(&mut self.folder),
+        let (group, prompt) = match decision.session_id {
+            Some(session) => (bytes_group(session.as_bytes()), asked.hash(&mut self.text)),
+            None => asked.group_and_hash(&mut self.folder, &mut self.text),
         };
-        self.digest.word(asked.hash(&mut self.text));
+        node.group = group;
+        self.digest.word(prompt);
         node.request = self.n_requests;
         self.n_requests += 1;
         (self.on_request)(asked);
