@@ -33,6 +33,7 @@ mod wire;
 mod wishes;
 
 pub use answer::AnswerBody;
+pub use keys::unknown_keys;
 pub use unquoted::unquoted;
 pub use usage::UsageBody;
 

@@ -16,7 +16,7 @@ use crate::{
     service::Service,
 };
 use pointsman_log::{
-    body::{UsageBody, unquoted},
+    body::{UsageBody, unknown_keys, unquoted},
     journal::{AppendError, Appended, Position},
     record::{CostRecord, MetricRecord, OutcomeRecord, Scope, Status, UsageRecord},
 };
@@ -26,6 +26,29 @@ use std::collections::BTreeMap;
 /// Times further ahead than this are not believed.
 const MOST_AHEAD_MS: u64 = 5 * 60 * 1000;
 const QUALITY: &str = "quality";
+
+/// The keys of an outcome; another one that is nearly one of these is refused.
+const KEYS: &[&str] = &[
+    "decision_id",
+    "session_id",
+    "ts_ms",
+    "served_model",
+    "provider",
+    "status",
+    "fallback_from",
+    "usage",
+    "cost_usd",
+    "latency_ms",
+    "ttft_ms",
+    QUALITY,
+    "metrics",
+    "metric_name",
+    "value",
+];
+
+/// Other names of these, and what clients of other services and records send beside them.
+const OTHER_KEYS: &[&[&str]] =
+    &[&["inference_id", "episode_id", "model", "dryrun", "tags"], &["v", "kind"]];
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "this is neither an outcome nor a list of outcomes")]
@@ -157,7 +180,19 @@ impl Service {
         Ok(Taken { json: out, position })
     }
 
+    /// Refuses an outcome with a key that is nearly one of its keys, and counts others that nobody
+    /// reads.
+    fn watch_keys(&self, entry: &serde_json::Value) -> Result<(), Problem> {
+        let Some(fields) = entry.as_object() else { return Ok(()) };
+        let (n, names) = unknown_keys(fields.keys().map(String::as_str), KEYS, OTHER_KEYS)
+            .map_err(|error| invalid(error.to_string()))?;
+        self.metrics.unknown_fields(n);
+        self.strangers.note(&names);
+        Ok(())
+    }
+
     fn take(&self, entry: serde_json::Value, caller: Option<&Caller>) -> Result<One, Problem> {
+        self.watch_keys(&entry)?;
         let file: OutcomeFile = serde_json::from_value(entry)
             .map_err(|error| invalid(format!("the outcome cannot be: {}", unquoted(&error))))?;
         let is_dry = file.dryrun == Some(true);

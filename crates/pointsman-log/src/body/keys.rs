@@ -120,6 +120,27 @@ impl<'a> Strangers<'a> {
     }
 }
 
+/// Which keys of an object that is read elsewhere nobody reads: how many, and what the first few are
+/// called. `own` are the keys that it may have, `foreign` others that say nothing and are no slips.
+///
+/// # Errors
+/// [`BodyError::UnknownKey`] where one is nearly one of `own`.
+pub fn unknown_keys<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    own: &'static [&'static str],
+    foreign: &'static [&'static [&'static str]],
+) -> Result<(u32, Vec<String>), BodyError> {
+    let mut strangers = Strangers::default();
+    for key in keys {
+        if !own.contains(&key) {
+            strangers.note(Cow::Borrowed(key), Rule::Counted { own, foreign }, own);
+        }
+    }
+    let mut all = PassedOver::default();
+    strangers.add_to(&mut all, "")?;
+    Ok((all.n, all.names))
+}
+
 /// A key of an object as a message names it: in one line, whatever the key holds.
 fn named(within: &str, key: &str) -> String {
     let shown: String = key.chars().take(MAX_SHOWN_CHARS).flat_map(char::escape_debug).collect();
@@ -290,5 +311,19 @@ mod tests {
         check("stream", None);
         check("", None);
         check(&"objective".repeat(1000), None);
+    }
+
+    #[test]
+    fn keys_of_an_object_that_is_read_elsewhere_are_watched() {
+        let of = |keys: &[&str]| {
+            unknown_keys(keys.iter().copied(), &["quality", "metrics"], &[&["metricz"]])
+        };
+        assert_eq!(of(&["quality", "metricz"]).unwrap(), (0, vec![]));
+        assert_eq!(
+            of(&["score", "quality", "a\nb"]).unwrap(),
+            (2, vec!["score".into(), "a\\nb".into()])
+        );
+        let refused = of(&["score", "qualty"]).unwrap_err().to_string();
+        assert_eq!(refused, "`qualty` is not known; did you mean `quality`?");
     }
 }

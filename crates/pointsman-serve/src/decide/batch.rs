@@ -51,20 +51,22 @@ impl Service {
 /// The calls of a batch as they were sent, so that each is read as it would be alone.
 fn requests_of(bytes: &[u8]) -> Result<Vec<&RawValue>, Problem> {
     #[derive(serde::Deserialize)]
+    #[serde(expecting = "an object with `requests`")]
     struct BatchFile<'a> {
         #[serde(borrow)]
         requests: Vec<&'a RawValue>,
     }
     let refused =
         |code, why: &str| Problem::new(code, format!("the body is no batch of requests: {why}"));
+    let is_list = bytes.trim_ascii_start().starts_with(b"[");
     match serde_json::from_slice(bytes) {
-        // A list passes for an object whose keys are left out.
-        Ok(BatchFile { .. }) if bytes.trim_ascii_start().starts_with(b"[") => {
+        Ok(BatchFile { requests }) if !is_list => Ok(requests),
+        Err(error) if !error.is_data() => Err(refused(Code::InvalidJson, &unquoted(&error))),
+        Err(error) if !is_list => Err(refused(Code::InvalidRequest, &unquoted(&error))),
+        // A list passes for an object whose keys are left out, and for one that lacks some.
+        Ok(_) | Err(_) => {
             Err(refused(Code::InvalidRequest, "it is a list; send {\"requests\": […]}"))
         }
-        Ok(BatchFile { requests }) => Ok(requests),
-        Err(error) if error.is_data() => Err(refused(Code::InvalidRequest, &unquoted(&error))),
-        Err(error) => Err(refused(Code::InvalidJson, &unquoted(&error))),
     }
 }
 

@@ -168,3 +168,20 @@ fn a_turn_of_a_batch_knows_the_one_before() {
     assert_eq!(room.n_writes.load(Ordering::Relaxed), 2);
     assert_eq!(bench.lines().len(), 4);
 }
+
+#[test]
+fn what_is_no_batch_is_refused_in_words() {
+    let bench = Bench::new("");
+    let is_list = "the body is no batch of requests: it is a list; send {\"requests\": […]}";
+    for (body, expected) in [
+        ("[]", is_list),
+        (r#" [{"prompt":"Hello"}]"#, is_list),
+        ("[[]]", is_list),
+        ("7", "the body is no batch of requests: invalid type: integer `7`, expected an object"),
+    ] {
+        let answer = bench.post("/route/batch", body);
+        assert_eq!(answer.problem(), (400, "invalid_request".to_owned()), "{body}");
+        let message = answer.json()["error"]["message"].clone();
+        assert!(message.as_str().unwrap().starts_with(expected), "{body}: {message}");
+    }
+}

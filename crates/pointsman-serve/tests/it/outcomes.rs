@@ -90,9 +90,26 @@ fn what_cannot_be_is_refused() {
         json!({"usage": {"input": 9_223_372_036_854_775_808_u64}}),
         json!({"metric_name": "quality"}),
         json!({"metric_name": "comment", "value": 1}),
+        json!({"qualty": 1, "cost_usd": 0.001}),
+        json!({"latencyMs": 5, "quality": 1}),
     ] {
         check_refused(&change, invalid);
     }
+}
+
+#[test]
+fn keys_that_nobody_reads_are_refused_where_they_are_near_and_else_counted() {
+    let bench = Bench::new("");
+    let id = decided(&bench);
+    let (_, reply) = outcome(&bench, &json!({"decision_id": id, "qualty": 1, "cost_usd": 0.001}));
+    assert_eq!(
+        reply["error"]["message"], "`qualty` is not known; did you mean `quality`?",
+        "{reply}"
+    );
+    let (status, _) = outcome(&bench, &json!({"decision_id": id, "quality": 1, "score": 3}));
+    assert_eq!(status, 200);
+    let metrics = bench.operate(Request::get("/metrics").body(Body::empty()).unwrap()).text;
+    assert!(metrics.contains("\npointsman_unknown_fields_total 1\n"), "{metrics}");
 }
 
 #[test]
