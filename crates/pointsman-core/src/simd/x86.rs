@@ -12,15 +12,21 @@ use std::arch::x86_64::{
     _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
     _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
 };
+use std::sync::LazyLock;
 
-/// Whether the machine has what the functions of this module are compiled for.
-#[inline]
-pub(super) fn is_available() -> bool {
+/// The answer of [`is_available`], so that a decision need not ask for five features five times.
+static IS_AVAILABLE: LazyLock<bool> = LazyLock::new(|| {
     std::arch::is_x86_feature_detected!("avx2")
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("bmi2")
         && std::arch::is_x86_feature_detected!("lzcnt")
         && std::arch::is_x86_feature_detected!("popcnt")
+});
+
+/// Whether the machine has what the functions of this module are compiled for.
+#[inline]
+pub(super) fn is_available() -> bool {
+    *IS_AVAILABLE
 }
 
 /// # Safety
