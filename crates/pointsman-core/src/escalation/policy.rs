@@ -259,10 +259,10 @@ pub fn distribute_escalation(
     };
     let InHand { request, circumstances, answer, .. } = *in_hand;
     let (of_prompt, of_answer) = reader.scorer.rows();
-    let announce = |term| of_prompt.announce(term);
+    let announce = move |term| of_prompt.announce(term);
     policy.expect_announcing(circumstances, request, (wanted, &mut *first), announce);
     let EscalationWorkspace { extractor, scores, .. } = &mut *second;
-    let (read, announce) = (Some(first.extractor()), |term| of_answer.announce(term));
+    let (read, announce) = (Some(first.extractor()), move |term| of_answer.announce(term));
     let answer = extractor.extract_beside(read, (request, answer), announce);
     let n_bytes_cut = answer.text.n_bytes_cut;
     reader.scorer.score(&first.features(), &answer, scores);

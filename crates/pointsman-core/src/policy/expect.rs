@@ -62,7 +62,7 @@ impl Policy {
         announce: impl Fn(u32) + Copy,
     ) {
         let rows = wanted.lengths.rows();
-        let features = workspace.extractor.extract_announcing(request, |term| {
+        let features = workspace.extractor.extract_announcing(request, move |term| {
             rows.announce(term);
             announce(term);
         });

@@ -6,21 +6,27 @@ use super::{
 };
 use std::arch::x86_64::{
     __m128i, __m256i, _MM_HINT_T0, _mm_load_si128, _mm_loadl_epi64, _mm_loadu_si128, _mm_prefetch,
-    _mm256_add_epi8, _mm256_add_epi16, _mm256_and_si256, _mm256_blendv_epi8,
+    _mm256_add_epi8, _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256, _mm256_blendv_epi8,
     _mm256_broadcastsi128_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_cmpgt_epi8,
     _mm256_cvtepi8_epi16, _mm256_cvtepi16_epi32, _mm256_extracti128_si256, _mm256_loadu_si256,
     _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256,
     _mm256_shuffle_epi8, _mm256_slli_epi16, _mm256_srli_epi16, _mm256_storeu_si256,
 };
+use std::sync::LazyLock;
 
-/// Whether the machine has what the functions of this module are compiled for.
-#[inline]
-pub(super) fn is_available() -> bool {
+/// The answer of [`is_available`], so that a decision need not ask for five features five times.
+static IS_AVAILABLE: LazyLock<bool> = LazyLock::new(|| {
     std::arch::is_x86_feature_detected!("avx2")
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("bmi2")
         && std::arch::is_x86_feature_detected!("lzcnt")
         && std::arch::is_x86_feature_detected!("popcnt")
+});
+
+/// Whether the machine has what the functions of this module are compiled for.
+#[inline]
+pub(super) fn is_available() -> bool {
+    *IS_AVAILABLE
 }
 
 /// # Safety
@@ -243,24 +249,26 @@ unsafe fn lanes<const WIDTH: usize>(
                     u64::from(u16::from_le_bytes(here.add(WIDTH - 2).cast::<[u8; 2]>().read()));
             }
         }
-        flush::<WIDTH>(&totals, sums);
+        flush(&totals, sums);
     }
     squared
 }
 
+/// Adds sums of 16 bits to as many of 32 as there are, eight at a time.
 #[target_feature(enable = "avx2")]
-fn flush<const WIDTH: usize>(totals: &[__m256i; 4], sums: &mut [i32]) {
-    let mut wide = [0_i32; 64];
+fn flush(totals: &[__m256i; 4], sums: &mut [i32]) {
+    let (eights, _) = sums.as_chunks_mut::<8>();
+    // Counted by the totals, so that the loops can be unrolled and totals need not be in memory.
     for (lane, total) in totals.iter().enumerate() {
         let halves = [_mm256_castsi256_si128(*total), _mm256_extracti128_si256::<1>(*total)];
         for (half, &part) in halves.iter().enumerate() {
-            let from = lane * 16 + half * 8;
-            let to = wide[from..from + 8].as_mut_ptr().cast::<__m256i>();
-            // SAFETY: eight numbers are writable from there.
-            unsafe { _mm256_storeu_si256(to, _mm256_cvtepi16_epi32(part)) };
+            let Some(eight) = eights.get_mut(2 * lane + half) else { continue };
+            let place = eight.as_mut_ptr().cast::<__m256i>();
+            // SAFETY: eight numbers are readable and writable from there.
+            unsafe {
+                let sum = _mm256_add_epi32(_mm256_loadu_si256(place), _mm256_cvtepi16_epi32(part));
+                _mm256_storeu_si256(place, sum);
+            }
         }
-    }
-    for (sum, part) in sums.iter_mut().zip(&wide[..WIDTH]) {
-        *sum += part;
     }
 }
