@@ -1,7 +1,7 @@
 //! What models answered, beside an outcome table: one row per prompt and model.
 //!
 //! Read from Parquet, CSV or NDJSON with the columns `prompt_id, model, answer, finish_reason?`;
-//! others are ignored. Texts are handed over once and forgotten.
+//! others are ignored. Texts are handed over once and let go.
 
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -2,7 +2,7 @@
 //!
 //! An *outcome table* says what every model made of every prompt; a *traffic log* says what one
 //! drawn model made of each request. Both are read in batches, and the texts are handed over once
-//! and forgotten, so that memory does not grow with the prompts. This is the only crate that knows
+//! and let go, so that memory does not grow with the prompts. This is the only crate that knows
 //! Polars; what leaves it are plain vectors.
 
 mod ahead;

@@ -225,7 +225,7 @@ pub struct LoggedRow {
 /// Reads traffic logs from files, patterns or journals and joins outcomes to decisions.
 ///
 /// `on_request` is called once per usable decision, with its index into [`TrafficLog::rows`] and
-/// its text, or the features in its place, which are forgotten afterwards.
+/// its text, or the features in its place, which are let go afterwards.
 ///
 /// # Errors
 /// [`DataError`] where a file cannot be read or lacks a column, where a propensity, grade, cost or

@@ -3,7 +3,7 @@
 //! A row has the action that was taken, its propensity and its reward, and lists with one number
 //! for each action: a policy's distribution, predictions. Whether the numbers make sense is for
 //! the evaluator to say; here they have to be numbers, and lists have to have the same length in
-//! every row. Rows are handed over in batches and forgotten.
+//! every row. Rows are handed over in batches and let go.
 
 use std::{error::Error, path::PathBuf};
 

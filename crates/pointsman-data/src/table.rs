@@ -116,7 +116,7 @@ const WANTED: Wanted<'static> = Wanted {
 /// Reads outcome tables from files or patterns, one after the other.
 ///
 /// `on_prompt` is called once per prompt, at its first usable row, with its index into
-/// [`OutcomeTable::prompts`] and its text, which is forgotten afterwards. Of several rows for one
+/// [`OutcomeTable::prompts`] and its text, which is let go afterwards. Of several rows for one
 /// prompt and model the first counts.
 ///
 /// # Errors

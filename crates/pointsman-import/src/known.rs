@@ -1,7 +1,7 @@
 //! Which decisions have been seen, and what is known of each: in bounded memory, by hashes of their ids.
 //!
 //! A hash has 128 bits, so that two ids share one with a chance below 10⁻²² among ten million. What
-//! comes after the table is full is kept, and counted as not looked up; nothing is forgotten to make
+//! comes after the table is full is kept, and counted as not looked up; nothing is let go to make
 //! room, so that the result does not depend on when a run was cut off.
 
 use std::collections::HashMap;

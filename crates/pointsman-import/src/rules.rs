@@ -22,7 +22,7 @@ use crate::{
     known::{IdHash, hash},
 };
 
-/// The most conversations that are remembered twice over; the oldest are forgotten first.
+/// The most conversations that are remembered twice over; the oldest make room first.
 const MAX_CONVERSATIONS: usize = 500_000;
 /// The longest question that is kept as a text, and how much text is remembered twice over, in bytes.
 const MAX_ASKED_BYTES: usize = 4 << 10;

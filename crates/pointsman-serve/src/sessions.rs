@@ -1,6 +1,6 @@
 //! Conversations: which model answered last, so that the next turn knows what a switch would cost.
 //!
-//! So many are remembered, and the oldest are forgotten. Its weakness: they are remembered by one
+//! So many are remembered, and the oldest make room. Its weakness: they are remembered by one
 //! process; behind a balancer a conversation should come back to the same one.
 
 use pointsman_core::{
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_is_forgotten() {
+    fn the_oldest_makes_room() {
         let sessions = Sessions::new(2, 0);
         for id in ["a", "b", "a", "c"] {
             sessions.remember(id, turn(id));

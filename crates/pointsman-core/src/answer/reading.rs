@@ -86,7 +86,7 @@ impl Seen {
         Self { words, numbers, repeated, asked }
     }
 
-    /// Reads an answer, and forgets the one before.
+    /// Reads an answer, and nothing of the one before is left.
     pub(super) fn read_answer(&mut self, text: Text<'_>) -> Reading {
         simd::at_best(ReadAnswer(self, text))
     }

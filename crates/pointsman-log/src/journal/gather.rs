@@ -79,7 +79,7 @@ impl Batch {
         ticket
     }
 
-    /// Forgets what was written; keeps its room, unless that is much.
+    /// Lets go of what was written; keeps its room, unless that is much.
     pub(crate) fn clear(&mut self) {
         self.lines.clear();
         self.waiting.clear();

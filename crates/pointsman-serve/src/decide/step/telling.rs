@@ -1,6 +1,9 @@
 //! A step as the caller gets it, and as the journal keeps it.
 
-use super::{Called, Drawn, Hand, Taken, best_next};
+use super::{
+    Called, Hand, Taken,
+    drawing::{Drawn, best_next},
+};
 use crate::{
     decide::{
         Around, Keep,
