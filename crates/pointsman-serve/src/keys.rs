@@ -216,7 +216,7 @@ impl Caller {
         left.calls = (left.calls + seconds * per_second).min(self.key.burst);
         if left.calls < n_calls {
             let message = format!(
-                "over {per_second} calls a second, or {} at once, with this API key; slow down",
+                "this API key has {per_second} calls a second and at most {} at once; slow down",
                 self.key.burst
             );
             return Err(Problem::new(Code::RateLimited, message));
