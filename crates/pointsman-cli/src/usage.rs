@@ -77,17 +77,7 @@ fn sentence(error: &Error, meant: &Meant) -> Option<String> {
             )
         }
         ErrorKind::InvalidValue => not_among(error, (arg.as_str(), value.as_str()), &help),
-        ErrorKind::ValueValidation => {
-            let reason = error.source().map(ToString::to_string).unwrap_or_default();
-            let found = if reason.contains(&value) || value.is_empty() {
-                String::new()
-            } else {
-                format!("`{value}`: ")
-            };
-            // A reason of our own says what to do.
-            let advice = if reason.contains(';') { String::new() } else { format!("; {help}") };
-            format!("`{arg}`: {found}{reason}{advice}")
-        }
+        ErrorKind::ValueValidation => not_valid(error, (arg.as_str(), value.as_str()), &help),
         ErrorKind::MissingRequiredArgument => {
             let lacking: Vec<String> =
                 texts(error, ContextKind::InvalidArg).iter().map(|one| alternatives(one)).collect();
@@ -129,6 +119,30 @@ fn own_words(error: &Error) -> String {
     let all = error.render().to_string();
     let first = all.lines().next().unwrap_or_default();
     first.strip_prefix("error: ").unwrap_or(first).to_owned()
+}
+
+/// A value that whoever reads it refuses.
+fn not_valid(error: &Error, (arg, value): (&str, &str), help: &str) -> String {
+    let reason = error.source().map(ToString::to_string).unwrap_or_default();
+    if let Some(what) = no_number(&reason) {
+        return format!("`{arg}`: `{value}` is {what}; {help}");
+    }
+    let found = if reason.contains(value) { String::new() } else { format!("`{value}`: ") };
+    // A reason of our own says what to do.
+    let advice = if reason.contains(';') { String::new() } else { format!("; {help}") };
+    format!("`{arg}`: {found}{reason}{advice}")
+}
+
+/// What a value is where the standard library would not take it for a number.
+fn no_number(reason: &str) -> Option<&'static str> {
+    match reason {
+        "invalid float literal" | "cannot parse float from empty string" => Some("no number"),
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            Some("no whole number from 0 on")
+        }
+        "number too large to fit in target type" => Some("too large a number"),
+        _ => None,
+    }
 }
 
 /// A value that is missing, or that is none of those that may stand there.
@@ -263,7 +277,15 @@ mod tests {
         );
         check(
             "route --policy a --draw half",
-            "`--draw <DRAW>`: `half`: invalid float literal; see `pointsman route --help`",
+            "`--draw <DRAW>`: `half` is no number; see `pointsman route --help`",
+        );
+        check(
+            "simulate --table t --out l --seed -1x",
+            "`pointsman simulate` takes no number below zero where one begins with `-1`; see `pointsman simulate --help`",
+        );
+        check(
+            "simulate --table t --out l --seed one",
+            "`--seed <SEED>`: `one` is no whole number from 0 on; see `pointsman simulate --help`",
         );
         check(
             "route --policy a --policy b",

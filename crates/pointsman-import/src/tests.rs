@@ -325,6 +325,7 @@ fn every_mistake_gets_a_sentence() {
     check_refusal(calls(3).as_bytes(), named("langfuse"), "is not Langfuse: `call_type`");
     check_refusal(calls(3).as_bytes(), named("langfuse"), "use --from litellm");
     check_refusal(b"{\"a\":1}\n{\"a\":2}\n", named("litellm"), "none of the 2 rows");
+    check_refusal(b"\xff\xfe\n", named("litellm"), "has no JSON object (not UTF-8: ");
     check_refusal(calls(3).as_bytes(), |one| one.origin = Origin::Columns, "needs a map");
     check_refusal(calls(3).as_bytes(), |one| one.inputs = Vec::new(), "no input was named");
     check_refusal(

@@ -222,7 +222,7 @@ impl Caller {
                 )
             } else {
                 format!(
-                    "over {per_second} calls a second, or {burst} at once, with this API key; slow down"
+                    "this API key has {per_second} calls a second and at most {burst} at once; slow down"
                 )
             };
             return Err(Problem::new(Code::RateLimited, message));
@@ -378,7 +378,7 @@ mod tests {
         let never = "3 calls at once, and this API key may send 2; make batches smaller";
         assert_eq!(refusal(3.0), never);
         assert!(keys.callers[0].admit(2.0, 0, 0).is_ok());
-        let too_fast = "over 10 calls a second, or 2 at once, with this API key; slow down";
+        let too_fast = "this API key has 10 calls a second and at most 2 at once; slow down";
         assert_eq!(refusal(2.0), too_fast);
     }
 

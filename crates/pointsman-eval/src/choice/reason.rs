@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::{ENOUGH_CARRYING_ROWS, ENOUGH_EFFECTIVE_ROWS};
 
+/// A longer step is that of rows which hardly differ, and its length is one of rounding.
+const MOST_TOLD_STEP: f64 = 1000.0;
+
 /// Why the finite-sample bound took the place of the asymptotic interval; `Display` is a sentence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reason {
@@ -74,6 +77,11 @@ impl fmt::Display for Reason {
                 "a few heavy rows make the error lopsided (skewness {skewness:+.2}), too much for \
                  a narrower interval"
             ),
+            Self::HeavyRows { step } if MOST_TOLD_STEP < step => write!(
+                out,
+                "one more row of the heaviest kind could move the value by over \
+                 {MOST_TOLD_STEP:.0} standard errors, too much for a narrower interval"
+            ),
             Self::HeavyRows { step } => write!(
                 out,
                 "one more row of the heaviest kind could move the value by {step:.1} standard \
@@ -86,5 +94,24 @@ impl fmt::Display for Reason {
                  right"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(step: f64, expected: &str) {
+        let told = Reason::HeavyRows { step }.to_string();
+        assert!(told.contains(expected), "{told}");
+    }
+
+    #[test]
+    fn steps_of_rows_that_hardly_differ_are_told_without_their_length() {
+        check(2.1, "could move the value by 2.1 standard errors, too much");
+        check(1000.0, "could move the value by 1000.0 standard errors, too much");
+        check(1.7e17, "could move the value by over 1000 standard errors, too much");
+        check(f64::INFINITY, "could move the value by over 1000 standard errors, too much");
     }
 }

@@ -215,7 +215,8 @@ impl Tally {
         }
         if self.n_foreign == 0 {
             self.first_keys = keys_of(row);
-            self.first_reason = format!("{} {}", dropped.reason.0, dropped.detail);
+            let colon = if dropped.detail.is_empty() { "" } else { ": " };
+            self.first_reason = format!("{}{colon}{}", dropped.reason.0, dropped.detail);
         }
         self.n_foreign += 1;
     }
@@ -246,7 +247,7 @@ impl Tally {
                 n_rows: self.n_rows,
                 expected: reader.title(),
                 found: self.first_keys.clone(),
-                why: self.first_reason.trim().to_owned(),
+                why: self.first_reason.clone(),
             });
         }
         Ok(())
