@@ -16,7 +16,7 @@ use super::cell::{DecisionCell, Decisions, OutcomeCell};
 use crate::{
     columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
     error::DataError,
-    parquet::{Wanted, read_parquet},
+    parquet::{BATCH_ROWS, ParquetFile, Wanted},
     scale::count,
     text::{ROLES, request_of},
 };
@@ -76,9 +76,10 @@ pub(super) fn read(
         ],
     };
     let mut slots = Vec::new();
-    read_parquet(path, &wanted, &mut |batch| {
+    let file = ParquetFile::open(path, &wanted)?;
+    builder.make_room(file.n_rows());
+    file.for_each_batch(BATCH_ROWS, &mut |batch| {
         let columns = Columns::of(batch, quality_column)?;
-        builder.make_room(batch.frame.height());
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
             let request = columns.request(row, batch)?;
