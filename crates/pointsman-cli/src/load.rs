@@ -333,8 +333,7 @@ fn read_features<T>(
 impl LoadedLog {
     /// The models that the log drew at least once, and their outcomes, as [`outcomes_of`].
     pub(crate) fn outcomes(&self, catalog: Option<&Catalog>) -> Result<(Vec<String>, Outcomes)> {
-        let rows: Vec<Drawn> = self.log.rows.iter().map(Drawn::from).collect();
-        outcomes_of(&self.log.models, &rows, catalog)
+        outcomes_of(&self.log.models, self.log.rows.iter().map(Drawn::from), catalog)
     }
 
     /// What was read and what was left out, for people.

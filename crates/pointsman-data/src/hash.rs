@@ -239,12 +239,16 @@ impl RowDigest {
     }
 
     pub(crate) fn number(&mut self, number: Option<f64>) {
-        // No value that is stored is NaN, so that its bits can stand for "none".
-        self.word(number.map_or(u64::MAX, f64::to_bits));
+        self.word(number_word(number));
     }
 
     pub(crate) fn word(&mut self, word: u64) {
-        self.bytes(&word.to_le_bytes());
+        self.words([word]);
+    }
+
+    /// Word after word, which is quicker at once.
+    pub(crate) fn words<const N: usize>(&mut self, words: [u64; N]) {
+        self.bytes(words.map(u64::to_le_bytes).as_flattened());
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -268,6 +272,12 @@ impl RowDigest {
             hex
         })
     }
+}
+
+/// A number as a word of [`RowDigest`].
+pub(crate) fn number_word(number: Option<f64>) -> u64 {
+    // No value that is stored is NaN, so that its bits can stand for "none".
+    number.map_or(u64::MAX, f64::to_bits)
 }
 
 /// Many small fields are cheaper hashed together.
@@ -328,6 +338,11 @@ mod tests {
         };
         assert_ne!(hex(&["ab", "c"]), hex(&["a", "bc"]));
         assert_eq!(hex(&["a"]).len(), 64);
+        let (mut one_by_one, mut at_once) = (RowDigest::new(), RowDigest::new());
+        one_by_one.number(Some(0.5));
+        one_by_one.word(7);
+        at_once.words([number_word(Some(0.5)), 7]);
+        assert_eq!(one_by_one.hex(), at_once.hex());
     }
 
     #[track_caller]

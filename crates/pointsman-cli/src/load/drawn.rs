@@ -36,11 +36,11 @@ impl From<&LoggedRow> for Drawn {
 /// where there is a catalog and the tokens were recorded.
 pub(crate) fn outcomes_of(
     names: &[String],
-    rows: &[Drawn],
+    rows: impl ExactSizeIterator<Item = Drawn> + Clone,
     catalog: Option<&Catalog>,
 ) -> Result<(Vec<String>, Outcomes)> {
     let mut n_drawn = vec![0_u64; names.len()];
-    for row in rows {
+    for row in rows.clone() {
         n_drawn[usize::from(row.taken)] += 1;
     }
     let mut places = Vec::with_capacity(n_drawn.len());
@@ -56,7 +56,7 @@ pub(crate) fn outcomes_of(
     }
     let names: Vec<&str> = models.iter().map(String::as_str).collect();
     let listed = catalog.map(|catalog| listed(&names, catalog)).transpose()?;
-    let outcome = |row: &Drawn| -> Result<LoggedOutcome> {
+    let outcome = |row: Drawn| -> Result<LoggedOutcome> {
         let taken = places[usize::from(row.taken)];
         let priced = || {
             let model = listed.as_ref()?[usize::from(taken)];
@@ -70,7 +70,10 @@ pub(crate) fn outcomes_of(
             output_tokens: row.output_tokens,
         })
     };
-    let rows = rows.iter().map(outcome).collect::<Result<Vec<_>>>()?;
-    let outcomes = Outcomes::logged(models.len(), &rows)?;
+    let mut of_rows = Vec::with_capacity(rows.len());
+    for row in rows {
+        of_rows.push(outcome(row)?);
+    }
+    let outcomes = Outcomes::logged(models.len(), &of_rows)?;
     Ok((models, outcomes))
 }

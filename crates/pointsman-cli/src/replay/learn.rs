@@ -107,7 +107,7 @@ fn from_log(
     if picked.iter().all(|row| row.taken == first.taken) {
         return Ok(None);
     }
-    let (models, outcomes) = load::outcomes_of(&log.models, &picked, with.catalog)?;
+    let (models, outcomes) = load::outcomes_of(&log.models, picked.iter().copied(), with.catalog)?;
     fit(stream, (rows, design, Origin::TrafficLog), (&models, &outcomes), with).map(Some)
 }
 

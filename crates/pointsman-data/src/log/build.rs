@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::DataError,
-    hash::{Folder, RowDigest, bytes_group},
+    hash::{Folder, RowDigest, bytes_group, number_word},
     model_names::{ModelNames, sorted},
     scale::{Place, Scale, not_negative, whole},
 };
@@ -318,16 +318,18 @@ impl<'f> LogBuilder<'f> {
         for text in [&row.id, model, row.task.as_deref().unwrap_or_default()] {
             self.digest.text(text);
         }
-        for word in [row.ts_ms, row.group, prompt] {
-            self.digest.word(word);
-        }
-        let numbers = [Some(row.propensity), Some(row.quality), row.cost_usd, row.latency_ms];
-        for number in numbers {
-            self.digest.number(number);
-        }
-        for count in [row.input_tokens, row.output_tokens] {
-            self.digest.word(count.map_or(u64::MAX, u64::from));
-        }
+        let count_word = |count: Option<u32>| count.map_or(u64::MAX, u64::from);
+        self.digest.words([
+            row.ts_ms,
+            row.group,
+            prompt,
+            number_word(Some(row.propensity)),
+            number_word(Some(row.quality)),
+            number_word(row.cost_usd),
+            number_word(row.latency_ms),
+            count_word(row.input_tokens),
+            count_word(row.output_tokens),
+        ]);
         for &(_, probability) in &self.candidates {
             self.digest.number(Some(probability));
         }

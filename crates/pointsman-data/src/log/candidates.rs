@@ -25,9 +25,14 @@ pub(super) fn checked_candidates(
             "gives a candidate the probability {probability}, which is not in [0, 1]"
         )));
     }
-    let mut drawn = None;
+    let mut drawn: Option<(u16, f64)> = None;
     for &(model, probability) in candidates {
-        if models.name(model) == Some(decision.drawn) {
+        // Once one is found, an index tells as much as a name.
+        let is_drawn = drawn.map_or_else(
+            || models.name(model) == Some(decision.drawn),
+            |(taken, _)| taken == model,
+        );
+        if is_drawn {
             if drawn.is_some() {
                 return Err(wrong(format!("lists the candidate `{}` twice", decision.drawn)));
             }

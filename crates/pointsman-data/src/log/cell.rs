@@ -15,7 +15,7 @@ pub(super) trait Decisions {
     /// The tags that a decision is to bring beside its task, in their order.
     fn wanted_tags(&self) -> &[String];
 
-    /// Makes room for so many decisions at once, where there is memory for them.
+    /// Makes room for so many more decisions, those of a file, where there is memory for them.
     fn make_room(&mut self, _n_decisions: usize) {}
 
     /// Hands over the candidates of the decision that is pushed next.

@@ -16,9 +16,9 @@ use super::cell::{DecisionCell, Decisions, OutcomeCell};
 use crate::{
     columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
     error::DataError,
-    parquet::{Wanted, read_parquet},
+    parquet::{BATCH_ROWS, ParquetFile, Wanted},
     scale::count,
-    text::{ROLES, request_of},
+    text::ROLES,
 };
 
 /// The column that holds all metrics of an outcome, as a JSON list.
@@ -76,12 +76,14 @@ pub(super) fn read(
         ],
     };
     let mut slots = Vec::new();
-    read_parquet(path, &wanted, &mut |batch| {
+    let file = ParquetFile::open(path, &wanted)?;
+    builder.make_room(file.n_rows());
+    file.for_each_batch(BATCH_ROWS, &mut |batch| {
         let columns = Columns::of(batch, quality_column)?;
-        builder.make_room(batch.frame.height());
         for row in 0..batch.frame.height() {
             columns.candidates(row, builder, &mut slots, batch)?;
-            let request = columns.request(row, batch)?;
+            let prompt = columns.prompt(row);
+            let request = columns.request(row, prompt.as_slice(), batch)?;
             let features = read_json(&columns.features, row, (&columns, batch), "features")?;
             let decision = columns.decision(row, batch, builder.wanted_tags())?;
             // Beside a first decision, a column of this name is something of the caller's own.
@@ -224,23 +226,34 @@ impl Columns {
         Ok(())
     }
 
-    /// The request; without messages where there is no text.
-    fn request(&self, row: usize, batch: &Batch<'_>) -> Result<Request<'_>, DataError> {
+    /// A prompt as the one message that it stands for.
+    fn prompt(&self, row: usize) -> Option<Message<'_>> {
+        let text = Cow::Borrowed(self.prompts.get(row)?);
+        Some(Message { role: Role::User, text })
+    }
+
+    /// The request; of `prompt` where there are no messages, and without any where there is no text.
+    fn request<'a>(
+        &'a self,
+        row: usize,
+        prompt: &'a [Message<'a>],
+        batch: &Batch<'_>,
+    ) -> Result<Request<'a>, DataError> {
         let messages = if self.messages.has(row) {
-            self.messages.get(row).ok_or_else(|| DataError::BadValue {
+            let messages = self.messages.get(row).ok_or_else(|| DataError::BadValue {
                 path: batch.path.to_path_buf(),
                 column: "messages".to_owned(),
                 row: batch.row(row),
                 value: "something else".to_owned(),
                 expected: ROLES,
-            })?
+            })?;
+            Cow::Owned(messages)
         } else {
-            let message = |prompt| Message { role: Role::User, text: Cow::Borrowed(prompt) };
-            self.prompts.get(row).map(message).into_iter().collect()
+            Cow::Borrowed(prompt)
         };
         let modalities = self.modalities.get(row).filter(|json| *json != "[]");
         let tools = count(self.tools.get(row)).unwrap_or(0);
-        let mut request = request_of(messages);
+        let mut request = Request { messages, ..Request::default() };
         if modalities.is_some() || 0 < tools {
             let modalities: Vec<String> =
                 modalities.map_or(Ok(Vec::new()), serde_json::from_str).map_err(|_| {
