@@ -11,11 +11,15 @@
 use crate::{
     by_term::ByTerm,
     design::Design,
+    idf::{squared_idf, unit_idf},
     outcomes::narrow,
-    sums::{DenseSums, Gather, RowSums, Scatter, TermSums, add_at_mean, scaled, times, total},
+    sums::{
+        DenseSums, Gather, RowSums, Scatter, TermSums, add_at_mean, scaled, sums_of_dense, times,
+        total,
+    },
 };
 use pointsman_core::{
-    features::{N_DENSE, inverse_document_frequency},
+    features::N_DENSE,
     scorer::{DenseScaling, SQUARED_IDF_STEPS},
     simd,
     units::{as_float, len_as_float},
@@ -156,7 +160,7 @@ impl Kernel {
     fn scale_dense(&mut self, design: &Design, rows: &[u32]) {
         let n = len_as_float(rows.len().max(1));
         let of_row = |row: &u32| design.dense(*row as usize).map(f64::from);
-        let means = sums(rows.iter().map(of_row)).map(|sum| sum / n);
+        let means = sums_of_dense(rows.iter().map(of_row)).map(|sum| sum / n);
         let squared = |row: &u32| {
             let mut values = of_row(row);
             for (value, mean) in values.iter_mut().zip(&means) {
@@ -164,7 +168,7 @@ impl Kernel {
             }
             values
         };
-        let variances = sums(rows.iter().map(squared)).map(|sum| sum / n);
+        let variances = sums_of_dense(rows.iter().map(squared)).map(|sum| sum / n);
         for (index, (mean, variance)) in means.iter().zip(variances).enumerate() {
             self.dense_scaling.centres[index] = narrow(*mean);
             let is_constant = variance.sqrt() <= 1e-6 * mean.abs().max(1e-6);
@@ -177,8 +181,8 @@ impl Kernel {
                 self.dense_scaling.apply(design.dense(row as usize)).map(|z| z * DENSE_SCALE)
             })
             .collect();
-        self.dense_means =
-            sums(self.dense.iter().map(|row| row.map(f64::from))).map(|sum| narrow(sum / n));
+        self.dense_means = sums_of_dense(self.dense.iter().map(|row| row.map(f64::from)))
+            .map(|sum| narrow(sum / n));
     }
 
     /// How many rows the matrix has.
@@ -384,36 +388,4 @@ impl<const B: usize> Weights<B> {
     pub(crate) fn offset(&self) -> [f32; B] {
         self.at_mean.map(|value| -value)
     }
-}
-
-/// The sum of each column, added row by row.
-fn sums(rows: impl Iterator<Item = [f64; N_DENSE]>) -> [f64; N_DENSE] {
-    let mut sums = [0.0; N_DENSE];
-    for row in rows {
-        for (sum, value) in sums.iter_mut().zip(row) {
-            *sum += value;
-        }
-    }
-    sums
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "between 1 and (ln 2^32 + 1)^2 = 538 in steps of 1/256 would not fit; capped, and said"
-)]
-fn squared_idf(n_rows: usize, frequency: &[u32]) -> Vec<u16> {
-    // Below exp(15) = 3 million rows nothing is capped.
-    let steps = |n: usize| {
-        let idf = inverse_document_frequency(n_rows, n);
-        (idf * idf * SQUARED_IDF_STEPS).round().clamp(1.0, f64::from(u16::MAX)) as u16
-    };
-    // Most buckets are empty or rare.
-    let rare: Vec<u16> = (0..64).map(steps).collect();
-    let known = |n: &u32| rare.get(*n as usize).copied().unwrap_or_else(|| steps(*n as usize));
-    frequency.iter().map(known).collect()
-}
-
-fn unit_idf(squared: u16) -> f64 {
-    (f64::from(squared) / SQUARED_IDF_STEPS).sqrt()
 }

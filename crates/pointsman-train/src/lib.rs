@@ -31,6 +31,7 @@ mod factor;
 mod fitted;
 mod fold;
 mod guarantee;
+mod idf;
 mod joint;
 mod kernel;
 mod kinds;

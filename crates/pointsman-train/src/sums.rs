@@ -278,6 +278,17 @@ pub(crate) fn total<const B: usize>(rows: &[[f32; B]]) -> [f32; B] {
     total
 }
 
+/// The sum of each dense feature, added row by row in double precision.
+pub(crate) fn sums_of_dense(rows: impl Iterator<Item = [f64; N_DENSE]>) -> [f64; N_DENSE] {
+    let mut sums = [0.0; N_DENSE];
+    for row in rows {
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += value;
+        }
+    }
+    sums
+}
+
 /// One row times a factor.
 #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
 #[inline(always)]

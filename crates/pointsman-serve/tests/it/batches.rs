@@ -1,84 +1,8 @@
 //! Calls that come in one body: written together, acknowledged one by one.
 
-use crate::workbench::Bench;
-use pointsman_log::journal::{Disk, SegmentFile, Storage};
+use crate::{disk::bench, workbench::Bench};
 use serde_json::{Value, json};
-use std::{
-    io,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
-
-/// What is left of a disk, and how often it was written to.
-#[derive(Debug)]
-struct Room {
-    n_bytes: AtomicUsize,
-    n_writes: AtomicUsize,
-}
-
-/// A disk that takes as many bytes as there is room for, and then none.
-#[derive(Debug)]
-struct Narrow(Arc<Room>);
-
-#[derive(Debug)]
-struct NarrowFile(Box<dyn SegmentFile>, Arc<Room>);
-
-impl Storage for Narrow {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
-        Ok(Box::new(NarrowFile(Disk.create(path)?, Arc::clone(&self.0))))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
-        Disk.open(path)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        Disk.remove(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        Disk.rename(from, to)
-    }
-
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        Disk.replace(path, bytes)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        Disk.sync_dir(dir)
-    }
-}
-
-impl SegmentFile for NarrowFile {
-    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.1.n_writes.fetch_add(1, Ordering::Relaxed);
-        let room = self.1.n_bytes.load(Ordering::Relaxed);
-        if room == 0 {
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        let n_taken = self.0.append(&bytes[..bytes.len().min(room)])?;
-        self.1.n_bytes.store(room - n_taken, Ordering::Relaxed);
-        Ok(n_taken)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-
-    fn truncate(&self, length: u64) -> io::Result<()> {
-        self.0.truncate(length)
-    }
-}
-
-/// A service that explores wherever it may, and its disk.
-fn bench(journal: &str) -> (Bench, Arc<Room>) {
-    let room = Room { n_bytes: AtomicUsize::new(usize::MAX), n_writes: AtomicUsize::new(0) };
-    let room = Arc::new(room);
-    (Bench::on(Arc::new(Narrow(Arc::clone(&room))), journal), room)
-}
+use std::sync::atomic::Ordering;
 
 #[track_caller]
 fn batch(bench: &Bench, calls: &[Value]) -> Vec<Value> {
@@ -105,8 +29,8 @@ fn a_batch_is_one_write() {
 fn batch_on_a_narrow_disk(journal: &str) -> (Bench, Vec<Value>) {
     let (bench, room) = bench(journal);
     batch(&bench, &calls(4));
-    let before = usize::MAX - room.n_bytes.load(Ordering::Relaxed);
-    room.n_bytes.store(before / 4 * 5 / 2, Ordering::Relaxed);
+    let before = usize::MAX - room.n_bytes_left.load(Ordering::Relaxed);
+    room.n_bytes_left.store(before / 4 * 5 / 2, Ordering::Relaxed);
     let results = batch(&bench, &calls(5));
     (bench, results)
 }

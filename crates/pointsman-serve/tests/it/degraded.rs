@@ -2,94 +2,13 @@
 //! and it goes on by itself once there is room.
 
 use crate::{
+    disk::bench,
     escalating::reader,
-    workbench::{Bench, artifact, loaded_from},
+    workbench::{artifact, loaded_from},
 };
-use pointsman_log::journal::{Disk, SegmentFile, Storage};
-use std::{
-    io,
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
-
-/// What is wrong with a disk.
-#[derive(Debug, Default)]
-struct Faults {
-    is_full: AtomicBool,
-    /// It takes what it is given, and cannot make it durable.
-    is_forgetful: AtomicBool,
-}
-
-/// A disk that takes nothing while it is full.
-#[derive(Debug, Default)]
-struct Filling(Arc<Faults>);
-
-#[derive(Debug)]
-struct FillingFile(Box<dyn SegmentFile>, Arc<Faults>);
-
-fn check(faults: &Faults) -> io::Result<()> {
-    if faults.is_full.load(Ordering::Relaxed) {
-        return Err(io::ErrorKind::StorageFull.into());
-    }
-    Ok(())
-}
-
-impl Storage for Filling {
-    fn create(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
-        check(&self.0)?;
-        Ok(Box::new(FillingFile(Disk.create(path)?, Arc::clone(&self.0))))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Box<dyn SegmentFile>> {
-        Disk.open(path)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        Disk.remove(path)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        Disk.rename(from, to)
-    }
-
-    fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        check(&self.0)?;
-        Disk.replace(path, bytes)
-    }
-
-    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        Disk.sync_dir(dir)
-    }
-}
-
-impl SegmentFile for FillingFile {
-    fn append(&self, bytes: &[u8]) -> io::Result<usize> {
-        check(&self.1)?;
-        self.0.append(bytes)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        check(&self.1)?;
-        if self.1.is_forgetful.load(Ordering::Relaxed) {
-            return Err(io::Error::other("the disk failed"));
-        }
-        self.0.sync()
-    }
-
-    fn truncate(&self, length: u64) -> io::Result<()> {
-        self.0.truncate(length)
-    }
-}
+use std::sync::atomic::Ordering;
 
 const CALL: &str = r#"{"prompt":"Hello"}"#;
-
-fn bench(journal: &str) -> (Bench, Arc<Faults>) {
-    let faults = Arc::new(Faults::default());
-    (Bench::on(Arc::new(Filling(Arc::clone(&faults))), journal), faults)
-}
 
 #[test]
 fn a_full_disk_is_served_through_without_exploring() {

@@ -5,6 +5,7 @@ mod bad_inputs;
 mod batches;
 mod console;
 mod degraded;
+mod disk;
 mod documents;
 mod escalating;
 mod exploring;
