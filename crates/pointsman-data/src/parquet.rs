@@ -20,6 +20,9 @@ pub(crate) const BATCH_ROWS: usize = 1 << 15;
 /// Rows that a batch holds however heavy they are.
 const MIN_BATCH_ROWS: usize = 2048;
 
+/// Rows that room is made for at most before they are there.
+const MOST_ROWS_AHEAD: usize = 1 << 22;
+
 /// Which columns a reader takes, and which it cannot do without: one of each group.
 pub(crate) struct Wanted<'a> {
     pub(crate) columns: &'a [&'a str],
@@ -95,6 +98,11 @@ impl ParquetFile {
     /// The rows of all batches.
     pub(crate) fn n_rows(&self) -> usize {
         self.metadata.num_rows
+    }
+
+    /// So many of them that room may be made on the file's word alone.
+    pub(crate) fn n_rows_ahead(&self) -> usize {
+        self.n_rows().min(MOST_ROWS_AHEAD)
     }
 
     /// The batches that it is read in, as `(first row, rows)`, of at most `batch_rows` rows.

@@ -133,7 +133,7 @@ pub fn read_outcomes(
         match source.format {
             Format::Parquet => {
                 let file = ParquetFile::open(&source.path, &WANTED)?;
-                builder.make_room(file.n_rows());
+                builder.make_room(file.n_rows_ahead());
                 file.for_each_batch(BATCH_ROWS, &mut |batch| push_batch(&mut builder, batch))?;
             }
             Format::Csv => {

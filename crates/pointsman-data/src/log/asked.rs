@@ -35,8 +35,16 @@ impl<'a, 'm> Asked<'a, 'm> {
         }
     }
 
-    /// [`Self::group`] and [`Self::hash`].
-    pub(super) fn group_and_hash(&self, folder: &mut Folder, bytes: &mut Vec<u8>) -> (u64, u64) {
+    /// What rows must not be split by, a conversation or else equal prompts, and a hash of all that is
+    /// known of the prompt.
+    pub(super) fn group_and_hash(
+        &self,
+        session_id: Option<&str>,
+        (folder, bytes): (&mut Folder, &mut Vec<u8>),
+    ) -> (u64, u64) {
+        if let Some(session) = session_id {
+            return (bytes_group(session.as_bytes()), self.hash(bytes));
+        }
         if let Self::Text(request) = self
             && let [message] = &*request.messages
         {
@@ -55,7 +63,7 @@ impl<'a, 'm> Asked<'a, 'm> {
     }
 
     /// A hash of all that is known of the prompt.
-    pub(super) fn hash(&self, bytes: &mut Vec<u8>) -> u64 {
+    fn hash(&self, bytes: &mut Vec<u8>) -> u64 {
         bytes.clear();
         match self {
             Self::Text(request) => {

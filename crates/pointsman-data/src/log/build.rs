@@ -137,7 +137,8 @@ impl Decisions for LogBuilder<'_> {
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             return self.drop_row("duplicate of an earlier decision");
         }
-        let (group, prompt) = self.group_and_hash(decision.session_id, asked);
+        let buffers = (&mut self.folder, &mut self.text);
+        let (group, prompt) = asked.group_and_hash(decision.session_id, buffers);
         let input = outcome.input_tokens.or(decision.input_tokens);
         let row = LoggedRow {
             id: decision.id.to_owned(),
@@ -293,15 +294,6 @@ impl<'f> LogBuilder<'f> {
             return Err("another model answered than was drawn");
         }
         Ok(outcome)
-    }
-
-    /// What rows must not be split by, and a hash of what was asked.
-    fn group_and_hash(&mut self, session_id: Option<&str>, asked: Asked<'_, '_>) -> (u64, u64) {
-        let Self { folder, text, .. } = self;
-        match session_id {
-            Some(session) => (bytes_group(session.as_bytes()), asked.hash(text)),
-            None => asked.group_and_hash(folder, text),
-        }
     }
 
     fn add(&mut self, row: LoggedRow, (asked, prompt): (Asked<'_, '_>, u64)) {

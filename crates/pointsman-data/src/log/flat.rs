@@ -77,7 +77,7 @@ pub(super) fn read(
     };
     let mut slots = Vec::new();
     let file = ParquetFile::open(path, &wanted)?;
-    builder.make_room(file.n_rows());
+    builder.make_room(file.n_rows_ahead());
     file.for_each_batch(BATCH_ROWS, &mut |batch| {
         let columns = Columns::of(batch, quality_column)?;
         for row in 0..batch.frame.height() {

@@ -310,10 +310,8 @@ impl<'f> TrajectoryBuilder<'f> {
             };
             Asked::Features(request, read.as_features())
         };
-        let (group, prompt) = match decision.session_id {
-            Some(session) => (bytes_group(session.as_bytes()), asked.hash(&mut self.text)),
-            None => asked.group_and_hash(&mut self.folder, &mut self.text),
-        };
+        let buffers = (&mut self.folder, &mut self.text);
+        let (group, prompt) = asked.group_and_hash(decision.session_id, buffers);
         node.group = group;
         self.digest.word(prompt);
         node.request = self.n_requests;

@@ -72,9 +72,6 @@ impl TextCell<'_> {
     }
 }
 
-/// Rows that room is made for at most on a file's word alone.
-const MOST_ROWS_AHEAD: usize = 1 << 22;
-
 /// The most prompts that an index can count.
 const MOST_PROMPTS: u64 = 1 << 32;
 
@@ -136,7 +133,7 @@ impl<'f> TableBuilder<'f> {
     /// Makes room for so many rows at once, where there is memory for them.
     pub(super) fn make_room(&mut self, n_rows: usize) {
         // Where there is not, it grows as rows come.
-        let _ = self.outcomes.try_reserve(n_rows.min(MOST_ROWS_AHEAD));
+        let _ = self.outcomes.try_reserve(n_rows);
     }
 
     /// Refuses a file without rows.
