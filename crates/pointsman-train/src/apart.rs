@@ -63,9 +63,8 @@ impl<'k> Apart<'k> {
             .par_iter()
             .enumerate()
             .map(|(c, column)| {
-                let at = |&row: &u32| row as usize * n_columns + from + c;
                 let of_column = |values: &[f32]| -> Vec<[f32; 1]> {
-                    column.places.iter().map(|row| [values[at(row)]]).collect()
+                    column.values(values, (n_columns, from + c)).collect()
                 };
                 ridge_path(column, &of_column(target), &of_column(weights), strengths)
             })
@@ -135,6 +134,15 @@ impl<'k> Rows<'k> {
 
     fn select<const B: usize>(&self, values: &[[f32; B]], column: usize) -> Vec<[f32; 1]> {
         self.places.iter().map(|&row| [values[row as usize][column]]).collect()
+    }
+
+    /// The values of these rows in one of the columns of a matrix of shape `(n_rows, n_columns)`.
+    pub(crate) fn values(
+        &self,
+        matrix: &[f32],
+        (n_columns, column): (usize, usize),
+    ) -> impl Iterator<Item = [f32; 1]> {
+        self.places.iter().map(move |&row| [matrix[row as usize * n_columns + column]])
     }
 
     /// Their places in the kernel, ascending.

@@ -20,7 +20,7 @@ use crate::{
     outcomes::narrow,
     solve::{Matrix, Path, ridge_path},
 };
-use pointsman_core::{features::N_DENSE, units::len_as_float};
+use pointsman_core::units::len_as_float;
 use rayon::prelude::*;
 
 /// All outcomes of a log, model after model.
@@ -114,11 +114,8 @@ impl Columns {
 
     /// Values of the outcomes, model after model.
     fn gather(&self, values: &[f32], models: &[Rows<'_>]) -> Vec<[f32; 1]> {
-        let of_model = |(model, rows): (usize, &Rows<'_>)| {
-            let at = |&row: &u32| [values[row as usize * self.n_columns + model]];
-            rows.places().iter().map(at).collect::<Vec<_>>()
-        };
-        models.iter().enumerate().flat_map(of_model).collect()
+        let of_models = models.iter().enumerate();
+        of_models.flat_map(|(model, rows)| rows.values(values, (self.n_columns, model))).collect()
     }
 }
 
@@ -184,10 +181,6 @@ impl Matrix<1> for Joint<'_, '_> {
 
     fn single_squares(&self) -> &[f32] {
         &self.single_squares
-    }
-
-    fn dense(&self) -> Option<&[[f32; N_DENSE]]> {
-        None
     }
 }
 

@@ -28,7 +28,9 @@ pub(crate) trait Matrix<const B: usize> {
     fn single_squares(&self) -> &[f32];
 
     /// Its dense columns, where it is nothing else beside a text's terms; shape `(n_rows, N_DENSE)`.
-    fn dense(&self) -> Option<&[[f32; N_DENSE]]>;
+    fn dense(&self) -> Option<&[[f32; N_DENSE]]> {
+        None
+    }
 }
 
 impl<const B: usize> Matrix<B> for Kernel {

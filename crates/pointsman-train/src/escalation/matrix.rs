@@ -2,7 +2,6 @@
 
 use super::{AnswerDesign, block::Block};
 use crate::{design::Design, kernel::Kernel, solve::Matrix};
-use pointsman_core::features::N_DENSE;
 
 /// Blocks of columns beside each other; `X Xᵀ` is the sum of theirs.
 #[derive(Debug)]
@@ -48,9 +47,5 @@ impl<const B: usize> Matrix<B> for Beside {
 
     fn single_squares(&self) -> &[f32] {
         &self.single_squares
-    }
-
-    fn dense(&self) -> Option<&[[f32; N_DENSE]]> {
-        None
     }
 }
