@@ -225,6 +225,12 @@ pub const fn as_float(count: u64) -> f64 {
     count as f64
 }
 
+/// A number as features and signs have it, in single precision.
+#[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
+pub(crate) const fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
 /// A length as a float, exact below 2⁵³ and to the nearest above.
 #[expect(clippy::cast_precision_loss, reason = "no slice has 2^53 elements")]
 pub const fn len_as_float(length: usize) -> f64 {

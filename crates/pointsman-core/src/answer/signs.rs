@@ -10,7 +10,7 @@ use super::{
 use crate::{
     features::{Extractor, Features, MAX_BYTES_PER_PART},
     request::{Capabilities, Request},
-    units::{as_float, len_as_float},
+    units::{as_float, len_as_float, narrow},
 };
 
 /// How many signs there are.
@@ -309,9 +309,4 @@ fn within_fence(text: &[u8]) -> &[u8] {
     };
     let line_end = inside.iter().position(|&byte| byte == b'\n').unwrap_or(0);
     inside[line_end..].trim_ascii()
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
-pub(super) fn narrow(value: f64) -> f32 {
-    value as f32
 }

@@ -5,8 +5,8 @@
 //!
 //! [`SIGN_NAMES`]: super::SIGN_NAMES
 
-use super::{AnswerFeatures, N_SIGNS, signs::narrow};
-use crate::features::OwnedFeatures;
+use super::{AnswerFeatures, N_SIGNS};
+use crate::{features::OwnedFeatures, units::narrow};
 
 /// Why written signs cannot have been read from an answer; the sentence begins with its verb.
 #[expect(missing_docs, reason = "the message documents the fields")]

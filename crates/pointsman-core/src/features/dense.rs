@@ -4,7 +4,7 @@ use super::{Extractor, SchemaVersion};
 use crate::{
     request::{Capabilities, Request, Role},
     simd::ByteCounts,
-    units::{Tokens, as_float},
+    units::{Tokens, as_float, narrow},
 };
 
 /// The share of capitals up to which a text has as many as prose may have, since
@@ -133,11 +133,6 @@ fn share(count: u64, total: u64) -> f32 {
 fn log(count: u64, total: u64) -> f32 {
     let ratio = as_float(count) / as_float(total.max(1));
     libm::log(ratio.max(1.0)) as f32
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "features are single precision")]
-fn narrow(value: f64) -> f32 {
-    value as f32
 }
 
 /// By `libm`, so that every platform gets the same bits.
