@@ -3,7 +3,7 @@
 //! Reading and checking a policy takes tens of milliseconds of a processor. Where there is none to
 //! spare, a thread of equal rank would be left there for a slice of several milliseconds while calls
 //! wait; one of lower rank mostly makes way at once. On two processors with reloads one after the other
-//! that lowers the 99th percentile of calls from 3.6 ms to between 0.5 and 1.1 (`benches/tails.py`). Its
+//! that lowers the 99th percentile of calls from 3.6 ms to between 0.5 and 1.5 (`benches/tails.py`). Its
 //! weakness: on a machine that is fully loaded a reload takes longer, and systems other than Linux know
 //! no rank of a single thread.
 

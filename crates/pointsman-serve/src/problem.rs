@@ -20,7 +20,7 @@ pub struct Problem {
     pub(crate) param: Option<String>,
     /// Every model and why it may not answer.
     pub(crate) excluded: Vec<(String, String)>,
-    /// When to come again, where that is known better than by the code.
+    /// When to come again, where that is not soon.
     pub(crate) retry_after_s: Option<u64>,
 }
 
@@ -246,11 +246,8 @@ impl IntoResponse for Problem {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         match self.code {
-            Code::Overloaded | Code::JournalUnavailable | Code::RateLimited => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            Code::BudgetSpent => {
-                let seconds = self.retry_after_s.unwrap_or(3600);
+            Code::Overloaded | Code::JournalUnavailable | Code::RateLimited | Code::BudgetSpent => {
+                let seconds = self.retry_after_s.unwrap_or(1);
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
             }
             Code::MissingKey | Code::UnknownKey => {
