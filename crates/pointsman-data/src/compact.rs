@@ -118,9 +118,7 @@ pub fn compact(
     options: CompactOptions,
     on_decision: &mut dyn FnMut(),
 ) -> Result<CompactSummary, DataError> {
-    if !journal::is_journal(dir) {
-        return Err(DataError::NotAJournal { path: dir.to_path_buf() });
-    }
+    journal::check_journal(dir)?;
     let unwritable = |error: &dyn std::fmt::Display| DataError::Unwritable {
         path: out.to_path_buf(),
         reason: error.to_string(),

@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use pointsman_log::journal::NotAJournal;
+
 /// Why there is no table and no log. Rows that are merely unusable are counted instead.
 #[expect(missing_docs, reason = "the message documents the fields")]
 #[derive(Debug, thiserror::Error)]
@@ -111,8 +113,8 @@ pub enum DataError {
     #[error("`{}` is a journal, which is a traffic log and no table; pass it with --log", path.display())]
     JournalTable { path: PathBuf },
     /// A folder without segments in place of a journal.
-    #[error("`{}` is no journal: there is no journal-00000001.ndjson or later segment in it", path.display())]
-    NotAJournal { path: PathBuf },
+    #[error(transparent)]
+    NotAJournal(#[from] NotAJournal),
     /// A file name that says no format to write.
     #[error("`{}` does not say what to write; end it in .ndjson or .parquet", path.display())]
     UnknownTarget { path: PathBuf },

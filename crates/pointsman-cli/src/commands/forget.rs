@@ -6,7 +6,7 @@ use crate::{
     wording,
 };
 use anyhow::{Result, bail};
-use pointsman_log::journal::{Forgotten, Journal, Settings, Subject, is_journal, survey};
+use pointsman_log::journal::{Forgotten, Journal, Settings, Subject, check_journal, survey};
 use serde_json::json;
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -55,12 +55,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     let subject = subject(args)?;
     let dir = args.journal.as_path();
-    if !is_journal(dir) {
-        bail!(
-            "`{}` is no journal: there is no journal-00000001.ndjson or later segment in it",
-            dir.display()
-        );
-    }
+    check_journal(dir)?;
     files::check_apart(&[dir], &[args.json.as_deref()])?;
     let bar = screen.progress("reading the journal", 0);
     let forgotten = forget(args, &subject, screen, &mut || bar.inc(1));

@@ -70,6 +70,14 @@ pub enum SyncError {
     NotWritten,
 }
 
+/// A folder without segments in place of a journal.
+#[expect(missing_docs, reason = "the message documents the field")]
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` is no journal: there is no journal-00000001.ndjson or later segment in it", path.display())]
+pub struct NotAJournal {
+    pub path: PathBuf,
+}
+
 /// Why a subject is not forgotten, or not everywhere. What was not yet taken out is as it was, and
 /// forgetting again goes on there.
 #[expect(missing_docs, reason = "the message documents the fields")]

@@ -38,12 +38,12 @@ pub(crate) use self::index::uuid;
 use self::{commit::Commit, earlier::LookedInto, gather::Batch, lock::Lock, tail::Tail};
 pub use self::{
     earlier::Earlier,
-    error::{AppendError, ForgetError, OpenError, SyncError},
+    error::{AppendError, ForgetError, NotAJournal, OpenError, SyncError},
     forget::{Forgotten, Subject, survey},
     gather::Ticket,
     reader::{Damage, ReadError, Reader, read},
     recover::Recovery,
-    segments::{is_journal, numbers as segment_numbers},
+    segments::{check_journal, is_journal, numbers as segment_numbers},
     settings::Settings,
     storage::{Disk, SegmentFile, Storage},
     upkeep::Upkeep,

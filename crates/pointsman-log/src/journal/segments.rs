@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::error::NotAJournal;
+
 /// What the name of a file ends in that is not yet what it is to be.
 const PARTIAL: &str = ".partial";
 
@@ -70,6 +72,14 @@ fn is_leftover(name: &str, numbers: &[u64]) -> bool {
         Some(whole) => [".ndjson", ".index"].iter().any(|end| number_of(whole, end).is_some()),
         None => number_of(name, ".index").is_some_and(|number| !numbers.contains(&number)),
     }
+}
+
+/// Refuses what is no folder with at least one segment.
+///
+/// # Errors
+/// [`NotAJournal`], for such a place.
+pub fn check_journal(dir: &Path) -> Result<(), NotAJournal> {
+    if is_journal(dir) { Ok(()) } else { Err(NotAJournal { path: dir.to_path_buf() }) }
 }
 
 /// Whether `dir` is a folder that holds at least one segment.
