@@ -129,7 +129,7 @@ pub(crate) fn read_table<F>(
     push: impl Fn(&mut F, &Request<'_>),
     screen: &Screen,
 ) -> Result<LoadedTable<F>> {
-    let bar = screen.progress_about("reading prompts", prompts_ahead(paths));
+    let bar = screen.progress_about("reading prompts", || prompts_ahead(paths));
     let table = read_outcomes(paths, options, &mut |_, request| {
         push(&mut features, request);
         bar.inc(1);
@@ -264,7 +264,7 @@ pub(crate) fn load_log(
 ) -> Result<LoadedLog> {
     let options = LogOptions { features: Some(schema), ..options.clone() };
     let n_ahead = decisions_ahead(paths);
-    let bar = screen.progress_about("reading requests", n_ahead);
+    let bar = screen.progress_about("reading requests", || n_ahead);
     let builder = DesignBuilder::new(schema)
         .expecting(n_ahead.and_then(|n| usize::try_from(n).ok()).unwrap_or(0));
     let ((mut log, estimated), design, has_features) = read_features(&bar, builder, |push| {

@@ -74,15 +74,25 @@ impl Screen {
         self.bar(label, total, EXACTLY)
     }
 
-    /// As [`Self::progress`], where the end is only about known, or not at all.
+    /// As [`Self::progress`], where the end is only about known, or not at all. It is asked for where
+    /// somebody sees the bar.
     #[cfg(feature = "learn")]
-    pub(crate) fn progress_about(&self, label: &str, total: Option<u64>) -> ProgressBar {
+    pub(crate) fn progress_about(
+        &self,
+        label: &str,
+        total: impl FnOnce() -> Option<u64>,
+    ) -> ProgressBar {
+        let total = if self.shows_bars() { total() } else { None };
         self.bar(label, total.unwrap_or(0), ABOUT)
+    }
+
+    fn shows_bars(&self) -> bool {
+        !self.is_quiet && io::stderr().is_terminal()
     }
 
     fn bar(&self, label: &str, total: u64, done: &str) -> ProgressBar {
         let bar = ProgressBar::new(total);
-        if self.is_quiet || !io::stderr().is_terminal() {
+        if !self.shows_bars() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
         if let Ok(style) = ProgressStyle::with_template(&template(total, done)) {

@@ -49,7 +49,7 @@ pub(crate) fn load(
     screen: &Screen,
     on_request: &mut dyn FnMut(Asked<'_, '_>),
 ) -> Result<LoadedTrajectories> {
-    let bar = screen.progress_about("reading trajectories", decisions_ahead(paths));
+    let bar = screen.progress_about("reading trajectories", || decisions_ahead(paths));
     let mut prompts = DesignBuilder::new(schema);
     let mut answers = AnswerDesignBuilder::new(schema);
     let mut bare: Vec<Request<'static>> = Vec::new();

@@ -39,8 +39,8 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     files::check_apart(&[], &[args.json.as_deref()])?;
     files::check_folder(&args.out)?;
     let options = CompactOptions { late_after_ms: milliseconds(args.late_after)? };
-    let n_decisions = decisions_ahead(slice::from_ref(&args.journal));
-    let n_about = n_decisions.map(|n| n.saturating_mul(N_READINGS));
+    let journal = slice::from_ref(&args.journal);
+    let n_about = || Some(decisions_ahead(journal)?.saturating_mul(N_READINGS));
     let bar = screen.progress_about("reading the journal", n_about);
     let summary = compact(&args.journal, &args.out, options, &mut || bar.inc(1));
     bar.finish_and_clear();

@@ -158,7 +158,7 @@ fn read(args: &Args, asked: &mut [Asked], screen: &Screen) -> Result<(ReadLog, K
     let mut diagnostics = PartialDiagnostics::of(&no_rows, None);
     let (mut counts, mut n_zero) = (ActionCounts::default(), 0_usize);
     let mut kept = KeptRows::default();
-    let bar = screen.progress_about("reading", decisions_ahead(&args.rounds));
+    let bar = screen.progress_about("reading", || decisions_ahead(&args.rounds));
     read_rounds(&args.rounds, &names, &mut |batch| {
         let rounds = columns(batch).rounds()?;
         for asked in &mut *asked {

@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
         part: args.train_of.map_or(SimulatedPart::All, SimulatedPart::TrainOf),
         read: load::read_options(args.quality_range),
     };
-    let n_about = prompts_ahead(&args.table).map(|n| n.saturating_mul(N_READINGS));
+    let n_about = || Some(prompts_ahead(&args.table)?.saturating_mul(N_READINGS));
     let bar = screen.progress_about("simulating", n_about);
     let on_prompt = &mut || bar.inc(1);
     let summary = if args.answers.is_empty() {

@@ -299,7 +299,7 @@ fn read(
     let estimating = settings.estimating.as_ref();
     let mut languages = Vec::new();
     let mut features = FeatureReader::new(settings.reward_model, recorders);
-    let (log, estimated) = decide_all(recorders, (screen, decisions_ahead(paths)), |decide| {
+    let (log, estimated) = decide_all(recorders, (screen, || decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, estimating, &mut |asked| {
             languages.push(asked.text().map_or("(no text)", language));
             features.push(asked);

@@ -218,7 +218,7 @@ fn shared_schema(recorders: &[Recorder<'_>]) -> Option<FeatureSchema> {
 /// request as it comes by.
 fn decide_all<T>(
     recorders: &mut [Recorder<'_>],
-    (screen, n_about): (&Screen, Option<u64>),
+    (screen, n_about): (&Screen, impl FnOnce() -> Option<u64>),
     read: impl FnOnce(&mut dyn FnMut(Asked<'_, '_>)) -> Result<T>,
 ) -> Result<T> {
     let bar = screen.progress_about("deciding", n_about);

@@ -120,7 +120,7 @@ fn read(
     (settings, screen): (&Settings, &Screen),
 ) -> Result<(OutcomeTable, OutcomeMatrix, Vec<&'static str>)> {
     let mut languages = Vec::new();
-    let table = decide_all(recorders, (screen, prompts_ahead(paths)), |decide| {
+    let table = decide_all(recorders, (screen, || prompts_ahead(paths)), |decide| {
         Ok(read_outcomes(paths, options, &mut |_, request| {
             languages.push(language(request));
             decide(Asked::Text(request));

@@ -110,7 +110,7 @@ pub(crate) fn of_log(
     (what_if, catalog): (&WhatIf, Option<&Catalog>),
     screen: &Screen,
 ) -> Result<Stream> {
-    let bar = screen.progress_about("reading requests", decisions_ahead(paths));
+    let bar = screen.progress_about("reading requests", || decisions_ahead(paths));
     let (mut builder, mut asks) = (AsideBuilder::new(schema)?, Vec::new());
     let options = LogOptions { features: Some(schema), ..options.clone() };
     let log = read_log(paths, &options, &mut |_, asked| {

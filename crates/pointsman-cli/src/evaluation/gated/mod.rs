@@ -169,7 +169,7 @@ fn read<'q>(
     let features = shared_schema(&recorders);
     let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let mut reader = FeatureReader::new(question.reward_model, &recorders);
-    let found = decide_all(&mut recorders, (screen, decisions_ahead(paths)), |decide| {
+    let found = decide_all(&mut recorders, (screen, || decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, question.estimating.as_ref(), &mut |asked| {
             reader.push(asked);
             decide(asked);
