@@ -22,7 +22,7 @@ use crate::{
     escalation::{Foresight, Reader},
     scorer::{Scorer, ScorerError},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A checked policy file.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub struct Artifact {
     scorer: Scorer,
     row_ids: Vec<u64>,
     readers: Vec<Reader>,
+    /// The file itself, where it was made here and not read.
+    file: Option<Arc<Vec<u8>>>,
 }
 
 /// Why a file is not a usable artifact.
@@ -73,8 +75,7 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] where the card and the scorer do not go together.
     pub fn new(card: &Card, scorer: &Scorer, row_ids: &[u64]) -> Result<Self, ArtifactError> {
-        let bytes = codec::encode(card, scorer, row_ids, &[])?;
-        Self::from_bytes(&bytes)
+        codec::make(card, scorer, row_ids, &[])
     }
 
     /// The same with what was learned about models' answers; all readers have equally many next
@@ -83,8 +84,7 @@ impl Artifact {
     /// # Errors
     /// [`ArtifactError`] where readers and scorer do not go together.
     pub fn with_readers(&self, readers: &[Reader]) -> Result<Self, ArtifactError> {
-        let bytes = codec::encode(&self.card, &self.scorer, &self.row_ids, readers)?;
-        Self::from_bytes(&bytes)
+        codec::make(&self.card, &self.scorer, &self.row_ids, readers)
     }
 
     /// The same with what is foreseen of its readers' answers, so that the first decision counts on
@@ -94,8 +94,7 @@ impl Artifact {
     /// [`ArtifactError`] where a model has no reader, or is named twice.
     pub fn with_foresight(&self, foresight: Vec<Foresight>) -> Result<Self, ArtifactError> {
         let card = Card { foresight, ..self.card.clone() };
-        let bytes = codec::encode(&card, &self.scorer, &self.row_ids, &self.readers)?;
-        Self::from_bytes(&bytes)
+        codec::make(&card, &self.scorer, &self.row_ids, &self.readers)
     }
 
     /// The same with more said about how it was learned; of two entries of one name the new one
@@ -106,8 +105,7 @@ impl Artifact {
     pub fn with_settings(&self, more: BTreeMap<String, String>) -> Result<Self, ArtifactError> {
         let mut card = self.card.clone();
         card.provenance.settings.extend(more);
-        let bytes = codec::encode(&card, &self.scorer, &self.row_ids, &self.readers)?;
-        Self::from_bytes(&bytes)
+        codec::make(&card, &self.scorer, &self.row_ids, &self.readers)
     }
 
     /// The same, of which more rows are remembered as trained on; ids are made by
@@ -120,8 +118,7 @@ impl Artifact {
         row_ids.extend_from_slice(more);
         row_ids.sort_unstable();
         row_ids.dedup();
-        let bytes = codec::encode(&self.card, &self.scorer, &row_ids, &self.readers)?;
-        Self::from_bytes(&bytes)
+        codec::make(&self.card, &self.scorer, &row_ids, &self.readers)
     }
 
     /// Reads and checks a whole file. Where the bytes are handed over, they are gone before weights are
@@ -138,7 +135,12 @@ impl Artifact {
     /// # Errors
     /// None for an artifact that was checked; the signature is the encoder's.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ArtifactError> {
-        codec::encode(&self.card, &self.scorer, &self.row_ids, &self.readers)
+        match &self.file {
+            Some(file) => Ok(file.to_vec()),
+            None => {
+                codec::encode(&self.card, &self.scorer, &self.row_ids, &self.readers).map(|it| it.0)
+            }
+        }
     }
 
     /// What people and programs read about the policy.

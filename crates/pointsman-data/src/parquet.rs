@@ -16,7 +16,7 @@ use crate::{columns::Batch, error::DataError};
 /// Uncompressed bytes that one batch may hold, about.
 const BATCH_BYTES: usize = 48 << 20;
 /// Rows that one batch may hold.
-pub(crate) const BATCH_ROWS: usize = 1 << 15;
+pub(crate) const BATCH_ROWS: usize = 1 << 17;
 /// Rows that a batch holds however heavy they are.
 const MIN_BATCH_ROWS: usize = 2048;
 

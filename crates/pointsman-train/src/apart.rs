@@ -8,8 +8,9 @@
 use crate::{
     kernel::{Kernel, Weights},
     solve::{Matrix, Path, ridge_path},
+    sums::{BESIDE, DenseRows, DenseSums},
 };
-use pointsman_core::features::N_DENSE;
+use pointsman_core::{features::N_DENSE, simd};
 use rayon::prelude::*;
 
 /// The columns' rows of one kernel.
@@ -25,11 +26,30 @@ pub(crate) struct Rows<'k> {
     /// Their places in the kernel, ascending.
     places: Vec<u32>,
     starts: Vec<usize>,
-    terms: Vec<u32>,
+    terms: Terms,
     factors: Vec<f32>,
     dense: Vec<[f32; N_DENSE]>,
     single_squares: Vec<f32>,
 }
+
+/// Terms' places in a table of weights, in as few bytes as they fit in: they are read twice in every
+/// pass, and those of a column then stay in the cache that is next to the processor.
+#[derive(Debug)]
+enum Terms {
+    Short(Vec<u16>),
+    Long(Vec<u32>),
+}
+
+/// A place in a table of weights.
+trait Place: Copy + Into<u32> {
+    /// As an index.
+    fn index(self) -> usize {
+        self.into() as usize
+    }
+}
+
+impl Place for u16 {}
+impl Place for u32 {}
 
 impl<'k> Apart<'k> {
     /// The rows of each column; `None` where a row has weights in more than one. `weights` is of
@@ -109,21 +129,21 @@ impl<'k> Apart<'k> {
 
 impl<'k> Rows<'k> {
     fn new(kernel: &'k Kernel, rows: Vec<u32>) -> Self {
-        let n_terms = rows.iter().map(|&row| kernel.row(row as usize).0.len()).sum();
         let mut part = Self {
             kernel,
             starts: Vec::with_capacity(rows.len() + 1),
-            terms: Vec::with_capacity(n_terms),
+            terms: Terms::of(kernel, &rows),
             factors: Vec::with_capacity(rows.len()),
             dense: Vec::with_capacity(rows.len()),
             single_squares: Vec::with_capacity(rows.len()),
             places: Vec::new(),
         };
-        part.starts.push(0);
+        let mut end = 0;
+        part.starts.push(end);
         for &row in &rows {
             let (terms, factor, dense) = kernel.row(row as usize);
-            part.terms.extend_from_slice(terms);
-            part.starts.push(part.terms.len());
+            end += terms.len();
+            part.starts.push(end);
             part.factors.push(factor);
             part.dense.push(*dense);
             part.single_squares.push(kernel.single_squares()[row as usize]);
@@ -154,16 +174,12 @@ impl<'k> Rows<'k> {
     pub(crate) fn transposed(&self, dual: &[[f32; 1]]) -> Weights<1> {
         let total: f32 = dual.iter().fold(0.0, |sum, [value]| sum + value);
         let mut sums = vec![0.0_f32; self.kernel.n_terms()];
-        let mut dense = [0.0_f32; N_DENSE];
-        for (row, [value]) in dual.iter().enumerate() {
-            let scaled = value * self.factors[row];
-            for &term in &self.terms[self.starts[row]..self.starts[row + 1]] {
-                sums[term as usize] += scaled;
-            }
-            for (out, feature) in dense.iter_mut().zip(&self.dense[row]) {
-                *out += feature * value;
-            }
+        match &self.terms {
+            Terms::Short(terms) => self.scatter(terms, dual, &mut sums),
+            Terms::Long(terms) => self.scatter(terms, dual, &mut sums),
         }
+        let mut dense = [[0.0_f32]; N_DENSE];
+        simd::at_best(DenseSums { dual, dense: &self.dense, out: &mut dense });
         let (idf, term_means) = self.kernel.terms();
         let dense_means = self.kernel.dense_means();
         let mut at_mean = 0.0;
@@ -177,11 +193,22 @@ impl<'k> Rows<'k> {
                 [weight]
             })
             .collect();
-        for (out, mean) in dense.iter_mut().zip(dense_means) {
+        for ([out], mean) in dense.iter_mut().zip(dense_means) {
             *out -= mean * total;
             at_mean += mean * *out;
         }
-        Weights { terms, dense: dense.map(|weight| [weight]), at_mean: [at_mean] }
+        Weights { terms, dense, at_mean: [at_mean] }
+    }
+
+    /// Adds each row to the sums of its terms.
+    fn scatter(&self, terms: &[impl Place], dual: &[[f32; 1]], sums: &mut [f32]) {
+        let rows = dual.iter().zip(&self.factors).zip(self.starts.windows(2));
+        for (([value], factor), span) in rows {
+            let scaled = value * factor;
+            for term in &terms[span[0]..span[1]] {
+                sums[term.index()] += scaled;
+            }
+        }
     }
 
     /// As [`Kernel::predict`], of these rows alone.
@@ -189,45 +216,80 @@ impl<'k> Rows<'k> {
         let (idf, _) = self.kernel.terms();
         let scaled: Vec<f32> =
             weights.terms.iter().zip(idf).map(|([weight], idf)| weight * idf).collect();
-        let terms = |row: usize| &self.terms[self.starts[row]..self.starts[row + 1]];
-        let with_dense = |(row, of_terms): (usize, f32)| {
-            let start = self.factors[row] * of_terms - weights.at_mean[0];
-            let add = |sum, (value, [weight]): (&f32, &[f32; 1])| sum + value * weight;
-            [self.dense[row].iter().zip(&weights.dense).fold(start, add)]
+        let mut out = match &self.terms {
+            Terms::Short(terms) => self.gather(terms, &scaled, weights.at_mean[0]),
+            Terms::Long(terms) => self.gather(terms, &scaled, weights.at_mean[0]),
         };
-        let n_rows = self.dense.len();
-        let n_in_fours = n_rows - n_rows % 4;
+        simd::at_best(DenseRows { dense: &self.dense, weights: &weights.dense, out: &mut out });
+        out
+    }
+
+    /// What the terms of each row make of it.
+    fn gather(&self, all: &[impl Place], weights: &[f32], at_mean: f32) -> Vec<[f32; 1]> {
+        let terms = |row: usize| &all[self.starts[row]..self.starts[row + 1]];
+        let value = |(factor, sum): (&f32, &f32)| [factor * sum - at_mean];
+        let n_rows = self.factors.len();
         let mut out = Vec::with_capacity(n_rows);
-        for first in (0..n_in_fours).step_by(4) {
-            let sums = four_sums(&scaled, std::array::from_fn(|at| terms(first + at)));
-            out.extend((first..).zip(sums).map(with_dense));
+        let (chunks, left) = self.factors.as_chunks::<BESIDE>();
+        for (chunk, factors) in chunks.iter().enumerate() {
+            let four = |first: usize| std::array::from_fn(|at| terms(first + at));
+            let rows = [four(chunk * BESIDE), four(chunk * BESIDE + 4)];
+            let sums = sums_beside(weights, rows);
+            out.extend(factors.iter().zip(sums.as_flattened()).map(value));
         }
-        let last = (n_in_fours..n_rows).map(|row| (row, add_weights(0.0, &scaled, terms(row))));
-        out.extend(last.map(with_dense));
+        for (row, factor) in (n_rows - left.len()..).zip(left) {
+            out.push(value((factor, &add_weights(0.0, weights, terms(row)))));
+        }
         out
     }
 }
 
-/// The sums of the weights of four rows' terms, each in the order of its row. Side by side, because an
-/// addition waits for the one before.
-fn four_sums(weights: &[f32], rows: [&[u32]; 4]) -> [f32; 4] {
-    let n_all_have = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-    let [one, two, three, four] = rows.map(|row| row.split_at(n_all_have));
-    let mut sums = [0.0_f32; 4];
-    for (((&a, &b), &c), &d) in one.0.iter().zip(two.0).zip(three.0).zip(four.0) {
-        for (sum, term) in sums.iter_mut().zip([a, b, c, d]) {
-            *sum += weights[term as usize];
+impl Terms {
+    /// Those of some rows, one row after the other.
+    fn of(kernel: &Kernel, rows: &[u32]) -> Self {
+        let terms = || rows.iter().map(|&row| kernel.row(row as usize).0);
+        let n_terms = terms().map(<[u32]>::len).sum();
+        if u16::try_from(kernel.n_terms()).is_ok() {
+            let mut short = Vec::with_capacity(n_terms);
+            #[expect(clippy::cast_possible_truncation, reason = "no place is beyond the last")]
+            terms().for_each(|row| short.extend(row.iter().map(|&term| term as u16)));
+            Self::Short(short)
+        } else {
+            let mut long = Vec::with_capacity(n_terms);
+            terms().for_each(|row| long.extend_from_slice(row));
+            Self::Long(long)
         }
     }
-    for (sum, (_, rest)) in sums.iter_mut().zip([one, two, three, four]) {
-        *sum = add_weights(*sum, weights, rest);
-    }
-    sums
+}
+
+/// The sums of the weights of some rows' terms, each in the order of its row.
+fn sums_beside<P: Place>(weights: &[f32], rows: [[&[P]; 4]; 2]) -> [[f32; 4]; 2] {
+    let n_all_have = rows.iter().flatten().map(|row| row.len()).min().unwrap_or(0);
+    let weight = |term: &P| weights[term.index()];
+    // Sums that have no place in memory stay in registers.
+    let add = |[one, two, three, four]: [f32; 4], (((a, b), c), d): (((&P, &P), &P), &P)| {
+        [one + weight(a), two + weight(b), three + weight(c), four + weight(d)]
+    };
+    let [first, second] = rows.map(|[one, two, three, four]| {
+        let [one, two] = [one, two].map(|row| &row[..n_all_have]);
+        let [three, four] = [three, four].map(|row| &row[..n_all_have]);
+        one.iter().zip(two).zip(three).zip(four)
+    });
+    let (first_sums, second_sums) = first.zip(second).fold(
+        ([0.0; 4], [0.0; 4]),
+        |(first_sums, second_sums), (first, second)| {
+            (add(first_sums, first), add(second_sums, second))
+        },
+    );
+    let rest = |half: usize, at: usize| &rows[half][at][n_all_have..];
+    [(0, first_sums), (1, second_sums)].map(|(half, sums)| {
+        std::array::from_fn(|at| add_weights(sums[at], weights, rest(half, at)))
+    })
 }
 
 /// Adds the weights of some terms to a sum, one after the other.
-fn add_weights(sum: f32, weights: &[f32], terms: &[u32]) -> f32 {
-    terms.iter().fold(sum, |sum, &term| sum + weights[term as usize])
+fn add_weights(sum: f32, weights: &[f32], terms: &[impl Place]) -> f32 {
+    terms.iter().fold(sum, |sum, term| sum + weights[term.index()])
 }
 
 impl<const B: usize> Weights<B> {
@@ -271,15 +333,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn four_sums_are_those_of_each_row_alone() {
+    fn sums_beside_one_another_are_those_of_each_row_alone() {
         let weights: Vec<f32> = (1..40_u16).map(|n| 1.0 / f32::from(n)).collect();
-        let all: Vec<u32> = (0..39_u32).map(|n| n * 7 % 39).collect();
-        for rows in [
-            [&all[..], &all[5..17], &all[30..], &all[..0]],
-            [&all[..21], &all[9..], &all[4..30], &all[1..22]],
-        ] {
-            let alone = rows.map(|row| add_weights(0.0, &weights, row).to_bits());
-            assert_eq!(four_sums(&weights, rows).map(f32::to_bits), alone);
+        let all: Vec<u16> = (0..39_u16).map(|n| n * 7 % 39).collect();
+        let many = [&all[..21], &all[9..], &all[4..30], &all[1..22]];
+        let few = [&all[..], &all[5..17], &all[30..], &all[..0]];
+        for rows in [[many, few], [many, many]] {
+            let alone = rows.map(|four| four.map(|row| add_weights(0.0, &weights, row).to_bits()));
+            let found = sums_beside(&weights, rows).map(|four| four.map(f32::to_bits));
+            assert_eq!(found, alone);
         }
     }
 }

@@ -58,13 +58,14 @@ pub(crate) struct Kernel {
     dense_means: [f32; N_DENSE],
 }
 
-/// What a row has to know of a bucket.
-#[derive(Clone, Copy)]
-struct Slot {
-    /// Its place among the terms with two rows and more; none for the others.
-    place: u32,
-    /// Its squared inverse document frequency.
-    squared: u16,
+/// Where the numbers of a bucket stand, and the squared inverse document frequencies there: first
+/// the terms with two rows and more, then those with one. A row's terms look up both, so the two
+/// tables are as small as they can be.
+struct Slots {
+    /// By bucket; of those without rows it means nothing.
+    places: Vec<u32>,
+    n_shared: u32,
+    squared: Vec<u16>,
 }
 
 /// Weights of `B` columns, in the coordinates of a [`Kernel`].
@@ -87,14 +88,13 @@ impl Kernel {
             }
         }
         let squared_idf: Vec<u16> = squared_idf(rows.len(), &frequency);
-        let mut buckets: Vec<u32> =
-            (0_u32..).zip(&frequency).filter(|(_, n)| 1 < **n).map(|(bucket, _)| bucket).collect();
+        let of_frequency = |is_wanted: fn(u32) -> bool| -> Vec<u32> {
+            let wanted = (0_u32..).zip(&frequency).filter(|(_, n)| is_wanted(**n));
+            wanted.map(|(bucket, _)| bucket).collect()
+        };
+        let mut buckets = of_frequency(|n| 1 < n);
         buckets.sort_by_key(|&bucket| (u32::MAX - frequency[bucket as usize], bucket));
-        let mut slots: Vec<Slot> =
-            squared_idf.iter().map(|&squared| Slot { place: u32::MAX, squared }).collect();
-        for (index, &bucket) in (0_u32..).zip(&buckets) {
-            slots[bucket as usize].place = index;
-        }
+        let slots = Slots::new(&squared_idf, &buckets, &of_frequency(|n| n == 1));
         let n_single = frequency.iter().filter(|n| **n == 1).count();
         let n_shared = frequency.iter().map(|&n| n as usize).sum::<usize>() - n_single;
         let idf_of = |bucket: u32| unit_idf(squared_idf[bucket as usize]);
@@ -127,17 +127,18 @@ impl Kernel {
     }
 
     /// Adds a row, and its factor to the sums of its terms.
-    fn push_row(&mut self, index: u32, terms: &[u32], (slots, sums): (&[Slot], &mut [f64])) {
+    fn push_row(&mut self, index: u32, terms: &[u32], (slots, sums): (&Slots, &mut [f64])) {
         let (first, first_single) = (self.row_terms.len(), self.single.len());
-        let mut squared = 0_u64;
-        for &term in terms {
-            let slot = slots[term as usize];
-            squared += u64::from(slot.squared);
-            if slot.place == u32::MAX {
-                self.single.push((index, term));
-            } else {
-                self.row_terms.push(slot.place);
-            }
+        self.row_terms.extend(terms.iter().map(|&term| slots.places[term as usize]));
+        let places = &self.row_terms[first..];
+        let squared: u64 =
+            places.iter().map(|&place| u64::from(slots.squared[place as usize])).sum();
+        if places.iter().any(|&place| slots.n_shared <= place) {
+            let is_single = |term: &&u32| slots.n_shared <= slots.places[**term as usize];
+            self.single.extend(terms.iter().filter(is_single).map(|&term| (index, term)));
+            self.row_terms.truncate(first);
+            let all = terms.iter().map(|&term| slots.places[term as usize]);
+            self.row_terms.extend(all.filter(|&place| place < slots.n_shared));
         }
         let squared = as_float(squared) / SQUARED_IDF_STEPS;
         let factor = if squared == 0.0 { 0.0 } else { narrow(1.0 / squared.sqrt()) };
@@ -147,7 +148,7 @@ impl Kernel {
             sums[place as usize] += f64::from(factor);
         }
         for &(_, term) in &self.single[first_single..] {
-            let idf = unit_idf(slots[term as usize].squared);
+            let idf = unit_idf(self.squared_idf[term as usize]);
             self.single_squares[index as usize] += narrow(idf * idf / squared);
         }
     }
@@ -375,6 +376,19 @@ impl Kernel {
             let factor = narrow(squared_idf) * self.row_factors[row as usize];
             visit(bucket, times(&dual[row as usize], factor));
         }
+    }
+}
+
+impl Slots {
+    fn new(squared_idf: &[u16], shared: &[u32], single: &[u32]) -> Self {
+        let mut places = vec![u32::MAX; squared_idf.len()];
+        let mut squared = Vec::with_capacity(shared.len() + single.len());
+        for (place, &bucket) in (0_u32..).zip(shared.iter().chain(single)) {
+            places[bucket as usize] = place;
+            squared.push(squared_idf[bucket as usize]);
+        }
+        let n_shared = (0_u32..).zip(shared).map(|(place, _)| place + 1).last().unwrap_or(0);
+        Self { places, n_shared, squared }
     }
 }
 

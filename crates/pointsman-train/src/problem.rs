@@ -28,6 +28,15 @@ const TOKENS_PER_BYTE: f64 = 0.25;
 /// Rows' worth of the overall mean that each model's mean is drawn towards, in a log.
 const PRIOR_ROWS: f64 = 5.0;
 
+/// Some rows of a matrix of shape `(all rows, n_columns)`.
+fn of_rows<T: Copy>(all: &[T], rows: &[u32], n_columns: usize) -> Vec<T> {
+    let mut some = Vec::with_capacity(rows.len() * n_columns);
+    for &row in rows {
+        some.extend_from_slice(&all[row as usize * n_columns..][..n_columns]);
+    }
+    some
+}
+
 /// A training set with what all fits share.
 pub(crate) struct Problem<'a> {
     pub(crate) set: TrainingSet<'a>,
@@ -62,16 +71,11 @@ pub(crate) struct HeldOutFits {
 impl<'a> Problem<'a> {
     pub(crate) fn new(set: &TrainingSet<'a>, learning: Learning) -> Self {
         let n_models = set.outcomes.n_models();
-        let used = |all: &[f32]| -> Vec<f32> {
-            let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
-            set.rows.iter().flat_map(row).collect()
-        };
-        let costs: Option<Vec<f64>> = set.outcomes.cost_usd().map(|all| {
-            let row = |&row: &u32| all[row as usize * n_models..][..n_models].iter().copied();
-            set.rows.iter().flat_map(row).collect()
-        });
-        let tokens: Option<Vec<f64>> =
-            set.outcomes.output_tokens().map(|all| used(all).into_iter().map(f64::from).collect());
+        let costs = set.outcomes.cost_usd().map(|all| of_rows(all, set.rows, n_models));
+        let tokens = set
+            .outcomes
+            .output_tokens()
+            .map(|all| of_rows(all, set.rows, n_models).into_iter().map(f64::from).collect());
         // In a log a row's length would come from the one model that was drawn; levels alone
         // estimate better from so little (docs/decisions/0003-learning.md).
         let has_length = learning.learns_lengths() && set.outcomes.draws().is_none();
@@ -83,7 +87,7 @@ impl<'a> Problem<'a> {
             (Some(of_costs), of_tokens) => (Some(of_costs), of_tokens),
             (None, of_tokens) => (of_tokens, None),
         };
-        let weights = used(&set.outcomes.fit_weights());
+        let weights = of_rows(&set.outcomes.fit_weights(), set.rows, n_models);
         let (families, weights) = match learning {
             // It takes the weights as they are.
             Learning::Alone(family) => (vec![family], vec![weights]),

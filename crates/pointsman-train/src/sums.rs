@@ -13,6 +13,10 @@ use pointsman_core::{
 /// How many rows ahead one is announced.
 const AHEAD: usize = 16;
 
+/// How many rows of one column are added up side by side, because an addition waits for the one
+/// before.
+pub(crate) const BESIDE: usize = 8;
+
 /// Rows that are added up: of sum `i` those at `indices[starts[i]..starts[i + 1]]`, in their order.
 #[derive(Clone, Copy)]
 pub(crate) struct Gather<'a, const B: usize> {
@@ -63,13 +67,10 @@ pub(crate) struct DenseSquares<'a, const B: usize> {
     pub(crate) out: &'a mut [[[f32; B]; N_DENSE]; N_DENSE],
 }
 
-/// `by · (residual − roots · dense · weights)`, row by row.
+/// Adds to each row its dense features times their weights, one feature after the other.
 pub(crate) struct DenseRows<'a, const B: usize> {
-    pub(crate) residual: &'a [[f32; B]],
-    pub(crate) roots: &'a [[f32; B]],
     pub(crate) dense: &'a [[f32; N_DENSE]],
     pub(crate) weights: &'a [[f32; B]; N_DENSE],
-    pub(crate) by: f32,
     pub(crate) out: &'a mut [[f32; B]],
 }
 
@@ -185,6 +186,16 @@ impl<const B: usize> Job for DenseSums<'_, B> {
     #[inline(always)]
     fn run(self) {
         let Self { dual, dense, out } = self;
+        if B == 1 {
+            let mut sums = *out;
+            for (row, values) in dual.iter().zip(dense) {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    add_scaled(sum, *value, row);
+                }
+            }
+            *out = sums;
+            return;
+        }
         for (row, values) in dual.iter().zip(dense) {
             for (out, value) in out.iter_mut().zip(values) {
                 add_scaled(out, *value, row);
@@ -199,15 +210,43 @@ impl<const B: usize> Job for DenseSquares<'_, B> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn run(self) {
+        if B == 1 { self.by::<BESIDE>() } else { self.by::<1>() }
+    }
+}
+
+impl<const B: usize> DenseSquares<'_, B> {
+    /// So many rows to each sum before the next one's turn.
+    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+    #[inline(always)]
+    fn by<const R: usize>(self) {
         let Self { weights, dense, out } = self;
-        for (row, values) in weights.iter().zip(dense) {
-            for (out, value) in out.iter_mut().zip(values) {
-                let row = times(row, *value);
-                for (out, value) in out.iter_mut().zip(values) {
-                    add_scaled(out, *value, &row);
-                }
+        let (chunks, weights_left) = weights.as_chunks::<R>();
+        let (dense_chunks, dense_left) = dense.as_chunks::<R>();
+        for (weights, dense) in chunks.iter().zip(dense_chunks) {
+            add_squares(weights, dense, out);
+        }
+        for (weights, dense) in weights_left.iter().zip(dense_left) {
+            add_squares(&[*weights], &[*dense], out);
+        }
+    }
+}
+
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn add_squares<const R: usize, const B: usize>(
+    weights: &[[f32; B]; R],
+    dense: &[[f32; N_DENSE]; R],
+    out: &mut [[[f32; B]; N_DENSE]; N_DENSE],
+) {
+    for (feature, out) in out.iter_mut().enumerate() {
+        let mut sums = *out;
+        for (weights, values) in weights.iter().zip(dense) {
+            let row = times(weights, values[feature]);
+            for (sum, value) in sums.iter_mut().zip(values) {
+                add_scaled(sum, *value, &row);
             }
         }
+        *out = sums;
     }
 }
 
@@ -217,16 +256,36 @@ impl<const B: usize> Job for DenseRows<'_, B> {
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
     fn run(self) {
-        let Self { residual, roots, dense, weights, by, out } = self;
-        let rows = residual.iter().zip(roots).zip(dense);
-        for (out, ((residual, root), values)) in out.iter_mut().zip(rows) {
-            let mut sum = [0.0; B];
-            for (value, weights) in values.iter().zip(weights) {
-                add_scaled(&mut sum, *value, weights);
+        let Self { dense, weights, out } = self;
+        if B == 1 {
+            add_dense::<BESIDE, B>(dense, weights, out);
+        } else {
+            add_dense::<1, B>(dense, weights, out);
+        }
+    }
+}
+
+/// `R` rows side by side, as far as there are so many.
+#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
+#[inline(always)]
+fn add_dense<const R: usize, const B: usize>(
+    dense: &[[f32; N_DENSE]],
+    weights: &[[f32; B]; N_DENSE],
+    out: &mut [[f32; B]],
+) {
+    let ((dense, dense_left), (out, out_left)) = (dense.as_chunks::<R>(), out.as_chunks_mut::<R>());
+    for (out, dense) in out.iter_mut().zip(dense) {
+        let mut sums = *out;
+        for (feature, weights) in weights.iter().enumerate() {
+            for (sum, values) in sums.iter_mut().zip(dense) {
+                add_scaled(sum, values[feature], weights);
             }
-            for c in 0..B {
-                out[c] = by * (residual[c] - root[c] * sum[c]);
-            }
+        }
+        *out = sums;
+    }
+    for (out, values) in out_left.iter_mut().zip(dense_left) {
+        for (value, weights) in values.iter().zip(weights) {
+            add_scaled(out, *value, weights);
         }
     }
 }
@@ -366,16 +425,35 @@ mod tests {
         assert_eq!(out, [[[3.5; 8]; N_DENSE]; N_DENSE]);
         let mut weights = [[0.0_f32; 8]; N_DENSE];
         weights[3] = [4.0; 8];
-        let (residual, roots) = ([[10.0_f32; 8]; 2], [[1.0_f32; 8], [2.0; 8]]);
-        let mut out = [[0.0; 8]; 2];
-        simd::at_best(DenseRows {
-            residual: &residual,
-            roots: &roots,
-            dense: &dense,
-            weights: &weights,
-            by: 0.5,
-            out: &mut out,
-        });
-        assert_eq!(out, [[4.0; 8], [9.0; 8]]);
+        let mut out = [[10.0; 8]; 2];
+        simd::at_best(DenseRows { dense: &dense, weights: &weights, out: &mut out });
+        assert_eq!(out, [[12.0; 8], [6.0; 8]]);
+    }
+
+    /// However many rows are added up side by side, each sum is in the order of its terms.
+    #[test]
+    fn one_column_is_added_up_as_many_are() {
+        let value = |n: usize| f32::from(u8::try_from(n * 37 % 101).unwrap()) / 7.0 - 6.0;
+        let dense: Vec<[f32; N_DENSE]> =
+            (0..21).map(|row| std::array::from_fn(|feature| value(row * 19 + feature))).collect();
+        let one: Vec<[f32; 1]> = (0..21).map(|row| [value(row * 3)]).collect();
+        let many: Vec<[f32; 8]> = one.iter().map(|[value]| [*value; 8]).collect();
+        let of_one: [[f32; 1]; N_DENSE] = std::array::from_fn(|feature| [value(feature * 5)]);
+        let of_many = of_one.map(|[value]| [value; 8]);
+
+        let (mut few, mut all) = ([[0.5; 1]; N_DENSE], [[0.5; 8]; N_DENSE]);
+        simd::at_best(DenseSums { dual: &one, dense: &dense, out: &mut few });
+        simd::at_best(DenseSums { dual: &many, dense: &dense, out: &mut all });
+        assert_eq!(few.map(|[value]| [value; 8]), all);
+
+        let (mut few, mut all) = ([[[0.5; 1]; N_DENSE]; N_DENSE], [[[0.5; 8]; N_DENSE]; N_DENSE]);
+        simd::at_best(DenseSquares { weights: &one, dense: &dense, out: &mut few });
+        simd::at_best(DenseSquares { weights: &many, dense: &dense, out: &mut all });
+        assert_eq!(few.map(|row| row.map(|[value]| [value; 8])), all);
+
+        let (mut few, mut all) = (one.clone(), many.clone());
+        simd::at_best(DenseRows { dense: &dense, weights: &of_one, out: &mut few });
+        simd::at_best(DenseRows { dense: &dense, weights: &of_many, out: &mut all });
+        assert!(few.iter().zip(&all).all(|([one], many)| many == &[*one; 8]));
     }
 }

@@ -18,7 +18,7 @@ use safetensors::{
     SafeTensors,
     tensor::{Dtype, TensorView, serialize},
 };
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 const METADATA_KEY: &str = "pointsman";
 
@@ -33,12 +33,13 @@ pub const GOLDEN_PROMPTS: [&str; 5] = [
      open questions at the end. The meeting began at 09:30; the budget for 2031 was approved.",
 ];
 
+/// The bytes, and their digest.
 pub(super) fn encode(
     card: &Card,
     scorer: &Scorer,
     row_ids: &[u64],
     readers: &[AnswerReader],
-) -> Result<Vec<u8>, ArtifactError> {
+) -> Result<(Vec<u8>, String), ArtifactError> {
     let parts = scorer.parts();
     if card.models.len() != parts.n_models || card.schema != parts.schema {
         return Err(malformed("the card and the scorer are of different policies"));
@@ -50,7 +51,7 @@ pub(super) fn encode(
     let golden = golden_scores(scorer);
     let mut tensors = vec![
         tensor("terms.squared_idf", Dtype::U16, &[buckets], |out| {
-            out.extend(parts.squared_idf.iter().flat_map(|idf| idf.to_le_bytes()));
+            extend(out, &parts.squared_idf, u16::to_le_bytes);
         }),
         floats("terms.scales", &[columns], &parts.scales),
         floats("intercepts", &[columns], &parts.intercepts),
@@ -60,7 +61,7 @@ pub(super) fn encode(
         floats("golden.scores", &[GOLDEN_PROMPTS.len(), parts.n_models + 1], &golden),
         doubles("input_tokens_per_byte", &[1], &[parts.input_tokens_per_byte]),
         tensor("training.row_ids", Dtype::U64, &[row_ids.len()], |out| {
-            out.extend(row_ids.iter().flat_map(|id| id.to_le_bytes()));
+            extend(out, row_ids, u64::to_le_bytes);
         }),
     ];
     for (name, lines) in [("output_tokens", &parts.output_tokens), ("cost_usd", &parts.cost_usd)] {
@@ -94,81 +95,114 @@ pub(super) fn encode(
     if digest::written(&bytes) != Some(digest::BLANK) {
         return Err(malformed("the header does not start with the digest"));
     }
-    digest::seal(&mut bytes);
-    Ok(bytes)
+    let digest = digest::seal(&mut bytes);
+    Ok((bytes, digest))
+}
+
+/// Makes a file, and reads back what it says.
+pub(super) fn make(
+    card: &Card,
+    scorer: &Scorer,
+    row_ids: &[u64],
+    readers: &[AnswerReader],
+) -> Result<Artifact, ArtifactError> {
+    let (bytes, digest) = encode(card, scorer, row_ids, readers)?;
+    let Contents { card, parts, golden: _, row_ids, readers } = Contents::of(&bytes)?;
+    if parts != *scorer.parts() {
+        return Err(malformed("the weights were written as others"));
+    }
+    let (scorer, file) = (scorer.clone(), Some(Arc::new(bytes)));
+    Ok(Artifact { card, digest, scorer, row_ids, readers, file })
 }
 
 pub(super) fn decode(file: impl AsRef<[u8]>) -> Result<Artifact, ArtifactError> {
     let bytes = file.as_ref();
     let written = digest::written(bytes).ok_or(ArtifactError::NotAnArtifact)?;
-    let found = digest::compute(bytes);
-    if found != written {
-        return Err(ArtifactError::Damaged { found, written: written.to_owned() });
+    let digest = digest::compute(bytes);
+    if digest != written {
+        return Err(ArtifactError::Damaged { found: digest, written: written.to_owned() });
     }
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
-    let json = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
-    let json = json.ok_or(ArtifactError::NotAnArtifact)?;
-    check_versions(json)?;
-    let wire: CardWire = serde_json::from_str(json).map_err(malformed)?;
-    let format_version = wire.format_version;
-    let card = Card::try_from(wire).map_err(malformed)?;
-    let tensors = SafeTensors::deserialize(bytes).map_err(malformed)?;
-    let read = Reader { tensors: &tensors };
-    let n_models = card.models.len();
-    let (factor, clusters) = (read.factor(n_models)?, read.clusters(n_models)?);
-    let with_one_length = factor.as_ref().map_or(n_models, |factor| factor.rank)
-        + 1
-        + clusters.as_ref().map_or(0, Clusters::n_dims);
-    let token_length = read.token_length(with_one_length)?;
-    let columns = with_one_length + token_length.n_columns();
-    let buckets = card.schema.n_buckets();
-    let parts = ScorerParts {
-        schema: card.schema,
-        n_models,
-        term_weights: terms::read(&read, &card, columns)?,
-        squared_idf: read.numbers(
-            "terms.squared_idf",
-            Dtype::U16,
-            &[buckets],
-            u16::from_le_bytes,
-        )?,
-        scales: read.floats("terms.scales", &[columns])?,
-        intercepts: read.floats("intercepts", &[columns])?,
-        dense_weights: read.floats("dense.weights", &[N_DENSE, columns])?,
-        dense_scaling: DenseScaling {
-            centres: read.dense("dense.centres")?,
-            factors: read.dense("dense.factors")?,
-        },
-        factor,
-        clusters,
-        token_length,
-        output_tokens: read.lines("output_tokens", n_models)?,
-        cost_usd: read.lines("cost_usd", n_models)?,
-        input_tokens_per_byte: read.numbers(
-            "input_tokens_per_byte",
-            Dtype::F64,
-            &[1],
-            f64::from_le_bytes,
-        )?[0],
-    };
-    let readers = answers::read(&read, card.schema, n_models)?;
-    foresight_wire::check(&card.foresight, &readers, &card.models).map_err(malformed)?;
-    let expected = least_version(&card, &parts, &readers);
-    if format_version != expected {
-        return Err(malformed(format!(
-            "it says format version {format_version}, its tensors are those of {expected}"
-        )));
-    }
-    let golden = read.floats("golden.scores", &[GOLDEN_PROMPTS.len(), n_models + 1])?;
-    let n_rows = read.tensor("training.row_ids")?.shape().iter().product();
-    let row_ids = read.numbers("training.row_ids", Dtype::U64, &[n_rows], u64::from_le_bytes)?;
-    if !row_ids.is_sorted() {
-        return Err(malformed("`training.row_ids` is not sorted"));
-    }
+    let Contents { card, parts, golden, row_ids, readers } = Contents::of(bytes)?;
     drop(file);
     let scorer = Scorer::new(parts)?;
     check_golden(&scorer, &golden)?;
-    Ok(Artifact { card, digest: found, scorer, row_ids, readers })
+    Ok(Artifact { card, digest, scorer, row_ids, readers, file: None })
+}
+
+/// What a file says, before its weights are put to work.
+struct Contents {
+    card: Card,
+    parts: ScorerParts,
+    golden: Vec<f32>,
+    row_ids: Vec<u64>,
+    readers: Vec<AnswerReader>,
+}
+
+impl Contents {
+    fn of(bytes: &[u8]) -> Result<Self, ArtifactError> {
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(malformed)?;
+        let json = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA_KEY));
+        let json = json.ok_or(ArtifactError::NotAnArtifact)?;
+        check_versions(json)?;
+        let wire: CardWire = serde_json::from_str(json).map_err(malformed)?;
+        let format_version = wire.format_version;
+        let card = Card::try_from(wire).map_err(malformed)?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(malformed)?;
+        let read = Reader { tensors: &tensors };
+        let n_models = card.models.len();
+        let (factor, clusters) = (read.factor(n_models)?, read.clusters(n_models)?);
+        let with_one_length = factor.as_ref().map_or(n_models, |factor| factor.rank)
+            + 1
+            + clusters.as_ref().map_or(0, Clusters::n_dims);
+        let token_length = read.token_length(with_one_length)?;
+        let columns = with_one_length + token_length.n_columns();
+        let buckets = card.schema.n_buckets();
+        let parts = ScorerParts {
+            schema: card.schema,
+            n_models,
+            term_weights: terms::read(&read, &card, columns)?,
+            squared_idf: read.numbers(
+                "terms.squared_idf",
+                Dtype::U16,
+                &[buckets],
+                u16::from_le_bytes,
+            )?,
+            scales: read.floats("terms.scales", &[columns])?,
+            intercepts: read.floats("intercepts", &[columns])?,
+            dense_weights: read.floats("dense.weights", &[N_DENSE, columns])?,
+            dense_scaling: DenseScaling {
+                centres: read.dense("dense.centres")?,
+                factors: read.dense("dense.factors")?,
+            },
+            factor,
+            clusters,
+            token_length,
+            output_tokens: read.lines("output_tokens", n_models)?,
+            cost_usd: read.lines("cost_usd", n_models)?,
+            input_tokens_per_byte: read.numbers(
+                "input_tokens_per_byte",
+                Dtype::F64,
+                &[1],
+                f64::from_le_bytes,
+            )?[0],
+        };
+        let readers = answers::read(&read, card.schema, n_models)?;
+        foresight_wire::check(&card.foresight, &readers, &card.models).map_err(malformed)?;
+        let expected = least_version(&card, &parts, &readers);
+        if format_version != expected {
+            return Err(malformed(format!(
+                "it says format version {format_version}, its tensors are those of {expected}"
+            )));
+        }
+        let golden = read.floats("golden.scores", &[GOLDEN_PROMPTS.len(), n_models + 1])?;
+        let n_rows = read.tensor("training.row_ids")?.shape().iter().product();
+        let row_ids =
+            read.numbers("training.row_ids", Dtype::U64, &[n_rows], u64::from_le_bytes)?;
+        if !row_ids.is_sorted() {
+            return Err(malformed("`training.row_ids` is not sorted"));
+        }
+        Ok(Self { card, parts, golden, row_ids, readers })
+    }
 }
 
 /// The least format version that can hold these parts, so that old readers read what they can.
@@ -247,11 +281,17 @@ fn tensor(
 }
 
 fn floats(name: &'static str, shape: &[usize], values: &[f32]) -> Tensor {
-    tensor(name, Dtype::F32, shape, |out| out.extend(values.iter().flat_map(|v| v.to_le_bytes())))
+    tensor(name, Dtype::F32, shape, |out| extend(out, values, f32::to_le_bytes))
 }
 
 fn doubles(name: &'static str, shape: &[usize], values: &[f64]) -> Tensor {
-    tensor(name, Dtype::F64, shape, |out| out.extend(values.iter().flat_map(|v| v.to_le_bytes())))
+    tensor(name, Dtype::F64, shape, |out| extend(out, values, f64::to_le_bytes))
+}
+
+/// Appends numbers by their bytes.
+fn extend<T: Copy, const N: usize>(out: &mut Vec<u8>, values: &[T], bytes: fn(T) -> [u8; N]) {
+    let all: Vec<[u8; N]> = values.iter().map(|&value| bytes(value)).collect();
+    out.extend_from_slice(all.as_flattened());
 }
 
 /// Takes tensors out of a file, each of exactly the kind and shape that is expected.

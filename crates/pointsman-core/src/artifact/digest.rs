@@ -31,10 +31,11 @@ pub(super) fn compute(bytes: &[u8]) -> String {
     hex(&hasher.finalize())
 }
 
-/// Writes the digest into its place.
-pub(super) fn seal(bytes: &mut [u8]) {
+/// Writes the digest into its place, and says it.
+pub(super) fn seal(bytes: &mut [u8]) -> String {
     let digest = compute(bytes);
     bytes[AT..AT + LENGTH].copy_from_slice(digest.as_bytes());
+    digest
 }
 
 /// Lower-case hexadecimal digits.

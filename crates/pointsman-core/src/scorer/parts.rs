@@ -158,10 +158,10 @@ pub(super) fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
     finite("dense_weights", dense_weights)?;
     finite("dense_scaling", centres)?;
     finite("dense_scaling", factors)?;
-    if let Some(index) = squared_idf.iter().position(|&idf| idf == 0) {
+    if let Some(index) = place_of(0, squared_idf) {
         return Err(ScorerError::Value { part: "squared_idf", index, value: 0.0 });
     }
-    if let Some(index) = term_weights.iter().position(|&weight| weight == i8::MIN) {
+    if let Some(index) = place_of(i8::MIN, term_weights) {
         let value = f64::from(i8::MIN);
         return Err(ScorerError::Value { part: "term_weights", index, value });
     }
@@ -175,6 +175,12 @@ pub(super) fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
         return Err(ScorerError::Value { part: "input_tokens_per_byte", index: 0, value });
     }
     Ok(())
+}
+
+/// Where a value stands first; that it stands nowhere is seen soonest by looking at many at once.
+fn place_of<T: PartialEq>(value: T, values: &[T]) -> Option<usize> {
+    let is_there = values.contains(&value);
+    is_there.then(|| values.iter().position(|other| *other == value)).flatten()
 }
 
 fn check_line(part: &'static str, index: usize, line: &LogLine) -> Result<(), ScorerError> {

@@ -102,7 +102,11 @@ impl<'a, const B: usize> Preconditioner<'a, B> {
             }
         }
         let by = narrow(1.0 / strength);
-        simd::at_best(DenseRows { residual, roots, dense, weights: &sums, by, out: &mut out });
+        out.fill([0.0; B]);
+        simd::at_best(DenseRows { dense, weights: &sums, out: &mut out });
+        for ((out, residual), root) in out.iter_mut().zip(residual).zip(*roots) {
+            *out = std::array::from_fn(|c| by * (residual[c] - root[c] * out[c]));
+        }
         out
     }
 }
