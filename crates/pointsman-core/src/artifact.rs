@@ -13,10 +13,12 @@ mod codec;
 mod digest;
 mod foresight_wire;
 mod point_wire;
+mod row_ids;
 mod told;
 
-pub use card::{Card, Origin, Provenance, Pruning, RowIds, Standing};
+pub use card::{Card, Origin, Provenance, Pruning, Standing};
 pub use codec::GOLDEN_PROMPTS;
+pub use row_ids::RowIds;
 
 use crate::{
     escalation::{Foresight, Reader},

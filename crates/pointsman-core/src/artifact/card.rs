@@ -4,13 +4,13 @@ use super::{
     digest,
     foresight_wire::{self, ForesightWire},
     point_wire::{BandWire, PointWire},
+    row_ids::RowIds,
 };
 use crate::{
     escalation::Foresight,
     features::{Bigrams, FeatureSchema, SchemaVersion},
     objective::{Band, OperatingPoint},
 };
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// What people and programs read about a policy.
@@ -99,24 +99,7 @@ impl Card {
 
     /// The ids of many rows.
     pub fn row_ids(&self) -> RowIds {
-        let mut keyed = Sha256::new();
-        keyed.update(self.provenance.data_digest.as_bytes());
-        keyed.update([0]);
-        RowIds { keyed }
-    }
-}
-
-/// Gives rows the ids of [`Card::row_id`]; the data's digest is hashed once for all of them.
-#[derive(Debug, Clone)]
-pub struct RowIds {
-    keyed: Sha256,
-}
-
-impl RowIds {
-    /// The id of one row.
-    pub fn id(&self, row: &str) -> u64 {
-        let hash = self.keyed.clone().chain_update(row.as_bytes()).finalize();
-        hash[..8].iter().fold(0, |id, &byte| id << 8 | u64::from(byte))
+        RowIds::new(&self.provenance.data_digest)
     }
 }
 

@@ -158,10 +158,10 @@ pub(super) fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
     finite("dense_weights", dense_weights)?;
     finite("dense_scaling", centres)?;
     finite("dense_scaling", factors)?;
-    if let Some(index) = place_of(0, squared_idf) {
+    if let Some(index) = place_of(&0, squared_idf) {
         return Err(ScorerError::Value { part: "squared_idf", index, value: 0.0 });
     }
-    if let Some(index) = place_of(i8::MIN, term_weights) {
+    if let Some(index) = place_of(&i8::MIN, term_weights) {
         let value = f64::from(i8::MIN);
         return Err(ScorerError::Value { part: "term_weights", index, value });
     }
@@ -178,9 +178,9 @@ pub(super) fn check(parts: &ScorerParts) -> Result<(), ScorerError> {
 }
 
 /// Where a value stands first; that it stands nowhere is seen soonest by looking at many at once.
-fn place_of<T: PartialEq>(value: T, values: &[T]) -> Option<usize> {
-    let is_there = values.contains(&value);
-    is_there.then(|| values.iter().position(|other| *other == value)).flatten()
+fn place_of<T: PartialEq>(value: &T, values: &[T]) -> Option<usize> {
+    let is_there = values.contains(value);
+    is_there.then(|| values.iter().position(|other| other == value)).flatten()
 }
 
 fn check_line(part: &'static str, index: usize, line: &LogLine) -> Result<(), ScorerError> {
