@@ -3,7 +3,7 @@
 //! Polars is compiled without optimisation, so that nothing here asks it for single values: each
 //! column is cast as a whole and then read as a plain array.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, ops::Range, path::Path};
 
 use pointsman_core::request::Message;
 use polars::prelude::*;
@@ -49,6 +49,18 @@ impl TextColumn {
     pub(crate) fn get(&self, row: usize) -> Option<&str> {
         self.0.as_ref().and_then(|array| array.get(row))
     }
+
+    /// Whether two spans of rows are surely equal: none is missing, and each has the same few letters
+    /// as the other, or stands at the same place in memory.
+    pub(crate) fn are_same(&self, one: Range<usize>, other: Range<usize>) -> bool {
+        let Some(array) = self.0.as_ref().filter(|array| is_full(*array)) else {
+            return false;
+        };
+        let views = |span| array.views().get(span).unwrap_or_default();
+        let (one, other) = (views(one), views(other));
+        let mut pairs = one.iter().zip(other);
+        one.len() == other.len() && pairs.all(|(one, other)| one.as_u128() == other.as_u128())
+    }
 }
 
 impl NumberColumn {
@@ -61,15 +73,14 @@ impl NumberColumn {
     /// All numbers, where none is missing.
     pub(crate) fn dense(&self) -> Option<&[f64]> {
         let array = self.0.as_ref()?;
-        let is_full = array.validity().is_none_or(|valid| valid.unset_bits() == 0);
-        is_full.then(|| array.values().as_slice())
+        is_full(array).then(|| array.values().as_slice())
     }
 }
 
 impl Lists {
     /// The entries of `row`, counted within the batch; `None` where there is no list.
     #[inline]
-    pub(crate) fn entries(&self, row: usize) -> Option<std::ops::Range<usize>> {
+    pub(crate) fn entries(&self, row: usize) -> Option<Range<usize>> {
         if *self.missing.get(row)? {
             return None;
         }
@@ -310,6 +321,11 @@ impl Batch<'_> {
     pub(crate) fn damaged(&self, error: &PolarsError) -> DataError {
         DataError::Damaged { path: self.path.to_path_buf(), reason: error.to_string() }
     }
+}
+
+/// Whether no row is missing.
+fn is_full(array: &impl StaticArray) -> bool {
+    array.null_count() == 0
 }
 
 /// The one array of a rechunked column; `None` where it has no rows.

@@ -15,6 +15,7 @@ mod cell;
 mod chain;
 mod flat;
 mod in_use;
+mod lists;
 mod outcomes;
 mod records;
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::{columns::Batch, error::DataError};
 
 /// Uncompressed bytes that one batch may hold, about.
 const BATCH_BYTES: usize = 48 << 20;
-/// Rows that one batch may hold.
+/// Rows that one batch may hold. A row group that is cut into several is read again for each.
 pub(crate) const BATCH_ROWS: usize = 1 << 17;
 /// Rows that a batch holds however heavy they are.
 const MIN_BATCH_ROWS: usize = 2048;
@@ -250,7 +250,8 @@ mod tests {
         check_batches(&[(10, MIB), (20, MIB)], &[(0, 30)]); // small ones together
         check_batches(&[(10, 40 * MIB), (20, 40 * MIB)], &[(0, 10), (10, 20)]);
         check_batches(&[(60_000, 96 * MIB)], &[(0, 30_000), (30_000, 30_000)]);
-        check_batches(&[(70_000, MIB)], &[(0, 23_334), (23_334, 23_334), (46_668, 23_332)]);
+        check_batches(&[(70_000, MIB)], &[(0, 70_000)]);
+        check_batches(&[(280_000, MIB)], &[(0, 93_334), (93_334, 93_334), (186_668, 93_332)]);
         check_batches(
             &[(10, MIB), (50_000, 96 * MIB), (5, 1)],
             &[(0, 10), (10, 25_000), (25_010, 25_000), (50_010, 5)],

@@ -122,9 +122,9 @@ fn what_cannot_be_read_is_said() {
 
 #[test]
 fn a_damaged_page_is_an_error_and_the_last_row() {
-    let texts: Vec<String> = (0..40_000).map(|n| format!("row {n} of many")).collect();
+    let texts: Vec<String> = (0..160_000).map(|n| format!("row {n} of many")).collect();
     let frame = df!("id" => texts).unwrap();
-    let (_folder, path) = parquet(frame, 10_000);
+    let (_folder, path) = parquet(frame, 40_000);
     let whole = fs::read(&path).unwrap();
     let length = whole.len();
     let footer = u32::from_le_bytes(whole[length - 8..length - 4].try_into().unwrap());
@@ -138,6 +138,6 @@ fn a_damaged_page_is_an_error_and_the_last_row() {
     assert!(matches!(spoil(4, end / 10), Err(DataError::Damaged { .. })), "the first batch");
     let found: Vec<_> = spoil(end * 9 / 10, end).unwrap().collect();
     let n_whole = found.iter().take_while(|row| row.is_ok()).count();
-    assert_eq!((n_whole, found.len()), (30_000, 30_001), "the batches before stay");
+    assert_eq!((n_whole, found.len()), (120_000, 120_001), "the batches before stay");
     assert!(matches!(found.last(), Some(Err(DataError::Damaged { .. }))));
 }

@@ -22,6 +22,9 @@ use crate::{
     scale::{Place, Scale, not_negative, whole},
 };
 
+/// Rows whose candidates tell how many the others will have.
+const TELLING_ROWS: usize = 256;
+
 /// A [`TrafficLog`] in the making; models are numbered by appearance until the end.
 pub(super) struct LogBuilder<'f> {
     on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
@@ -35,6 +38,8 @@ pub(super) struct LogBuilder<'f> {
     /// The probabilities above zero of all rows, and where each row's end.
     cells: Vec<(u16, f32)>,
     ends: Vec<usize>,
+    /// About how many decisions there will be; zero where nobody knows.
+    n_ahead: usize,
     dropped: BTreeMap<String, u64>,
     missing_metric: String,
     undrawn: Undrawn,
@@ -64,6 +69,7 @@ impl Decisions for LogBuilder<'_> {
         let _ = self.rows.try_reserve(n_decisions);
         let _ = self.ends.try_reserve(n_decisions);
         let _ = self.seen.try_reserve(n_decisions);
+        self.n_ahead = self.rows.len() + n_decisions;
     }
 
     fn begin_candidates(&mut self) {
@@ -84,6 +90,10 @@ impl Decisions for LogBuilder<'_> {
         let index = self.models.index_by(slot, model)?;
         self.candidates.push((index, probability));
         Ok(())
+    }
+
+    fn known_candidates(&mut self, slots: &[u16], probabilities: &[f64]) {
+        self.candidates.extend(slots.iter().copied().zip(probabilities.iter().copied()));
     }
 
     fn add_damage(&mut self, damage: Damage) {
@@ -183,6 +193,7 @@ impl<'f> LogBuilder<'f> {
             rows: Vec::new(),
             cells: Vec::new(),
             ends: Vec::new(),
+            n_ahead: 0,
             dropped: BTreeMap::new(),
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             undrawn: options.undrawn,
@@ -303,6 +314,11 @@ impl<'f> LogBuilder<'f> {
         self.cells.extend(chances.map(|&(model, probability)| (model, single(probability))));
         self.ends.push(self.cells.len());
         self.rows.push(row);
+        if self.rows.len() == TELLING_ROWS {
+            let n_rows = self.n_ahead.saturating_sub(TELLING_ROWS);
+            let n_cells = self.cells.len().div_ceil(TELLING_ROWS).saturating_mul(n_rows);
+            let _ = self.cells.try_reserve_exact(n_cells);
+        }
     }
 
     fn hash(&mut self, row: &LoggedRow, prompt: u64) {

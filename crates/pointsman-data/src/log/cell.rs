@@ -25,6 +25,9 @@ pub(super) trait Decisions {
     fn candidate(&mut self, model: &str, probability: f64, slot: &mut u16)
     -> Result<(), DataError>;
 
+    /// Candidates whose models stood in those slots before, each with its probability.
+    fn known_candidates(&mut self, slots: &[u16], probabilities: &[f64]);
+
     /// Says that the last candidate was excluded.
     fn exclude_last(&mut self);
 

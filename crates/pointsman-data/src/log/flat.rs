@@ -12,9 +12,12 @@ use pointsman_core::{
 use pointsman_log::record::{MetricRecord, PropensityKind, RequestRecord};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::cell::{DecisionCell, Decisions, OutcomeCell};
+use super::{
+    cell::{DecisionCell, Decisions, OutcomeCell},
+    lists::{CandidateLists, KnownList},
+};
 use crate::{
-    columns::{Batch, Lists, MessagesColumn, NumberColumn, TextColumn},
+    columns::{Batch, MessagesColumn, NumberColumn, TextColumn},
     error::DataError,
     parquet::{BATCH_ROWS, ParquetFile, Wanted},
     scale::count,
@@ -75,13 +78,15 @@ pub(super) fn read(
             &[quality_column, METRICS],
         ],
     };
-    let mut slots = Vec::new();
+    let mut known = KnownList::default();
     let file = ParquetFile::open(path, &wanted)?;
     builder.make_room(file.n_rows_ahead());
     file.for_each_batch(BATCH_ROWS, &mut |batch| {
         let columns = Columns::of(batch, quality_column)?;
+        known.begin_batch();
         for row in 0..batch.frame.height() {
-            columns.candidates(row, builder, &mut slots, batch)?;
+            let wrong = |problem| columns.wrong(row, batch, problem);
+            columns.candidates.hand_over(row, (builder, &mut known), wrong)?;
             let prompt = columns.prompt(row);
             let request = columns.request(row, prompt.as_slice(), batch)?;
             let features = read_json(&columns.features, row, (&columns, batch), "features")?;
@@ -126,9 +131,7 @@ struct Columns {
     modalities: TextColumn,
     max_tokens: NumberColumn,
     features: TextColumn,
-    models: (Lists, TextColumn),
-    probabilities: (Lists, NumberColumn),
-    exclusions: (Lists, TextColumn),
+    candidates: CandidateLists,
     drawn: TextColumn,
     propensities: NumberColumn,
     kinds: TextColumn,
@@ -174,9 +177,7 @@ impl Columns {
             modalities: batch.texts("modalities")?,
             max_tokens: batch.numbers("max_tokens")?,
             features: batch.texts("features")?,
-            models: batch.text_lists("candidate_models")?,
-            probabilities: batch.number_lists("candidate_probabilities")?,
-            exclusions: batch.text_lists("candidate_excluded_by")?,
+            candidates: CandidateLists::of(batch)?,
             drawn: batch.texts("drawn")?,
             propensities: batch.numbers("propensity")?,
             kinds: batch.texts("propensity_kind")?,
@@ -193,37 +194,6 @@ impl Columns {
             latencies: batch.numbers("latency_ms")?,
             qualities: Qualities::of(batch, quality_column)?,
         })
-    }
-
-    fn candidates(
-        &self,
-        row: usize,
-        builder: &mut dyn Decisions,
-        slots: &mut Vec<u16>,
-        batch: &Batch<'_>,
-    ) -> Result<(), DataError> {
-        let (models, probabilities) =
-            (self.models.0.entries(row), self.probabilities.0.entries(row));
-        let (models, probabilities) = (models.unwrap_or(0..0), probabilities.unwrap_or(0..0));
-        if models.len() != probabilities.len() {
-            let (n, m) = (models.len(), probabilities.len());
-            let problem = format!("has {n} candidate_models and {m} candidate_probabilities");
-            return Err(self.wrong(row, batch, problem));
-        }
-        let mut exclusions = self.exclusions.0.entries(row).unwrap_or(0..0);
-        slots.resize(slots.len().max(models.len()), 0);
-        builder.begin_candidates();
-        for ((model, probability), slot) in models.zip(probabilities).zip(slots) {
-            let pair = (self.models.1.get(model), self.probabilities.1.get(probability));
-            let (Some(model), Some(probability)) = pair else {
-                return Err(self.wrong(row, batch, "has a candidate that is null".to_owned()));
-            };
-            builder.candidate(model, probability, slot)?;
-            if exclusions.next().is_some_and(|at| self.exclusions.1.get(at).is_some()) {
-                builder.exclude_last();
-            }
-        }
-        Ok(())
     }
 
     /// A prompt as the one message that it stands for.

@@ -150,6 +150,10 @@ impl Decisions for TrajectoryBuilder<'_> {
         Ok(())
     }
 
+    fn known_candidates(&mut self, slots: &[u16], probabilities: &[f64]) {
+        self.candidates.extend(slots.iter().copied().zip(probabilities.iter().copied()));
+    }
+
     fn exclude_last(&mut self) {
         self.n_excluded += 1;
     }
