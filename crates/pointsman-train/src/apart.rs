@@ -7,11 +7,13 @@
 
 use crate::{
     kernel::{Kernel, Weights},
+    row_terms::{Place, Places, RowTerms},
     solve::{Matrix, Path, ridge_path},
     sums::{BESIDE, DenseRows, DenseSums},
 };
 use pointsman_core::{features::N_DENSE, simd};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// The columns' rows of one kernel.
 #[derive(Debug)]
@@ -25,31 +27,15 @@ pub(crate) struct Rows<'k> {
     kernel: &'k Kernel,
     /// Their places in the kernel, ascending.
     places: Vec<u32>,
+    /// The rows by how many terms they have, the fewest first: those that are added up side by side
+    /// then end together.
+    by_length: Vec<u32>,
     starts: Vec<usize>,
-    terms: Terms,
+    terms: Places,
     factors: Vec<f32>,
     dense: Vec<[f32; N_DENSE]>,
     single_squares: Vec<f32>,
 }
-
-/// Terms' places in a table of weights, in as few bytes as they fit in: they are read twice in every
-/// pass, and those of a column then stay in the cache that is next to the processor.
-#[derive(Debug)]
-enum Terms {
-    Short(Vec<u16>),
-    Long(Vec<u32>),
-}
-
-/// A place in a table of weights.
-trait Place: Copy + Into<u32> {
-    /// As an index.
-    fn index(self) -> usize {
-        self.into() as usize
-    }
-}
-
-impl Place for u16 {}
-impl Place for u32 {}
 
 impl<'k> Apart<'k> {
     /// The rows of each column; `None` where a row has weights in more than one. `weights` is of
@@ -129,27 +115,27 @@ impl<'k> Apart<'k> {
 
 impl<'k> Rows<'k> {
     fn new(kernel: &'k Kernel, rows: Vec<u32>) -> Self {
-        let mut part = Self {
-            kernel,
-            starts: Vec::with_capacity(rows.len() + 1),
-            terms: Terms::of(kernel, &rows),
-            factors: Vec::with_capacity(rows.len()),
-            dense: Vec::with_capacity(rows.len()),
-            single_squares: Vec::with_capacity(rows.len()),
-            places: Vec::new(),
-        };
+        let RowTerms { starts, places, factors, single_squares, single: _ } = kernel.rows();
+        let spans = || rows.iter().map(|&row| starts[row as usize]..starts[row as usize + 1]);
         let mut end = 0;
-        part.starts.push(end);
-        for &row in &rows {
-            let (terms, factor, dense) = kernel.row(row as usize);
-            end += terms.len();
-            part.starts.push(end);
-            part.factors.push(factor);
-            part.dense.push(*dense);
-            part.single_squares.push(kernel.single_squares()[row as usize]);
+        let ends = spans().map(|span| {
+            end += span.len();
+            end
+        });
+        let own_starts: Vec<usize> = std::iter::once(0).chain(ends).collect();
+        Self {
+            kernel,
+            by_length: by_length(&own_starts),
+            terms: match places {
+                Places::Short(places) => Places::Short(of_spans(places, spans(), end)),
+                Places::Long(places) => Places::Long(of_spans(places, spans(), end)),
+            },
+            factors: rows.iter().map(|&row| factors[row as usize]).collect(),
+            dense: rows.iter().map(|&row| kernel.dense_rows()[row as usize]).collect(),
+            single_squares: rows.iter().map(|&row| single_squares[row as usize]).collect(),
+            starts: own_starts,
+            places: rows,
         }
-        part.places = rows;
-        part
     }
 
     fn select<const B: usize>(&self, values: &[[f32; B]], column: usize) -> Vec<[f32; 1]> {
@@ -175,8 +161,8 @@ impl<'k> Rows<'k> {
         let total: f32 = dual.iter().fold(0.0, |sum, [value]| sum + value);
         let mut sums = vec![0.0_f32; self.kernel.n_terms()];
         match &self.terms {
-            Terms::Short(terms) => self.scatter(terms, dual, &mut sums),
-            Terms::Long(terms) => self.scatter(terms, dual, &mut sums),
+            Places::Short(terms) => self.scatter(terms, dual, &mut sums),
+            Places::Long(terms) => self.scatter(terms, dual, &mut sums),
         }
         let mut dense = [[0.0_f32]; N_DENSE];
         simd::at_best(DenseSums { dual, dense: &self.dense, out: &mut dense });
@@ -217,8 +203,8 @@ impl<'k> Rows<'k> {
         let scaled: Vec<f32> =
             weights.terms.iter().zip(idf).map(|([weight], idf)| weight * idf).collect();
         let mut out = match &self.terms {
-            Terms::Short(terms) => self.gather(terms, &scaled, weights.at_mean[0]),
-            Terms::Long(terms) => self.gather(terms, &scaled, weights.at_mean[0]),
+            Places::Short(terms) => self.gather(terms, &scaled, weights.at_mean[0]),
+            Places::Long(terms) => self.gather(terms, &scaled, weights.at_mean[0]),
         };
         simd::at_best(DenseRows { dense: &self.dense, weights: &weights.dense, out: &mut out });
         out
@@ -226,40 +212,50 @@ impl<'k> Rows<'k> {
 
     /// What the terms of each row make of it.
     fn gather(&self, all: &[impl Place], weights: &[f32], at_mean: f32) -> Vec<[f32; 1]> {
-        let terms = |row: usize| &all[self.starts[row]..self.starts[row + 1]];
-        let value = |(factor, sum): (&f32, &f32)| [factor * sum - at_mean];
-        let n_rows = self.factors.len();
-        let mut out = Vec::with_capacity(n_rows);
-        let (chunks, left) = self.factors.as_chunks::<BESIDE>();
-        for (chunk, factors) in chunks.iter().enumerate() {
-            let four = |first: usize| std::array::from_fn(|at| terms(first + at));
-            let rows = [four(chunk * BESIDE), four(chunk * BESIDE + 4)];
-            let sums = sums_beside(weights, rows);
-            out.extend(factors.iter().zip(sums.as_flattened()).map(value));
+        let terms = |row: u32| &all[self.starts[row as usize]..self.starts[row as usize + 1]];
+        let mut out = vec![[0.0]; self.factors.len()];
+        let mut put = |row: u32, sum: f32| {
+            out[row as usize] = [self.factors[row as usize] * sum - at_mean];
+        };
+        let (chunks, left) = self.by_length.as_chunks::<BESIDE>();
+        for rows in chunks {
+            let four = |first: usize| std::array::from_fn(|at| terms(rows[first + at]));
+            let sums = sums_beside(weights, [four(0), four(4)]);
+            for (&row, &sum) in rows.iter().zip(sums.as_flattened()) {
+                put(row, sum);
+            }
         }
-        for (row, factor) in (n_rows - left.len()..).zip(left) {
-            out.push(value((factor, &add_weights(0.0, weights, terms(row)))));
+        for &row in left {
+            put(row, add_weights(0.0, weights, terms(row)));
         }
         out
     }
 }
 
-impl Terms {
-    /// Those of some rows, one row after the other.
-    fn of(kernel: &Kernel, rows: &[u32]) -> Self {
-        let terms = || rows.iter().map(|&row| kernel.row(row as usize).0);
-        let n_terms = terms().map(<[u32]>::len).sum();
-        if u16::try_from(kernel.n_terms()).is_ok() {
-            let mut short = Vec::with_capacity(n_terms);
-            #[expect(clippy::cast_possible_truncation, reason = "no place is beyond the last")]
-            terms().for_each(|row| short.extend(row.iter().map(|&term| term as u16)));
-            Self::Short(short)
-        } else {
-            let mut long = Vec::with_capacity(n_terms);
-            terms().for_each(|row| long.extend_from_slice(row));
-            Self::Long(long)
-        }
+/// What stands in some spans, one after the other; `n` of them.
+fn of_spans<P: Place>(all: &[P], spans: impl Iterator<Item = Range<usize>>, n: usize) -> Vec<P> {
+    let mut some = Vec::with_capacity(n);
+    spans.for_each(|span| some.extend_from_slice(&all[span]));
+    some
+}
+
+/// Rows that begin at `starts`, the shortest first, equally long ones in their order.
+fn by_length(starts: &[usize]) -> Vec<u32> {
+    let lengths = || starts.windows(2).map(|span| span[1] - span[0]);
+    let mut next = vec![0; lengths().max().map_or(0, |longest| longest + 1)];
+    for length in lengths() {
+        next[length] += 1;
     }
+    let mut n_before = 0;
+    for n in &mut next {
+        (*n, n_before) = (n_before, n_before + *n);
+    }
+    let mut rows = vec![0; starts.len() - 1];
+    for (row, length) in (0..).zip(lengths()) {
+        rows[next[length]] = row;
+        next[length] += 1;
+    }
+    rows
 }
 
 /// The sums of the weights of some rows' terms, each in the order of its row.
@@ -331,6 +327,12 @@ impl Matrix<1> for Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_stand_by_their_length() {
+        assert_eq!(by_length(&[0, 3, 3, 5, 8, 9]), [1, 4, 2, 0, 3]);
+        assert!(by_length(&[0]).is_empty());
+    }
 
     #[test]
     fn sums_beside_one_another_are_those_of_each_row_alone() {

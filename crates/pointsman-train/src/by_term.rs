@@ -1,5 +1,7 @@
 //! The rows of each term: a sparse matrix turned round.
 
+use crate::row_terms::Place;
+
 /// Of each term its rows, ascending.
 #[derive(Debug)]
 pub(crate) struct ByTerm {
@@ -10,10 +12,10 @@ pub(crate) struct ByTerm {
 
 impl ByTerm {
     /// Of rows whose terms are `row_terms[row_starts[row]..row_starts[row + 1]]`.
-    pub(crate) fn new(n_terms: usize, row_starts: &[usize], row_terms: &[u32]) -> Self {
+    pub(crate) fn new(n_terms: usize, row_starts: &[usize], row_terms: &[impl Place]) -> Self {
         let mut starts = vec![0_usize; n_terms + 1];
-        for &term in row_terms {
-            starts[term as usize + 1] += 1;
+        for term in row_terms {
+            starts[term.index() + 1] += 1;
         }
         for term in 0..n_terms {
             starts[term + 1] += starts[term];
@@ -21,9 +23,9 @@ impl ByTerm {
         let mut next = starts.clone();
         let mut rows = vec![0_u32; row_terms.len()];
         for (row, span) in (0_u32..).zip(row_starts.windows(2)) {
-            for &term in &row_terms[span[0]..span[1]] {
-                rows[next[term as usize]] = row;
-                next[term as usize] += 1;
+            for term in &row_terms[span[0]..span[1]] {
+                rows[next[term.index()]] = row;
+                next[term.index()] += 1;
             }
         }
         Self { starts, rows }
@@ -36,7 +38,7 @@ mod tests {
 
     #[test]
     fn terms_have_their_rows_in_order() {
-        let ByTerm { starts, rows } = ByTerm::new(4, &[0, 2, 2, 5], &[3, 0, 0, 1, 3]);
+        let ByTerm { starts, rows } = ByTerm::new(4, &[0, 2, 2, 5], &[3_u16, 0, 0, 1, 3]);
         assert_eq!(starts, [0, 2, 3, 3, 5]);
         assert_eq!(rows, [0, 2, 2, 0, 2]);
     }

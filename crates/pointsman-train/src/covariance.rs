@@ -112,8 +112,10 @@ fn squared_lengths(kernel: &Kernel, models: &[Rows<'_>]) -> Vec<Vec<f64>> {
         let along = rows.predict(&mean);
         let single = <Rows<'_> as Matrix<1>>::single_squares(rows);
         let length = |((&place, along), single): ((&u32, &[f32; 1]), &f32)| {
-            let (terms, _, dense) = kernel.row(place as usize);
-            let of_terms = if terms.is_empty() { 0.0 } else { 1.0 - single };
+            let (place, starts) = (place as usize, &kernel.rows().starts);
+            let is_empty = starts[place] == starts[place + 1];
+            let of_terms = if is_empty { 0.0 } else { 1.0 - single };
+            let dense = &kernel.dense_rows()[place];
             let plain = of_terms + dense.iter().map(|value| value * value).sum::<f32>();
             f64::from(plain - 2.0 * along[0] - at_mean[0])
         };

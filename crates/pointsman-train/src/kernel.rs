@@ -13,16 +13,17 @@ use crate::{
     design::Design,
     idf::{squared_idf, unit_idf},
     outcomes::narrow,
+    row_terms::{Frequencies, Place, Places, RowTerms},
+    scatter::Scattered,
     sums::{
-        DenseSums, Gather, RowSums, Scatter, TermSums, add_at_mean, scaled, sums_of_dense, times,
-        total,
+        DenseSums, Gather, RowSums, TermSums, add_at_mean, scaled, sums_of_dense, times, total,
     },
 };
 use pointsman_core::{
     features::N_DENSE,
     scorer::{DenseScaling, SQUARED_IDF_STEPS},
     simd,
-    units::{as_float, len_as_float},
+    units::len_as_float,
 };
 use rayon::prelude::*;
 use std::sync::OnceLock;
@@ -43,29 +44,13 @@ pub(crate) struct Kernel {
     pub(crate) dense_scaling: DenseScaling,
     /// Buckets with two rows and more, the most frequent first.
     buckets: Vec<u32>,
-    /// Terms that occur once: row and bucket.
-    single: Vec<(u32, u32)>,
+    rows: RowTerms,
     idf: Vec<f32>,
     term_means: Vec<f32>,
-    row_starts: Vec<usize>,
-    row_terms: Vec<u32>,
     /// Made when it is first asked for, because logs can do without.
     by_term: OnceLock<ByTerm>,
-    /// One over the length of each row's vector of inverse document frequencies.
-    row_factors: Vec<f32>,
-    single_squares: Vec<f32>,
     dense: Vec<[f32; N_DENSE]>,
     dense_means: [f32; N_DENSE],
-}
-
-/// Where the numbers of a bucket stand, and the squared inverse document frequencies there: first
-/// the terms with two rows and more, then those with one. A row's terms look up both, so the two
-/// tables are as small as they can be.
-struct Slots {
-    /// By bucket; of those without rows it means nothing.
-    places: Vec<u32>,
-    n_shared: u32,
-    squared: Vec<u16>,
 }
 
 /// Weights of `B` columns, in the coordinates of a [`Kernel`].
@@ -88,74 +73,37 @@ impl Kernel {
             }
         }
         let squared_idf: Vec<u16> = squared_idf(rows.len(), &frequency);
-        let of_frequency = |is_wanted: fn(u32) -> bool| -> Vec<u32> {
-            let wanted = (0_u32..).zip(&frequency).filter(|(_, n)| is_wanted(**n));
-            wanted.map(|(bucket, _)| bucket).collect()
-        };
-        let mut buckets = of_frequency(|n| 1 < n);
+        let shared = (0_u32..).zip(&frequency).filter(|(_, n)| 1 < **n);
+        let mut buckets: Vec<u32> = shared.map(|(bucket, _)| bucket).collect();
         buckets.sort_by_key(|&bucket| (u32::MAX - frequency[bucket as usize], bucket));
-        let slots = Slots::new(&squared_idf, &buckets, &of_frequency(|n| n == 1));
-        let n_single = frequency.iter().filter(|n| **n == 1).count();
-        let n_shared = frequency.iter().map(|&n| n as usize).sum::<usize>() - n_single;
-        let idf_of = |bucket: u32| unit_idf(squared_idf[bucket as usize]);
+        let frequencies =
+            Frequencies { n_rows: &frequency, squared_idf: &squared_idf, shared: &buckets };
+        let (row_terms, sums) = RowTerms::new(design, rows, &frequencies);
+        let idf_of = |&bucket: &u32| narrow(unit_idf(squared_idf[bucket as usize]));
+        let idf: Vec<f32> = buckets.iter().map(idf_of).collect();
+        let n = len_as_float(rows.len().max(1));
+        let mean = |(sum, idf): (f64, &f32)| narrow(sum * f64::from(*idf) / n);
         let mut kernel = Self {
             n_rows: rows.len(),
             dense_scaling: DenseScaling { centres: [0.0; N_DENSE], factors: [0.0; N_DENSE] },
-            idf: buckets.iter().map(|&bucket| narrow(idf_of(bucket))).collect(),
-            term_means: Vec::new(),
-            single: Vec::with_capacity(n_single),
-            row_starts: Vec::with_capacity(rows.len() + 1),
-            row_terms: Vec::with_capacity(n_shared),
+            term_means: sums.into_iter().zip(&idf).map(mean).collect(),
+            idf,
+            rows: row_terms,
             by_term: OnceLock::new(),
-            row_factors: Vec::with_capacity(rows.len()),
-            single_squares: vec![0.0; rows.len()],
             dense: Vec::new(),
             dense_means: [0.0; N_DENSE],
             buckets,
             squared_idf,
         };
-        kernel.row_starts.push(0);
-        let mut sums = vec![0.0_f64; kernel.buckets.len()];
-        for (index, &row) in (0_u32..).zip(rows) {
-            kernel.push_row(index, design.terms(row as usize), (&slots, &mut sums));
-        }
-        let n = len_as_float(rows.len().max(1));
-        let mean = |(sum, idf): (f64, &f32)| narrow(sum * f64::from(*idf) / n);
-        kernel.term_means = sums.into_iter().zip(&kernel.idf).map(mean).collect();
         kernel.scale_dense(design, rows);
         kernel
     }
 
-    /// Adds a row, and its factor to the sums of its terms.
-    fn push_row(&mut self, index: u32, terms: &[u32], (slots, sums): (&Slots, &mut [f64])) {
-        let (first, first_single) = (self.row_terms.len(), self.single.len());
-        self.row_terms.extend(terms.iter().map(|&term| slots.places[term as usize]));
-        let places = &self.row_terms[first..];
-        let squared: u64 =
-            places.iter().map(|&place| u64::from(slots.squared[place as usize])).sum();
-        if places.iter().any(|&place| slots.n_shared <= place) {
-            let is_single = |term: &&u32| slots.n_shared <= slots.places[**term as usize];
-            self.single.extend(terms.iter().filter(is_single).map(|&term| (index, term)));
-            self.row_terms.truncate(first);
-            let all = terms.iter().map(|&term| slots.places[term as usize]);
-            self.row_terms.extend(all.filter(|&place| place < slots.n_shared));
-        }
-        let squared = as_float(squared) / SQUARED_IDF_STEPS;
-        let factor = if squared == 0.0 { 0.0 } else { narrow(1.0 / squared.sqrt()) };
-        self.row_factors.push(factor);
-        self.row_starts.push(self.row_terms.len());
-        for &place in &self.row_terms[first..] {
-            sums[place as usize] += f64::from(factor);
-        }
-        for &(_, term) in &self.single[first_single..] {
-            let idf = unit_idf(self.squared_idf[term as usize]);
-            self.single_squares[index as usize] += narrow(idf * idf / squared);
-        }
-    }
-
     fn by_term(&self) -> &ByTerm {
-        let make = || ByTerm::new(self.buckets.len(), &self.row_starts, &self.row_terms);
-        self.by_term.get_or_init(make)
+        self.by_term.get_or_init(|| match &self.rows.places {
+            Places::Short(places) => ByTerm::new(self.buckets.len(), &self.rows.starts, places),
+            Places::Long(places) => ByTerm::new(self.buckets.len(), &self.rows.starts, places),
+        })
     }
 
     fn scale_dense(&mut self, design: &Design, rows: &[u32]) {
@@ -196,10 +144,9 @@ impl Kernel {
         self.buckets.len()
     }
 
-    /// One row: its terms, the factor they share, and its dense features before centring.
-    pub(crate) fn row(&self, row: usize) -> (&[u32], f32, &[f32; N_DENSE]) {
-        let terms = &self.row_terms[self.row_starts[row]..self.row_starts[row + 1]];
-        (terms, self.row_factors[row], &self.dense[row])
+    /// The terms of all rows.
+    pub(crate) fn rows(&self) -> &RowTerms {
+        &self.rows
     }
 
     /// The dense features of all rows before centring, which are standardised over them.
@@ -229,17 +176,15 @@ impl Kernel {
         if self.by_term.get().is_some() {
             return self.transposed(dual);
         }
-        let rows = &scaled(dual, &self.row_factors);
         let total = total(dual);
-        let mut terms: Vec<[f32; B]> = vec![[0.0; B]; self.buckets.len()];
-        let (starts, indices) = (&self.row_starts[..], &self.row_terms[..]);
-        simd::at_best(Scatter { rows, starts, indices, out: &mut terms });
+        let Scattered { mut terms, mut dense } = Scattered::of(self, dual);
         for ((out, idf), mean) in terms.iter_mut().zip(&self.idf).zip(&self.term_means) {
             for c in 0..B {
                 out[c] = idf * out[c] - mean * total[c];
             }
         }
-        self.with_means(terms, self.dense_weights(dual, &total))
+        self.centre_dense(&mut dense, &total);
+        self.with_means(terms, dense)
     }
 
     fn with_means<const B: usize>(
@@ -255,7 +200,7 @@ impl Kernel {
 
     /// The weights of terms and dense features that a dual stands for.
     fn weights<const B: usize>(&self, dual: &[[f32; B]]) -> (Vec<[f32; B]>, [[f32; B]; N_DENSE]) {
-        let rows = &scaled(dual, &self.row_factors);
+        let rows = &scaled(dual, &self.rows.factors);
         let total = total(dual);
         let ByTerm { starts, rows: indices } = self.by_term();
         let mut terms = vec![[0.0; B]; self.buckets.len()];
@@ -275,12 +220,16 @@ impl Kernel {
     ) -> [[f32; B]; N_DENSE] {
         let mut dense = [[0.0; B]; N_DENSE];
         simd::at_best(DenseSums { dual, dense: &self.dense, out: &mut dense });
+        self.centre_dense(&mut dense, total);
+        dense
+    }
+
+    fn centre_dense<const B: usize>(&self, dense: &mut [[f32; B]; N_DENSE], total: &[f32; B]) {
         for (out, mean) in dense.iter_mut().zip(&self.dense_means) {
             for c in 0..B {
                 out[c] -= mean * total[c];
             }
         }
-        dense
     }
 
     /// `X Xᵀ U`: what [`Self::predict`] makes of [`Self::transposed`], to the bit, in one table of
@@ -307,16 +256,28 @@ impl Kernel {
     /// The same, of terms' weights that are already times their inverse document frequency.
     fn predict_scaled<const B: usize>(
         &self,
-        rows: &[[f32; B]],
+        weights: &[[f32; B]],
         dense_weights: &[[f32; B]; N_DENSE],
         at_mean: &[f32; B],
+    ) -> Vec<[f32; B]> {
+        match &self.rows.places {
+            Places::Short(places) => self.predict_by(places, weights, (dense_weights, at_mean)),
+            Places::Long(places) => self.predict_by(places, weights, (dense_weights, at_mean)),
+        }
+    }
+
+    fn predict_by<const B: usize>(
+        &self,
+        indices: &[impl Place],
+        rows: &[[f32; B]],
+        (dense_weights, at_mean): (&[[f32; B]; N_DENSE], &[f32; B]),
     ) -> Vec<[f32; B]> {
         let mut out = vec![[0.0; B]; self.n_rows];
         out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
             let from = task * TASK;
             simd::at_best(RowSums {
-                gather: Gather { rows, starts: &self.row_starts[from..], indices: &self.row_terms },
-                factors: &self.row_factors[from..],
+                gather: Gather { rows, starts: &self.rows.starts[from..], indices },
+                factors: &self.rows.factors[from..],
                 at_mean,
                 dense: &self.dense[from..],
                 dense_weights,
@@ -328,7 +289,7 @@ impl Kernel {
 
     /// The diagonal that the terms that occur once add to `X Xᵀ`, shape `(n_rows,)`.
     pub(crate) fn single_squares(&self) -> &[f32] {
-        &self.single_squares
+        &self.rows.single_squares
     }
 
     /// The weights of terms that occur in two rows and more: as [`Self::for_each_weight`].
@@ -345,12 +306,10 @@ impl Kernel {
     /// Of each term that occurs in two rows and more, the mean over all rows of the square of the
     /// factor that its weight is multiplied by there.
     pub(crate) fn for_each_mean_square(&self, mut visit: impl FnMut(u32, f64)) {
-        let mut sums = vec![0.0_f64; self.buckets.len()];
-        for (span, factor) in self.row_starts.windows(2).zip(&self.row_factors) {
-            for &term in &self.row_terms[span[0]..span[1]] {
-                sums[term as usize] += f64::from(factor * factor);
-            }
-        }
+        let sums = match &self.rows.places {
+            Places::Short(places) => self.rows.sums_of_squares(places, self.buckets.len()),
+            Places::Long(places) => self.rows.sums_of_squares(places, self.buckets.len()),
+        };
         let n = len_as_float(self.n_rows.max(1));
         for (&bucket, sum) in self.buckets.iter().zip(sums) {
             visit(bucket, sum / n);
@@ -359,7 +318,7 @@ impl Kernel {
 
     /// The buckets that [`Self::for_each_weight`] visits, each once, in its order.
     pub(crate) fn weighted_buckets(&self) -> impl Iterator<Item = u32> {
-        self.buckets.iter().copied().chain(self.single.iter().map(|&(_, bucket)| bucket))
+        self.buckets.iter().copied().chain(self.rows.single.iter().map(|&(_, bucket)| bucket))
     }
 
     /// Hands the final weights over, in the units of a scorer: `visit(bucket, weights)` for each
@@ -371,24 +330,11 @@ impl Kernel {
         mut visit: impl FnMut(u32, [f32; B]),
     ) {
         self.for_each_shared_weight(weights, &mut visit);
-        for &(row, bucket) in &self.single {
+        for &(row, bucket) in &self.rows.single {
             let squared_idf = f64::from(self.squared_idf[bucket as usize]) / SQUARED_IDF_STEPS;
-            let factor = narrow(squared_idf) * self.row_factors[row as usize];
+            let factor = narrow(squared_idf) * self.rows.factors[row as usize];
             visit(bucket, times(&dual[row as usize], factor));
         }
-    }
-}
-
-impl Slots {
-    fn new(squared_idf: &[u16], shared: &[u32], single: &[u32]) -> Self {
-        let mut places = vec![u32::MAX; squared_idf.len()];
-        let mut squared = Vec::with_capacity(shared.len() + single.len());
-        for (place, &bucket) in (0_u32..).zip(shared.iter().chain(single)) {
-            places[bucket as usize] = place;
-            squared.push(squared_idf[bucket as usize]);
-        }
-        let n_shared = (0_u32..).zip(shared).map(|(place, _)| place + 1).last().unwrap_or(0);
-        Self { places, n_shared, squared }
     }
 }
 

@@ -41,6 +41,8 @@ mod problem;
 mod projection;
 mod report;
 mod robust;
+mod row_terms;
+mod scatter;
 mod select;
 mod shares;
 mod slopes;

@@ -5,6 +5,7 @@
 //! Sums are in the order of their indices, and every column has its own, so the result is the same
 //! to the bit on every machine.
 
+use crate::row_terms::Place;
 use pointsman_core::{
     features::N_DENSE,
     simd::{self, Job},
@@ -19,33 +20,24 @@ pub(crate) const BESIDE: usize = 8;
 
 /// Rows that are added up: of sum `i` those at `indices[starts[i]..starts[i + 1]]`, in their order.
 #[derive(Clone, Copy)]
-pub(crate) struct Gather<'a, const B: usize> {
+pub(crate) struct Gather<'a, const B: usize, P> {
     pub(crate) rows: &'a [[f32; B]],
     pub(crate) starts: &'a [usize],
-    pub(crate) indices: &'a [u32],
+    pub(crate) indices: &'a [P],
 }
 
 /// For each term, `idf · sum − mean · total`.
 pub(crate) struct TermSums<'a, const B: usize> {
-    pub(crate) gather: Gather<'a, B>,
+    pub(crate) gather: Gather<'a, B, u32>,
     pub(crate) idf: &'a [f32],
     pub(crate) means: &'a [f32],
     pub(crate) total: &'a [f32; B],
     pub(crate) out: &'a mut [[f32; B]],
 }
 
-/// Adds each row to those of its terms, `out[indices[starts[row]..starts[row + 1]]]`: what
-/// [`TermSums`] gathers, in the same order.
-pub(crate) struct Scatter<'a, const B: usize> {
-    pub(crate) rows: &'a [[f32; B]],
-    pub(crate) starts: &'a [usize],
-    pub(crate) indices: &'a [u32],
-    pub(crate) out: &'a mut [[f32; B]],
-}
-
 /// For each row, `factor · sum − at_mean`, and what its dense features add to that.
-pub(crate) struct RowSums<'a, const B: usize> {
-    pub(crate) gather: Gather<'a, B>,
+pub(crate) struct RowSums<'a, const B: usize, P> {
+    pub(crate) gather: Gather<'a, B, P>,
     pub(crate) factors: &'a [f32],
     pub(crate) at_mean: &'a [f32; B],
     pub(crate) dense: &'a [[f32; N_DENSE]],
@@ -85,7 +77,7 @@ pub(crate) struct Following<'a, const B: usize> {
     pub(crate) direction: &'a mut [[f32; B]],
 }
 
-impl<const B: usize> Gather<'_, B> {
+impl<const B: usize, P: Place> Gather<'_, B, P> {
     /// The sum of the rows at `indices[span[0]..span[1]]`.
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
     #[inline(always)]
@@ -93,9 +85,9 @@ impl<const B: usize> Gather<'_, B> {
         let mut sum = [0.0; B];
         for at in span[0]..span[1] {
             if let Some(&ahead) = self.indices.get(at + AHEAD) {
-                simd::announce(&self.rows[ahead as usize]);
+                simd::announce(&self.rows[ahead.index()]);
             }
-            let row = &self.rows[self.indices[at] as usize];
+            let row = &self.rows[self.indices[at].index()];
             for c in 0..B {
                 sum[c] += row[c];
             }
@@ -122,41 +114,7 @@ impl<const B: usize> Job for TermSums<'_, B> {
     }
 }
 
-impl<const B: usize> Job for Scatter<'_, B> {
-    type Output = ();
-
-    #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-    #[inline(always)]
-    fn run(self) {
-        let Self { rows, starts, indices, out } = self;
-        for (row, span) in rows.iter().zip(starts.windows(2)) {
-            let terms = &indices[span[0]..span[1]];
-            if let Some(column) = only_column(row) {
-                // As in a log; adding zeros to the other columns would change nothing.
-                for &term in terms {
-                    out[term as usize][column] += row[column];
-                }
-                continue;
-            }
-            for &term in terms {
-                let out = &mut out[term as usize];
-                for c in 0..B {
-                    out[c] += row[c];
-                }
-            }
-        }
-    }
-}
-
-/// The one column in which a row is not zero; `None` where there are several or none.
-#[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
-#[inline(always)]
-fn only_column<const B: usize>(row: &[f32; B]) -> Option<usize> {
-    let mut used = (0..B).filter(|&c| row[c] != 0.0);
-    used.next().filter(|_| used.next().is_none())
-}
-
-impl<const B: usize> Job for RowSums<'_, B> {
+impl<const B: usize, P: Place> Job for RowSums<'_, B, P> {
     type Output = ();
 
     #[expect(clippy::inline_always, reason = "to be compiled for the machine at hand, see `Job`")]
@@ -380,7 +338,8 @@ mod tests {
         let rows: [[f32; 8]; 3] = std::array::from_fn(|row| {
             std::array::from_fn(|c| f32::from(u8::try_from(10 * row + c).unwrap()))
         });
-        let gather = Gather { rows: &rows, starts: &[0, 2, 2, 6], indices: &[2, 0, 1, 1, 0, 2] };
+        let gather =
+            Gather { rows: &rows, starts: &[0, 2, 2, 6], indices: &[2_u32, 0, 1, 1, 0, 2] };
         let sums: Vec<[f32; 8]> = gather.starts.windows(2).map(|span| gather.sum(span)).collect();
         for c in 0..8 {
             let of = |row: usize| rows[row][c];

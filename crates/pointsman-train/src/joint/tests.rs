@@ -74,7 +74,7 @@ fn check_close(left: &[f32], right: &[f32], tolerance: f32) {
 fn without_a_shared_direction_models_are_fitted_apart() {
     let log = log(200, evenly);
     let (apart, _) = log.columns.predictions(&log.kernel, &[10.0]);
-    check_close(&predictions(&log, &[0.0; N_MODELS], 10.0), &apart[0], 2e-3);
+    check_close(&predictions(&log, &[0.0; N_MODELS], 10.0), &apart[0], 6e-3);
 }
 
 #[test]
