@@ -170,6 +170,28 @@ fn deterministic_logs_never_ship() {
 
 /// Half of the decisions could only have been what they were.
 #[test]
+fn decisions_without_a_draw_are_left_out_where_that_is_asked_for() {
+    let bench = changed(|record| {
+        if record["id"].as_str().is_some_and(|id| id.ends_with('7')) {
+            record["propensity"] = serde_json::json!({"value": 1.0, "kind": "deterministic"});
+        }
+    });
+    let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
+    let (said, _) = verdict(&bench, &arguments, 1, "cannot_tell");
+    assert!(said.contains("judge by the others with --drawn-only"), "{said}");
+    let (said, json) = verdict(&bench, &format!("{arguments} --drawn-only"), 0, "ship");
+    let n_left_out = json["rows"]["dropped"]["the propensity is deterministic"].as_u64().unwrap();
+    assert!(0 < n_left_out);
+    let words = format!("--drawn-only: {n_left_out} decisions without a draw are left out");
+    assert!(said.contains(&words), "{said}");
+    // Where nothing was drawn there is nothing to judge by.
+    let bench = changed(|record| record["propensity"]["kind"] = "deterministic".into());
+    let refused = bench.run(&format!("{arguments} --drawn-only"));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("the propensity is deterministic"), "{}", refused.stderr);
+}
+
+#[test]
 fn missing_support_never_ships() {
     never_ships(
         |record| {

@@ -292,6 +292,7 @@ fn what_is_no_journal_or_no_table_is_said() {
         ),
         ("compact nowhere --out flat", "`nowhere` is no journal"),
         ("compact journal --out flat --late-after -1", "it must be a number of hours"),
+        ("compact journal --out ./journal", "that is the journal itself; name another folder"),
         ("train --log empty --out p.safetensors", "`empty` is a folder; pass its files"),
         (
             "train --table journal --out p.safetensors",

@@ -38,6 +38,11 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<()> {
     screen.make_way_for(args.json.as_deref());
     files::check_apart(&[], &[args.json.as_deref()])?;
     files::check_folder(&args.out)?;
+    if let (Ok(out), Ok(journal)) = (args.out.canonicalize(), args.journal.canonicalize())
+        && out == journal
+    {
+        bail!("--out {}: that is the journal itself; name another folder", args.out.display());
+    }
     let options = CompactOptions { late_after_ms: milliseconds(args.late_after)? };
     let journal = slice::from_ref(&args.journal);
     let n_about = || Some(decisions_ahead(journal)?.saturating_mul(N_READINGS));

@@ -12,6 +12,7 @@ use crate::{
     screen::{self, Screen},
 };
 use anyhow::{Context, Result, bail};
+use pointsman_data::Undrawn;
 use pointsman_eval::{gate::Verdict, interval::ConfidenceLevel};
 use std::path::{Path, PathBuf};
 
@@ -62,6 +63,10 @@ pub(crate) struct Args {
     /// Let estimated propensities ship or hold, as if they had been drawn with.
     #[arg(long)]
     accept_estimated: bool,
+    /// Judge by the decisions that were drawn alone, and count the others: those of a service whose
+    /// budget for exploring was spent, say. The verdict is then about the drawn ones.
+    #[arg(long)]
+    drawn_only: bool,
     #[command(flatten)]
     rewards: RewardFlags,
     #[command(flatten)]
@@ -102,6 +107,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<Verdict> {
         estimating: estimating(args)?,
         reward_model: args.rewards.checked()?,
         inexact: if args.accept_estimated { Inexact::Accepted } else { Inexact::Doubted },
+        undrawn: if args.drawn_only { Undrawn::Drop } else { Undrawn::Keep },
         catalog,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
     };

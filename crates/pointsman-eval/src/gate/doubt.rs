@@ -92,7 +92,8 @@ impl fmt::Display for Doubt {
                 out,
                 "{n_rows} decisions have a propensity that was not sampled from (estimated, \
                  deterministic or unknown), so no bound can be trusted; log decisions that were \
-                 drawn, with the exact propensity"
+                 drawn, with the exact propensity, or, where a budget for exploring kept some from \
+                 it, judge by the others with --drawn-only"
             ),
             Self::MissingSupport { share } => write!(
                 out,

@@ -48,6 +48,9 @@ use std::path::PathBuf;
 /// Milliseconds of the mean month.
 const MONTH_MS: f64 = 30.4375 * 24.0 * 3600.0 * 1000.0;
 
+/// A log over less time says nothing of a month: an hour.
+const LEAST_SPAN_MS: u64 = 3600 * 1000;
+
 /// How far a logged probability may be below the stated least by rounding.
 const SINGLE_PRECISION: f64 = 1e-6;
 
@@ -62,6 +65,8 @@ pub(crate) struct Question {
     /// How unknown propensities are estimated, if they are.
     pub(crate) estimating: Option<Estimating>,
     pub(crate) inexact: Inexact,
+    /// Whether decisions that were made without a draw are left out, or in doubt.
+    pub(crate) undrawn: Undrawn,
     /// Who predicts quality.
     pub(crate) reward_model: RewardModel,
     pub(crate) catalog: Option<Catalog>,
@@ -167,7 +172,7 @@ fn read<'q>(
 ) -> Result<ReadLog<'q>> {
     let mut recorders: Vec<Recorder<'q>> = policies(question).map(Recorder::new).collect();
     let features = shared_schema(&recorders);
-    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
+    let options = LogOptions { undrawn: question.undrawn, features, ..options.clone() };
     let mut reader = FeatureReader::new(question.reward_model, &recorders);
     let found = decide_all(&mut recorders, (screen, || decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, question.estimating.as_ref(), &mut |asked| {
@@ -257,11 +262,12 @@ fn check_smallest(log: &TrafficLog, used: &Used, smallest: Option<f64>) -> Resul
     Ok(())
 }
 
-/// Decisions per month, by the time from the first usable one to the last.
+/// Decisions per month, by the time from the first usable one to the last; unknown of a log that is too
+/// short to tell.
 fn requests_per_month(log: &TrafficLog) -> Option<f64> {
     let times = || log.rows.iter().map(|row| row.ts_ms);
     let (first, last) = (times().min()?, times().max()?);
-    if first == 0 || first == last {
+    if first == 0 || last - first < LEAST_SPAN_MS {
         return None;
     }
     let n_usable = len_as_float(log.rows.len());

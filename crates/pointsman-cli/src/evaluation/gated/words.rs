@@ -13,6 +13,7 @@ use crate::{
     screen, wording,
 };
 use pointsman_core::units::len_as_float;
+use pointsman_data::Undrawn;
 use pointsman_eval::gate::{Answer, Verdict};
 use pointsman_log::record::PropensityKind;
 use serde::{Serialize, Serializer};
@@ -322,7 +323,8 @@ impl GateReport {
                 signed_dollars(upper, 0)
             ),
             (None, Some(_)) => {
-                "dollars a month are unknown: the log does not say when decisions were made"
+                "dollars a month are unknown: the log does not say when decisions were made, or they \
+                 were made within an hour"
                     .to_owned()
             }
             (_, _) => {
@@ -357,6 +359,14 @@ fn estimates(judged: &Judged<'_>) -> Vec<String> {
         }
     };
     sentences.extend((0 < n_estimated(judged)).then(|| words.to_owned()));
+    let undrawn = judged.log.dropped.get("the propensity is deterministic");
+    if let (Undrawn::Drop, Some(&n)) = (judged.question.undrawn, undrawn) {
+        sentences.push(format!(
+            "--drawn-only: {} without a draw {} left out, and the verdict says nothing of such ones",
+            wording::counted(n, "decision", "decisions"),
+            if n == 1 { "is" } else { "are" }
+        ));
+    }
     sentences
 }
 
