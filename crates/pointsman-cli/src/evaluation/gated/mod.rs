@@ -48,8 +48,8 @@ use std::path::PathBuf;
 /// Milliseconds of the mean month.
 const MONTH_MS: f64 = 30.4375 * 24.0 * 3600.0 * 1000.0;
 
-/// A log over less time says nothing of a month: an hour.
-const LEAST_SPAN_MS: u64 = 3600 * 1000;
+/// A log over less time says nothing of a month: ten minutes.
+const LEAST_SPAN_MS: u64 = 600_000;
 
 /// How far a logged probability may be below the stated least by rounding.
 const SINGLE_PRECISION: f64 = 1e-6;

@@ -322,9 +322,9 @@ impl GateReport {
                 signed_dollars(lower, 0),
                 signed_dollars(upper, 0)
             ),
-            (None, Some(_)) => {
+            (None, _) => {
                 "dollars a month are unknown: the log does not say when decisions were made, or they \
-                 were made within an hour"
+                 were made within ten minutes"
                     .to_owned()
             }
             (_, _) => {
