@@ -17,6 +17,10 @@ const LEAST_ROWS_PER_CLUSTER: usize = 20;
 
 const MAX_ROUNDS: u64 = 100;
 
+/// Centres are found from so many rows at most, taken evenly: more rows would move them little, and
+/// every round looks at all of them.
+const MOST_ROWS: usize = 1 << 14;
+
 /// Centres, and the cluster of each training row.
 #[derive(Debug)]
 pub(crate) struct Grouping {
@@ -38,19 +42,30 @@ pub(crate) struct ClusterSums {
 impl Grouping {
     /// Groups rows into so many clusters; `None` where there are fewer different rows than that.
     pub(crate) fn new(projection: &Projection, n_clusters: usize, seed: u64) -> Option<Self> {
-        let n_rows = projection.directions.len();
-        let flat: Vec<f64> = projection.directions.iter().flatten().copied().collect();
-        let points = DatasetBase::from(Array2::from_shape_vec((n_rows, DIMS), flat).ok()?);
+        let all = &projection.directions;
+        let some: Vec<[f64; DIMS]> = spread(all.len(), MOST_ROWS).map(|row| all[row]).collect();
+        let points = DatasetBase::from(matrix(&some)?);
         let model = KMeans::params_with_rng(n_clusters, Xoshiro256Plus::seed_from_u64(seed))
             .n_runs(1)
             .max_n_iterations(MAX_ROUNDS)
             .tolerance(1e-4)
             .fit(&points)
             .ok()?;
-        let cluster_of = model.predict(points.records()).to_vec();
+        let cluster_of = model.predict(&matrix(all)?).to_vec();
         let centres = model.centroids().t().iter().map(|&x| narrow(x)).collect();
         Some(Self { n_clusters, centres, cluster_of })
     }
+}
+
+/// Points as a matrix of shape `(n_points, DIMS)`.
+fn matrix(points: &[[f64; DIMS]]) -> Option<Array2<f64>> {
+    Array2::from_shape_vec((points.len(), DIMS), points.as_flattened().to_vec()).ok()
+}
+
+/// All of `n` places where they are at most `most`, else so many of them at even distances.
+fn spread(n: usize, most: usize) -> impl Iterator<Item = usize> {
+    let n_taken = n.min(most);
+    (0..n_taken).map(move |at| at * n / n_taken)
 }
 
 impl ClusterSums {
@@ -117,6 +132,14 @@ mod tests {
         close(&sums.offsets(&[0.5, 0.7], |fold| fold == 0), [0.2, 0.0]);
         close(&sums.offsets(&[0.5, 0.7], |fold| fold == 1), [-0.2, 0.0]);
         close(&sums.offsets(&[0.5, 0.7], |_| true), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn large_sets_are_looked_at_evenly() {
+        assert!(spread(5, 5).eq(0..5));
+        assert!(spread(5, 9).eq(0..5));
+        assert!(spread(10, 4).eq([0, 2, 5, 7]));
+        assert_eq!(spread(0, 4).count(), 0);
     }
 
     #[test]

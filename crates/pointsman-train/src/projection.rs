@@ -76,25 +76,35 @@ fn noise(row: u64) -> [f32; BLOCK] {
     std::array::from_fn(one)
 }
 
-/// Modified Gram–Schmidt, in row order; a column that depends on earlier ones becomes zeros.
-fn make_orthonormal(columns: &mut [[f32; BLOCK]]) {
-    let dot = |columns: &[[f32; BLOCK]], a: usize, b: usize| -> f64 {
-        columns.iter().map(|row| f64::from(row[a]) * f64::from(row[b])).sum()
-    };
-    for column in 0..BLOCK {
-        let before = dot(columns, column, column);
-        for other in 0..column {
-            let share = dot(columns, column, other);
-            for row in &mut *columns {
-                row[column] -= narrow(share * f64::from(row[other]));
+/// Modified Gram–Schmidt, in row order; a column that depends on earlier ones becomes zeros. Columns are
+/// taken apart for it, since each is gone over many times.
+fn make_orthonormal(rows: &mut [[f32; BLOCK]]) {
+    let mut done: Vec<Vec<f32>> = Vec::with_capacity(BLOCK);
+    for at in 0..BLOCK {
+        let mut column: Vec<f32> = rows.iter().map(|row| row[at]).collect();
+        let before = dot(&column, &column);
+        for other in &done {
+            let share = dot(&column, other);
+            for (value, other) in column.iter_mut().zip(other) {
+                *value -= narrow(share * f64::from(*other));
             }
         }
-        let square = dot(columns, column, column);
+        let square = dot(&column, &column);
         let factor = if square <= 1e-10 * before { 0.0 } else { 1.0 / square.sqrt() };
-        for row in &mut *columns {
-            row[column] = narrow(f64::from(row[column]) * factor);
+        for value in &mut column {
+            *value = narrow(f64::from(*value) * factor);
+        }
+        done.push(column);
+    }
+    for (at, row) in rows.iter_mut().enumerate() {
+        for (value, column) in row.iter_mut().zip(&done) {
+            *value = column[at];
         }
     }
+}
+
+fn dot(left: &[f32], right: &[f32]) -> f64 {
+    left.iter().zip(right).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum()
 }
 
 /// The largest variances within the span of `basis`, and how to turn the basis towards their
