@@ -4,8 +4,8 @@
 //! Dense features are in every row, so `√Ω X Xᵀ √Ω` has its largest eigenvalues where they vary, and
 //! those are what conjugate gradients are slow at. With `D` for the dense columns, `M = √Ω D Dᵀ √Ω +
 //! λ I` is inverted by way of a matrix as small as their number: `M⁻¹ r = (r − √Ω D s) / λ`, where
-//! `(Dᵀ Ω D + λ I) s = Dᵀ √Ω r`. On 12,002 prompts that is 9 passes over their terms instead of 21 (`train
-//! --penalty 10`; `inspect` says how many). `M` depends on the strength, which is why several are solved
+//! `(Dᵀ Ω D + λ I) s = Dᵀ √Ω r`. On 12,002 prompts that took 9 passes over their terms instead of 21, to the
+//! same residual (`train --penalty 10`; `inspect` says how many). `M` depends on the strength, which is why several are solved
 //! without it, in one Krylov space ([`super::ridge_path`]).
 //!
 //! Source: Hestenes & Stiefel (1952); Woodbury (1950) for the inverse.
