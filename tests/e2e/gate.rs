@@ -168,7 +168,6 @@ fn deterministic_logs_never_ship() {
     );
 }
 
-/// Half of the decisions could only have been what they were.
 #[test]
 fn decisions_without_a_draw_are_left_out_where_that_is_asked_for() {
     let bench = changed(|record| {
@@ -177,20 +176,59 @@ fn decisions_without_a_draw_are_left_out_where_that_is_asked_for() {
         }
     });
     let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
-    let (said, _) = verdict(&bench, &arguments, 1, "cannot_tell");
-    assert!(said.contains("judge by the others with --drawn-only"), "{said}");
+    let (said, all) = verdict(&bench, &arguments, 1, "cannot_tell");
+    assert!(said.contains("made without a draw; --drawn-only judges by the others"), "{said}");
     let (said, json) = verdict(&bench, &format!("{arguments} --drawn-only"), 0, "ship");
     let n_left_out = json["rows"]["dropped"]["the propensity is deterministic"].as_u64().unwrap();
     assert!(0 < n_left_out);
     let words = format!("--drawn-only: {n_left_out} decisions without a draw are left out");
     assert!(said.contains(&words), "{said}");
-    // Where nothing was drawn there is nothing to judge by.
+    assert!(said.contains("within the margins. Decisions without a draw are left out."), "{said}");
+    assert_eq!((&all["is_drawn_only"], &json["is_drawn_only"]), (&false.into(), &true.into()));
+    assert_eq!(all["requests_per_month"], json["requests_per_month"], "those of all decisions");
+    assert!(said.contains("dollars a month are unknown: --drawn-only"), "{said}");
+    // Where nothing was drawn there is nothing else to judge by.
     let bench = changed(|record| record["propensity"]["kind"] = "deterministic".into());
-    let refused = bench.run(&format!("{arguments} --drawn-only"));
-    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("the propensity is deterministic"), "{}", refused.stderr);
+    let (said, json) = verdict(&bench, &format!("{arguments} --drawn-only"), 1, "cannot_tell");
+    assert!(said.contains("stay, since too few others are left to judge by"), "{said}");
+    assert_eq!(json["is_drawn_only"], false);
 }
 
+#[test]
+fn a_few_minutes_say_nothing_of_a_month() {
+    let bench = changed(|record| {
+        let ts_ms = record["ts_ms"].as_u64().unwrap();
+        record["ts_ms"] = (ts_ms / 10).into(); // 1,500 seconds become 150
+    });
+    let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
+    let (said, json) = verdict(&bench, &arguments, 0, "ship");
+    assert!(json["requests_per_month"].is_null(), "{json}");
+    assert!(said.contains("or they were made within ten minutes"), "{said}");
+}
+
+/// What a caller ruled out, the policy that is valued may not choose either.
+#[test]
+fn policies_obey_the_exclusions_of_the_log() {
+    let bench = changed(|record| {
+        if record["id"].as_str().is_some_and(|id| id.ends_with('7')) {
+            let drawn = record["drawn"].clone();
+            for candidate in record["candidates"].as_array_mut().unwrap() {
+                let is_drawn = candidate["model"] == drawn;
+                candidate["probability"] = f64::from(u8::from(is_drawn)).into();
+                if !is_drawn {
+                    candidate["excluded_by"] = "allow_list".into();
+                }
+            }
+            record["propensity"] = serde_json::json!({"value": 1.0, "kind": "exact"});
+        }
+    });
+    let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
+    let (_, json) = verdict(&bench, &arguments, 0, "ship");
+    assert_eq!(json["diagnostics"]["unsupported_share"], 0.0, "{json}");
+    assert_eq!(json["rows"]["n_unanswerable"], 0, "{json}");
+}
+
+/// Half of the decisions could only have been what they were.
 #[test]
 fn missing_support_never_ships() {
     never_ships(

@@ -271,9 +271,8 @@ pub(crate) fn load_log(
         let read = estimated::read(paths, &options, estimating, push);
         read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
     })?;
-    let kept = log.keep("the propensity is deterministic", |row| {
-        row.propensity_kind != PropensityKind::Deterministic
-    });
+    let kept =
+        log.keep(TrafficLog::UNDRAWN, |row| row.propensity_kind != PropensityKind::Deterministic);
     if kept.is_empty() {
         bail!(
             "no decision of the log had a choice: one model alone was in use each time, so that \

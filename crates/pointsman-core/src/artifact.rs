@@ -4,7 +4,8 @@
 //! the [`Card`], one JSON string under the metadata key `pointsman`. Its first field is a SHA-256
 //! over every byte of the file, taken with its own 64 characters as zeros. Loading checks that
 //! digest, the versions, every length, that every weight is finite, and that the golden inputs
-//! score to the very bits that were written down; only then is there an [`Artifact`].
+//! score to the very bits that were written down; only then is there an [`Artifact`]. One that is made
+//! here is read back from its bytes, all but the scorer, which has to have the weights that were written.
 //!
 //! The layout is described in `docs/artifact-v1.md`; it is a one-way door with a golden file.
 

@@ -206,11 +206,53 @@ impl EndpointChoice<'_> {
     }
 }
 
+/// The same names, lent.
+fn lent<'b>(names: &'b [Cow<'b, str>]) -> Cow<'b, [Cow<'b, str>]> {
+    Cow::Borrowed(names)
+}
+
 impl<'a> Request<'a> {
     /// A single user message and nothing else.
     pub fn from_prompt(prompt: &'a str) -> Self {
         let message = Message { role: Role::User, text: Cow::Borrowed(prompt) };
         Self { messages: Cow::Owned(vec![message]), ..Self::default() }
+    }
+
+    /// The same request, to which these models are denied as well.
+    #[must_use]
+    pub fn denying<'b>(&'b self, models: &'b [Cow<'b, str>]) -> Request<'b> {
+        let own = &self.constraints;
+        let deny_models = match lent(&own.deny_models) {
+            denied if denied.is_empty() => Cow::Borrowed(models),
+            denied => denied.iter().chain(models).cloned().collect(),
+        };
+        Request {
+            messages: Cow::Borrowed(&self.messages[..]),
+            needs: self.needs,
+            n_tools: self.n_tools,
+            max_tokens: self.max_tokens,
+            input_tokens: self.input_tokens,
+            constraints: Constraints {
+                allow_models: lent(&own.allow_models),
+                deny_models,
+                allow_providers: lent(&own.allow_providers),
+                deny_providers: lent(&own.deny_providers),
+                data_policy: own.data_policy,
+                max_cost: own.max_cost,
+                max_latency_ms: own.max_latency_ms,
+                quantizations: lent(&own.quantizations),
+                parameters: lent(&own.parameters),
+                max_input_price: own.max_input_price,
+                max_output_price: own.max_output_price,
+                endpoints: EndpointChoice {
+                    order: lent(&own.endpoints.order),
+                    others: own.endpoints.others,
+                    sort: own.endpoints.sort,
+                    min_tokens_per_second: own.endpoints.min_tokens_per_second,
+                    max_ttft_ms: own.endpoints.max_ttft_ms,
+                },
+            },
+        }
     }
 
     /// The bytes of text in all messages.

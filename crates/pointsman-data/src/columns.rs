@@ -56,8 +56,8 @@ impl TextColumn {
         let Some(array) = self.0.as_ref().filter(|array| is_full(*array)) else {
             return false;
         };
-        let views = |span| array.views().get(span).unwrap_or_default();
-        let (one, other) = (views(one), views(other));
+        let views = |span| array.views().get(span);
+        let (Some(one), Some(other)) = (views(one), views(other)) else { return false };
         let mut pairs = one.iter().zip(other);
         one.len() == other.len() && pairs.all(|(one, other)| one.as_u128() == other.as_u128())
     }

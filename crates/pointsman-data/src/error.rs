@@ -150,7 +150,7 @@ fn none_of(n_rows: u64, path: &Path) -> String {
 fn what_to_do(reasons: &str) -> &'static str {
     let advice = [
         (
-            "the propensity is deterministic",
+            crate::TrafficLog::UNDRAWN,
             "; a log teaches where models were drawn: turn on [explore] in the settings of `serve`",
         ),
         ("the outcome has no `", "; name the metric that is the quality with --quality-metric"),

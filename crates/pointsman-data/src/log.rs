@@ -141,6 +141,9 @@ pub struct TrafficLog {
     pub dropped: BTreeMap<String, u64>,
     /// Decisions in the files.
     pub n_decisions_read: u64,
+    /// When the first and the last of them were made, in milliseconds since 1970 UTC; `None` where
+    /// none says.
+    pub times_ms: Option<(u64, u64)>,
     /// Decisions left out because nothing is known of what came of them.
     pub n_without_outcome: u64,
     /// Lines of journals that were not as they had been written, and were passed over.
@@ -160,6 +163,9 @@ pub struct TrafficLog {
 impl TrafficLog {
     /// The reason for which later steps are dropped where [`Steps::First`] are read.
     pub const LATER_STEP: &'static str = "a later step of a cascade";
+
+    /// The reason for which decisions without a draw are dropped where [`Undrawn::Drop`] is asked for.
+    pub const UNDRAWN: &'static str = "the propensity is deterministic";
 
     /// Leaves out rows, which are counted as dropped for `reason`; the places of those that stay, in
     /// their order. The digest stays that of all of them.

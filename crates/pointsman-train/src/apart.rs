@@ -7,7 +7,7 @@
 
 use crate::{
     kernel::{Kernel, Weights},
-    row_terms::{Place, Places, RowTerms},
+    row_terms::{Place, Places, RowTerms, add_to},
     solve::{Matrix, Path, ridge_path},
     sums::{BESIDE, DenseRows, DenseSums},
 };
@@ -190,10 +190,7 @@ impl<'k> Rows<'k> {
     fn scatter(&self, terms: &[impl Place], dual: &[[f32; 1]], sums: &mut [f32]) {
         let rows = dual.iter().zip(&self.factors).zip(self.starts.windows(2));
         for (([value], factor), span) in rows {
-            let scaled = value * factor;
-            for term in &terms[span[0]..span[1]] {
-                sums[term.index()] += scaled;
-            }
+            add_to(sums, &terms[span[0]..span[1]], value * factor);
         }
     }
 
@@ -327,6 +324,56 @@ impl Matrix<1> for Rows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::design::DesignBuilder;
+    use pointsman_core::{
+        features::{Bigrams, FeatureSchema},
+        request::Request,
+    };
+    use pointsman_testkit::World;
+
+    fn kernel() -> Kernel {
+        let world = World::new(3);
+        let mut design = DesignBuilder::new(FeatureSchema::new(12, Bigrams::With).unwrap());
+        for index in 0..300_u64 {
+            design.push(&Request::from_prompt(&world.request(index).prompt));
+        }
+        Kernel::new(&design.finish(), &(0..300).collect::<Vec<_>>())
+    }
+
+    /// To the bit, however wide places are; of the eight columns one has no rows, and some rows no
+    /// column.
+    #[test]
+    fn columns_apart_are_those_of_the_whole_matrix() {
+        let value = |row: usize| f32::from(u8::try_from(row * 37 % 101).unwrap()) / 50.0 - 0.99;
+        let of_row = |row: usize, c: usize| {
+            if !row.is_multiple_of(6) && c == row % 7 { value(row) } else { 0.0 }
+        };
+        let dual: Vec<[f32; 8]> =
+            (0..300).map(|row| std::array::from_fn(|c| of_row(row, c))).collect();
+        let bits = |weights: &Weights<8>| -> Vec<u32> {
+            let all = weights.terms.iter().chain(&weights.dense).flatten().chain(&weights.at_mean);
+            all.map(|value| value.to_bits()).collect()
+        };
+        let mut before = None;
+        for kernel in [kernel(), kernel().widened()] {
+            let once = kernel.transposed_once(&dual); // before the matrix is turned round
+            let whole = kernel.transposed(&dual);
+            let apart = Apart::new(&kernel, dual.as_flattened(), 8).unwrap();
+            assert_eq!(bits(&once), bits(&whole));
+            assert_eq!(bits(&apart.transposed::<8>(&dual, 0)), bits(&whole));
+            let predicted = kernel.predict(&whole);
+            for (c, rows) in apart.columns().iter().enumerate() {
+                let found = rows.predict(&rows.transposed(&rows.select(&dual, c)));
+                assert_eq!(found.len(), rows.places().len());
+                for (&row, [value]) in rows.places().iter().zip(found) {
+                    let expected = predicted[row as usize][c];
+                    assert_eq!(value.to_bits(), expected.to_bits(), "row {row}");
+                }
+            }
+            assert!(apart.columns()[7].places().is_empty());
+            assert_eq!(before.get_or_insert_with(|| bits(&whole)), &bits(&whole));
+        }
+    }
 
     #[test]
     fn rows_stand_by_their_length() {

@@ -99,6 +99,15 @@ impl Kernel {
         kernel
     }
 
+    /// The same with places in four bytes, as of more terms.
+    #[cfg(test)]
+    pub(crate) fn widened(mut self) -> Self {
+        if let Places::Short(places) = &self.rows.places {
+            self.rows.places = Places::Long(places.iter().copied().map(u32::from).collect());
+        }
+        self
+    }
+
     fn by_term(&self) -> &ByTerm {
         self.by_term.get_or_init(|| match &self.rows.places {
             Places::Short(places) => ByTerm::new(self.buckets.len(), &self.rows.starts, places),
@@ -306,10 +315,7 @@ impl Kernel {
     /// Of each term that occurs in two rows and more, the mean over all rows of the square of the
     /// factor that its weight is multiplied by there.
     pub(crate) fn for_each_mean_square(&self, mut visit: impl FnMut(u32, f64)) {
-        let sums = match &self.rows.places {
-            Places::Short(places) => self.rows.sums_of_squares(places, self.buckets.len()),
-            Places::Long(places) => self.rows.sums_of_squares(places, self.buckets.len()),
-        };
+        let sums = self.rows.sums_of_squares(self.buckets.len());
         let n = len_as_float(self.n_rows.max(1));
         for (&bucket, sum) in self.buckets.iter().zip(sums) {
             visit(bucket, sum / n);

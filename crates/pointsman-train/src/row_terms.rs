@@ -47,6 +47,13 @@ impl Place for u32 {
     }
 }
 
+/// Adds a number to the sum of each of some places.
+pub(crate) fn add_to(sums: &mut [f32], places: &[impl Place], value: f32) {
+    for place in places {
+        sums[place.index()] += value;
+    }
+}
+
 /// The rows of a matrix of terms, of which those that occur once stand apart.
 #[derive(Debug)]
 pub(crate) struct RowTerms {
@@ -85,8 +92,15 @@ impl RowTerms {
         }
     }
 
-    /// Of each term, the sum over its rows of the squares of their factors.
-    pub(crate) fn sums_of_squares(&self, places: &[impl Place], n_terms: usize) -> Vec<f64> {
+    /// Of each of so many terms, the sum over its rows of the squares of their factors.
+    pub(crate) fn sums_of_squares(&self, n_terms: usize) -> Vec<f64> {
+        match &self.places {
+            Places::Short(places) => self.squares_by(places, n_terms),
+            Places::Long(places) => self.squares_by(places, n_terms),
+        }
+    }
+
+    fn squares_by(&self, places: &[impl Place], n_terms: usize) -> Vec<f64> {
         let mut sums = vec![0.0_f64; n_terms];
         for (span, factor) in self.starts.windows(2).zip(&self.factors) {
             for place in &places[span[0]..span[1]] {
@@ -104,7 +118,9 @@ impl RowTerms {
         let slots = Slots::<P>::new(frequencies);
         let all: usize = frequencies.n_rows.iter().map(|&n| n as usize).sum();
         let n_single = frequencies.n_rows.iter().filter(|n| **n == 1).count();
-        let mut places: Vec<P> = Vec::with_capacity(all - n_single);
+        let longest = rows.iter().map(|&row| design.terms(row as usize).len()).max().unwrap_or(0);
+        // A row's terms stand there whole before those that occur once are taken out again.
+        let mut places: Vec<P> = Vec::with_capacity(all - n_single + longest);
         let mut read = Self {
             starts: Vec::with_capacity(rows.len() + 1),
             places: Places::Short(Vec::new()),
@@ -189,5 +205,66 @@ impl<P: Place> Slots<P> {
             }
         }
         (squared, n_single)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{design::DesignBuilder, idf::squared_idf};
+    use pointsman_core::{
+        features::{Bigrams, FeatureSchema},
+        request::Request,
+    };
+
+    #[test]
+    fn places_take_two_bytes_as_long_as_they_fit() {
+        let design = DesignBuilder::new(FeatureSchema::new(17, Bigrams::With).unwrap()).finish();
+        let (n_rows, squared_idf) = (vec![0; 1 << 17], vec![1; 1 << 17]);
+        for (n_shared, is_short) in [(0_u32, true), (65_535, true), (65_536, false)] {
+            let shared: Vec<u32> = (0..n_shared).collect();
+            let of = Frequencies { n_rows: &n_rows, squared_idf: &squared_idf, shared: &shared };
+            let (terms, _) = RowTerms::new(&design, &[], &of);
+            assert_eq!(matches!(terms.places, Places::Short(_)), is_short, "{n_shared}");
+        }
+    }
+
+    #[test]
+    fn rows_have_their_terms_whatever_bytes_places_take() {
+        let mut builder = DesignBuilder::new(FeatureSchema::new(12, Bigrams::With).unwrap());
+        for index in 0..60 {
+            let colour = ["red", "green", "blue"][index % 3];
+            let once = "x".repeat(index);
+            builder.push(&Request::from_prompt(&format!("often {colour} once{once}")));
+        }
+        builder.push(&Request::from_prompt(""));
+        let (design, rows) = (builder.finish(), (0..61).collect::<Vec<u32>>());
+        let mut n_rows = vec![0_u32; design.schema().n_buckets()];
+        for &term in rows.iter().flat_map(|&row| design.terms(row as usize)) {
+            n_rows[term as usize] += 1;
+        }
+        let squared_idf = squared_idf(rows.len(), &n_rows);
+        let shared = (0_u32..).zip(&n_rows).filter(|(_, n)| 1 < **n);
+        let shared: Vec<u32> = shared.map(|(bucket, _)| bucket).collect();
+        let of = Frequencies { n_rows: &n_rows, squared_idf: &squared_idf, shared: &shared };
+        let (short, short_sums) = RowTerms::by::<u16>(&design, &rows, &of);
+        let (long, long_sums) = RowTerms::by::<u32>(&design, &rows, &of);
+        let (Places::Short(few), Places::Long(many)) = (&short.places, &long.places) else {
+            panic!("widths are those that were asked for");
+        };
+        assert!(few.iter().map(|&place| u32::from(place)).eq(many.iter().copied()));
+        assert_eq!((&short.starts, &short.factors), (&long.starts, &long.factors));
+        assert_eq!((&short.single, &short.single_squares), (&long.single, &long.single_squares));
+        assert_eq!(short_sums, long_sums);
+        for (row, span) in short.starts.windows(2).enumerate() {
+            let of_row = short.single.iter().filter(|(at, _)| *at as usize == row);
+            let places = few[span[0]..span[1]].iter().map(|&place| shared[usize::from(place)]);
+            let mut found: Vec<u32> = places.chain(of_row.map(|&(_, bucket)| bucket)).collect();
+            let mut expected = design.terms(row).to_vec();
+            found.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(found, expected, "row {row}");
+        }
+        assert!(!short.single.is_empty());
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     kernel::Kernel,
-    row_terms::{Place, Places, RowTerms},
+    row_terms::{Place, Places, RowTerms, add_to},
     sums::{DenseSums, add_scaled, scaled},
 };
 use pointsman_core::{
@@ -13,7 +13,7 @@ use pointsman_core::{
 
 /// `Σ u_i x_i` over the rows, before anything is centred.
 pub(crate) struct Scattered<const B: usize> {
-    /// Of each term, times one over its inverse document frequency.
+    /// Of each term, before it is multiplied by its inverse document frequency.
     pub(crate) terms: Vec<[f32; B]>,
     pub(crate) dense: [[f32; B]; N_DENSE],
 }
@@ -50,10 +50,7 @@ impl<const B: usize> Scattered<B> {
             let Some(column) = values.iter().position(|value| *value != 0.0) else { continue };
             let sums = &mut terms[column];
             sums.resize(kernel.n_terms(), 0.0);
-            let scaled = values[column] * factor;
-            for place in &places[span[0]..span[1]] {
-                sums[place.index()] += scaled;
-            }
+            add_to(sums, &places[span[0]..span[1]], values[column] * factor);
             for (sum, value) in dense[column].iter_mut().zip(dense_of_row) {
                 add_scaled(sum, *value, &[values[column]]);
             }

@@ -145,6 +145,7 @@ impl<const B: usize> Job for DenseSums<'_, B> {
     fn run(self) {
         let Self { dual, dense, out } = self;
         if B == 1 {
+            // One column's sums fit into registers; many are added where they lie.
             let mut sums = *out;
             for (row, values) in dual.iter().zip(dense) {
                 for (sum, value) in sums.iter_mut().zip(values) {
@@ -376,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn squares_of_dense_features_are_weighted_and_taken_off() {
+    fn squares_of_dense_features_are_weighted_and_rows_added_to() {
         let dense: [[f32; N_DENSE]; 2] = [[0.5; N_DENSE], [-1.0; N_DENSE]];
         let weights = [[2.0_f32; 8], [3.0; 8]];
         let mut out = [[[0.0; 8]; N_DENSE]; N_DENSE];

@@ -12,7 +12,6 @@ use crate::{
     screen::{self, Screen},
 };
 use anyhow::{Context, Result, bail};
-use pointsman_data::Undrawn;
 use pointsman_eval::{gate::Verdict, interval::ConfidenceLevel};
 use std::path::{Path, PathBuf};
 
@@ -107,7 +106,7 @@ pub(crate) fn run(args: &Args, screen: &Screen) -> Result<Verdict> {
         estimating: estimating(args)?,
         reward_model: args.rewards.checked()?,
         inexact: if args.accept_estimated { Inexact::Accepted } else { Inexact::Doubted },
-        undrawn: if args.drawn_only { Undrawn::Drop } else { Undrawn::Keep },
+        drawn_only: args.drawn_only,
         catalog,
         level: ConfidenceLevel::new(args.confidence).context("--confidence")?,
     };

@@ -6,7 +6,7 @@
 //! policy expected; all answers of the models that are read stand in memory; a model that is called
 //! twice gives its one known answer again.
 
-use super::{Recorder, Settings, cascades::Reading, without};
+use super::{Recorder, Settings, cascades::Reading};
 use crate::{screen::Screen, wording};
 use anyhow::{Result, bail};
 use pointsman_core::{
@@ -205,7 +205,7 @@ impl<'a, 'p> Following<'a, 'p> {
         let row = self.whole.given.len();
         self.whole.given.resize(row + n_models, 0.0);
         self.whole.calls.resize(row + n_models, 0.0);
-        let request = without(request, self.recorder.denied);
+        let request = request.denying(self.recorder.denied);
         self.unread.clear();
         for model in 0..n_models {
             let probability = self.recorder.probability[row + model];

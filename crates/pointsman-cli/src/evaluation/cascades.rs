@@ -7,7 +7,7 @@
 //! nothing is kept cannot be known, and counts as what the logger could not have done. Weakness: that
 //! share is cut off, row by row, at what the policy's probabilities leave of one.
 
-use super::{Recorder, language::language, shared_schema, target::Target, value_row, without};
+use super::{Recorder, language::language, shared_schema, target::Target, value_row};
 use crate::{
     estimated::Estimating,
     report::ValueRow,
@@ -237,7 +237,7 @@ impl<'a, 'p, 'r> Cascade<'a, 'p, 'r> {
     ) -> Option<LaterStep> {
         let Self { recorder, reading, loaded, places, .. } = self;
         let Reading { escalation, workspace } = reading.as_mut()?;
-        let request = without(&loaded.requests[row], recorder.denied);
+        let request = loaded.requests[row].denying(recorder.denied);
         let (circumstances, none) = (recorder.policy.circumstances(), Answer::default());
         let in_hand = InHand {
             request: &request,

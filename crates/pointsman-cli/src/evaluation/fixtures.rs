@@ -50,6 +50,7 @@ pub(crate) fn log_of(models: &[&str], rows: Vec<LoggedRow>, probabilities: Vec<f
         probabilities,
         dropped: BTreeMap::new(),
         n_decisions_read: rows.len() as u64,
+        times_ms: None,
         n_without_outcome: 0,
         n_damaged_lines: 0,
         n_missing_segments: 0,

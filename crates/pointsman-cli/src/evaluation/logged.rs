@@ -327,7 +327,7 @@ fn drawn_only(mut log: TrafficLog, mut used: Used) -> Result<(TrafficLog, Used)>
     let n_undrawn = log.rows.iter().filter(|row| !is_drawn(row)).count() as u64;
     if 0 < n_undrawn {
         used.rows.retain(|&row| is_drawn(&log.rows[row]));
-        log.dropped.insert("the propensity is deterministic".to_owned(), n_undrawn);
+        log.dropped.insert(TrafficLog::UNDRAWN.to_owned(), n_undrawn);
     }
     if used.rows.len() < 2 {
         bail!("{} decisions that were drawn are left to evaluate on", used.rows.len());

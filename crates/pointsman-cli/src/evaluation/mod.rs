@@ -43,7 +43,6 @@ use pointsman_core::{
     circumstances::{Circumstances, Outlook},
     features::FeatureSchema,
     policy::{Policy, Workspace},
-    request::{Constraints, Request},
 };
 use pointsman_data::Asked;
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
@@ -155,10 +154,10 @@ impl<'p> Recorder<'p> {
         let around = &Circumstances { outlook: self.outlook, ..policy.circumstances() };
         let (Ok(()) | Err(_)) = match asked {
             Asked::Text(request) => {
-                policy.distribute_in(around, &without(request, self.denied), workspace).map(|_| ())
+                policy.distribute_in(around, &request.denying(self.denied), workspace).map(|_| ())
             }
             Asked::Features(request, features) => {
-                let request = without(request, self.denied);
+                let request = request.denying(self.denied);
                 policy.distribute_read(around, (&request, &features), workspace)
             }
         };
@@ -189,20 +188,6 @@ impl<'p> Recorder<'p> {
     /// For each of `models`, its place among the policy's.
     fn places(&self, models: &[String]) -> Vec<Option<usize>> {
         models.iter().map(|name| self.policy.models().position(|known| known == name)).collect()
-    }
-}
-
-/// The same request, which denies these models. Neither a log nor a table has constraints that this
-/// would hide.
-fn without<'a>(request: &'a Request<'_>, denied: &'a [Cow<'static, str>]) -> Request<'a> {
-    let constraints = Constraints { deny_models: Cow::Borrowed(denied), ..Constraints::default() };
-    Request {
-        messages: Cow::Borrowed(&request.messages[..]),
-        needs: request.needs,
-        n_tools: request.n_tools,
-        max_tokens: request.max_tokens,
-        input_tokens: request.input_tokens,
-        constraints,
     }
 }
 

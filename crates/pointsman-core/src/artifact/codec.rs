@@ -109,7 +109,7 @@ pub(super) fn make(
     let (bytes, digest) = encode(card, scorer, row_ids, readers)?;
     let Contents { card, parts, golden: _, row_ids, readers } = Contents::of(&bytes)?;
     if parts != *scorer.parts() {
-        return Err(malformed("the weights were written as others"));
+        return Err(malformed("the file does not hold the weights that it was made of"));
     }
     let (scorer, file) = (scorer.clone(), Some(Arc::new(bytes)));
     Ok(Artifact { card, digest, scorer, row_ids, readers, file })

@@ -1,6 +1,7 @@
 //! Decisions in, log out: interning, checking, counting, hashing.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashSet},
     path::Path,
 };
@@ -21,6 +22,9 @@ use crate::{
     model_names::{ModelNames, sorted},
     scale::{Place, Scale, not_negative, whole},
 };
+
+/// Probabilities that room is made for at most before they are there.
+const MOST_CELLS_AHEAD: usize = 1 << 26;
 
 /// Rows whose candidates tell how many the others will have.
 const TELLING_ROWS: usize = 256;
@@ -52,6 +56,7 @@ pub(super) struct LogBuilder<'f> {
     n_thinned: u64,
     features: Option<FeatureSchema>,
     n_decisions_read: u64,
+    times_ms: Option<(u64, u64)>,
     n_without_outcome: u64,
     damage: Damage,
     digest: RowDigest,
@@ -105,7 +110,24 @@ impl Decisions for LogBuilder<'_> {
         decision: &DecisionCell<'_>,
         request: &Request<'_>,
     ) -> Result<(), DataError> {
+        let denied = names_of(&self.excluded, &self.models);
+        if denied.is_empty() {
+            self.take(decision, request)
+        } else {
+            // What was ruled out then is ruled out for whoever decides it anew.
+            self.take(decision, &request.denying(&denied))
+        }
+    }
+}
+
+impl<'f> LogBuilder<'f> {
+    fn take(
+        &mut self,
+        decision: &DecisionCell<'_>,
+        request: &Request<'_>,
+    ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
+        widen(&mut self.times_ms, decision.ts_ms);
         let taken = checked_candidates(&self.candidates, &self.models, decision)?;
         let pool = self.pool(decision, taken);
         let outcome = match self.usable(decision) {
@@ -175,9 +197,7 @@ impl Decisions for LogBuilder<'_> {
         self.add(row, (asked, prompt));
         Ok(())
     }
-}
 
-impl<'f> LogBuilder<'f> {
     pub(super) fn new(
         options: &LogOptions,
         on_request: &'f mut dyn FnMut(usize, Asked<'_, '_>),
@@ -205,6 +225,7 @@ impl<'f> LogBuilder<'f> {
             n_thinned: 0,
             features: options.features,
             n_decisions_read: 0,
+            times_ms: None,
             n_without_outcome: 0,
             damage: Damage::default(),
             digest: RowDigest::new(),
@@ -276,6 +297,7 @@ impl<'f> LogBuilder<'f> {
             probabilities,
             dropped: self.dropped,
             n_decisions_read: self.n_decisions_read,
+            times_ms: self.times_ms,
             n_without_outcome: self.n_without_outcome,
             n_damaged_lines: self.damage.n_lines,
             n_missing_segments: self.damage.n_missing_segments,
@@ -297,7 +319,7 @@ impl<'f> LogBuilder<'f> {
         match decision.kind {
             PropensityKind::Exact | PropensityKind::Estimated => {}
             PropensityKind::Deterministic if self.undrawn == Undrawn::Keep => {}
-            PropensityKind::Deterministic => return Err("the propensity is deterministic"),
+            PropensityKind::Deterministic => return Err(TrafficLog::UNDRAWN),
             PropensityKind::Unknown if self.unknown == Unknown::Keep => {}
             PropensityKind::Unknown => return Err("the propensity is unknown"),
         }
@@ -317,7 +339,7 @@ impl<'f> LogBuilder<'f> {
         if self.rows.len() == TELLING_ROWS {
             let n_rows = self.n_ahead.saturating_sub(TELLING_ROWS);
             let n_cells = self.cells.len().div_ceil(TELLING_ROWS).saturating_mul(n_rows);
-            let _ = self.cells.try_reserve_exact(n_cells);
+            let _ = self.cells.try_reserve_exact(n_cells.min(MOST_CELLS_AHEAD));
         }
     }
 
@@ -347,6 +369,20 @@ impl<'f> LogBuilder<'f> {
     fn drop_row(&mut self, reason: &str) -> Result<(), DataError> {
         *self.dropped.entry(reason.to_owned()).or_default() += 1;
         Ok(())
+    }
+}
+
+/// The names of some models.
+pub(super) fn names_of(indices: &[u16], models: &ModelNames) -> Vec<Cow<'static, str>> {
+    let name = |&index: &u16| models.name(index).map(|name| Cow::Owned(name.to_owned()));
+    indices.iter().filter_map(name).collect()
+}
+
+/// Takes a time into a span of times; zero is none.
+pub(super) fn widen(times_ms: &mut Option<(u64, u64)>, ts_ms: u64) {
+    if 0 < ts_ms {
+        let (first, last) = times_ms.unwrap_or((ts_ms, ts_ms));
+        *times_ms = Some((first.min(ts_ms), last.max(ts_ms)));
     }
 }
 

@@ -111,6 +111,7 @@ fn empty(models: Vec<String>) -> TrafficLog {
         probabilities: Vec::new(),
         dropped: BTreeMap::new(),
         n_decisions_read: 0,
+        times_ms: None,
         n_without_outcome: 0,
         n_damaged_lines: 0,
         n_missing_segments: 0,

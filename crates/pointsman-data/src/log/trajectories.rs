@@ -20,6 +20,7 @@ use pointsman_log::{journal::Damage, record::PropensityKind};
 use super::{
     LogOptions, TrafficLog, Undrawn, answered,
     asked::{self, Asked},
+    build::{names_of, widen},
     candidates::checked_candidates,
     cell::{DecisionCell, Decisions},
     chain::{Node, chained},
@@ -117,11 +118,12 @@ struct TrajectoryBuilder<'f> {
     models: ModelNames,
     /// The candidates of the decision that comes next, and how many of them were excluded.
     candidates: Vec<(u16, f64)>,
-    n_excluded: usize,
+    excluded: Vec<u16>,
     seen: HashSet<u64>,
     nodes: Vec<Node>,
     dropped: BTreeMap<String, u64>,
     n_decisions_read: u64,
+    times_ms: Option<(u64, u64)>,
     n_first: u64,
     damage: Damage,
     digest: RowDigest,
@@ -136,7 +138,7 @@ impl Decisions for TrajectoryBuilder<'_> {
 
     fn begin_candidates(&mut self) {
         self.candidates.clear();
-        self.n_excluded = 0;
+        self.excluded.clear();
     }
 
     fn candidate(
@@ -155,7 +157,7 @@ impl Decisions for TrajectoryBuilder<'_> {
     }
 
     fn exclude_last(&mut self) {
-        self.n_excluded += 1;
+        self.excluded.extend(self.candidates.last().map(|(model, _)| *model));
     }
 
     fn push(
@@ -165,6 +167,7 @@ impl Decisions for TrajectoryBuilder<'_> {
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
         self.n_first += u64::from(!decision.is_later_step);
+        widen(&mut self.times_ms, decision.ts_ms);
         let drawn = checked_candidates(&self.candidates, &self.models, decision)?;
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             *self.dropped.entry("duplicate of an earlier decision".to_owned()).or_default() += 1;
@@ -175,7 +178,8 @@ impl Decisions for TrajectoryBuilder<'_> {
             if decision.is_later_step {
                 node.answer = self.answer(decision, request)?;
             } else {
-                self.ask(&mut node, decision, request)?;
+                let denied = names_of(&self.excluded, &self.models);
+                self.ask(&mut node, decision, &request.denying(&denied))?;
             }
         }
         self.hash(&node, decision.drawn);
@@ -207,11 +211,12 @@ impl<'f> TrajectoryBuilder<'f> {
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             models: ModelNames::default(),
             candidates: Vec::new(),
-            n_excluded: 0,
+            excluded: Vec::new(),
             seen: HashSet::new(),
             nodes: Vec::new(),
             dropped: BTreeMap::new(),
             n_decisions_read: 0,
+            times_ms: None,
             n_first: 0,
             damage: Damage::default(),
             digest: RowDigest::new(),
@@ -271,7 +276,7 @@ impl<'f> TrajectoryBuilder<'f> {
     /// The probability of what was drawn, or why it is of no use. What was done where nothing else
     /// could be has the probability one.
     fn propensity(&self, decision: &DecisionCell<'_>) -> Result<f64, &'static str> {
-        let n_possible = self.candidates.len() - self.n_excluded;
+        let n_possible = self.candidates.len() - self.excluded.len();
         match decision.kind {
             PropensityKind::Exact | PropensityKind::Estimated => {
                 decision.propensity.ok_or("the propensity is missing")
@@ -285,7 +290,7 @@ impl<'f> TrajectoryBuilder<'f> {
             PropensityKind::Deterministic if decision.is_later_step => {
                 Err("a step's propensity is deterministic")
             }
-            PropensityKind::Deterministic => Err("the propensity is deterministic"),
+            PropensityKind::Deterministic => Err(TrafficLog::UNDRAWN),
             PropensityKind::Unknown if decision.is_later_step => {
                 Err("a step's propensity is unknown")
             }
@@ -371,6 +376,7 @@ impl<'f> TrajectoryBuilder<'f> {
             *found.log.dropped.entry(reason).or_default() += n;
         }
         found.log.n_decisions_read = self.n_first;
+        found.log.times_ms = self.times_ms;
         found.log.n_damaged_lines = self.damage.n_lines;
         found.log.n_missing_segments = self.damage.n_missing_segments;
         found.log.digest = self.digest.hex();

@@ -90,10 +90,10 @@ impl fmt::Display for Doubt {
         match *self {
             Self::InexactPropensities { n_rows } => write!(
                 out,
-                "{n_rows} decisions have a propensity that was not sampled from (estimated, \
+                "{n_rows} {} a propensity that was not sampled from (estimated, \
                  deterministic or unknown), so no bound can be trusted; log decisions that were \
-                 drawn, with the exact propensity, or, where a budget for exploring kept some from \
-                 it, judge by the others with --drawn-only"
+                 drawn, with the exact propensity",
+                if n_rows == 1 { "decision has" } else { "decisions have" }
             ),
             Self::MissingSupport { share } => write!(
                 out,

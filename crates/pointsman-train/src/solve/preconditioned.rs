@@ -17,9 +17,9 @@ use crate::{
 };
 use pointsman_core::{features::N_DENSE, simd};
 
-/// Where the residual, relative to the right-hand side, is small enough: the weights are then within a
-/// hundredth of the solution, about a third of what rounding them to eight bits takes off them. Paths
-/// of many strengths, which compare one with another, are solved further.
+/// Where the residual, relative to the right-hand side, is small enough for weights that are rounded to
+/// eight bits. Paths of many strengths, which compare one with another, are solved further in one run
+/// (`super::TOLERANCE`); Newton steps go on from where the one before ended.
 const TOLERANCE: f64 = 2e-3;
 
 /// `M⁻¹`, for the columns of one block.

@@ -32,10 +32,7 @@ use crate::{
     trajectories, wording,
 };
 use anyhow::{Result, bail};
-use pointsman_core::{
-    catalog::Catalog,
-    units::{as_float, len_as_float},
-};
+use pointsman_core::{catalog::Catalog, units::as_float};
 use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, decisions_ahead};
 use pointsman_eval::{
     gate::{Condition, Decision, decide},
@@ -65,8 +62,8 @@ pub(crate) struct Question {
     /// How unknown propensities are estimated, if they are.
     pub(crate) estimating: Option<Estimating>,
     pub(crate) inexact: Inexact,
-    /// Whether decisions that were made without a draw are left out, or in doubt.
-    pub(crate) undrawn: Undrawn,
+    /// Whether decisions that were made without a draw are left out, and not in doubt.
+    pub(crate) drawn_only: bool,
     /// Who predicts quality.
     pub(crate) reward_model: RewardModel,
     pub(crate) catalog: Option<Catalog>,
@@ -92,6 +89,7 @@ struct Judged<'a> {
     measured: &'a [Measured],
     decision: &'a Decision,
     estimated: Option<Estimated>,
+    undrawn: NotDrawn,
     /// The reward model that was learned from the log, if one was.
     fitted: Option<&'a CrossFitted>,
     /// What is to be said of steps after answers; empty where the log has none.
@@ -123,6 +121,11 @@ pub(crate) fn judge(
     let ids = log.rows.iter().enumerate().map(|(index, row)| (index, row.id.as_str(), row.group));
     let mut used = used_rows(&recorders, ids, false);
     leave_out_without_choice(&mut log, &mut used);
+    let undrawn = NotDrawn::of(&log, &used, question.drawn_only);
+    if undrawn.are_left_out {
+        used.rows.retain(|&row| is_drawn(&log.rows[row]));
+        log.dropped.insert(TrafficLog::UNDRAWN.to_owned(), undrawn.n_rows);
+    }
     if used.rows.len() < 2 {
         bail!(
             "{} of {} decisions are left to judge by: a policy was trained on {}, and {} have no \
@@ -156,6 +159,7 @@ pub(crate) fn judge(
         measured: &measured,
         decision: &decision,
         estimated,
+        undrawn,
         fitted: fitted.as_ref(),
         steps,
         requests_per_month: requests_per_month(&log),
@@ -172,7 +176,7 @@ fn read<'q>(
 ) -> Result<ReadLog<'q>> {
     let mut recorders: Vec<Recorder<'q>> = policies(question).map(Recorder::new).collect();
     let features = shared_schema(&recorders);
-    let options = LogOptions { undrawn: question.undrawn, features, ..options.clone() };
+    let options = LogOptions { undrawn: Undrawn::Keep, features, ..options.clone() };
     let mut reader = FeatureReader::new(question.reward_model, &recorders);
     let found = decide_all(&mut recorders, (screen, || decisions_ahead(paths)), |decide| {
         estimated::read(paths, &options, question.estimating.as_ref(), &mut |asked| {
@@ -212,14 +216,37 @@ fn policies(question: &Question) -> impl Iterator<Item = &LoadedPolicy> {
     std::iter::once(&question.policy).chain(&question.rival)
 }
 
+/// Decisions that were made without a draw.
+#[derive(Debug, Clone, Copy)]
+struct NotDrawn {
+    n_rows: u64,
+    /// They are where that is asked for and there are others to judge by.
+    are_left_out: bool,
+    /// Whether leaving them out was not asked for, and would leave something.
+    may_be_left_out: bool,
+}
+
+impl NotDrawn {
+    fn of(log: &TrafficLog, used: &Used, drawn_only: bool) -> Self {
+        let n_drawn = used.rows.iter().filter(|&&row| is_drawn(&log.rows[row])).count();
+        let n_rows = (used.rows.len() - n_drawn) as u64;
+        let can_be = 0 < n_rows && 1 < n_drawn;
+        Self { n_rows, are_left_out: drawn_only && can_be, may_be_left_out: !drawn_only && can_be }
+    }
+}
+
+fn is_drawn(row: &LoggedRow) -> bool {
+    row.propensity_kind != PropensityKind::Deterministic
+}
+
 /// Leaves out decisions for which the log shows one model in use alone, where others had a choice.
-/// Where the log itself calls a decision deterministic, all of them stay, and are in doubt.
+/// Where the log itself calls a decision deterministic, all of them stay, and are in doubt, but for
+/// [`Question::drawn_only`].
 fn leave_out_without_choice(log: &mut TrafficLog, used: &mut Used) {
-    let had_choice = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
-    let n_without = log.rows.iter().filter(|row| !had_choice(row)).count();
+    let n_without = log.rows.iter().filter(|row| !is_drawn(row)).count();
     let is_shown = n_without as u64 == log.in_use.n_alone;
     if 0 < n_without && n_without < log.rows.len() && is_shown {
-        used.rows.retain(|&row| had_choice(&log.rows[row]));
+        used.rows.retain(|&row| is_drawn(&log.rows[row]));
         log.dropped.insert("one model alone was in use".to_owned(), log.in_use.n_alone);
     }
 }
@@ -262,15 +289,11 @@ fn check_smallest(log: &TrafficLog, used: &Used, smallest: Option<f64>) -> Resul
     Ok(())
 }
 
-/// Decisions per month, by the time from the first usable one to the last; unknown of a log that is too
-/// short to tell.
+/// Decisions per month, by the times of all that were read; unknown of a log that is too short to tell.
 fn requests_per_month(log: &TrafficLog) -> Option<f64> {
-    let times = || log.rows.iter().map(|row| row.ts_ms);
-    let (first, last) = (times().min()?, times().max()?);
-    if first == 0 || last - first < LEAST_SPAN_MS {
+    let (first, last) = log.times_ms?;
+    if last - first < LEAST_SPAN_MS {
         return None;
     }
-    let n_usable = len_as_float(log.rows.len());
-    let share_usable = n_usable / as_float(log.n_decisions_read);
-    Some((n_usable - 1.0) / share_usable / as_float(last - first) * MONTH_MS)
+    Some((as_float(log.n_decisions_read) - 1.0) / as_float(last - first) * MONTH_MS)
 }

@@ -1,7 +1,7 @@
 //! The gate's verdict in words, in Markdown and as data; `docs/gate.md` has its fields.
 
 use super::{
-    Inexact, Judged,
+    Inexact, Judged, NotDrawn,
     condition::{Bounded, ConditionRow, signed_dollars},
     evidence::Metric,
 };
@@ -13,7 +13,6 @@ use crate::{
     screen, wording,
 };
 use pointsman_core::units::len_as_float;
-use pointsman_data::Undrawn;
 use pointsman_eval::gate::{Answer, Verdict};
 use pointsman_log::record::PropensityKind;
 use serde::{Serialize, Serializer};
@@ -48,6 +47,8 @@ pub(crate) struct GateReport {
     steps: Vec<String>,
     /// Whether estimated propensities count as known ones.
     is_estimated_accepted: bool,
+    /// Whether decisions without a draw were left out.
+    is_drawn_only: bool,
     /// About how many more outcomes would settle it.
     more_outcomes: Option<f64>,
     requests_per_month: Option<f64>,
@@ -110,7 +111,9 @@ impl GateReport {
         let conditions: Vec<ConditionRow> =
             pairs().map(|(measured, finding)| ConditionRow::new(measured, finding)).collect();
         let cost = conditions.iter().find(|it| it.metric == Metric::CostUsd);
-        let usd_per_month = judged.requests_per_month.zip(cost.and_then(|it| it.difference)).map(
+        // Of a month, a log tells for all decisions or for none.
+        let rate = judged.requests_per_month.filter(|_| !judged.undrawn.are_left_out);
+        let usd_per_month = rate.zip(cost.and_then(|it| it.difference)).map(
             |(rate, Bounded { value, lower, upper })| Bounded {
                 value: value.map(|value| rate * value),
                 lower: rate * lower,
@@ -141,6 +144,7 @@ impl GateReport {
             estimates: estimates(judged),
             steps: judged.steps.clone(),
             is_estimated_accepted: question.inexact == Inexact::Accepted,
+            is_drawn_only: judged.undrawn.are_left_out,
             more_outcomes: decision.more_rows,
             requests_per_month: judged.requests_per_month,
             usd_per_month,
@@ -190,7 +194,9 @@ impl GateReport {
             let it = self.conditions.iter().filter(|it| it.answer == answer.name());
             it.map(ConditionRow::metric_words).collect::<Vec<_>>().join(" and ")
         };
-        let mark = if 0 < self.rows.n_estimated { Estimated::MARK } else { "" };
+        let drawn = if self.is_drawn_only { " Decisions without a draw are left out." } else { "" };
+        let estimated = if 0 < self.rows.n_estimated { Estimated::MARK } else { "" };
+        let mark = format!("{drawn}{estimated}");
         match self.verdict {
             Verdict::Ship => format!(
                 "Ship `{name}`: against {rival}, {} within the margins.{mark}",
@@ -314,6 +320,10 @@ impl GateReport {
     }
 
     fn money(&self) -> String {
+        if self.is_drawn_only {
+            return "dollars a month are unknown: --drawn-only says nothing of the other decisions"
+                .to_owned();
+        }
         match (self.requests_per_month, self.usd_per_month) {
             (Some(rate), Some(Bounded { value: Some(value), lower, upper })) => format!(
                 "at the log's rate of {} requests a month: {} a month (at least {}, at most {})",
@@ -359,12 +369,23 @@ fn estimates(judged: &Judged<'_>) -> Vec<String> {
         }
     };
     sentences.extend((0 < n_estimated(judged)).then(|| words.to_owned()));
-    let undrawn = judged.log.dropped.get("the propensity is deterministic");
-    if let (Undrawn::Drop, Some(&n)) = (judged.question.undrawn, undrawn) {
+    let NotDrawn { n_rows, are_left_out, may_be_left_out } = judged.undrawn;
+    let n_undrawn = wording::counted(n_rows, "decision", "decisions");
+    if are_left_out {
         sentences.push(format!(
-            "--drawn-only: {} without a draw {} left out, and the verdict says nothing of such ones",
-            wording::counted(n, "decision", "decisions"),
-            if n == 1 { "is" } else { "are" }
+            "--drawn-only: {n_undrawn} without a draw {} left out, and the verdict says nothing of \
+             such ones",
+            if n_rows == 1 { "is" } else { "are" }
+        ));
+    } else if may_be_left_out {
+        sentences.push(format!(
+            "{n_undrawn} {} made without a draw; --drawn-only judges by the others",
+            if n_rows == 1 { "was" } else { "were" }
+        ));
+    } else if judged.question.drawn_only && 0 < n_rows {
+        sentences.push(format!(
+            "--drawn-only: {n_undrawn} without a draw stay{}, since too few others are left to judge by",
+            if n_rows == 1 { "s" } else { "" }
         ));
     }
     sentences
