@@ -181,18 +181,23 @@ impl Service {
     }
 
     /// Refuses an outcome with a key that is nearly one of its keys, and counts others that nobody
-    /// reads.
-    fn watch_keys(&self, entry: &serde_json::Value) -> Result<(), Problem> {
-        let Some(fields) = entry.as_object() else { return Ok(()) };
-        let (n, names) = unknown_keys(fields.keys().map(String::as_str), KEYS, OTHER_KEYS)
-            .map_err(|error| invalid(error.to_string()))?;
+    /// reads; their names are told of an outcome that is taken, since in another a key may be anything.
+    fn take(&self, entry: serde_json::Value, caller: Option<&Caller>) -> Result<One, Problem> {
+        let fields = entry.as_object();
+        let keys = fields.into_iter().flat_map(|fields| fields.keys().map(String::as_str));
+        let (n, names) =
+            unknown_keys(keys, KEYS, OTHER_KEYS).map_err(|error| invalid(error.to_string()))?;
         self.metrics.unknown_fields(n);
+        let one = self.take_known(entry, caller)?;
         self.strangers.note(&names);
-        Ok(())
+        Ok(one)
     }
 
-    fn take(&self, entry: serde_json::Value, caller: Option<&Caller>) -> Result<One, Problem> {
-        self.watch_keys(&entry)?;
+    fn take_known(
+        &self,
+        entry: serde_json::Value,
+        caller: Option<&Caller>,
+    ) -> Result<One, Problem> {
         let file: OutcomeFile = serde_json::from_value(entry)
             .map_err(|error| invalid(format!("the outcome cannot be: {}", unquoted(&error))))?;
         let is_dry = file.dryrun == Some(true);

@@ -110,6 +110,12 @@ fn keys_that_nobody_reads_are_refused_where_they_are_near_and_else_counted() {
     assert_eq!(status, 200);
     let metrics = bench.operate(Request::get("/metrics").body(Body::empty()).unwrap()).text;
     assert!(metrics.contains("\npointsman_unknown_fields_total 1\n"), "{metrics}");
+    let told = || bench.service.upkeep().into_iter().find(|problem| problem.contains("nobody"));
+    assert!(told().is_some_and(|told| told.contains("`score`")));
+    // Of a refused outcome a key may be anything, a text too.
+    let (status, _) = outcome(&bench, &json!({"decision_id": "x", "What is my name?": 1}));
+    assert_ne!(status, 200);
+    assert_eq!(told(), None);
 }
 
 #[test]
