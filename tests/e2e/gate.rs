@@ -185,7 +185,11 @@ fn decisions_without_a_draw_are_left_out_where_that_is_asked_for() {
     assert!(said.contains(&words), "{said}");
     assert!(said.contains("within the margins. Decisions without a draw are left out."), "{said}");
     assert_eq!((&all["is_drawn_only"], &json["is_drawn_only"]), (&false.into(), &true.into()));
+    assert!(all["requests_per_month"].is_number());
     assert_eq!(all["requests_per_month"], json["requests_per_month"], "those of all decisions");
+    let of_rows = |name: &str| json["rows"][name].as_u64().unwrap();
+    let n_told = of_rows("n_used") + of_rows("n_trained_on") + of_rows("n_unanswerable");
+    assert_eq!(n_told + n_left_out, of_rows("n_read"), "{json}");
     assert!(said.contains("dollars a month are unknown: --drawn-only"), "{said}");
     // Where nothing was drawn there is nothing else to judge by.
     let bench = changed(|record| record["propensity"]["kind"] = "deterministic".into());
@@ -209,20 +213,24 @@ fn a_few_minutes_say_nothing_of_a_month() {
 /// What a caller ruled out, the policy that is valued may not choose either.
 #[test]
 fn policies_obey_the_exclusions_of_the_log() {
-    let bench = changed(|record| {
+    let with_one_left = |record: &mut Value, is_said: bool| {
         if record["id"].as_str().is_some_and(|id| id.ends_with('7')) {
             let drawn = record["drawn"].clone();
             for candidate in record["candidates"].as_array_mut().unwrap() {
                 let is_drawn = candidate["model"] == drawn;
                 candidate["probability"] = f64::from(u8::from(is_drawn)).into();
-                if !is_drawn {
+                if is_said && !is_drawn {
                     candidate["excluded_by"] = "allow_list".into();
                 }
             }
             record["propensity"] = serde_json::json!({"value": 1.0, "kind": "exact"});
         }
-    });
+    };
     let arguments = format!("{GATE} --against logged --min-quality-delta -0.99");
+    let bench = changed(|record| with_one_left(record, false));
+    let (said, _) = verdict(&bench, &arguments, 1, "cannot_tell");
+    assert!(said.contains("models that the log could not have drawn"), "{said}");
+    let bench = changed(|record| with_one_left(record, true));
     let (_, json) = verdict(&bench, &arguments, 0, "ship");
     assert_eq!(json["diagnostics"]["unsupported_share"], 0.0, "{json}");
     assert_eq!(json["rows"]["n_unanswerable"], 0, "{json}");

@@ -224,6 +224,7 @@ impl<'a> Request<'a> {
         let own = &self.constraints;
         let deny_models = match lent(&own.deny_models) {
             denied if denied.is_empty() => Cow::Borrowed(models),
+            denied if models.is_empty() => denied,
             denied => denied.iter().chain(models).cloned().collect(),
         };
         Request {
@@ -274,5 +275,31 @@ mod tests {
         assert_eq!(Capabilities::named("telepathy"), None);
         let both = Capabilities::TOOLS.with(Capabilities::IMAGES);
         assert_eq!(both.missing_from(Capabilities::TOOLS), Capabilities::IMAGES);
+    }
+
+    #[test]
+    fn denied_models_come_after_those_that_were() {
+        let names = |all: &[&'static str]| all.iter().map(|name| Cow::Borrowed(*name)).collect();
+        for (own, more, expected) in [
+            (&[][..], &[][..], &[][..]),
+            (&["a"], &[], &["a"]),
+            (&[], &["b"], &["b"]),
+            (&["a"], &["b", "c"], &["a", "b", "c"]),
+        ] {
+            let more: Vec<Cow<'_, str>> = names(more);
+            let constraints = Constraints {
+                deny_models: Cow::Owned(names(own)),
+                allow_models: Cow::Owned(names(&["a", "d"])),
+                max_latency_ms: Some(7.0),
+                ..Constraints::default()
+            };
+            let request =
+                Request { n_tools: 3, constraints, ..Request::from_prompt("Sort these.") };
+            let found = request.denying(&more);
+            assert_eq!(&*found.constraints.deny_models, names(expected));
+            assert_eq!(found.constraints.allow_models, request.constraints.allow_models);
+            assert_eq!(found.constraints.max_latency_ms, Some(7.0));
+            assert_eq!((found.n_tools, &found.messages), (3, &request.messages));
+        }
     }
 }

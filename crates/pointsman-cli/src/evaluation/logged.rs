@@ -324,10 +324,11 @@ fn reprice(log: &mut TrafficLog, settings: &Settings) -> Option<String> {
 /// Leaves out decisions that were not drawn, where others were.
 fn drawn_only(mut log: TrafficLog, mut used: Used) -> Result<(TrafficLog, Used)> {
     let is_drawn = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
-    let n_undrawn = log.rows.iter().filter(|row| !is_drawn(row)).count() as u64;
+    let n_before = used.rows.len();
+    used.rows.retain(|&row| is_drawn(&log.rows[row]));
+    let n_undrawn = n_before - used.rows.len();
     if 0 < n_undrawn {
-        used.rows.retain(|&row| is_drawn(&log.rows[row]));
-        log.dropped.insert(TrafficLog::UNDRAWN.to_owned(), n_undrawn);
+        log.dropped.insert(TrafficLog::UNDRAWN.to_owned(), n_undrawn as u64);
     }
     if used.rows.len() < 2 {
         bail!("{} decisions that were drawn are left to evaluate on", used.rows.len());

@@ -110,7 +110,8 @@ impl Decisions for LogBuilder<'_> {
         decision: &DecisionCell<'_>,
         request: &Request<'_>,
     ) -> Result<(), DataError> {
-        let denied = names_of(&self.excluded, &self.models);
+        let mut denied = names_of(&self.excluded, &self.models);
+        denied.retain(|name| **name != *decision.drawn);
         if denied.is_empty() {
             self.take(decision, request)
         } else {
@@ -373,7 +374,7 @@ impl<'f> LogBuilder<'f> {
 }
 
 /// The names of some models.
-pub(super) fn names_of(indices: &[u16], models: &ModelNames) -> Vec<Cow<'static, str>> {
+fn names_of(indices: &[u16], models: &ModelNames) -> Vec<Cow<'static, str>> {
     let name = |&index: &u16| models.name(index).map(|name| Cow::Owned(name.to_owned()));
     indices.iter().filter_map(name).collect()
 }

@@ -20,7 +20,7 @@ use pointsman_log::{journal::Damage, record::PropensityKind};
 use super::{
     LogOptions, TrafficLog, Undrawn, answered,
     asked::{self, Asked},
-    build::{names_of, widen},
+    build::widen,
     candidates::checked_candidates,
     cell::{DecisionCell, Decisions},
     chain::{Node, chained},
@@ -118,7 +118,7 @@ struct TrajectoryBuilder<'f> {
     models: ModelNames,
     /// The candidates of the decision that comes next, and how many of them were excluded.
     candidates: Vec<(u16, f64)>,
-    excluded: Vec<u16>,
+    n_excluded: usize,
     seen: HashSet<u64>,
     nodes: Vec<Node>,
     dropped: BTreeMap<String, u64>,
@@ -138,7 +138,7 @@ impl Decisions for TrajectoryBuilder<'_> {
 
     fn begin_candidates(&mut self) {
         self.candidates.clear();
-        self.excluded.clear();
+        self.n_excluded = 0;
     }
 
     fn candidate(
@@ -157,7 +157,7 @@ impl Decisions for TrajectoryBuilder<'_> {
     }
 
     fn exclude_last(&mut self) {
-        self.excluded.extend(self.candidates.last().map(|(model, _)| *model));
+        self.n_excluded += 1;
     }
 
     fn push(
@@ -166,8 +166,10 @@ impl Decisions for TrajectoryBuilder<'_> {
         request: &Request<'_>,
     ) -> Result<(), DataError> {
         self.n_decisions_read += 1;
-        self.n_first += u64::from(!decision.is_later_step);
-        widen(&mut self.times_ms, decision.ts_ms);
+        if !decision.is_later_step {
+            self.n_first += 1;
+            widen(&mut self.times_ms, decision.ts_ms);
+        }
         let drawn = checked_candidates(&self.candidates, &self.models, decision)?;
         if !self.seen.insert(bytes_group(decision.id.as_bytes())) {
             *self.dropped.entry("duplicate of an earlier decision".to_owned()).or_default() += 1;
@@ -178,8 +180,7 @@ impl Decisions for TrajectoryBuilder<'_> {
             if decision.is_later_step {
                 node.answer = self.answer(decision, request)?;
             } else {
-                let denied = names_of(&self.excluded, &self.models);
-                self.ask(&mut node, decision, &request.denying(&denied))?;
+                self.ask(&mut node, decision, request)?;
             }
         }
         self.hash(&node, decision.drawn);
@@ -211,7 +212,7 @@ impl<'f> TrajectoryBuilder<'f> {
             missing_metric: format!("the outcome has no `{}`", options.quality_metric),
             models: ModelNames::default(),
             candidates: Vec::new(),
-            excluded: Vec::new(),
+            n_excluded: 0,
             seen: HashSet::new(),
             nodes: Vec::new(),
             dropped: BTreeMap::new(),
@@ -276,7 +277,7 @@ impl<'f> TrajectoryBuilder<'f> {
     /// The probability of what was drawn, or why it is of no use. What was done where nothing else
     /// could be has the probability one.
     fn propensity(&self, decision: &DecisionCell<'_>) -> Result<f64, &'static str> {
-        let n_possible = self.candidates.len() - self.excluded.len();
+        let n_possible = self.candidates.len() - self.n_excluded;
         match decision.kind {
             PropensityKind::Exact | PropensityKind::Estimated => {
                 decision.propensity.ok_or("the propensity is missing")

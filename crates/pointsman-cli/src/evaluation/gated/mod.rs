@@ -94,7 +94,7 @@ struct Judged<'a> {
     fitted: Option<&'a CrossFitted>,
     /// What is to be said of steps after answers; empty where the log has none.
     steps: Vec<String>,
-    /// By the timestamps; `None` where the log has none.
+    /// By the timestamps; `None` where the log has none, or is too short.
     requests_per_month: Option<f64>,
 }
 
@@ -246,8 +246,10 @@ fn leave_out_without_choice(log: &mut TrafficLog, used: &mut Used) {
     let n_without = log.rows.iter().filter(|row| !is_drawn(row)).count();
     let is_shown = n_without as u64 == log.in_use.n_alone;
     if 0 < n_without && n_without < log.rows.len() && is_shown {
+        let n_before = used.rows.len();
         used.rows.retain(|&row| is_drawn(&log.rows[row]));
-        log.dropped.insert("one model alone was in use".to_owned(), log.in_use.n_alone);
+        let n_left_out = (n_before - used.rows.len()) as u64;
+        log.dropped.insert("one model alone was in use".to_owned(), n_left_out);
     }
 }
 

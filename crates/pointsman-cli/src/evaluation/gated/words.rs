@@ -111,7 +111,7 @@ impl GateReport {
         let conditions: Vec<ConditionRow> =
             pairs().map(|(measured, finding)| ConditionRow::new(measured, finding)).collect();
         let cost = conditions.iter().find(|it| it.metric == Metric::CostUsd);
-        // Of a month, a log tells for all decisions or for none.
+        // The verdict says nothing of the others.
         let rate = judged.requests_per_month.filter(|_| !judged.undrawn.are_left_out);
         let usd_per_month = rate.zip(cost.and_then(|it| it.difference)).map(
             |(rate, Bounded { value, lower, upper })| Bounded {
