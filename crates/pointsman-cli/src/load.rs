@@ -14,10 +14,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use indicatif::ProgressBar;
 use pointsman_core::{catalog::Catalog, features::FeatureSchema, request::Request, units::Tokens};
 use pointsman_data::{
-    Asked, DataError, LogOptions, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
+    Asked, DataError, LogOptions, LoggedRow, OutcomeMatrix, OutcomeTable, ReadOptions, TrafficLog,
     decisions_ahead, prompts_ahead, read_outcomes,
 };
-use pointsman_log::record::PropensityKind;
 use pointsman_train::{
     design::{Design, DesignBuilder},
     outcomes::Outcomes,
@@ -271,8 +270,7 @@ pub(crate) fn load_log(
         let read = estimated::read(paths, &options, estimating, push);
         read.map_err(|error| error.downcast::<DataError>().map_or_else(|error| error, hinted))
     })?;
-    let kept =
-        log.keep(TrafficLog::UNDRAWN, |row| row.propensity_kind != PropensityKind::Deterministic);
+    let kept = log.keep(TrafficLog::UNDRAWN, LoggedRow::is_drawn);
     if kept.is_empty() {
         bail!(
             "no decision of the log had a choice: one model alone was in use each time, so that \

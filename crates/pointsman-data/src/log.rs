@@ -229,6 +229,13 @@ pub struct LoggedRow {
     pub latency_ms: Option<f64>,
 }
 
+impl LoggedRow {
+    /// Whether the logger could have chosen otherwise, as far as it says.
+    pub fn is_drawn(&self) -> bool {
+        self.propensity_kind != PropensityKind::Deterministic
+    }
+}
+
 /// Reads traffic logs from files, patterns or journals and joins outcomes to decisions.
 ///
 /// `on_request` is called once per usable decision, with its index into [`TrafficLog::rows`] and

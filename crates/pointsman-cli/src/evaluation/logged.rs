@@ -24,9 +24,8 @@ use crate::{
     trajectories, wording,
 };
 use anyhow::{Result, bail};
-use pointsman_data::{LogOptions, LoggedRow, TrafficLog, Undrawn, decisions_ahead};
+use pointsman_data::{LogOptions, TrafficLog, Undrawn, decisions_ahead};
 use pointsman_eval::{diagnostics::diagnose, reliability::reliability};
-use pointsman_log::record::PropensityKind;
 use pointsman_train::design::Design;
 use std::path::PathBuf;
 
@@ -323,13 +322,7 @@ fn reprice(log: &mut TrafficLog, settings: &Settings) -> Option<String> {
 
 /// Leaves out decisions that were not drawn, where others were.
 fn drawn_only(mut log: TrafficLog, mut used: Used) -> Result<(TrafficLog, Used)> {
-    let is_drawn = |row: &LoggedRow| row.propensity_kind != PropensityKind::Deterministic;
-    let n_before = used.rows.len();
-    used.rows.retain(|&row| is_drawn(&log.rows[row]));
-    let n_undrawn = n_before - used.rows.len();
-    if 0 < n_undrawn {
-        log.dropped.insert(TrafficLog::UNDRAWN.to_owned(), n_undrawn as u64);
-    }
+    used.leave_out_undrawn(&mut log, TrafficLog::UNDRAWN);
     if used.rows.len() < 2 {
         bail!("{} decisions that were drawn are left to evaluate on", used.rows.len());
     }

@@ -44,7 +44,7 @@ use pointsman_core::{
     features::FeatureSchema,
     policy::{Policy, Workspace},
 };
-use pointsman_data::Asked;
+use pointsman_data::{Asked, TrafficLog};
 use pointsman_eval::interval::{ConfidenceLevel, Interval};
 use std::{borrow::Cow, collections::BTreeSet, path::PathBuf};
 
@@ -254,6 +254,16 @@ fn used_rows<'r>(
 }
 
 impl Used {
+    /// Leaves out decisions that were not drawn, and counts them as dropped for `reason`.
+    fn leave_out_undrawn(&mut self, log: &mut TrafficLog, reason: &str) {
+        let n_before = self.rows.len();
+        self.rows.retain(|&row| log.rows[row].is_drawn());
+        let n_left_out = n_before - self.rows.len();
+        if 0 < n_left_out {
+            log.dropped.insert(reason.to_owned(), n_left_out as u64);
+        }
+    }
+
     /// The rows of the traffic that is asked about, by their ids and tasks; and what that left.
     fn in_traffic<'t>(
         &mut self,

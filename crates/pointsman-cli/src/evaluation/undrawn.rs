@@ -19,18 +19,17 @@ use crate::{
 };
 use anyhow::Result;
 use pointsman_core::units::len_as_float;
-use pointsman_data::TrafficLog;
+use pointsman_data::{LoggedRow, TrafficLog};
 use pointsman_eval::{
     bounds::Rival,
     diagnostics::diagnose,
     exploration::{Exploration, Plan, smallest_rate},
 };
-use pointsman_log::record::PropensityKind;
 use std::path::PathBuf;
 
 /// Whether no usable decision of the log was drawn.
 pub(super) fn is_undrawn(log: &TrafficLog) -> bool {
-    log.rows.iter().all(|row| row.propensity_kind == PropensityKind::Deterministic)
+    !log.rows.iter().any(LoggedRow::is_drawn)
 }
 
 /// What one policy shares with the log.

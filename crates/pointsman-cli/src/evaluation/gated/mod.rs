@@ -123,8 +123,7 @@ pub(crate) fn judge(
     leave_out_without_choice(&mut log, &mut used);
     let undrawn = NotDrawn::of(&log, &used, question.drawn_only);
     if undrawn.are_left_out {
-        used.rows.retain(|&row| is_drawn(&log.rows[row]));
-        log.dropped.insert(TrafficLog::UNDRAWN.to_owned(), undrawn.n_rows);
+        used.leave_out_undrawn(&mut log, TrafficLog::UNDRAWN);
     }
     if used.rows.len() < 2 {
         bail!(
@@ -228,28 +227,21 @@ struct NotDrawn {
 
 impl NotDrawn {
     fn of(log: &TrafficLog, used: &Used, drawn_only: bool) -> Self {
-        let n_drawn = used.rows.iter().filter(|&&row| is_drawn(&log.rows[row])).count();
+        let n_drawn = used.rows.iter().filter(|&&row| log.rows[row].is_drawn()).count();
         let n_rows = (used.rows.len() - n_drawn) as u64;
         let can_be = 0 < n_rows && 1 < n_drawn;
         Self { n_rows, are_left_out: drawn_only && can_be, may_be_left_out: !drawn_only && can_be }
     }
 }
 
-fn is_drawn(row: &LoggedRow) -> bool {
-    row.propensity_kind != PropensityKind::Deterministic
-}
-
 /// Leaves out decisions for which the log shows one model in use alone, where others had a choice.
 /// Where the log itself calls a decision deterministic, all of them stay, and are in doubt, but for
 /// [`Question::drawn_only`].
 fn leave_out_without_choice(log: &mut TrafficLog, used: &mut Used) {
-    let n_without = log.rows.iter().filter(|row| !is_drawn(row)).count();
+    let n_without = log.rows.iter().filter(|row| !row.is_drawn()).count();
     let is_shown = n_without as u64 == log.in_use.n_alone;
     if 0 < n_without && n_without < log.rows.len() && is_shown {
-        let n_before = used.rows.len();
-        used.rows.retain(|&row| is_drawn(&log.rows[row]));
-        let n_left_out = (n_before - used.rows.len()) as u64;
-        log.dropped.insert("one model alone was in use".to_owned(), n_left_out);
+        used.leave_out_undrawn(log, "one model alone was in use");
     }
 }
 
